@@ -1,0 +1,11 @@
+//! The vocabulary of the method: options, architecture, trainable tensors, random streams and sentences. No tensor
+//! library, no files: everything here is a pure function of what an experiment says.
+
+pub mod arch;
+pub mod options;
+pub mod parameters;
+pub mod streams;
+pub mod synthetic;
+
+pub use arch::Arch;
+pub use options::Options;

@@ -1,0 +1,228 @@
+//! Every choice of the method, under the names that experiment files, golden cases and result tables share.
+
+use serde::{Deserialize, Serialize};
+
+/// Activation inside both towers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// Exact GELU, by the error function.
+    Gelu,
+    /// `x * sigmoid(1.702 x)`, what CLIP was trained with.
+    QuickGelu,
+}
+
+/// Mean and deviation taken off an image just before the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalize {
+    /// Pixels stay in 0..1.
+    None,
+    /// CLIP's training statistics.
+    Clip,
+    /// ImageNet's statistics.
+    Imagenet,
+}
+
+impl Normalize {
+    /// Per-channel (mean, deviation), RGB.
+    pub fn statistics(self) -> ([f32; 3], [f32; 3]) {
+        match self {
+            Self::None => ([0.0; 3], [1.0; 3]),
+            Self::Clip => ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_58, 0.275_777_11]),
+            Self::Imagenet => ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        }
+    }
+}
+
+/// Which adapters exist and supply the similarities (METHOD.md section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Branches {
+    /// One adapter a branch.
+    Dual,
+    /// One adapter for both similarities.
+    Single,
+    /// The normal adapter alone.
+    Normal,
+    /// The abnormal adapter alone.
+    Abnormal,
+}
+
+impl Branches {
+    /// Prefixes of the adapters' tensor names, in order.
+    pub fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Dual => &["normal", "abnormal"],
+            Self::Single => &["shared"],
+            Self::Normal => &["normal"],
+            Self::Abnormal => &["abnormal"],
+        }
+    }
+}
+
+/// Architecture of an adapter (METHOD.md section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Adapter {
+    /// Bias-free linear layer, LeakyReLU, channel norm (the authors' MFCFC).
+    Linear,
+    /// 1 x 1 convolution with bias, channel norm, LeakyReLU (MCNNFC).
+    Conv,
+    /// Post-norm encoder layer (MViTFC).
+    Transformer,
+}
+
+/// What a `transformer` adapter's attention runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterAttention {
+    /// The same token of the other images of the batch, as released: a score depends on its batch.
+    Batch,
+    /// The other tokens of the same image.
+    Tokens,
+}
+
+/// Where the two text vectors come from (METHOD.md section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prompts {
+    /// An ensemble of fixed sentences.
+    Fixed,
+    /// Trained context vectors in both classes' sentences.
+    Learned,
+    /// Fixed normal text, trained abnormal context.
+    LearnedAbnormal,
+    /// Two trained vectors, no language.
+    Free,
+}
+
+/// A class of text, named as in tensor names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Text of healthy states.
+    Normal,
+    /// Text of diseased states.
+    Abnormal,
+}
+
+impl Side {
+    /// Both sides, in the order every tensor uses.
+    pub const BOTH: [Self; 2] = [Self::Normal, Self::Abnormal];
+
+    /// The name in tensor names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Abnormal => "abnormal",
+        }
+    }
+}
+
+impl Prompts {
+    /// The sides whose context vectors are trained.
+    pub fn learned_sides(self) -> &'static [Side] {
+        match self {
+            Self::Fixed | Self::Free => &[],
+            Self::LearnedAbnormal => &[Side::Abnormal],
+            Self::Learned => &Side::BOTH,
+        }
+    }
+}
+
+/// Where trained context vectors stand in a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptPosition {
+    /// Context before the state's tokens, which come at the end.
+    End,
+    /// The state's tokens in front, context after.
+    Front,
+    /// Half the context before, the rest after.
+    Middle,
+}
+
+impl PromptPosition {
+    /// The name in tensor names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::End => "end",
+            Self::Front => "front",
+            Self::Middle => "middle",
+        }
+    }
+}
+
+/// Attention mask of learned prompts in the text tower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptMask {
+    /// None: padding is attended to, as released.
+    None,
+    /// Causal, as pretrained.
+    Causal,
+}
+
+/// Detection loss (METHOD.md section 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Log-sigmoid of signed similarities.
+    Siglip,
+    /// Binary cross-entropy on softmax probabilities.
+    Contrastive,
+}
+
+/// How token values become an image's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregation {
+    /// Mean over tokens.
+    Mean,
+    /// Maximum over tokens.
+    Max,
+    /// Half of each.
+    Both,
+}
+
+/// The model, completely resolved. The same keys as `[options]` of a golden case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Side of the images given to the encoder, S, in pixels.
+    pub image_size: usize,
+    /// Blocks whose outputs feed adapters, counted from 1, ascending.
+    pub taps: Vec<usize>,
+    /// Activation inside both towers.
+    pub activation: Activation,
+    /// Statistics taken off an image.
+    pub normalize: Normalize,
+    /// Which adapters exist.
+    pub branches: Branches,
+    /// Subtract the other class's similarity.
+    pub dual_objective: bool,
+    /// Architecture of an adapter.
+    pub adapter: Adapter,
+    /// What a transformer adapter attends over.
+    pub adapter_attention: AdapterAttention,
+    /// Where text comes from.
+    pub prompts: Prompts,
+    /// Positions of trained context, in order.
+    pub prompt_positions: Vec<PromptPosition>,
+    /// Mask of learned prompts.
+    pub prompt_mask: PromptMask,
+    /// Trained vectors a sentence.
+    pub context_tokens: usize,
+    /// Detection loss.
+    pub loss: Loss,
+    /// How token values become an image's value.
+    pub aggregation: Aggregation,
+}
+
+impl Options {
+    /// Whether a score depends on which images share its batch (METHOD.md section 2).
+    pub fn scores_depend_on_batch(&self) -> bool {
+        self.adapter == Adapter::Transformer && self.adapter_attention == AdapterAttention::Batch
+    }
+}
