@@ -1,0 +1,24 @@
+//! MadCLIP over Burn's `Backend`: towers, adapters, prompts, losses, trainer and scores (METHOD.md sections 1 to 4 and 7).
+//! It knows neither files nor the backend ABI, and draws nothing at random: tensors and options in, tensors out.
+
+pub mod adam;
+pub mod adapters;
+mod block;
+pub mod detection;
+mod error;
+pub mod image_tower;
+pub mod kernels;
+mod positions;
+pub mod prompts;
+pub mod segmentation;
+pub mod similarity;
+pub mod tensors;
+pub mod text_tower;
+pub mod trainer;
+
+pub use error::ModelError;
+pub use image_tower::ImageTower;
+pub use kernels::{Kernels, Plain};
+pub use tensors::{HostTensor, Tensors};
+pub use text_tower::TextTower;
+pub use trainer::{Losses, Scores, Trainer};

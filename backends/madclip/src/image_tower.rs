@@ -1,0 +1,132 @@
+//! The frozen image encoder: images in, taps out (METHOD.md section 1).
+
+use std::marker::PhantomData;
+
+use burn::tensor::{Tensor, backend::Backend};
+use harness_method::Arch;
+use harness_method::options::{Activation, Normalize};
+
+use crate::block::{Block, Shape, load_norm};
+use crate::kernels::{Kernels, Linear, Norm};
+use crate::tensors::{Tensors, to_device};
+use crate::{ModelError, positions};
+
+/// A CLIP image tower up to its last tap.
+#[derive(Debug)]
+pub struct ImageTower<B: Backend, K> {
+    arch: Arch,
+    image_size: usize,
+    taps: Vec<usize>,
+    activation: Activation,
+    patches: Linear<B>,
+    class_row: Tensor<B, 2>,
+    positions: Tensor<B, 2>,
+    ln_pre: Norm<B>,
+    blocks: Vec<Block<B>>,
+    kernels: PhantomData<K>,
+}
+
+impl<B: Backend, K: Kernels<B>> ImageTower<B, K> {
+    /// Loads the blocks up to the last of `taps` (counted from 1, ascending) for images of `image_size`.
+    ///
+    /// # Errors
+    /// A tensor is missing or misshapen, a tap is out of range, the image is smaller than a patch.
+    pub fn load(
+        source: &dyn Tensors,
+        arch: &Arch,
+        image_size: usize,
+        taps: &[usize],
+        activation: Activation,
+        normalize: Normalize,
+        device: &B::Device,
+    ) -> Result<Self, ModelError> {
+        let Some(&last) = taps.last() else {
+            return Err(ModelError::Invalid("no taps given".into()));
+        };
+        if taps[0] == 0 || last > arch.layers || !taps.is_sorted_by(|a, b| a < b) {
+            return Err(ModelError::Invalid(format!("taps {taps:?} are not ascending within 1..={}", arch.layers)));
+        }
+        if arch.grid(image_size) == 0 || arch.heads == 0 || arch.width % arch.heads != 0 {
+            return Err(ModelError::Invalid(format!("no patches of {} in an image of {image_size}", arch.patch)));
+        }
+        let (width, patch) = (arch.width, arch.patch);
+        let from = arch.grid(arch.image_size);
+        let table = source.expect("visual.positional_embedding", &[1 + from * from, width])?;
+        let table = positions::resize(&table.data, from, arch.grid(image_size), width);
+        let tokens = arch.tokens(image_size);
+        let class = source.expect("visual.class_embedding", &[width])?;
+        let class_row: Vec<f32> = class.data.iter().zip(&table).map(|(a, b)| a + b).collect();
+        let weight = source.expect("visual.conv1.weight", &[width, 3, patch, patch])?;
+        Ok(Self {
+            patches: fold_normalization(&weight.data, width, patch, normalize, device),
+            class_row: to_device(class_row, [1, width], device),
+            positions: to_device(table[width..].to_vec(), [tokens - 1, width], device),
+            ln_pre: load_norm(source, "visual.ln_pre", width, device)?,
+            blocks: (0..last)
+                .map(|i| Block::load(source, &format!("visual.transformer.resblocks.{i}"), width, device))
+                .collect::<Result<_, _>>()?,
+            arch: arch.clone(),
+            image_size,
+            taps: taps.to_vec(),
+            activation,
+            kernels: PhantomData,
+        })
+    }
+
+    /// Tokens of an image, class token included.
+    pub fn tokens(&self) -> usize {
+        self.arch.tokens(self.image_size)
+    }
+
+    /// Images `[B, 3, S, S]` in 0..1 to one `[B, T, W]` a tap, class token first.
+    pub fn encode(&self, images: Tensor<B, 4>) -> Vec<Tensor<B, 3>> {
+        let [items, ..] = images.dims();
+        let (grid, patch, width) = (self.arch.grid(self.image_size), self.arch.patch, self.arch.width);
+        let used = grid * patch;
+        // A convolution whose stride is its kernel is one product over unfolded patches.
+        let pixels = images
+            .narrow(2, 0, used)
+            .narrow(3, 0, used)
+            .reshape([items, 3, grid, patch, grid, patch])
+            .permute([0, 2, 4, 1, 3, 5])
+            .reshape([items * grid * grid, 3 * patch * patch]);
+        let x = K::linear(pixels, &self.patches).reshape([items, grid * grid, width]);
+        let x = x + self.positions.clone().unsqueeze();
+        let class = self.class_row.clone().unsqueeze::<3>().repeat_dim(0, items);
+        let tokens = self.tokens();
+        let mut x = K::layer_norm(Tensor::cat(vec![class, x], 1).reshape([items * tokens, width]), &self.ln_pre);
+        let shape = Shape { items, tokens, heads: self.arch.heads, activation: self.activation };
+        let mut taps = Vec::with_capacity(self.taps.len());
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = block.forward::<K>(x, shape, None);
+            if self.taps.contains(&(i + 1)) {
+                taps.push(x.clone().reshape([items, tokens, width]));
+            }
+        }
+        taps
+    }
+}
+
+/// The patch convolution with `(image - mean) / deviation` folded into weight and bias.
+fn fold_normalization<B: Backend>(
+    weight: &[f32],
+    width: usize,
+    patch: usize,
+    normalize: Normalize,
+    device: &B::Device,
+) -> Linear<B> {
+    let (mean, deviation) = normalize.statistics();
+    let area = patch * patch;
+    let mut folded = Vec::with_capacity(weight.len());
+    let mut bias = Vec::with_capacity(width);
+    for filter in weight.chunks_exact(3 * area) {
+        let mut shift = 0.0f64;
+        for (channel, plane) in filter.chunks_exact(area).enumerate() {
+            folded.extend(plane.iter().map(|w| w / deviation[channel]));
+            shift -= plane.iter().map(|&w| f64::from(w)).sum::<f64>() * f64::from(mean[channel])
+                / f64::from(deviation[channel]);
+        }
+        bias.push(shift as f32);
+    }
+    Linear { weight: to_device(folded, [width, 3 * area], device), bias: to_device(bias, [width], device) }
+}

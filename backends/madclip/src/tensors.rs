@@ -1,0 +1,73 @@
+//! Named tensors on the host, and their way to and from a device.
+
+use std::borrow::Cow;
+
+use burn::tensor::{Tensor, TensorData, backend::Backend};
+
+use crate::ModelError;
+
+/// A row-major f32 tensor on the host.
+#[derive(Clone, Debug)]
+pub struct HostTensor<'a> {
+    /// Shape; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// Values, as many as the shape says.
+    pub data: Cow<'a, [f32]>,
+}
+
+/// Where named tensors come from. A source may convert a tensor only when it is asked for, so that no second copy of
+/// all weights exists.
+pub trait Tensors {
+    /// The tensor of this name.
+    fn get(&self, name: &str) -> Option<HostTensor<'_>>;
+
+    /// The tensor of this name, which must have this shape.
+    ///
+    /// # Errors
+    /// It is missing or has another shape.
+    fn expect(&self, name: &str, shape: &[usize]) -> Result<HostTensor<'_>, ModelError> {
+        let tensor = self.get(name).ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
+        if tensor.shape != shape || tensor.data.len() != shape.iter().product::<usize>() {
+            return Err(ModelError::Shape { name: name.to_owned(), expected: shape.to_vec(), found: tensor.shape });
+        }
+        Ok(tensor)
+    }
+}
+
+impl<F: for<'n> Fn(&'n str) -> Option<HostTensor<'static>>> Tensors for F {
+    fn get(&self, name: &str) -> Option<HostTensor<'_>> {
+        self(name)
+    }
+}
+
+impl Tensors for std::collections::HashMap<String, HostTensor<'static>> {
+    fn get(&self, name: &str) -> Option<HostTensor<'_>> {
+        let found = std::collections::HashMap::get(self, name)?;
+        Some(HostTensor { shape: found.shape.clone(), data: Cow::Borrowed(&found.data) })
+    }
+}
+
+/// A named tensor of known shape, on the device.
+pub(crate) fn load<B: Backend, const D: usize>(
+    source: &dyn Tensors,
+    name: &str,
+    shape: [usize; D],
+    device: &B::Device,
+) -> Result<Tensor<B, D>, ModelError> {
+    let tensor = source.expect(name, &shape)?;
+    Ok(to_device(tensor.data.into_owned(), shape, device))
+}
+
+/// Values on the device.
+pub(crate) fn to_device<B: Backend, const D: usize>(
+    values: Vec<f32>,
+    shape: [usize; D],
+    device: &B::Device,
+) -> Tensor<B, D> {
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// Values on the host, as f32.
+pub(crate) fn to_host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}
