@@ -4,8 +4,10 @@
 pub mod arch;
 pub mod options;
 pub mod parameters;
+pub mod prompts;
 pub mod streams;
 pub mod synthetic;
+pub mod tokenizer;
 
 pub use arch::Arch;
 pub use options::Options;

@@ -33,8 +33,7 @@ pub fn clip_state(arch: &Arch) -> Vec<Synthetic> {
     add("token_embedding.weight", &[arch.vocab, arch.text_width]);
     add("positional_embedding", &[arch.context, arch.text_width]);
     add("text_projection", &[arch.text_width, arch.embed]);
-    for (name, width) in
-        [("visual.ln_pre", arch.width), ("visual.ln_post", arch.width), ("ln_final", arch.text_width)]
+    for (name, width) in [("visual.ln_pre", arch.width), ("visual.ln_post", arch.width), ("ln_final", arch.text_width)]
     {
         add(&format!("{name}.weight"), &[width]);
         add(&format!("{name}.bias"), &[width]);
