@@ -1,0 +1,160 @@
+/* The interface between harness and a backend. Reasons and rules: README.md beside this folder. The Rust side is
+ * src/table.rs; a test compiles this file and compares every size and offset.
+ *
+ * Promises of the caller, on which a backend may rely
+ *  - A handle is null or was given by this backend and not freed. Towers and trainers are freed before their session, a
+ *    text tower after the trainers created with it. Freeing null does nothing.
+ *  - One thread at a time uses a session and what came from it. It need not be the same thread each time.
+ *  - A pointer is null or valid for the announced length until the call returns, aligned for its type. Output buffers
+ *    are initialised. Nothing of the caller's may be kept, read or written after the call.
+ *  - A function of an absent capability is not called.
+ *
+ * Promises of a backend
+ *  - Nothing unwinds: exceptions and panics end inside and become HARNESS_INTERNAL.
+ *  - Every function but last_error replaces the message of its session; describe, session_open and a call with a null
+ *    handle replace that of the thread. After success the message is empty.
+ *  - A shape, type, name, index or JSON key that does not fit is HARNESS_INVALID_ARGUMENT, with what was found and what
+ *    was expected.
+ *  - No random number is drawn.
+ *
+ * Sizes of text: describe and last_error write at most `capacity` bytes, no terminating zero, and set *length to the
+ * whole length. Call with null and 0 to learn it.
+ *
+ * Letters: B, N images or sentences; S side of an image in pixels; G patches a side; T = 1 + G * G tokens, class token
+ * first; W, Wt widths of image and text tower; E width of the embedding. All tensors are row-major, slowest side first.
+ */
+#ifndef HARNESS_BACKEND_H
+#define HARNESS_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HARNESS_MAGIC UINT64_C(0x4841524E45535342)
+#define HARNESS_MAJOR UINT32_C(1)
+#define HARNESS_MINOR UINT32_C(0)
+#define HARNESS_REQUIRED_SIZE 184
+
+/* Statuses. */
+#define HARNESS_OK 0
+#define HARNESS_INVALID_ARGUMENT 1
+#define HARNESS_UNSUPPORTED 2
+#define HARNESS_RESOURCE_EXHAUSTED 3
+#define HARNESS_NUMERIC 4
+#define HARNESS_INTERNAL 5
+
+/* Types of elements. */
+#define HARNESS_F32 UINT32_C(1)
+#define HARNESS_F16 UINT32_C(2)
+#define HARNESS_BF16 UINT32_C(3)
+#define HARNESS_U8 UINT32_C(4)
+#define HARNESS_I32 UINT32_C(5)
+#define HARNESS_U32 UINT32_C(6)
+
+typedef struct harness_session harness_session_t;
+typedef struct harness_image_tower harness_image_tower_t;
+typedef struct harness_text_tower harness_text_tower_t;
+typedef struct harness_trainer harness_trainer_t;
+
+typedef struct harness_tensor {
+  size_t size;         /* of this struct; in an array, the distance to the next */
+  const char *name;    /* UTF-8, not terminated; null where a tensor is known by its place */
+  size_t name_length;  /* bytes */
+  uint32_t dtype;      /* HARNESS_F32 ... */
+  uint32_t rank;       /* sides */
+  const size_t *shape; /* rank of them */
+  void *data;          /* written only where a function says so */
+  size_t bytes;        /* of data: product of the shape times the element's */
+} harness_tensor_t;
+
+typedef struct harness_memory {
+  size_t size; /* set by the caller; fields beyond it are not written */
+  uint64_t host_peak_bytes;   /* 0 is unknown */
+  uint64_t device_peak_bytes; /* 0 is unknown */
+} harness_memory_t;
+
+typedef struct harness_backend_table {
+  size_t size; /* of this struct, as the backend was built */
+  uint64_t magic;
+  uint32_t major;
+  uint32_t minor;
+
+  /* Always there. */
+
+  /* JSON: {"name", "version", "devices": [..], "precisions": [..], "capabilities": [..]}; the first device is the default. */
+  int32_t (*describe)(char *buffer, size_t capacity, size_t *length);
+  /* The message of the last call on a session, or with null of this thread's last call without one. */
+  int32_t (*last_error)(const harness_session_t *session, char *buffer, size_t capacity, size_t *length);
+  /* options: {"device", "threads" (optional)}. */
+  int32_t (*session_open)(const char *options, size_t options_length, harness_session_t **session);
+  int32_t (*session_close)(harness_session_t *session);
+
+  /* Capability "memory". */
+  int32_t (*memory)(harness_session_t *session, harness_memory_t *memory);
+
+  /* Capability "image_tower". */
+
+  /* options: {"arch", "image_size", "taps", "activation", "normalize", "precision"}; tensors in OpenAI's names, f32, f16
+   * or bf16, perhaps others among them; the position table is as in the file, resize it. */
+  int32_t (*image_tower_load)(harness_session_t *session, const char *options, size_t options_length,
+                              const harness_tensor_t *tensors, size_t tensor_count, harness_image_tower_t **tower);
+  /* images [B, 3, S, S], u8 of 0 to 255 or f32 of 0 to 1, before `normalize`. Writes one f32 [B, T, W] a tap. */
+  int32_t (*image_tower_encode)(harness_image_tower_t *tower, const harness_tensor_t *images,
+                                const harness_tensor_t *taps, size_t tap_count);
+  int32_t (*image_tower_free)(harness_image_tower_t *tower);
+
+  /* Capability "text_tower". */
+
+  /* options: {"arch", "activation"}; tensors in OpenAI's names without token_embedding.weight. */
+  int32_t (*text_tower_load)(harness_session_t *session, const char *options, size_t options_length,
+                             const harness_tensor_t *tensors, size_t tensor_count, harness_text_tower_t **tower);
+  /* embedded f32 [N, context, Wt], positions not added; eot u32 [N]; causal 0 or 1. Writes features f32 [N, E], not
+   * normalised. */
+  int32_t (*text_tower_encode)(harness_text_tower_t *tower, const harness_tensor_t *embedded,
+                               const harness_tensor_t *eot, uint32_t causal, const harness_tensor_t *features);
+  int32_t (*text_tower_free)(harness_text_tower_t *tower);
+
+  /* Capability "trainer"; trainer_gradients is capability "gradients", maps that are not null capability "maps". */
+
+  /* options: {"options", "arch", "has_masks", "learning_rate"}; text_tower null under prompts = "free". prompts for each
+   * side, "normal" and "abnormal": learned prompt.<side>.embedded f32 [7, context, Wt], prompt.<side>.eot u32 [7],
+   * prompt.<side>.lengths u32 [7]; fixed fixed.<side>.embedded f32 [N, context, Wt], fixed.<side>.eot u32 [N]. state:
+   * every parameter, f32. */
+  int32_t (*trainer_create)(harness_session_t *session, const char *options, size_t options_length,
+                            harness_text_tower_t *text_tower, const harness_tensor_t *prompts, size_t prompt_count,
+                            const harness_tensor_t *state, size_t state_count, harness_trainer_t **trainer);
+  /* One f32 [N, T, W] a tap; labels u8 [N], 1 abnormal, 0 normal; masks u8 [N, S, S] of 0 and 1, null if and only if not
+   * has_masks. Adds to what is held; a failed call adds nothing. */
+  int32_t (*trainer_append_support)(harness_trainer_t *trainer, const harness_tensor_t *taps, size_t tap_count,
+                                    const harness_tensor_t *labels, const harness_tensor_t *masks);
+  /* indices u32 [B] in order of appending. One Adam step. Writes losses f32 [3], detection, focal, dice, as before the
+   * update. One that is not finite is HARNESS_NUMERIC and no update. */
+  int32_t (*trainer_step)(harness_trainer_t *trainer, const harness_tensor_t *indices, const harness_tensor_t *losses);
+  /* As a step, without the update. Writes the named f32 tensors. */
+  int32_t (*trainer_gradients)(harness_trainer_t *trainer, const harness_tensor_t *indices,
+                               const harness_tensor_t *gradients, size_t gradient_count);
+  /* Writes the named f32 tensors, some parameters or all. */
+  int32_t (*trainer_read_state)(harness_trainer_t *trainer, const harness_tensor_t *state, size_t state_count);
+  /* Reads every parameter, f32; a failed call changes nothing. Adam's moments and step count become zero. */
+  int32_t (*trainer_write_state)(harness_trainer_t *trainer, const harness_tensor_t *state, size_t state_count);
+  /* Writes the unit vectors of normal and abnormal text, f32 [2, E]. */
+  int32_t (*trainer_text)(harness_trainer_t *trainer, const harness_tensor_t *text);
+  /* One f32 [B, T, W] a tap. Writes grids f32 [B, taps, G, G] (s_ab - s_n of the seg heads), detection f32 [B] and,
+   * unless null, maps f32 [B, S, S]. */
+  int32_t (*trainer_score)(harness_trainer_t *trainer, const harness_tensor_t *taps, size_t tap_count,
+                           const harness_tensor_t *grids, const harness_tensor_t *detection,
+                           const harness_tensor_t *maps);
+  int32_t (*trainer_free)(harness_trainer_t *trainer);
+} harness_backend_table_t;
+
+/* The one symbol a plugin exports. The table lives as long as the process. */
+const harness_backend_table_t *harness_backend_table(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

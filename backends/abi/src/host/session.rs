@@ -1,0 +1,174 @@
+//! An open device on the host's side: what loads towers, creates trainers and knows the memory.
+
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use super::raw::Inputs;
+use super::towers::{ImageTower, TextTower};
+use super::trainer::Trainer;
+use super::{Backend, BackendError};
+use crate::options::{Capability, ImageTowerOptions, TextTowerOptions, TrainerOptions};
+use crate::plugin::{Failure, Memory};
+use crate::table::{self, SessionHandle};
+use crate::tensor::NamedTensor;
+
+/// An open device. Closed when it and all that came from it are dropped.
+#[derive(Debug)]
+pub struct Session(pub(super) Rc<Open>);
+
+/// What a session, its towers and its trainers share.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) backend: Backend,
+    handle: NonNull<SessionHandle>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // SAFETY: the handle came from `session_open`; towers and trainers hold this value, so they are freed already.
+        // A failure to close has nobody to go to.
+        unsafe { (self.backend.0.session_close)(self.handle.as_ptr()) };
+    }
+}
+
+impl Open {
+    pub(super) fn check(&self, call: &'static str, code: i32) -> Result<(), BackendError> {
+        self.backend.check(call, self.handle.as_ptr(), code)
+    }
+
+    pub(super) fn error(&self, call: &'static str, failure: Failure) -> BackendError {
+        self.backend.error(call, failure)
+    }
+
+    /// A handle that a call gave.
+    pub(super) fn handle<T>(&self, call: &'static str, handle: *mut T) -> Result<NonNull<T>, BackendError> {
+        NonNull::new(handle).ok_or_else(|| self.backend.no_handle(call))
+    }
+}
+
+impl Session {
+    pub(super) fn new(backend: Backend, handle: NonNull<SessionHandle>) -> Self {
+        Self(Rc::new(Open { backend, handle }))
+    }
+
+    /// The backend that opened it.
+    pub fn backend(&self) -> &Backend {
+        &self.0.backend
+    }
+
+    /// Loads an image tower from tensors in OpenAI's names.
+    ///
+    /// # Errors
+    /// Sizes or lengths that don't fit, a missing capability, or the backend's.
+    pub fn load_image_tower(
+        &self,
+        options: &ImageTowerOptions,
+        tensors: &[NamedTensor<'_>],
+    ) -> Result<ImageTower, BackendError> {
+        const CALL: &str = "image_tower_load";
+        let backend = self.backend();
+        let load = backend.function(CALL, Capability::ImageTower, |table| table.image_tower_load)?;
+        let encode = backend.function(CALL, Capability::ImageTower, |table| table.image_tower_encode)?;
+        let free = backend.function(CALL, Capability::ImageTower, |table| table.image_tower_free)?;
+        let shape = options.shape().map_err(|failure| self.0.error(CALL, failure))?;
+        let json = backend.json(CALL, options)?;
+        let inputs = Inputs::new(tensors).map_err(|failure| self.0.error(CALL, failure))?;
+        let mut handle = std::ptr::null_mut();
+        // SAFETY: the session is open; text, tensors and place live through the call.
+        let code = unsafe {
+            let (text, length) = (json.as_ptr().cast(), json.len());
+            load(self.0.handle.as_ptr(), text, length, inputs.as_ptr(), inputs.len(), &raw mut handle)
+        };
+        self.0.check(CALL, code)?;
+        Ok(ImageTower { session: Rc::clone(&self.0), handle: self.0.handle(CALL, handle)?, shape, encode, free })
+    }
+
+    /// Loads a text tower from tensors in OpenAI's names, without `token_embedding.weight`: the host gathers token
+    /// vectors.
+    ///
+    /// # Errors
+    /// As for images.
+    pub fn load_text_tower(
+        &self,
+        options: &TextTowerOptions,
+        tensors: &[NamedTensor<'_>],
+    ) -> Result<TextTower, BackendError> {
+        const CALL: &str = "text_tower_load";
+        let backend = self.backend();
+        let load = backend.function(CALL, Capability::TextTower, |table| table.text_tower_load)?;
+        let encode = backend.function(CALL, Capability::TextTower, |table| table.text_tower_encode)?;
+        let free = backend.function(CALL, Capability::TextTower, |table| table.text_tower_free)?;
+        let shape = options.shape().map_err(|failure| self.0.error(CALL, failure))?;
+        let json = backend.json(CALL, options)?;
+        let inputs = Inputs::new(tensors).map_err(|failure| self.0.error(CALL, failure))?;
+        let mut handle = std::ptr::null_mut();
+        // SAFETY: the session is open; text, tensors and place live through the call.
+        let code = unsafe {
+            let (text, length) = (json.as_ptr().cast(), json.len());
+            load(self.0.handle.as_ptr(), text, length, inputs.as_ptr(), inputs.len(), &raw mut handle)
+        };
+        self.0.check(CALL, code)?;
+        Ok(TextTower::new(Rc::clone(&self.0), self.0.handle(CALL, handle)?, shape, encode, free))
+    }
+
+    /// Creates a trainer. `prompts` holds for each side (`normal`, `abnormal`) of learned prompts
+    /// `prompt.<side>.embedded` f32 `[7, context, Wt]`, `prompt.<side>.eot` u32 `[7]`, `prompt.<side>.lengths` u32
+    /// `[7]`, of fixed prompts `fixed.<side>.embedded` f32 `[N, context, Wt]`, `fixed.<side>.eot` u32 `[N]`; nothing
+    /// under `free`, where `text` is not needed either. `state` holds every parameter, f32.
+    ///
+    /// # Errors
+    /// Sizes or lengths that don't fit, a text tower of another session, a missing capability, or the backend's.
+    pub fn create_trainer(
+        &self,
+        options: &TrainerOptions,
+        text: Option<&TextTower>,
+        prompts: &[NamedTensor<'_>],
+        state: &[NamedTensor<'_>],
+    ) -> Result<Trainer, BackendError> {
+        const CALL: &str = "trainer_create";
+        let backend = self.backend();
+        let create = backend.function(CALL, Capability::Trainer, |table| table.trainer_create)?;
+        let functions = Trainer::functions(backend, CALL)?;
+        let shape = options.shape().map_err(|failure| self.0.error(CALL, failure))?;
+        let json = backend.json(CALL, options)?;
+        let prompts = Inputs::new(prompts).map_err(|failure| self.0.error(CALL, failure))?;
+        let state = Inputs::new(state).map_err(|failure| self.0.error(CALL, failure))?;
+        if text.is_some_and(|text| !text.is_of(&self.0)) {
+            return Err(self.0.error(CALL, Failure::invalid("the text tower belongs to another session")));
+        }
+        let tower = text.map_or(std::ptr::null_mut(), TextTower::as_ptr);
+        let mut handle = std::ptr::null_mut();
+        // SAFETY: the session is open and the tower, if any, is its own; text, tensors and place live through the call.
+        let code = unsafe {
+            create(
+                self.0.handle.as_ptr(),
+                json.as_ptr().cast(),
+                json.len(),
+                tower,
+                prompts.as_ptr(),
+                prompts.len(),
+                state.as_ptr(),
+                state.len(),
+                &raw mut handle,
+            )
+        };
+        self.0.check(CALL, code)?;
+        let handle = self.0.handle(CALL, handle)?;
+        Ok(Trainer::new(Rc::clone(&self.0), handle, shape, functions, text))
+    }
+
+    /// Peak memory so far, as the backend knows it; 0 is unknown.
+    ///
+    /// # Errors
+    /// A missing capability, or the backend's.
+    pub fn memory(&self) -> Result<Memory, BackendError> {
+        const CALL: &str = "memory";
+        let memory_of = self.backend().function(CALL, Capability::Memory, |table| table.memory)?;
+        let mut memory =
+            table::Memory { size: size_of::<table::Memory>(), host_peak_bytes: 0, device_peak_bytes: 0 };
+        // SAFETY: the session is open; the struct says its size.
+        let code = unsafe { memory_of(self.0.handle.as_ptr(), &raw mut memory) };
+        self.0.check(CALL, code)?;
+        Ok(Memory { host_peak_bytes: memory.host_peak_bytes, device_peak_bytes: memory.device_peak_bytes })
+    }
+}

@@ -1,0 +1,293 @@
+//! A trainer on the host's side: lengths and indices checked, then one call each.
+
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use super::raw::{self, Inputs};
+use super::session::Open;
+use super::towers::{Loaded, TextTower, items};
+use super::{Backend, BackendError};
+use crate::options::Capability;
+use crate::plugin::{Failure, TrainerShape};
+use crate::table::{self, TrainerHandle};
+use crate::tensor::{NamedTensor, OwnedTensor};
+
+/// Scores of B images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// d = s_ab - s_n of the seg heads, `[B, taps, G, G]`.
+    pub grids: Vec<f32>,
+    /// Sum over taps of the aggregated abnormal probability of the det heads, `[B]`.
+    pub detection: Vec<f32>,
+    /// Sum over taps of the abnormal probability map, `[B, S, S]`, where it was asked for.
+    pub maps: Option<Vec<f32>>,
+}
+
+/// A model in training, or one that scores. Freed when dropped.
+#[derive(Debug)]
+pub struct Trainer {
+    session: Rc<Open>,
+    handle: NonNull<TrainerHandle>,
+    shape: TrainerShape,
+    functions: Functions,
+    held: usize,
+    // A backend may go on using the text tower a trainer was created with. Dropped after `drop` freed the trainer.
+    _text: Option<Rc<Loaded>>,
+}
+
+/// The functions of the capability `trainer`, none of them null.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Functions {
+    append_support: table::TrainerAppendSupport,
+    step: table::TrainerStep,
+    read_state: table::TrainerState,
+    write_state: table::TrainerState,
+    text: table::TrainerText,
+    score: table::TrainerScore,
+    free: table::TrainerFree,
+}
+
+impl Drop for Trainer {
+    fn drop(&mut self) {
+        // SAFETY: the handle came from `trainer_create`; session and text tower still live. A failure has nobody to go
+        // to.
+        unsafe { (self.functions.free)(self.handle.as_ptr()) };
+    }
+}
+
+impl Trainer {
+    pub(super) fn functions(backend: &Backend, call: &'static str) -> Result<Functions, BackendError> {
+        let trainer = Capability::Trainer;
+        Ok(Functions {
+            append_support: backend.function(call, trainer, |table| table.trainer_append_support)?,
+            step: backend.function(call, trainer, |table| table.trainer_step)?,
+            read_state: backend.function(call, trainer, |table| table.trainer_read_state)?,
+            write_state: backend.function(call, trainer, |table| table.trainer_write_state)?,
+            text: backend.function(call, trainer, |table| table.trainer_text)?,
+            score: backend.function(call, trainer, |table| table.trainer_score)?,
+            free: backend.function(call, trainer, |table| table.trainer_free)?,
+        })
+    }
+
+    pub(super) fn new(
+        session: Rc<Open>,
+        handle: NonNull<TrainerHandle>,
+        shape: TrainerShape,
+        functions: Functions,
+        text: Option<&TextTower>,
+    ) -> Self {
+        Self { session, handle, shape, functions, held: 0, _text: text.map(TextTower::share) }
+    }
+
+    /// Its sizes.
+    pub fn shape(&self) -> TrainerShape {
+        self.shape
+    }
+
+    /// Support images it holds.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Gives it more support images, as many as there are labels: one `[N, T, W]` a tap, labels (1 abnormal, 0
+    /// normal), and masks `[N, S, S]` of 0 and 1 if and only if `has_masks`. They are counted in the order of appending.
+    ///
+    /// # Errors
+    /// Lengths or values that don't fit, or the backend's.
+    pub fn append_support(
+        &mut self,
+        taps: &[&[f32]],
+        labels: &[u8],
+        masks: Option<&[u8]>,
+    ) -> Result<(), BackendError> {
+        const CALL: &str = "trainer_append_support";
+        let n = labels.len();
+        let side = self.shape.image_size;
+        let (tap_shape, mask_shape) = ([n, self.shape.tokens, self.shape.width], [n, side, side]);
+        let checked = (|| {
+            items("support images", n)?;
+            self.check_taps(taps, &tap_shape)?;
+            match masks {
+                Some(masks) if self.shape.has_masks => {
+                    raw::check("masks", masks.len(), &mask_shape)?;
+                    binary("masks", masks)?;
+                }
+                None if !self.shape.has_masks => {}
+                _ => return Err(Failure::invalid("masks must be given if and only if `has_masks` is set")),
+            }
+            binary("labels", labels)
+        })();
+        checked.map_err(|failure| self.session.error(CALL, failure))?;
+        let taps: Vec<table::Tensor> = taps.iter().map(|tap| raw::input(&tap_shape, tap)).collect();
+        let labels = raw::input(&tap_shape[..1], labels);
+        let masks = masks.map(|masks| raw::input(&mask_shape, masks));
+        let masks = masks.as_ref().map_or(std::ptr::null(), |masks| &raw const *masks);
+        // SAFETY: the trainer is live and the tensors live through the call.
+        let code = unsafe {
+            let labels = &raw const labels;
+            (self.functions.append_support)(self.handle.as_ptr(), taps.as_ptr(), taps.len(), labels, masks)
+        };
+        self.session.check(CALL, code)?;
+        self.held += n;
+        Ok(())
+    }
+
+    /// One Adam step on these support images: losses (detection, focal, dice) before the update, each summed over taps.
+    ///
+    /// # Errors
+    /// An index beyond what is held, a loss that is not finite (`numeric`), or the backend's.
+    pub fn step(&mut self, indices: &[u32]) -> Result<[f32; 3], BackendError> {
+        const CALL: &str = "trainer_step";
+        self.check_indices(indices).map_err(|failure| self.session.error(CALL, failure))?;
+        let (shape, mut losses) = ([indices.len()], [0.0; 3]);
+        let indices = raw::input(&shape, indices);
+        let output = raw::output(&[3], &mut losses);
+        // SAFETY: the trainer is live, the tensors live through the call, and the losses are nobody else's.
+        let code =
+            unsafe { (self.functions.step)(self.handle.as_ptr(), &raw const indices, &raw const output) };
+        self.session.check(CALL, code)?;
+        raw::finite("the loss", &losses).map_err(|failure| self.session.error(CALL, failure))?;
+        Ok(losses)
+    }
+
+    /// Gradients of a step's loss on these images, without an update; `wanted` names parameters and their shapes.
+    ///
+    /// # Errors
+    /// An index beyond what is held, a name or shape that is not a parameter's, a missing capability, or the backend's.
+    pub fn gradients(
+        &mut self,
+        indices: &[u32],
+        wanted: &[(&str, &[usize])],
+    ) -> Result<Vec<OwnedTensor>, BackendError> {
+        const CALL: &str = "trainer_gradients";
+        let gradients =
+            self.session.backend.function(CALL, Capability::Gradients, |table| table.trainer_gradients)?;
+        self.check_indices(indices).map_err(|failure| self.session.error(CALL, failure))?;
+        let shape = [indices.len()];
+        let indices = raw::input(&shape, indices);
+        self.read(CALL, wanted, |handle, tensors, count| {
+            // SAFETY: the trainer is live, the tensors live through the call, and the buffers are nobody else's.
+            unsafe { gradients(handle, &raw const indices, tensors, count) }
+        })
+    }
+
+    /// The parameters asked for, by name and shape.
+    ///
+    /// # Errors
+    /// A name or shape that is not a parameter's, or the backend's.
+    pub fn read_state(&mut self, wanted: &[(&str, &[usize])]) -> Result<Vec<OwnedTensor>, BackendError> {
+        let read_state = self.functions.read_state;
+        self.read("trainer_read_state", wanted, |handle, tensors, count| {
+            // SAFETY: the trainer is live, the tensors live through the call, and the buffers are nobody else's.
+            unsafe { read_state(handle, tensors, count) }
+        })
+    }
+
+    /// Gives it a whole state: every parameter, f32. Adam begins anew: moments zero, step count zero.
+    ///
+    /// # Errors
+    /// Lengths that don't fit, or the backend's; the state stays what it was.
+    pub fn write_state(&mut self, state: &[NamedTensor<'_>]) -> Result<(), BackendError> {
+        const CALL: &str = "trainer_write_state";
+        let state = Inputs::new(state).map_err(|failure| self.session.error(CALL, failure))?;
+        // SAFETY: the trainer is live and the tensors live through the call.
+        let code = unsafe { (self.functions.write_state)(self.handle.as_ptr(), state.as_ptr(), state.len()) };
+        self.session.check(CALL, code)
+    }
+
+    /// Text vectors `(t_n, t_ab)` of unit length, `[2, E]`.
+    ///
+    /// # Errors
+    /// A value that is not finite (`numeric`), or the backend's.
+    pub fn text(&mut self) -> Result<Vec<f32>, BackendError> {
+        const CALL: &str = "trainer_text";
+        let shape = [2, self.shape.embed];
+        let mut text = raw::buffer("text", &shape).map_err(|failure| self.session.error(CALL, failure))?;
+        let output = raw::output(&shape, &mut text);
+        // SAFETY: the trainer is live, the tensor lives through the call, and the buffer is nobody else's.
+        let code = unsafe { (self.functions.text)(self.handle.as_ptr(), &raw const output) };
+        self.session.check(CALL, code)?;
+        raw::finite("text", &text).map_err(|failure| self.session.error(CALL, failure))?;
+        Ok(text)
+    }
+
+    /// Scores `batch` images from one `[batch, T, W]` a tap, and gives maps where `with_maps`.
+    ///
+    /// # Errors
+    /// Lengths that don't fit, a score that is not finite (`numeric`), maps from a backend without the capability, or
+    /// the backend's.
+    pub fn score(&mut self, taps: &[&[f32]], batch: usize, with_maps: bool) -> Result<Scores, BackendError> {
+        const CALL: &str = "trainer_score";
+        if with_maps {
+            self.session.backend.function(CALL, Capability::Maps, |table| table.trainer_score)?;
+        }
+        let TrainerShape { image_size, grid, taps: count, tokens, width, .. } = self.shape;
+        let (tap_shape, grid_shape) = ([batch, tokens, width], [batch, count, grid, grid]);
+        let map_shape = [batch, image_size, image_size];
+        let prepared = (|| {
+            items("images", batch)?;
+            self.check_taps(taps, &tap_shape)?;
+            let maps = with_maps.then(|| raw::buffer("maps", &map_shape)).transpose()?;
+            Ok(Scores { grids: raw::buffer("grids", &grid_shape)?, detection: vec![0.0; batch], maps })
+        })();
+        let mut scores = prepared.map_err(|failure| self.session.error(CALL, failure))?;
+        let taps: Vec<table::Tensor> = taps.iter().map(|tap| raw::input(&tap_shape, tap)).collect();
+        let grids = raw::output(&grid_shape, &mut scores.grids);
+        let detection = raw::output(&tap_shape[..1], &mut scores.detection);
+        let maps = scores.maps.as_mut().map(|maps| raw::output(&map_shape, maps));
+        let maps = maps.as_ref().map_or(std::ptr::null(), |maps| &raw const *maps);
+        // SAFETY: the trainer is live, the tensors live through the call, and the buffers are nobody else's.
+        let code = unsafe {
+            let (grids, detection) = (&raw const grids, &raw const detection);
+            (self.functions.score)(self.handle.as_ptr(), taps.as_ptr(), taps.len(), grids, detection, maps)
+        };
+        self.session.check(CALL, code)?;
+        let all = [Some(&scores.grids), Some(&scores.detection), scores.maps.as_ref()];
+        let finite = all.into_iter().flatten().try_for_each(|values| raw::finite("a score", values));
+        finite.map_err(|failure| self.session.error(CALL, failure))?;
+        Ok(scores)
+    }
+
+    /// Buffers for named tensors, filled by a call.
+    fn read(
+        &mut self,
+        call: &'static str,
+        wanted: &[(&str, &[usize])],
+        fill: impl FnOnce(*mut TrainerHandle, *const table::Tensor, usize) -> i32,
+    ) -> Result<Vec<OwnedTensor>, BackendError> {
+        let mut tensors = Vec::with_capacity(wanted.len());
+        for &(name, shape) in wanted {
+            let values = raw::buffer(name, shape).map_err(|failure| self.session.error(call, failure))?;
+            tensors.push(OwnedTensor { name: name.to_owned(), shape: shape.to_vec(), values });
+        }
+        let raws: Vec<table::Tensor> = tensors
+            .iter_mut()
+            .map(|OwnedTensor { name, shape, values }| raw::named_output(name, shape, values))
+            .collect();
+        let code = fill(self.handle.as_ptr(), raws.as_ptr(), raws.len());
+        self.session.check(call, code)?;
+        Ok(tensors)
+    }
+
+    fn check_taps(&self, taps: &[&[f32]], shape: &[usize]) -> Result<(), Failure> {
+        if taps.len() != self.shape.taps {
+            return Err(Failure::invalid(format!("{} taps given, expected {}", taps.len(), self.shape.taps)));
+        }
+        taps.iter().try_for_each(|tap| raw::check("a tap", tap.len(), shape))
+    }
+
+    fn check_indices(&self, indices: &[u32]) -> Result<(), Failure> {
+        items("support images", indices.len())?;
+        match indices.iter().find(|&&index| index as usize >= self.held) {
+            Some(index) => Err(Failure::invalid(format!("support image {index} of {}", self.held))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn binary(what: &str, values: &[u8]) -> Result<(), Failure> {
+    match values.iter().find(|&&value| value > 1) {
+        Some(value) => Err(Failure::invalid(format!("{what} hold the value {value}, expected 0 and 1"))),
+        None => Ok(()),
+    }
+}

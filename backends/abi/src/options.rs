@@ -1,0 +1,172 @@
+//! What crosses as JSON: descriptions and options. A key that is not here is refused, except in a description, where a
+//! newer backend may say more. What the method defines (`options`, `arch`) stays JSON: this crate does not know it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::table;
+
+/// Precision of an image tower. Everything else is f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit float.
+    F32,
+    /// IEEE half.
+    F16,
+    /// bfloat16.
+    Bf16,
+}
+
+impl Precision {
+    /// Every precision.
+    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Bf16];
+
+    /// The name in JSON and in experiment files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+/// A group of functions a backend may have or lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Capability {
+    /// Load an image tower, encode images.
+    ImageTower,
+    /// Load a text tower, encode token vectors.
+    TextTower,
+    /// Create a trainer, hold support, step, read and write state, text, score.
+    Trainer,
+    /// Gradients of a step without the step: for parity tests.
+    Gradients,
+    /// Anomaly maps from scoring: for parity tests.
+    Maps,
+    /// Peak memory.
+    Memory,
+}
+
+impl Capability {
+    /// Every group.
+    pub const ALL: [Self; 6] =
+        [Self::ImageTower, Self::TextTower, Self::Trainer, Self::Gradients, Self::Maps, Self::Memory];
+
+    /// The name in a description.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ImageTower => "image_tower",
+            Self::TextTower => "text_tower",
+            Self::Trainer => "trainer",
+            Self::Gradients => "gradients",
+            Self::Maps => "maps",
+            Self::Memory => "memory",
+        }
+    }
+
+    /// The first function of the group that the table lacks.
+    pub(crate) fn missing(self, table: &table::Table) -> Option<&'static str> {
+        let functions: &[(&'static str, bool)] = match self {
+            Self::ImageTower => &[
+                ("image_tower_load", table.image_tower_load.is_some()),
+                ("image_tower_encode", table.image_tower_encode.is_some()),
+                ("image_tower_free", table.image_tower_free.is_some()),
+            ],
+            Self::TextTower => &[
+                ("text_tower_load", table.text_tower_load.is_some()),
+                ("text_tower_encode", table.text_tower_encode.is_some()),
+                ("text_tower_free", table.text_tower_free.is_some()),
+            ],
+            Self::Trainer => &[
+                ("trainer_create", table.trainer_create.is_some()),
+                ("trainer_append_support", table.trainer_append_support.is_some()),
+                ("trainer_step", table.trainer_step.is_some()),
+                ("trainer_read_state", table.trainer_read_state.is_some()),
+                ("trainer_write_state", table.trainer_write_state.is_some()),
+                ("trainer_text", table.trainer_text.is_some()),
+                ("trainer_score", table.trainer_score.is_some()),
+                ("trainer_free", table.trainer_free.is_some()),
+            ],
+            Self::Gradients => &[("trainer_gradients", table.trainer_gradients.is_some())],
+            Self::Maps => &[("trainer_score", table.trainer_score.is_some())],
+            Self::Memory => &[("memory", table.memory.is_some())],
+        };
+        functions.iter().find(|(_, present)| !present).map(|(name, _)| *name)
+    }
+}
+
+/// What a backend says about itself. Its capabilities are beside this, from [`crate::plugin::Plugin::CAPABILITIES`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// Name, as in experiment files: `flex`.
+    pub name: String,
+    /// Version of the backend, not of the interface.
+    pub version: String,
+    /// Devices it can open now, its default first: `cpu`, `cuda:0`.
+    pub devices: Vec<String>,
+    /// Precisions of an image tower.
+    pub precisions: Vec<String>,
+}
+
+/// A description with its capabilities: the JSON of `describe`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct FullDescription {
+    #[serde(flatten)]
+    pub(crate) description: Description,
+    pub(crate) capabilities: Vec<String>,
+}
+
+/// Options of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionOptions {
+    /// One of the description's devices.
+    pub device: String,
+    /// CPU threads; the backend's choice without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+}
+
+/// Options of an image tower (METHOD.md section 1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageTowerOptions {
+    /// The method's `Arch`. Its `image_size` is the position table's own.
+    pub arch: Value,
+    /// Side of the images, S, in pixels. The backend resizes the position table where it differs.
+    pub image_size: usize,
+    /// Blocks whose outputs are wanted, counted from 1, ascending.
+    pub taps: Vec<usize>,
+    /// The method's `activation`.
+    pub activation: Value,
+    /// The method's `normalize`: the backend applies it to the images.
+    pub normalize: Value,
+    /// Precision inside the tower; taps are f32 anyway.
+    pub precision: Precision,
+}
+
+/// Options of a text tower (METHOD.md section 1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextTowerOptions {
+    /// The method's `Arch`.
+    pub arch: Value,
+    /// The method's `activation`.
+    pub activation: Value,
+}
+
+/// Options of a trainer (METHOD.md sections 2 to 7).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainerOptions {
+    /// The method's `Options`.
+    pub options: Value,
+    /// The method's `Arch`.
+    pub arch: Value,
+    /// Whether support images come with masks; without, the loss is detection alone.
+    pub has_masks: bool,
+    /// Adam's rate.
+    pub learning_rate: f64,
+}

@@ -1,0 +1,273 @@
+//! A small backend in Rust for tests: arithmetic simple enough to predict, and faults on demand. No test is here.
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it")]
+
+use harness_backend_abi::host::{
+    Backend, ImageTower as OpenedTower, Session as Opened, Trainer as OpenedTrainer,
+};
+use harness_backend_abi::plugin::*;
+use serde_json::{Value, json};
+
+harness_backend_abi::export_backend!(Dummy);
+
+pub const S: usize = 4;
+pub const W: usize = 3;
+pub const WT: usize = 2;
+pub const E: usize = 2;
+pub const CONTEXT: usize = 5;
+pub const TAPS: usize = 2;
+pub const G: usize = 2;
+pub const T: usize = 5;
+
+/// Faults are asked for by device: `panic`, `oom`.
+pub struct Dummy;
+
+pub struct Open {
+    threads: usize,
+    calls: u64,
+}
+
+pub struct Image {
+    scale: f32,
+    taps: usize,
+}
+
+pub struct Text {
+    bias: f32,
+}
+
+pub struct Train {
+    has_masks: bool,
+    rate: f64,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    steps: u32,
+    support: Vec<f32>,
+    text: f32,
+}
+
+impl Plugin for Dummy {
+    type Session = Open;
+
+    fn describe() -> Description {
+        Description {
+            name: "dummy".into(),
+            version: "1.2.3".into(),
+            devices: vec!["cpu".into()],
+            precisions: vec!["f32".into(), "f16".into()],
+        }
+    }
+
+    fn open(options: SessionOptions) -> Result<Open, Failure> {
+        match options.device.as_str() {
+            "cpu" => Ok(Open { threads: options.threads.unwrap_or(1), calls: 0 }),
+            "panic" => panic!("no such device: {}", options.device),
+            "oom" => Err(Failure::exhausted("device `oom` has no memory")),
+            other => Err(Failure::invalid(format!("device `{other}`: expected `cpu`"))),
+        }
+    }
+}
+
+impl Session for Open {
+    type ImageTower = Image;
+    type TextTower = Text;
+    type Trainer = Train;
+
+    fn load_image_tower(&mut self, options: &ImageTowerOptions, tensors: &Tensors<'_>) -> Result<Image, Failure> {
+        self.calls += 1;
+        let activation: String = parse("activation", &options.activation)?;
+        if activation == "panic" {
+            panic!("the activation panics");
+        }
+        if options.precision == Precision::Bf16 {
+            return Err(Failure::unsupported("precision bf16"));
+        }
+        let scale = tensors.expect("visual.scale", &[1])?.to_f32()?[0];
+        Ok(Image { scale, taps: options.taps.len() })
+    }
+
+    fn load_text_tower(&mut self, _: &TextTowerOptions, tensors: &Tensors<'_>) -> Result<Text, Failure> {
+        self.calls += 1;
+        Ok(Text { bias: tensors.expect("text.bias", &[])?.f32()?[0] })
+    }
+
+    fn create_trainer(
+        &mut self,
+        options: &TrainerOptions,
+        text: Option<&Text>,
+        prompts: &Tensors<'_>,
+        state: &Tensors<'_>,
+    ) -> Result<Train, Failure> {
+        self.calls += 1;
+        if let Some(eot) = prompts.get("prompt.normal.eot") {
+            eot.u32()?;
+        }
+        let mut trainer = Train {
+            has_masks: options.has_masks,
+            rate: options.learning_rate,
+            weight: vec![],
+            bias: vec![],
+            steps: 0,
+            support: vec![],
+            text: text.map_or(0.0, |text| text.bias),
+        };
+        trainer.write_state(state)?;
+        Ok(trainer)
+    }
+
+    fn memory(&self) -> Memory {
+        Memory { host_peak_bytes: 1000 * self.calls, device_peak_bytes: self.threads as u64 }
+    }
+}
+
+impl ImageTower for Image {
+    fn shape(&self) -> ImageTowerShape {
+        ImageTowerShape { image_size: S, taps: self.taps, tokens: T, width: W }
+    }
+
+    /// Element = first pixel of the image in 0..1 times scale plus the tap's number; 255 in the first image panics.
+    fn encode(&mut self, images: Images<'_>, batch: usize, taps: &mut [&mut [f32]]) -> Result<(), Failure> {
+        let first = |image: usize| match images {
+            Images::U8(pixels) => f32::from(pixels[image * 3 * S * S]) / 255.0,
+            Images::F32(pixels) => pixels[image * 3 * S * S],
+        };
+        assert!(first(0) < 1.0, "a white image");
+        for (number, tap) in taps.iter_mut().enumerate() {
+            for image in 0..batch {
+                tap[image * T * W..(image + 1) * T * W].fill(first(image) * self.scale + number as f32);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TextTower for Text {
+    fn shape(&self) -> TextTowerShape {
+        TextTowerShape { context: CONTEXT, width: WT, embed: E }
+    }
+
+    fn encode(&mut self, embedded: &[f32], eot: &[u32], causal: bool, out: &mut [f32]) -> Result<(), Failure> {
+        for (n, &eot) in eot.iter().enumerate() {
+            let row = &embedded[(n * CONTEXT + eot as usize) * WT..][..WT];
+            for (out, value) in out[n * E..(n + 1) * E].iter_mut().zip(row) {
+                *out = value + self.bias + f32::from(u8::from(causal));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Trainer for Train {
+    fn shape(&self) -> TrainerShape {
+        TrainerShape { image_size: S, grid: G, taps: TAPS, tokens: T, width: W, embed: E, has_masks: self.has_masks }
+    }
+
+    fn append_support(&mut self, taps: &[&[f32]], labels: &[u8], _: Option<&[u8]>) -> Result<(), Failure> {
+        self.support.extend((0..labels.len()).map(|n| taps[0][n * T * W] + f32::from(labels[n])));
+        Ok(())
+    }
+
+    /// Losses: sum of the chosen supports, steps so far, weight 0. The weights then fall by the rate.
+    fn step(&mut self, indices: &[u32]) -> Result<[f32; 3], Failure> {
+        let sum = indices.iter().map(|&index| self.support[index as usize]).sum();
+        let losses = [sum, self.steps as f32, self.weight[0]];
+        if losses.iter().all(|loss| loss.is_finite()) {
+            self.weight.iter_mut().for_each(|weight| *weight -= self.rate as f32);
+            self.steps += 1;
+        }
+        Ok(losses)
+    }
+
+    fn gradients(&mut self, indices: &[u32], out: &mut Outputs<'_>) -> Result<(), Failure> {
+        let n = indices.len() as f32;
+        out.fill("weight", &[2, 2], &self.weight.iter().map(|weight| weight * n).collect::<Vec<_>>())?;
+        out.fill("bias", &[2], &self.bias)
+    }
+
+    fn read_state(&mut self, out: &mut Outputs<'_>) -> Result<(), Failure> {
+        out.fill("weight", &[2, 2], &self.weight)?;
+        out.fill("bias", &[2], &self.bias)
+    }
+
+    fn write_state(&mut self, state: &Tensors<'_>) -> Result<(), Failure> {
+        if let Some(other) = state.iter().find(|tensor| !["weight", "bias"].contains(&tensor.name)) {
+            return Err(Failure::invalid(format!("tensor `{}` is no parameter", other.name)));
+        }
+        let (weight, bias) = (state.expect("weight", &[2, 2])?.f32()?, state.expect("bias", &[2])?.f32()?);
+        (self.weight, self.bias, self.steps) = (weight.to_vec(), bias.to_vec(), 0);
+        Ok(())
+    }
+
+    fn text(&mut self, out: &mut [f32]) -> Result<(), Failure> {
+        out.fill(self.text);
+        Ok(())
+    }
+
+    fn score(&mut self, taps: &[&[f32]], batch: usize, out: ScoreBuffers<'_>) -> Result<(), Failure> {
+        for image in 0..batch {
+            for tap in 0..TAPS {
+                out.grids[(image * TAPS + tap) * G * G..][..G * G].fill(taps[tap][image * T * W]);
+            }
+            out.detection[image] = taps[0][image * T * W] * self.weight[0];
+        }
+        if let Some(maps) = out.maps {
+            maps.fill(0.25);
+        }
+        Ok(())
+    }
+}
+
+pub fn arch() -> Value {
+    json!({"image_size": 4, "patch": 2, "width": W, "embed": E, "context": CONTEXT, "text_width": WT})
+}
+
+pub fn open() -> Opened {
+    open_on(&backend().unwrap(), "cpu")
+}
+
+pub fn open_on(backend: &Backend, device: &str) -> Opened {
+    backend.open(&SessionOptions { device: device.into(), threads: None }).unwrap()
+}
+
+pub fn image_options() -> ImageTowerOptions {
+    ImageTowerOptions {
+        arch: arch(),
+        image_size: S,
+        taps: vec![1, 2],
+        activation: json!("gelu"),
+        normalize: json!("none"),
+        precision: Precision::F32,
+    }
+}
+
+pub fn text_options() -> TextTowerOptions {
+    TextTowerOptions { arch: arch(), activation: json!("gelu") }
+}
+
+pub fn trainer_options(has_masks: bool) -> TrainerOptions {
+    TrainerOptions {
+        options: json!({"image_size": S, "taps": [1, 2]}),
+        arch: arch(),
+        has_masks,
+        learning_rate: 0.001,
+    }
+}
+
+pub const WEIGHT: [f32; 4] = [1.0, 2.0, 3.0, 4.0];
+pub const BIAS: [f32; 2] = [5.0, 6.0];
+
+pub fn state() -> [NamedTensor<'static>; 2] {
+    [NamedTensor::f32("weight", &[2, 2], &WEIGHT), NamedTensor::f32("bias", &[2], &BIAS)]
+}
+
+pub fn image_tower(session: &Opened, scale: f32) -> OpenedTower {
+    session.load_image_tower(&image_options(), &[NamedTensor::f32("visual.scale", &[1], &[scale])]).unwrap()
+}
+
+pub fn trainer(session: &Opened) -> OpenedTrainer {
+    session.create_trainer(&trainer_options(false), None, &[], &state()).unwrap()
+}
+
+/// Two taps of `n` images, every element of image `i` being `values[i]`.
+pub fn taps(values: &[f32]) -> Vec<f32> {
+    values.iter().flat_map(|&value| [value; T * W]).collect()
+}
