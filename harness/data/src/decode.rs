@@ -1,0 +1,174 @@
+//! Image files to 8-bit pixels, with limits, in Pillow's colour arithmetic. No resizing, no meaning of masks.
+
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits};
+
+use crate::error::{DataError, Result};
+
+/// File extensions that are read, in lower case; the content decides the format.
+pub const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
+/// Longest side that is read, in pixels.
+pub const MAX_SIDE: u32 = 16_384;
+/// Most pixels that are read.
+pub const MAX_PIXELS: u64 = 100_000_000;
+/// Most bytes of a file: the largest image in 16-bit RGBA without compression, with room for metadata.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// A decoded image, row-major, one byte a channel, alpha dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pixels {
+    /// Pixels a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// The samples.
+    pub samples: Samples,
+}
+
+/// Samples of [`Pixels`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Samples {
+    /// One byte a pixel.
+    Grey(Vec<u8>),
+    /// Red, green, blue, interleaved.
+    Rgb(Vec<u8>),
+}
+
+impl Pixels {
+    /// Grey values as Pillow's `convert("L")`: ITU-R 601-2 in 16-bit fixed point.
+    pub fn to_grey(&self) -> Vec<u8> {
+        let luma = |p: &[u8]| {
+            ((u32::from(p[0]) * 19_595 + u32::from(p[1]) * 38_470 + u32::from(p[2]) * 7_471 + 0x8000) >> 16) as u8
+        };
+        match &self.samples {
+            Samples::Grey(values) => values.clone(),
+            Samples::Rgb(values) => values.chunks_exact(3).map(luma).collect(),
+        }
+    }
+
+    /// Channel planes in RGB order; one plane stands for three where the image is grey.
+    pub fn planes(&self) -> Vec<Vec<u8>> {
+        match &self.samples {
+            Samples::Grey(values) => vec![values.clone()],
+            Samples::Rgb(values) => (0..3).map(|c| values.iter().skip(c).step_by(3).copied().collect()).collect(),
+        }
+    }
+}
+
+/// How samples of more than eight bits become bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// By 1/257, rounded: the value's share of full scale.
+    Scaled,
+    /// 255 where the value is not zero, whatever its scale; eight-bit values too.
+    Nonzero,
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// [`DataError::Io`]; [`DataError::Pixels`] for a file of more than 1 GiB.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let file = std::fs::File::open(path).map_err(DataError::io("open", path))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(DataError::io("read", path))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(DataError::Pixels { path: path.to_owned(), what: "larger than 1 GiB".to_owned() });
+    }
+    Ok(bytes)
+}
+
+/// Width and height from a file's header; no pixel is decoded.
+///
+/// # Errors
+/// [`DataError::Io`], [`DataError::Decode`], [`DataError::TooLarge`].
+pub fn dimensions(path: &Path) -> Result<(u32, u32)> {
+    let reader = ImageReader::open(path)
+        .and_then(ImageReader::with_guessed_format)
+        .map_err(DataError::io("open", path))?;
+    let (width, height) = reader.into_dimensions().map_err(|source| decode_error(path, source))?;
+    check_size(path, width, height)?;
+    Ok((width, height))
+}
+
+/// Decodes PNG, JPEG, BMP or TIFF, recognised by content; `path` is for messages.
+///
+/// # Errors
+/// [`DataError::TooLarge`] before anything is allocated for pixels, [`DataError::Truncated`], [`DataError::Decode`],
+/// [`DataError::Pixels`] for floating-point samples.
+pub fn decode(bytes: &[u8], path: &Path, depth: Depth) -> Result<Pixels> {
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(DataError::io("read", path))?;
+    if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_is_complete(bytes) {
+        return Err(DataError::Truncated { path: path.to_owned(), what: "no end-of-image marker after the last scan" });
+    }
+    let mut limits = Limits::default();
+    // Sixteen-bit RGBA of the largest image, twice: a decoder may hold a copy.
+    limits.max_alloc = Some(MAX_PIXELS * 16);
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(|source| decode_error(path, source))?;
+    let (width, height) = decoder.dimensions();
+    check_size(path, width, height)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(|source| decode_error(path, source))?;
+    let samples = samples(image, depth)
+        .map_err(|color| DataError::Pixels { path: path.to_owned(), what: format!("samples of type {color:?}") })?;
+    Ok(Pixels { width: width as usize, height: height as usize, samples })
+}
+
+fn decode_error(path: &Path, source: image::ImageError) -> DataError {
+    DataError::Decode { path: path.to_owned(), source }
+}
+
+fn check_size(path: &Path, width: u32, height: u32) -> Result<()> {
+    if width > MAX_SIDE || height > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(DataError::TooLarge { path: path.to_owned(), width, height });
+    }
+    Ok(())
+}
+
+/// Whether an end-of-image marker follows the last start of scan. The decoder fills what is missing with grey and says
+/// nothing; inside a scan's data neither marker can occur.
+fn jpeg_is_complete(bytes: &[u8]) -> bool {
+    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
+    match (last([0xFF, 0xD9]), last([0xFF, 0xDA])) {
+        (Some(end), Some(scan)) => end > scan,
+        // No scan at all: the decoder has the better message.
+        (_, None) => true,
+        (None, Some(_)) => false,
+    }
+}
+
+fn samples(image: DynamicImage, depth: Depth) -> std::result::Result<Samples, image::ColorType> {
+    let from_8 = |v: u8| if depth == Depth::Nonzero { if v == 0 { 0 } else { 255 } } else { v };
+    let from_16 = |v: u16| match depth {
+        Depth::Nonzero => u8::from(v != 0) * 255,
+        // v / 257 rounded: 257 is odd, so no value lies halfway.
+        Depth::Scaled => ((u32::from(v) + 128) / 257) as u8,
+    };
+    /// Keeps the first `keep` of every `channels` samples.
+    fn take<P, T: Copy>(
+        buffer: ImageBuffer<P, Vec<T>>,
+        channels: usize,
+        keep: usize,
+        convert: impl Fn(T) -> u8,
+    ) -> Vec<u8>
+    where
+        P: image::Pixel<Subpixel = T>,
+    {
+        buffer.into_raw().chunks_exact(channels).flat_map(|p| p[..keep].iter().map(|&v| convert(v))).collect()
+    }
+    Ok(match image {
+        DynamicImage::ImageLuma8(b) => Samples::Grey(take(b, 1, 1, from_8)),
+        DynamicImage::ImageLumaA8(b) => Samples::Grey(take(b, 2, 1, from_8)),
+        DynamicImage::ImageRgb8(b) => Samples::Rgb(take(b, 3, 3, from_8)),
+        DynamicImage::ImageRgba8(b) => Samples::Rgb(take(b, 4, 3, from_8)),
+        DynamicImage::ImageLuma16(b) => Samples::Grey(take(b, 1, 1, from_16)),
+        DynamicImage::ImageLumaA16(b) => Samples::Grey(take(b, 2, 1, from_16)),
+        DynamicImage::ImageRgb16(b) => Samples::Rgb(take(b, 3, 3, from_16)),
+        DynamicImage::ImageRgba16(b) => Samples::Rgb(take(b, 4, 3, from_16)),
+        other => return Err(other.color()),
+    })
+}

@@ -1,0 +1,224 @@
+//! An image of a dataset with its label, mask and patient, and how its pixels are had at a size. Not which images there are.
+
+use std::path::PathBuf;
+
+use crate::decode::{self, Depth, MAX_SIDE, Pixels, Samples};
+use crate::error::{DataError, Result};
+use crate::phantom::PhantomPlane;
+use crate::registry::MaskValues;
+use crate::resize::{bicubic_plane, nearest_plane};
+
+/// Where pixels come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// A generated plane.
+    Phantom(PhantomPlane),
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Phantom(plane) => write!(f, "{plane}"),
+        }
+    }
+}
+
+impl Source {
+    /// BLAKE3 of the file's bytes, or of the generated plane.
+    ///
+    /// # Errors
+    /// [`DataError::Io`].
+    pub fn content_hash(&self) -> Result<[u8; 32]> {
+        match self {
+            Self::File(path) => hash_file(path),
+            Self::Phantom(plane) => Ok(plane.content_hash()),
+        }
+    }
+
+    /// Width and height, from the header.
+    ///
+    /// # Errors
+    /// [`DataError::Io`], [`DataError::Decode`], [`DataError::TooLarge`].
+    pub fn dimensions(&self) -> Result<(u32, u32)> {
+        match self {
+            Self::File(path) => decode::dimensions(path),
+            Self::Phantom(plane) => Ok((plane.spec.side as u32, plane.spec.side as u32)),
+        }
+    }
+
+    /// All pixels at their own size.
+    ///
+    /// # Errors
+    /// As [`decode::decode`].
+    pub fn pixels(&self, depth: Depth) -> Result<Pixels> {
+        match self {
+            Self::File(path) => decode::decode(&decode::read(path)?, path, depth),
+            Self::Phantom(plane) => Ok(Pixels {
+                width: plane.spec.side,
+                height: plane.spec.side,
+                samples: Samples::Grey(plane.pixels()),
+            }),
+        }
+    }
+
+    /// The path, or for a generated plane its name, for messages.
+    pub(crate) fn path(&self) -> PathBuf {
+        PathBuf::from(self.to_string())
+    }
+}
+
+/// BLAKE3 of a file's bytes, read as a stream.
+pub(crate) fn hash_file(path: &std::path::Path) -> Result<[u8; 32]> {
+    let file = std::fs::File::open(path).map_err(DataError::io("open", path))?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file).map_err(DataError::io("read", path))?;
+    Ok(*hasher.finalize().as_bytes())
+}
+
+/// An image as RGB planar `[3, S, S]`, resized by Pillow's bicubic (METHOD.md section 6).
+///
+/// # Errors
+/// As [`Source::pixels`]; [`DataError::Size`].
+pub fn load_image(source: &Source, size: usize) -> Result<Vec<u8>> {
+    check_side(size)?;
+    let pixels = source.pixels(Depth::Scaled)?;
+    let mut out = Vec::with_capacity(3 * size * size);
+    let planes = pixels.planes();
+    for plane in &planes {
+        out.extend(bicubic_plane(plane, pixels.width, pixels.height, size));
+    }
+    if planes.len() == 1 {
+        out.extend_from_within(..);
+        out.extend_from_within(..size * size);
+    }
+    Ok(out)
+}
+
+/// A mask at S x S by nearest neighbour, as bytes of 0 to 255, not thresholded. With [`MaskValues::Nonzero`], 0 or 255.
+///
+/// # Errors
+/// As [`Source::pixels`]; [`DataError::Size`].
+fn load_mask_bytes(source: &Source, size: usize, values: MaskValues) -> Result<Vec<u8>> {
+    check_side(size)?;
+    let pixels = source.pixels(mask_depth(values))?;
+    Ok(nearest_plane(&pixels.to_grey(), pixels.width, pixels.height, size).into_iter().map(flatten(values)).collect())
+}
+
+/// A test mask `[S, S]`, 0 or 1.
+///
+/// # Errors
+/// As [`Source::pixels`]; [`DataError::Size`].
+pub fn load_mask(source: &Source, size: usize, values: MaskValues) -> Result<Vec<u8>> {
+    Ok(load_mask_bytes(source, size, values)?.into_iter().map(|v| u8::from(marks(v))).collect())
+}
+
+/// A support mask `[S, S]` in 0 to 1, to be thresholded after the warps of augmentation.
+///
+/// # Errors
+/// As [`Source::pixels`]; [`DataError::Size`].
+pub fn load_support_mask(source: &Source, size: usize, values: MaskValues) -> Result<Vec<f32>> {
+    Ok(load_mask_bytes(source, size, values)?.into_iter().map(|v| f32::from(v) / 255.0).collect())
+}
+
+/// More than half of full scale.
+pub(crate) fn marks(value: u8) -> bool {
+    value > 127
+}
+
+pub(crate) fn mask_depth(values: MaskValues) -> Depth {
+    match values {
+        MaskValues::Half => Depth::Scaled,
+        MaskValues::Nonzero => Depth::Nonzero,
+    }
+}
+
+/// Under [`MaskValues::Nonzero`] a coloured mask's grey value may be anything above zero.
+pub(crate) fn flatten(values: MaskValues) -> impl Fn(u8) -> u8 {
+    move |v| if values == MaskValues::Nonzero && v > 0 { 255 } else { v }
+}
+
+fn check_side(size: usize) -> Result<()> {
+    if size == 0 || size > MAX_SIDE as usize { Err(DataError::Size(size)) } else { Ok(()) }
+}
+
+/// An image of a dataset.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its name below the dataset's root, '/'-separated, the same on every machine.
+    pub name: String,
+    /// The label.
+    pub abnormal: bool,
+    /// Its pixels.
+    pub image: Source,
+    /// Its mask: abnormal images of datasets with masks.
+    pub mask: Option<Source>,
+    /// The patient, where the dataset says how to know.
+    pub patient: Option<String>,
+}
+
+impl Item {
+    /// The pixel labels `[S, S]`, 0 or 1: zeros for a normal image.
+    ///
+    /// # Errors
+    /// [`DataError::NoMask`] for an abnormal image without one, [`DataError::MaskSize`], [`DataError::EmptyMask`], and
+    /// as [`load_mask`].
+    pub fn truth(&self, size: usize, values: MaskValues) -> Result<Vec<u8>> {
+        let Some(mask) = self.checked_mask()? else { return Ok(vec![0; size * size]) };
+        let bytes = load_mask_bytes(mask, size, values)?;
+        refuse_empty(mask, size, &bytes)?;
+        Ok(bytes.into_iter().map(|v| u8::from(marks(v))).collect())
+    }
+
+    /// The mask `[S, S]` in 0 to 1, to be thresholded after the warps of augmentation: zeros for a normal image.
+    ///
+    /// # Errors
+    /// As [`Item::truth`].
+    pub fn soft_truth(&self, size: usize, values: MaskValues) -> Result<Vec<f32>> {
+        let Some(mask) = self.checked_mask()? else { return Ok(vec![0.0; size * size]) };
+        let bytes = load_mask_bytes(mask, size, values)?;
+        refuse_empty(mask, size, &bytes)?;
+        Ok(bytes.into_iter().map(|v| f32::from(v) / 255.0).collect())
+    }
+
+    fn checked_mask(&self) -> Result<Option<&Source>> {
+        if !self.abnormal {
+            return Ok(None);
+        }
+        let mask = self.mask.as_ref().ok_or_else(|| DataError::NoMask { item: self.name.clone() })?;
+        let ((width, height), (mask_width, mask_height)) = (self.image.dimensions()?, mask.dimensions()?);
+        if (width, height) != (mask_width, mask_height) {
+            let (mask, image) = (mask.path(), self.image.path());
+            return Err(DataError::MaskSize { mask, mask_width, mask_height, image, width, height });
+        }
+        Ok(Some(mask))
+    }
+}
+
+/// Refuses a mask that marks nothing at the size it is used at, and says why it does.
+fn refuse_empty(mask: &Source, size: usize, bytes: &[u8]) -> Result<()> {
+    if bytes.iter().any(|&v| marks(v)) {
+        return Ok(());
+    }
+    // The reason is in the whole mask, not in what nearest neighbour left of it.
+    let whole = mask.pixels(Depth::Scaled)?.to_grey();
+    let any = mask.pixels(Depth::Nonzero)?.to_grey().into_iter().any(|v| v > 0);
+    let largest = whole.into_iter().max().unwrap_or(0);
+    Err(DataError::EmptyMask { mask: mask.path(), size, advice: empty_advice(largest, any) })
+}
+
+/// Why a mask whose largest value is `largest` marks nothing; `any`: some value is not zero.
+pub(crate) fn empty_advice(largest: u8, any: bool) -> String {
+    if !any {
+        "every value is zero; correct the mask, or move the image to the normal ones".to_owned()
+    } else if !marks(largest) {
+        format!(
+            "its largest value is {largest} of 255, at most half of full scale; if every value above zero marks a lesion, \
+             set `mask_values = \"nonzero\"` for the dataset"
+        )
+    } else {
+        "its lesion is too small to survive resizing; use larger images or leave this one out".to_owned()
+    }
+}

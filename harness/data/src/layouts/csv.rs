@@ -1,0 +1,71 @@
+//! Layout `csv`: a table with columns image, label (0 or 1), split (valid or test) and, optional, mask and patient; paths are
+//! relative to the table.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+use super::Listing;
+use crate::dataset::{Dataset, Split};
+use crate::error::{DataError, Result};
+use crate::item::{Item, Source};
+use crate::spelling::nearest;
+use crate::table::Table;
+
+pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
+    let path = dataset.root.join(&dataset.entry.csv);
+    let text = std::fs::read_to_string(&path).map_err(DataError::io("read the table", &path))?;
+    let table = Table::parse(&path, &text, &["image", "label", "split"], &["mask", "patient"])?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut listing = Listing::default();
+    let mut seen = BTreeMap::new();
+    for row in table.rows {
+        let wrong = |message: String| DataError::List { path: path.clone(), line: row.line, message };
+        let (name, of) = (&row.required[0], row.required[2].as_str());
+        let abnormal = row.label(&path, 1)?;
+        if let Some(first) = seen.insert(name.clone(), row.line) {
+            return Err(wrong(format!("`{name}` is listed a second time (first in line {first})")));
+        }
+        if of != split.name() {
+            if ![Split::Valid, Split::Test].iter().any(|known| known.name() == of) {
+                let near = nearest(of, ["valid", "test"]).map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default();
+                return Err(wrong(format!("split `{of}`{near}: must be valid or test")));
+            }
+            continue;
+        }
+        for file in [Some(name), row.optional[0].as_ref()].into_iter().flatten() {
+            if !Path::new(file).components().all(|part| matches!(part, Component::Normal(_))) {
+                return Err(wrong(format!("`{file}`: must be a path below the table's folder, without `.` and `..`")));
+            }
+        }
+        let image = folder.join(name);
+        if !image.is_file() {
+            listing.problems.push(wrong(format!("no image {}", image.display())));
+            continue;
+        }
+        let mask = match (&row.optional[0], abnormal && dataset.has_masks()) {
+            (Some(mask), true) => {
+                let mask = folder.join(mask);
+                if !mask.is_file() {
+                    listing.problems.push(DataError::MissingMask { image, expected: mask });
+                    continue;
+                }
+                Some(Source::File(mask))
+            }
+            (None, true) => {
+                let message = format!("`{name}` is abnormal and names no mask; name one, or set `masks = false`");
+                listing.problems.push(wrong(message));
+                continue;
+            }
+            (Some(_), false) if !abnormal => {
+                listing.problems.push(wrong(format!("`{name}` is normal (label 0) but names a mask; leave the field empty")));
+                continue;
+            }
+            _ => None,
+        };
+        let file_name = name.rsplit('/').next().unwrap_or(name);
+        let patient = row.optional[1].clone().or_else(|| dataset.patient_of(file_name));
+        let item = Item { name: name.clone(), abnormal, image: Source::File(image), mask, patient };
+        if abnormal { listing.abnormal.push(item) } else { listing.normal.push(item) }
+    }
+    Ok(listing)
+}

@@ -1,0 +1,71 @@
+//! Which images a split has, for each layout in its own file. What supports are made of them is the dataset's.
+
+mod csv;
+mod folder;
+mod mvfa;
+mod mvtec;
+
+use harness_method::options::Side;
+
+use crate::dataset::{Dataset, Split};
+use crate::error::{DataError, Result};
+use crate::item::Item;
+use crate::phantom;
+use crate::registry::Layout;
+
+/// The images of a split, each class byte-sorted by name, and what is wrong with them.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) normal: Vec<Item>,
+    pub(crate) abnormal: Vec<Item>,
+    /// In the order found; an item with a problem may be missing above.
+    pub(crate) problems: Vec<DataError>,
+}
+
+impl Listing {
+    /// The listing, if nothing is wrong with it.
+    ///
+    /// # Errors
+    /// The first problem.
+    pub(crate) fn complete(mut self) -> Result<Self> {
+        if self.problems.is_empty() { Ok(self) } else { Err(self.problems.swap_remove(0)) }
+    }
+
+    fn sort(&mut self) {
+        self.normal.sort_by(|a, b| a.name.cmp(&b.name));
+        self.abnormal.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+}
+
+/// Lists a split.
+///
+/// # Errors
+/// What makes listing impossible; what is wrong with single files is in [`Listing::problems`].
+pub(crate) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
+    let mut listing = match dataset.entry.layout {
+        Layout::Mvfa => mvfa::list(dataset, split)?,
+        Layout::Mvtec => mvtec::list(dataset, split)?,
+        Layout::Csv => csv::list(dataset, split)?,
+        Layout::Phantom => {
+            let (normal, abnormal) = phantom::items(dataset.entry.phantom, split);
+            Listing { normal, abnormal, problems: Vec::new() }
+        }
+    };
+    listing.sort();
+    Ok(listing)
+}
+
+/// Where the images of a class are looked for, for messages.
+pub(crate) fn place(dataset: &Dataset, split: Split, side: Side) -> String {
+    let root = &dataset.root;
+    match dataset.entry.layout {
+        Layout::Mvfa => mvfa::folder(dataset, split, side).display().to_string(),
+        Layout::Mvtec => match (split, side) {
+            (Split::Valid, Side::Normal) => root.join("train/good").display().to_string(),
+            (Split::Test, Side::Normal) => root.join("test/good").display().to_string(),
+            (_, Side::Abnormal) => root.join("test/<defect>").display().to_string(),
+        },
+        Layout::Csv => format!("split {} of {}", split.name(), root.join(&dataset.entry.csv).display()),
+        Layout::Phantom => format!("split {} of the phantom", split.name()),
+    }
+}

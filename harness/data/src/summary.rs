@@ -1,0 +1,45 @@
+//! Counts of a dataset for a list of datasets, from folder listings alone.
+
+use crate::dataset::{Dataset, Split};
+use crate::error::Result;
+use crate::support_list::{self, ListFile};
+
+/// How many images a dataset has, and which support lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Normal images supports may come from.
+    pub valid_normal: usize,
+    /// Abnormal images supports may come from.
+    pub valid_abnormal: usize,
+    /// Normal test images.
+    pub test_normal: usize,
+    /// Abnormal test images.
+    pub test_abnormal: usize,
+    /// Problems that listing found; `verify` says which.
+    pub problems: usize,
+    /// List files; empty where supports are drawn.
+    pub lists: Vec<ListFile>,
+}
+
+impl Summary {
+    /// Lists the folders and counts. No image is opened.
+    ///
+    /// # Errors
+    /// A folder or table that can't be read at all.
+    pub fn of(dataset: &Dataset) -> Result<Self> {
+        let valid = dataset.listing(Split::Valid)?;
+        let test = dataset.listing(Split::Test)?;
+        let lists = match &dataset.entry().support {
+            Some(pattern) => support_list::existing(&dataset.root, pattern)?,
+            None => Vec::new(),
+        };
+        Ok(Self {
+            valid_normal: valid.normal.len(),
+            valid_abnormal: valid.abnormal.len(),
+            test_normal: test.normal.len(),
+            test_abnormal: test.abnormal.len(),
+            problems: valid.problems.len() + test.problems.len(),
+            lists,
+        })
+    }
+}

@@ -1,0 +1,62 @@
+//! A support set as training sees it: loaded, augmented, in the order the shuffle runs over. Encoding is not done here.
+
+use harness_method::options::Side;
+use rayon::prelude::*;
+
+use crate::augment::{VARIANTS, augment_class, jitter_factors};
+use crate::dataset::{Dataset, SupportSet};
+use crate::error::{DataError, Result};
+use crate::hashes::items_hash;
+use crate::item::{Item, Source, load_image};
+
+/// The 32 K augmented images of a support set of K and K: 16 K abnormal ones, then 16 K normal ones, each variant by variant
+/// (METHOD.md sections 5 and 6). About 22 MB for each shot at 240 px.
+#[derive(Clone, Debug)]
+pub struct SupportImages {
+    /// Images, RGB planar `[3, S, S]`, 0 to 1, before `normalize`.
+    pub images: Vec<Vec<f32>>,
+    /// Masks `[S, S]`, 0 or 1; `None` for datasets without masks.
+    pub masks: Option<Vec<Vec<u8>>>,
+    /// Labels, 1 is abnormal.
+    pub labels: Vec<u8>,
+    /// The support image each one is made of: its place in "abnormal items, then normal items", 0 to 2 K - 1.
+    pub origins: Vec<usize>,
+    /// K.
+    pub shots: usize,
+}
+
+impl SupportImages {
+    /// Loads a support set of `dataset` at S = `size` and augments it with the jitter of a run with `seed`.
+    ///
+    /// # Errors
+    /// Those of reading images and masks; [`DataError::Changed`] where files are not those the set was hashed from.
+    pub fn load(dataset: &Dataset, set: &SupportSet, size: usize, seed: u64) -> Result<Self> {
+        let values = dataset.mask_values();
+        let images_of = |items: &[Item]| -> Result<Vec<Vec<f32>>> {
+            let unit = |bytes: Vec<u8>| bytes.into_iter().map(|v| f32::from(v) / 255.0).collect();
+            items.par_iter().map(|item| load_image(&item.image, size).map(unit)).collect()
+        };
+        let (abnormal, normal) = (images_of(&set.abnormal)?, images_of(&set.normal)?);
+        let masks = match dataset.has_masks() {
+            true => Some(set.abnormal.par_iter().map(|i| i.soft_truth(size, values)).collect::<Result<Vec<_>>>()?),
+            false => None,
+        };
+        // After reading, so that a change between the two is seen.
+        if items_hash(set.normal.iter().chain(&set.abnormal), values, &Source::content_hash)? != set.hash {
+            return Err(DataError::Changed { what: format!("[{}]: a support image or mask", dataset.name()) });
+        }
+        let (a, n) = (abnormal.len(), normal.len());
+        let abnormal = augment_class(&abnormal, masks.as_deref(), size, jitter_factors(Side::Abnormal, seed));
+        let normal = augment_class(&normal, None, size, jitter_factors(Side::Normal, seed));
+        let mut images = abnormal.images;
+        images.extend(normal.images);
+        let masks = masks.is_some().then(|| {
+            let mut masks = abnormal.masks;
+            masks.extend(normal.masks);
+            masks
+        });
+        let labels = [vec![1; VARIANTS * a], vec![0; VARIANTS * n]].concat();
+        let origins = (0..VARIANTS * a).map(|i| i % a).chain((0..VARIANTS * n).map(|i| a + i % n)).collect();
+        Ok(Self { images, masks, labels, origins, shots: a })
+    }
+}

@@ -1,0 +1,174 @@
+//! Support list files: their names, and the two formats they come in (METHOD.md section 6). Which images exist is not known
+//! here.
+
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+use crate::error::{DataError, Result};
+
+/// One image of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// Line in the file, from 1.
+    pub(crate) line: u64,
+    /// The image as written.
+    pub(crate) image: String,
+    /// The mask as written.
+    pub(crate) mask: Option<String>,
+}
+
+/// The images of a list, in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SupportList {
+    pub(crate) normal: Vec<Listed>,
+    pub(crate) abnormal: Vec<Listed>,
+}
+
+/// Refuses a pattern that no file can match.
+pub(crate) fn check_pattern(pattern: &str) -> std::result::Result<(), String> {
+    let rest = pattern.replace("{shots}", "").replace("{draw}", "");
+    if rest.contains(['{', '}']) {
+        return Err(format!("`{pattern}` has a placeholder other than {{shots}} and {{draw}}"));
+    }
+    if pattern.is_empty() || Path::new(pattern).is_absolute() {
+        return Err(format!("`{pattern}` is no path below the dataset's root"));
+    }
+    Ok(())
+}
+
+/// The list of a support set, below the root.
+pub(crate) fn expand(pattern: &str, shots: usize, draw: u64) -> String {
+    pattern.replace("{shots}", &shots.to_string()).replace("{draw}", &draw.to_string())
+}
+
+/// A list file that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Shots by its name, where the pattern has them.
+    pub shots: Option<usize>,
+    /// Draw by its name, where the pattern has it.
+    pub draw: Option<u64>,
+}
+
+/// All list files below `root` that fit the pattern, sorted by shots, draw and path.
+///
+/// # Errors
+/// [`DataError::Io`] for a folder that can't be read; a missing one holds no lists.
+pub(crate) fn existing(root: &Path, pattern: &str) -> Result<Vec<ListFile>> {
+    let mut found = vec![ListFile { path: root.to_owned(), shots: None, draw: None }];
+    for component in pattern.split('/') {
+        let mut next = Vec::new();
+        for file in &found {
+            if !component.contains('{') {
+                next.push(ListFile { path: file.path.join(component), ..file.clone() });
+                continue;
+            }
+            let entries = match std::fs::read_dir(&file.path) {
+                Ok(entries) => entries,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(e) => return Err(DataError::io("read", &file.path)(e)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(DataError::io("read", &file.path))?;
+                let name = entry.file_name();
+                let Some((shots, draw)) = name.to_str().and_then(|name| fits(component, name)) else { continue };
+                next.push(ListFile { path: entry.path(), shots: shots.or(file.shots), draw: draw.or(file.draw) });
+            }
+        }
+        found = next;
+    }
+    found.retain(|file| file.path.is_file());
+    found.sort_by(|a, b| (a.shots, a.draw, &a.path).cmp(&(b.shots, b.draw, &b.path)));
+    Ok(found)
+}
+
+/// Shots and draw of a file name that fits one component of a pattern.
+fn fits(component: &str, name: &str) -> Option<(Option<usize>, Option<u64>)> {
+    // A placeholder that comes twice must say the same twice; only its first place names a group.
+    let mut pattern = regex::escape(component);
+    for (placeholder, group) in [(r"\{shots\}", "(?<shots>[0-9]+)"), (r"\{draw\}", "(?<draw>[0-9]+)")] {
+        pattern = pattern.replacen(placeholder, group, 1).replace(placeholder, "[0-9]+");
+    }
+    let found = Regex::new(&format!("^{pattern}$")).ok()?.captures(name)?;
+    let shots = found.name("shots").and_then(|m| m.as_str().parse().ok());
+    let draw = found.name("draw").and_then(|m| m.as_str().parse().ok());
+    // Leading zeros and repeated placeholders: the name must be the one the pattern gives.
+    (expand(component, shots.unwrap_or(0), draw.unwrap_or(0)) == name).then_some((shots, draw))
+}
+
+/// Reads a list file in either format. `draw`: the one wanted, or all of the file. `draw_in_name`: the file's name says its
+/// draw; else a CSV list holds draw 0 alone.
+///
+/// # Errors
+/// [`DataError::Io`], [`DataError::List`].
+pub(crate) fn read(path: &Path, draw: Option<u64>, draw_in_name: bool) -> Result<SupportList> {
+    let text = std::fs::read_to_string(path).map_err(DataError::io("read the support list", path))?;
+    let wrong = |line: u64, message: String| DataError::List { path: path.to_owned(), line, message };
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty());
+    match first {
+        None => Err(wrong(1, "the list is empty".to_owned())),
+        Some(line) if line.split(',').any(|column| column.trim() == "label") => {
+            if let Some(draw) = draw.filter(|&draw| draw != 0 && !draw_in_name) {
+                let message = format!("the list holds one draw, 0, not {draw}; put {{draw}} into the dataset's `support`");
+                return Err(wrong(1, message));
+            }
+            read_csv(path, &text)
+        }
+        Some(_) => read_lines(path, &text, draw),
+    }
+}
+
+/// MVFA's format: lines `a-<draw>: name name ...` and `n-<draw>: ...`.
+fn read_lines(path: &Path, text: &str, draw: Option<u64>) -> Result<SupportList> {
+    let wrong = |line: u64, message: String| DataError::List { path: path.to_owned(), line, message };
+    let mut list = SupportList::default();
+    let (mut draws, mut sides) = (Vec::new(), Vec::new());
+    for (line, content) in (1..).zip(text.lines()).filter(|(_, content)| !content.trim().is_empty()) {
+        let head = content.trim().split_once(':').and_then(|(head, names)| {
+            let (side, draw) = head.split_once('-')?;
+            Some((matches!(side, "a" | "n").then_some(side)?, draw.trim().parse::<u64>().ok()?, names))
+        });
+        let Some((side, number, names)) = head else {
+            let message = "neither `a-<draw>: name name ...` or `n-<draw>: ...`, nor a table with columns label,image,mask";
+            return Err(wrong(line, message.to_owned()));
+        };
+        draws.push(number);
+        if draw.is_some_and(|draw| draw != number) {
+            continue;
+        }
+        if sides.contains(&(side, number)) {
+            return Err(wrong(line, format!("a second line `{side}-{number}:`")));
+        }
+        sides.push((side, number));
+        let listed = names.split_whitespace().map(|name| Listed { line, image: name.to_owned(), mask: None });
+        if side == "a" { list.abnormal.extend(listed) } else { list.normal.extend(listed) }
+    }
+    if let Some(draw) = draw {
+        for side in ["n", "a"] {
+            if !sides.contains(&(side, draw)) {
+                draws.sort_unstable();
+                draws.dedup();
+                let has: Vec<String> = draws.iter().map(u64::to_string).collect();
+                return Err(wrong(1, format!("no line `{side}-{draw}:`; the list has draws {}", has.join(", "))));
+            }
+        }
+    }
+    Ok(list)
+}
+
+/// The table format: columns label (0 or 1), image and mask, paths below the root.
+fn read_csv(path: &Path, text: &str) -> Result<SupportList> {
+    let table = crate::table::Table::parse(path, text, &["label", "image"], &["mask"])?;
+    let mut list = SupportList::default();
+    for row in table.rows {
+        let listed = Listed { line: row.line, image: row.required[1].clone(), mask: row.optional[0].clone() };
+        match row.label(path, 0)? {
+            false => list.normal.push(listed),
+            true => list.abnormal.push(listed),
+        }
+    }
+    Ok(list)
+}
