@@ -1,0 +1,43 @@
+//! From an experiment file to what will be computed: raw text -> [`Spec`] (as typed) -> [`Plan`] (checked, complete).
+//! No image, weight or backend is touched here: the world answers through [`Catalogue`].
+//!
+//! After [`Plan`] nothing is half valid: every option has a value, every name was found, every id is known.
+//!
+//! Ids hash all that decides a result and nothing else ([`ids`]), so two variants that resolve to the same options
+//! share their trainings, evaluations and even cell ids: the work is done once, and the tables show the number twice.
+
+pub mod catalogue;
+mod check;
+mod costs;
+mod encoder;
+mod error;
+mod expand;
+mod frozen;
+pub mod ids;
+mod listing;
+mod matrix;
+mod overrides;
+mod plan;
+mod planner;
+mod presets;
+mod problems;
+mod reader;
+mod source;
+mod spec;
+mod suggest;
+mod value;
+
+pub use catalogue::{BackendFacts, Catalogue, CatalogueError, DatasetFacts, EncoderSource, SupportFacts, WeightsFacts};
+pub use costs::Costs;
+pub use encoder::{Precision, StorePrecision};
+pub use error::Error;
+pub use expand::{ExpandError, expand};
+pub use frozen::PLAN_FORMAT;
+pub use ids::{CellId, ContentHash, EvaluationId, METHOD_VERSION, TrainingId};
+pub use listing::Listing;
+pub use overrides::Overrides;
+pub use plan::{Backend, Cell, Dataset, Encoder, EpochRange, Evaluation, Plan, Support, Train, Training, Variant};
+pub use planner::SCORING_BATCH;
+pub use presets::{Preset, clip, released};
+pub use problems::{Problem, Problems};
+pub use spec::{Selection, Spec};

@@ -1,0 +1,162 @@
+//! What planning needs to know of the world, as questions: datasets, support sets, weights, backends, sentences. Who
+//! answers them (and reads files for it) is elsewhere.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use harness_method::{Arch, Options};
+use serde::{Deserialize, Serialize};
+
+use crate::encoder::Precision;
+use crate::ids::ContentHash;
+use crate::suggest;
+
+/// The world as a plan sees it. Answers must not change while a plan is made; each question is asked once.
+pub trait Catalogue {
+    /// A dataset by its name in the registry.
+    ///
+    /// # Errors
+    /// An unknown name ([`CatalogueError::unknown`]), or a dataset that can't be read.
+    fn dataset(&self, name: &str) -> Result<DatasetFacts, CatalogueError>;
+
+    /// The support set of K = `shots` normal and K abnormal images under a draw.
+    ///
+    /// # Errors
+    /// Too few images, a missing list, a bad mask.
+    fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError>;
+
+    /// The encoder's weights.
+    ///
+    /// # Errors
+    /// A file that is missing or holds no CLIP.
+    fn weights(&self, encoder: &EncoderSource) -> Result<WeightsFacts, CatalogueError>;
+
+    /// A backend by name.
+    ///
+    /// # Errors
+    /// An unknown name ([`CatalogueError::unknown`]), or a backend that can't be loaded here.
+    fn backend(&self, name: &str) -> Result<BackendFacts, CatalogueError>;
+
+    /// Whether the sentences about an object fit the tokenizer and the text tower's context. Not asked for
+    /// `prompts = "free"`, which has none. Depends on `prompts`, `context_tokens` and `arch` alone.
+    ///
+    /// # Errors
+    /// A sentence that is too long, or a name that the tokenizer can't take.
+    fn check_sentences(&self, object: &str, options: &Options, arch: &Arch) -> Result<(), CatalogueError>;
+}
+
+/// What is known of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetFacts {
+    /// What its sentences call the thing on the images, such as `Brain`.
+    pub object: String,
+    /// Whether abnormal images have masks; without them there is detection alone and no pixel metric.
+    pub has_masks: bool,
+    /// Images of the test set, both classes.
+    pub test_images: u64,
+    /// Content of the test set: images, masks, labels, order.
+    pub test_hash: ContentHash,
+}
+
+/// What is known of a support set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SupportFacts {
+    /// Content of its images, masks and labels, in order.
+    pub hash: ContentHash,
+}
+
+/// Where the encoder's weights come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncoderSource {
+    /// A weights file. Heads that aren't given are width / 64.
+    File {
+        /// Variables replaced, relative ones below the experiment file's folder.
+        path: PathBuf,
+        /// Attention heads of the image tower.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        heads: Option<usize>,
+        /// Attention heads of the text tower.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text_heads: Option<usize>,
+    },
+    /// An untrained CLIP that needs no file (METHOD.md section 5).
+    Synthetic {
+        /// Of its values.
+        seed: u64,
+        /// Of its towers.
+        arch: Arch,
+    },
+}
+
+/// What is known of weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightsFacts {
+    /// Content of the weights; not of their heads, which are in `arch`.
+    pub hash: ContentHash,
+    /// The towers' sizes, heads included.
+    pub arch: Arch,
+}
+
+/// What is known of a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendFacts {
+    /// Its version: another version may give other numbers.
+    pub version: String,
+    /// Kind of device it will run on, such as `cpu` or `cuda`; never a device's number.
+    pub device: String,
+    /// Types its encoder can compute in.
+    pub precisions: Vec<Precision>,
+}
+
+/// An answer the world can't give: what and why, and what to do where the world knows. Planning adds the place in the
+/// experiment file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogueError {
+    message: String,
+    suggestions: Vec<String>,
+}
+
+impl CatalogueError {
+    /// An error that says what, why and what to do.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), suggestions: Vec::new() }
+    }
+
+    /// No `kind` (such as "dataset") has this name; `known` are the names there are, of which the nearest is suggested.
+    pub fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        let message = format!("no {kind} is called `{name}`");
+        if known.is_empty() {
+            return Self::new(format!("{message}: there is none at all"));
+        }
+        match suggest::nearest(name, known.iter().copied()) {
+            Some(near) => Self { message, suggestions: vec![near.to_owned()] },
+            None => Self::new(format!("{message}; there are {}", suggest::list(known))),
+        }
+    }
+
+    /// Adds names that may have been meant, best first.
+    #[must_use]
+    pub fn suggest(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.suggestions.extend(names);
+        self
+    }
+
+    /// Names that may have been meant, best first.
+    pub fn suggestions(&self) -> &[String] {
+        &self.suggestions
+    }
+}
+
+impl fmt::Display for CatalogueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match self.suggestions.as_slice() {
+            [] => Ok(()),
+            names => write!(f, "; did you mean {}?", suggest::list(names.iter().map(String::as_str))),
+        }
+    }
+}
+
+impl std::error::Error for CatalogueError {}

@@ -1,0 +1,90 @@
+//! What a plan will cost, in counts and bytes. No time: that depends on machines.
+
+use std::collections::HashSet;
+
+use crate::plan::{Plan, Training};
+
+/// Views of a support image that don't depend on the seed, and the colour jitter that does (METHOD.md section 6).
+const SHARED_VIEWS: u64 = 15;
+
+/// Counts of a plan's work, before anything that is already stored is subtracted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Costs {
+    /// Rows of the result table.
+    pub cells: u64,
+    /// Trainings, each once.
+    pub trainings: u64,
+    /// Steps of all trainings.
+    pub steps: u64,
+    /// Evaluations, each once.
+    pub evaluations: u64,
+    /// Images scored by all evaluations, once for every epoch they need.
+    pub scored: u64,
+    /// Test images to encode.
+    pub test_encodings: u64,
+    /// Augmented support images to encode; fewer where support sets overlap.
+    pub support_encodings: u64,
+    /// Bytes of all taps: images x taps x tokens x width x bytes of a value.
+    pub tap_bytes: u64,
+}
+
+impl Plan {
+    /// What it costs.
+    pub fn costs(&self) -> Costs {
+        let mut costs = Costs {
+            cells: self.cells.len() as u64,
+            trainings: self.trainings.len() as u64,
+            evaluations: self.evaluations.len() as u64,
+            ..Costs::default()
+        };
+        let mut seen = HashSet::new();
+        let mut encodings = std::collections::HashMap::new();
+        for training in &self.trainings {
+            let support = 2 * u64::from(training.shots);
+            let images = support * (SHARED_VIEWS + 1);
+            let steps = images.div_ceil(u64::from(training.batch).max(1)) * u64::from(training.epochs);
+            costs.steps = costs.steps.saturating_add(steps);
+            let encoding = Encoding::of(training);
+            let mut new = 0;
+            if seen.insert((encoding.key.clone(), *training.support.as_bytes(), None)) {
+                new += support * SHARED_VIEWS;
+            }
+            if seen.insert((encoding.key.clone(), *training.support.as_bytes(), Some(training.seed))) {
+                new += support;
+            }
+            costs.support_encodings += new;
+            costs.tap_bytes = costs.tap_bytes.saturating_add(new.saturating_mul(encoding.bytes));
+            encodings.insert(training.id, encoding);
+        }
+        for evaluation in &self.evaluations {
+            let images = evaluation.test_images;
+            costs.scored = costs.scored.saturating_add(images.saturating_mul(evaluation.epochs.count()));
+            let Some(encoding) = encodings.get(&evaluation.training) else { continue };
+            if seen.insert((encoding.key.clone(), *evaluation.test.as_bytes(), None)) {
+                costs.test_encodings = costs.test_encodings.saturating_add(images);
+                costs.tap_bytes = costs.tap_bytes.saturating_add(images.saturating_mul(encoding.bytes));
+            }
+        }
+        costs
+    }
+}
+
+/// How an image becomes taps: what a tap store's key holds beside the pixels (DESIGN.md section 5).
+struct Encoding {
+    key: String,
+    /// Of one image's taps.
+    bytes: u64,
+}
+
+impl Encoding {
+    fn of(training: &Training) -> Self {
+        let Training { options, arch, .. } = training;
+        let key = format!(
+            "{} {:?} {:?} {:?} {:?}",
+            options.image_size, options.taps, options.activation, options.normalize, training.backend
+        );
+        let tokens = arch.tokens(options.image_size);
+        let bytes = [options.taps.len(), tokens, arch.width, training.store.size()];
+        Self { key, bytes: bytes.iter().fold(1u64, |product, size| product.saturating_mul(*size as u64)) }
+    }
+}

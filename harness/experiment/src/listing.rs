@@ -1,0 +1,189 @@
+//! A plan as people read it before a run: what each variant is, what it costs, which cells there are. `frozen` has the
+//! form that programs read.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::catalogue::EncoderSource;
+use crate::error::Error;
+use crate::overrides::Overrides;
+use crate::plan::{Plan, Variant};
+use crate::spec::Selection;
+
+/// A plan for reading.
+pub struct Listing<'a> {
+    plan: &'a Plan,
+    variants: Vec<String>,
+    cells: bool,
+}
+
+impl Plan {
+    /// The plan for reading: settings, every variant with `*` where it differs from its preset, costs, and with
+    /// `cells` a line for each cell.
+    ///
+    /// # Errors
+    /// `Encode`, a mistake of this program.
+    pub fn listing(&self, cells: bool) -> Result<Listing<'_>, Error> {
+        let mut same: HashMap<String, &str> = HashMap::new();
+        let mut variants = Vec::new();
+        for variant in &self.variants {
+            let text = options(variant)?;
+            let heading = format!("{} (preset {})", variant.name, variant.preset.name());
+            // Equal options print equally but for the marks, which depend on the preset.
+            let twin = *same.entry(text.replace('*', " ")).or_insert(&variant.name);
+            variants.push(if twin == variant.name {
+                format!("{heading}\n{text}")
+            } else {
+                format!("{heading}: the same as {twin}; its results are shared\n")
+            });
+        }
+        Ok(Listing { plan: self, variants, cells })
+    }
+}
+
+/// A line for each option.
+fn options(variant: &Variant) -> Result<String, Error> {
+    let encode = |error: serde_json::Error| Error::Encode { what: "options", why: error.to_string() };
+    let differing = Overrides::differing(&variant.options, &variant.preset.options());
+    let values = serde_json::to_value(&variant.options).map_err(encode)?;
+    let mut text = String::new();
+    for key in Overrides::KEYS {
+        let mark = if differing.contains(key) { '*' } else { ' ' };
+        let value = show(values.get(key).unwrap_or(&Value::Null));
+        text.push_str(&format!("  {mark} {key:<18}{value}\n"));
+    }
+    Ok(text)
+}
+
+fn show(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(show).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+impl fmt::Display for Listing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = self.plan;
+        let smoke = if plan.smoke { " (smoke test: its numbers say nothing about the method)" } else { "" };
+        writeln!(f, "experiment  {}{smoke}", plan.name)?;
+        self.encoder(f)?;
+        let train = &plan.train;
+        let (epochs, batch, rate) = (train.epochs, train.batch, train.learning_rate);
+        writeln!(f, "training    {}, batches of {batch}, learning rate {rate}", count(epochs.into(), "epoch"))?;
+        for dataset in &plan.datasets {
+            let facts = &dataset.facts;
+            let masks = if facts.has_masks { "masks" } else { "no masks: image metrics alone" };
+            let images = count(facts.test_images, "test image");
+            writeln!(f, "dataset     {}: {images}, {masks}, object \"{}\"", dataset.name, facts.object)?;
+        }
+        for backend in &plan.backends {
+            writeln!(f, "backend     {} {} on {}", backend.name, backend.version, backend.device)?;
+        }
+        let rules: Vec<_> = plan.selection.iter().map(|rule| rule.name()).collect();
+        writeln!(f, "selection   {}", rules.join(", "))?;
+        if plan.selection.contains(&Selection::BestOnTest) {
+            writeln!(f, "            best-on-test looks at test labels: optimistic by construction")?;
+        }
+        writeln!(f, "\nvariants (* differs from the preset)")?;
+        self.variants.iter().try_for_each(|variant| f.write_str(variant))?;
+        self.costs(f)?;
+        if self.cells { self.table(f) } else { Ok(()) }
+    }
+}
+
+impl Listing<'_> {
+    fn encoder(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let encoder = &self.plan.encoder;
+        let arch = &encoder.arch;
+        match &encoder.source {
+            EncoderSource::File { path, .. } => write!(f, "encoder     {}", path.display())?,
+            EncoderSource::Synthetic { seed, .. } => write!(f, "encoder     synthetic weights, seed {seed}")?,
+        }
+        let (precision, store) = (encoder.precision.name(), encoder.store.name());
+        write!(f, ": {} blocks of width {}, patches of {} px", arch.layers, arch.width, arch.patch)?;
+        writeln!(f, "; computes in {precision}, taps kept in {store}")
+    }
+
+    fn costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (plan, costs) = (self.plan, self.plan.costs());
+        let factors = [
+            count(plan.variants.len() as u64, "variant"),
+            count(plan.datasets.len() as u64, "dataset"),
+            count(plan.shots.len() as u64, "support size"),
+            count(plan.draws.len() as u64, "draw"),
+            count(plan.seeds.len() as u64, "seed"),
+            count(plan.backends.len() as u64, "backend"),
+            count(plan.selection.len() as u64, "selection rule"),
+        ];
+        writeln!(f, "\ncost, before results and taps that are already there are reused")?;
+        writeln!(f, "  cells        {} = {}", group(costs.cells), factors.join(" x "))?;
+        writeln!(f, "  trainings    {} ({})", group(costs.trainings), count(costs.steps, "step"))?;
+        writeln!(f, "  evaluations  {} ({} scored)", group(costs.evaluations), count(costs.scored, "image"))?;
+        let encodings = costs.test_encodings.saturating_add(costs.support_encodings);
+        writeln!(
+            f,
+            "  encodings    at most {} ({} test, {} augmented support)",
+            group(encodings),
+            group(costs.test_encodings),
+            group(costs.support_encodings)
+        )?;
+        writeln!(f, "  taps         at most {} on disk", bytes(costs.tap_bytes))
+    }
+
+    fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cells = &self.plan.cells;
+        let width = |title: &str, lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0).max(title.len());
+        let variant = width("variant", &mut self.plan.variants.iter().map(|variant| variant.name.len()));
+        let dataset = width("dataset", &mut self.plan.datasets.iter().map(|dataset| dataset.name.len()));
+        let backend = width("backend", &mut self.plan.backends.iter().map(|backend| backend.name.len()));
+        writeln!(
+            f,
+            "\n{:<16}  {:<variant$}  {:<dataset$}  {:>5}  {:>4}  {:>4}  {:<backend$}  selection",
+            "cell", "variant", "dataset", "shots", "draw", "seed", "backend"
+        )?;
+        for cell in cells {
+            writeln!(
+                f,
+                "{}  {:<variant$}  {:<dataset$}  {:>5}  {:>4}  {:>4}  {:<backend$}  {}",
+                cell.id,
+                cell.variant,
+                cell.dataset,
+                cell.shots,
+                cell.draw,
+                cell.seed,
+                cell.backend,
+                cell.selection.name()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", group(number))
+}
+
+/// Thousands apart.
+fn group(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// Decimal units, as disks are sold.
+fn bytes(number: u64) -> String {
+    let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
+    let fitting = units.iter().find(|(_, size)| number as f64 >= *size);
+    fitting.map_or_else(|| format!("{number} bytes"), |(unit, size)| format!("{:.1} {unit}", number as f64 / size))
+}

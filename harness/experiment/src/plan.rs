@@ -1,0 +1,357 @@
+//! A plan: what will be computed, every value present and checked, every id known. How one is made is in `planner`,
+//! its text forms in `frozen` and `listing`.
+
+use std::path::Path;
+
+use harness_method::{Arch, Options};
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{Catalogue, DatasetFacts, EncoderSource};
+use crate::encoder::{Precision, StorePrecision};
+use crate::error::Error;
+use crate::ids::{CellId, ContentHash, EvaluationId, TrainingId, identify};
+use crate::presets::Preset;
+use crate::spec::{Selection, Spec};
+
+/// An experiment, checked and complete.
+///
+/// Serde reads and writes what decides the records, without them: [`Plan::to_toml`] and [`Plan::from_toml`] are the
+/// whole plan's form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The experiment's name, safe as a folder's.
+    pub name: String,
+    /// It only tests that everything runs: tables say so.
+    pub smoke: bool,
+    /// Every K, in the file's order.
+    pub shots: Vec<u32>,
+    /// Every draw, in the file's order.
+    pub draws: Vec<u64>,
+    /// Every seed, in the file's order.
+    pub seeds: Vec<u64>,
+    /// Every selection rule, in the file's order.
+    pub selection: Vec<Selection>,
+    /// The encoder that every cell shares.
+    pub encoder: Encoder,
+    /// The training settings that every cell shares.
+    pub train: Train,
+    /// In the file's order.
+    pub backends: Vec<Backend>,
+    /// In the file's order.
+    pub datasets: Vec<Dataset>,
+    /// Support sets: datasets, then shots, then draws in the file's order.
+    pub supports: Vec<Support>,
+    /// In the file's order, `base` first where it is included.
+    pub variants: Vec<Variant>,
+    /// Each once, in the order of the first cell that needs it.
+    #[serde(skip)]
+    pub trainings: Vec<Training>,
+    /// Each once, in the order of the first cell that needs it.
+    #[serde(skip)]
+    pub evaluations: Vec<Evaluation>,
+    /// Variant by variant, then dataset, shots, draw, seed, backend and selection, each in the file's order.
+    #[serde(skip)]
+    pub cells: Vec<Cell>,
+}
+
+impl Plan {
+    /// Reads an experiment file and plans it against the world; variables come from the environment.
+    ///
+    /// # Errors
+    /// `Read`, or `Problems` with everything that is wrong.
+    pub fn read(path: &Path, catalogue: &dyn Catalogue) -> Result<Self, Error> {
+        Spec::read(path)?.plan(catalogue, &|name| std::env::var(name).ok())
+    }
+}
+
+/// The encoder and how it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encoder {
+    /// Type it computes in.
+    pub precision: Precision,
+    /// Type its taps are stored in.
+    pub store: StorePrecision,
+    /// Content of its weights.
+    pub weights: ContentHash,
+    /// Where they are; not part of ids.
+    pub source: EncoderSource,
+    /// The towers' sizes.
+    pub arch: Arch,
+}
+
+/// How every training runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Train {
+    /// Epochs, at least 1.
+    pub epochs: u32,
+    /// Augmented images a step, at least 1.
+    pub batch: u32,
+    /// Adam's, positive and finite.
+    pub learning_rate: f64,
+}
+
+/// A named, complete set of options.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// `base`, or the name in the file.
+    pub name: String,
+    /// What it started from.
+    pub preset: Preset,
+    /// What it came to.
+    pub options: Options,
+}
+
+/// A dataset that takes part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// In the registry.
+    pub name: String,
+    /// What is known of it.
+    #[serde(flatten)]
+    pub facts: DatasetFacts,
+}
+
+/// A support set that takes part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Support {
+    /// The dataset it is from.
+    pub dataset: String,
+    /// K: normal images, and abnormal images.
+    pub shots: u32,
+    /// Number of the draw.
+    pub draw: u64,
+    /// Its content.
+    pub hash: ContentHash,
+}
+
+/// A backend that takes part.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Backend {
+    /// Name, as in the file.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Kind of device.
+    pub device: String,
+}
+
+/// A training, complete by itself: what decides its result, and where its support set is found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    /// Hash of all fields but `dataset`, `shots` and `draw`.
+    pub id: TrainingId,
+    /// [`crate::METHOD_VERSION`] when it was planned.
+    pub method_version: u32,
+    /// A dataset that holds the support set. Not part of the id: the images themselves are.
+    pub dataset: String,
+    /// K of that support set.
+    pub shots: u32,
+    /// Its draw.
+    pub draw: u64,
+    /// Content of the support set.
+    pub support: ContentHash,
+    /// What the sentences say.
+    pub object: String,
+    /// Whether the segmentation loss takes part.
+    pub has_masks: bool,
+    /// Seed of initial values, jitter and order.
+    pub seed: u64,
+    /// Epochs.
+    pub epochs: u32,
+    /// Augmented images a step.
+    pub batch: u32,
+    /// Adam's.
+    pub learning_rate: f64,
+    /// Type the encoder computes in.
+    pub precision: Precision,
+    /// Type its taps are stored in.
+    pub store: StorePrecision,
+    /// Content of the weights.
+    pub weights: ContentHash,
+    /// Name, version and kind of device.
+    pub backend: Backend,
+    /// The towers' sizes.
+    pub arch: Arch,
+    /// The model.
+    pub options: Options,
+}
+
+/// What decides a training.
+#[derive(Serialize)]
+struct TrainingKey<'a> {
+    method_version: u32,
+    support: &'a ContentHash,
+    object: &'a str,
+    has_masks: bool,
+    seed: u64,
+    epochs: u32,
+    batch: u32,
+    learning_rate_bits: u64,
+    precision: Precision,
+    store: StorePrecision,
+    weights: &'a ContentHash,
+    backend: &'a Backend,
+    arch: &'a Arch,
+    options: &'a Options,
+}
+
+impl Training {
+    /// The id its fields come to.
+    ///
+    /// # Errors
+    /// `Encode`, a mistake of this program.
+    pub fn identity(&self) -> Result<TrainingId, Error> {
+        // Names every field: a new one does not compile until it is known whether it decides the result.
+        let Self {
+            id: _,
+            dataset: _,
+            shots: _,
+            draw: _,
+            method_version,
+            support,
+            object,
+            has_masks,
+            seed,
+            epochs,
+            batch,
+            learning_rate,
+            precision,
+            store,
+            weights,
+            backend,
+            arch,
+            options,
+        } = self;
+        let key = TrainingKey {
+            method_version: *method_version,
+            support,
+            object,
+            has_masks: *has_masks,
+            seed: *seed,
+            epochs: *epochs,
+            batch: *batch,
+            learning_rate_bits: learning_rate.to_bits(),
+            precision: *precision,
+            store: *store,
+            weights,
+            backend,
+            arch,
+            options,
+        };
+        identify("training", &key).map(TrainingId::from_bytes)
+    }
+}
+
+/// Epochs whose states are scored, counted from 1, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EpochRange {
+    /// First epoch.
+    pub first: u32,
+    /// Last epoch.
+    pub last: u32,
+}
+
+impl EpochRange {
+    /// What a selection rule needs of a training of `epochs` epochs.
+    pub fn needed_by(selection: Selection, epochs: u32) -> Self {
+        let first = if selection == Selection::Last { epochs } else { 1 };
+        Self { first, last: epochs }
+    }
+
+    /// How many.
+    pub fn count(self) -> u64 {
+        (u64::from(self.last) + 1).saturating_sub(u64::from(self.first))
+    }
+
+    /// Each of them.
+    pub fn iter(self) -> impl Iterator<Item = u32> {
+        self.first..=self.last
+    }
+}
+
+/// An evaluation, complete by itself: predictions of a training's states on a test set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Hash of all fields but `dataset` and `test_images`.
+    pub id: EvaluationId,
+    /// The training whose states are scored.
+    pub training: TrainingId,
+    /// A dataset that holds the test set. Not part of the id: the images themselves are.
+    pub dataset: String,
+    /// Images of the test set.
+    pub test_images: u64,
+    /// Content of the test set.
+    pub test: ContentHash,
+    /// What the sentences say.
+    pub object: String,
+    /// Images scored together; decides scores where they depend on their batch (METHOD.md section 8).
+    pub batch: u32,
+    /// The states that are scored.
+    pub epochs: EpochRange,
+}
+
+/// What decides an evaluation.
+#[derive(Serialize)]
+struct EvaluationKey<'a> {
+    training: &'a TrainingId,
+    test: &'a ContentHash,
+    object: &'a str,
+    batch: u32,
+    epochs: EpochRange,
+}
+
+impl Evaluation {
+    /// The id its fields come to.
+    ///
+    /// # Errors
+    /// `Encode`, a mistake of this program.
+    pub fn identity(&self) -> Result<EvaluationId, Error> {
+        let Self { id: _, dataset: _, test_images: _, training, test, object, batch, epochs } = self;
+        let key = EvaluationKey { training, test, object, batch: *batch, epochs: *epochs };
+        identify("evaluation", &key).map(EvaluationId::from_bytes)
+    }
+}
+
+/// A row of the experiment: one choice on every axis, and the two records it reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Hash of training, evaluation and selection; rows of equal variants share it.
+    pub id: CellId,
+    /// Name of the variant.
+    pub variant: String,
+    /// Name of the dataset.
+    pub dataset: String,
+    /// K.
+    pub shots: u32,
+    /// Number of the draw.
+    pub draw: u64,
+    /// Seed.
+    pub seed: u64,
+    /// Name of the backend.
+    pub backend: String,
+    /// How the epoch is chosen.
+    pub selection: Selection,
+    /// The training it reads.
+    pub training: TrainingId,
+    /// The evaluation it reads.
+    pub evaluation: EvaluationId,
+}
+
+/// What decides a cell's numbers.
+#[derive(Serialize)]
+struct CellKey<'a> {
+    training: &'a TrainingId,
+    evaluation: &'a EvaluationId,
+    selection: Selection,
+}
+
+impl Cell {
+    /// The id its fields come to.
+    ///
+    /// # Errors
+    /// `Encode`, a mistake of this program.
+    pub fn identity(&self) -> Result<CellId, Error> {
+        let key = CellKey { training: &self.training, evaluation: &self.evaluation, selection: self.selection };
+        identify("cell", &key).map(CellId::from_bytes)
+    }
+}
