@@ -1,0 +1,225 @@
+//! The store itself: which image is in which chunk, as far as this process has looked. Writing, reading and
+//! housekeeping are next door.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::chunk::{Chunk, Mapping, Verify};
+use crate::entry::Entry;
+use crate::error::Error;
+use crate::folder;
+use crate::format;
+use crate::key::Key;
+use crate::shape::Shape;
+use crate::writer::TapWriter;
+
+/// A chunk is closed at this size: about fifty images of ViT-L/14 at 240 pixels, or what a kill loses.
+const CHUNK_BYTES: u64 = 256 << 20;
+
+/// An open tap store. May be shared by threads; other processes may have the same folder open.
+pub struct TapStore {
+    dir: PathBuf,
+    budget: Option<u64>,
+    chunk_bytes: u64,
+    verify: Verify,
+    known: Mutex<Known>,
+}
+
+/// Chunks this process has seen, and where their images are.
+#[derive(Default)]
+struct Known {
+    /// `None` for files that are no readable chunk: looked at once, then left alone.
+    chunks: BTreeMap<PathBuf, Option<Arc<Chunk>>>,
+    places: HashMap<Key, (Arc<Chunk>, usize)>,
+}
+
+impl TapStore {
+    /// Opens the store in `dir`, creating it where it is missing, and removes what killed writers left behind. With a
+    /// budget, complete chunks take at most that many bytes; without one the store grows until the disk is full.
+    ///
+    /// # Errors
+    /// `Folder`, `File` or `DiskFull` if the folder can't be made or read, `Format` if another version wrote it.
+    pub fn open(dir: &Path, budget_bytes: Option<u64>) -> Result<Self, Error> {
+        folder::prepare(dir)?;
+        // Small budgets get small chunks: eviction goes by whole chunks.
+        let chunk_bytes = budget_bytes.map_or(CHUNK_BYTES, |budget| CHUNK_BYTES.min(budget / 8));
+        let known = Mutex::default();
+        Ok(Self { dir: dir.into(), budget: budget_bytes, chunk_bytes, verify: Verify::default(), known })
+    }
+
+    /// The same store, with checksums compared as `verify` says.
+    pub fn with_verify(self, verify: Verify) -> Self {
+        Self { verify, ..self }
+    }
+
+    /// The same store, with chunks closed at the first image that brings them to `bytes`.
+    pub fn with_chunk_bytes(self, bytes: u64) -> Self {
+        Self { chunk_bytes: bytes, ..self }
+    }
+
+    /// The store's folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Most bytes that complete chunks may take.
+    pub fn budget(&self) -> Option<u64> {
+        self.budget
+    }
+
+    pub(crate) fn chunk_bytes(&self) -> u64 {
+        self.chunk_bytes
+    }
+
+    /// Finds images: per key its entry, or `None` if its taps must be encoded. Looks into the folder again if any is
+    /// missing. Found chunks count as used now and are not evicted while their entries live.
+    ///
+    /// # Errors
+    /// `ShapeMismatch` if a key's taps have another shape, which means that the keys do not tell encodings apart;
+    /// `Folder` and `File` if the disk fails. Files that are no readable chunk are passed over.
+    pub fn lookup(&self, keys: &[Key], shape: Shape) -> Result<Vec<Option<Entry>>, Error> {
+        let mut known = self.known();
+        let mut mapped = HashMap::new();
+        let mut found = Vec::new();
+        // A second pass, after a look into the folder: for what others wrote, and for copies of evicted images.
+        for pass in 0..2 {
+            found = known.find(keys, &mut mapped, shape, self.verify)?;
+            if pass == 0 && found.iter().any(Option::is_none) {
+                known.refresh(&self.dir)?;
+            } else {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// A writer of images of `shape`. The label tells people what is in the chunks, such as the dataset's and weights'
+    /// names; it is cut at 1,024 bytes and has no part in keys.
+    ///
+    /// # Errors
+    /// `Folder`, `File` or `DiskFull` if the folder can't be written to: it shows before anything is encoded.
+    pub fn writer(&self, shape: Shape, label: &str) -> Result<TapWriter<'_>, Error> {
+        TapWriter::new(self, shape, label)
+    }
+
+    /// Whether `n_images` of `shape` can be held at once if all else is evicted: within the budget, and on the disk.
+    /// If not, stream them.
+    ///
+    /// # Errors
+    /// `Folder` if the folder can't be listed.
+    pub fn fits(&self, n_images: u64, shape: Shape) -> Result<bool, Error> {
+        let stored: u64 = folder::chunks(&self.dir)?.iter().map(|chunk| chunk.bytes).sum();
+        let disk = folder::free_bytes(&self.dir).map_or(u64::MAX, |free| free.saturating_add(stored));
+        let capacity = self.budget.unwrap_or(u64::MAX).min(disk);
+        let one = format::file_bytes(shape, 1, format::MAX_LABEL as u64).unwrap_or(u64::MAX);
+        // Chunks close just past their size, so each holds at least this many images.
+        let per_chunk = (self.chunk_bytes / one).max(1);
+        let chunks = n_images.div_ceil(per_chunk);
+        let overhead = format::file_bytes(shape, 0, format::MAX_LABEL as u64).unwrap_or(u64::MAX);
+        let needed = format::file_bytes(shape, n_images, 0)
+            .and_then(|bytes| bytes.checked_add(chunks.checked_mul(overhead)?))
+            .unwrap_or(u64::MAX);
+        Ok(needed <= capacity)
+    }
+
+    /// Removes a chunk, for instance a corrupt one: its images are misses from now on, in every process that has not
+    /// mapped it.
+    ///
+    /// # Errors
+    /// `NotAChunk` if the file is not named as a chunk of this store, `File` if it can't be removed.
+    pub fn forget(&self, chunk: &Path) -> Result<(), Error> {
+        if chunk.parent() != Some(&self.dir) || !folder::is_chunk(chunk) {
+            return Err(Error::NotAChunk { file: chunk.into(), dir: self.dir.clone() });
+        }
+        folder::remove(chunk)?;
+        self.known().drop_chunks(|path| path == chunk);
+        Ok(())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // What a panicking thread left is at worst out of date, and lookups cope with that.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Entries of the keys among known chunks. Chunks found to be gone are dropped on the way.
+    fn find(
+        &mut self,
+        keys: &[Key],
+        mapped: &mut HashMap<PathBuf, Option<Arc<Mapping>>>,
+        shape: Shape,
+        verify: Verify,
+    ) -> Result<Vec<Option<Entry>>, Error> {
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            let Some((chunk, record)) = self.places.get(key) else {
+                found.push(None);
+                continue;
+            };
+            if chunk.contents.shape != shape {
+                return Err(Error::ShapeMismatch {
+                    file: chunk.path.clone(),
+                    found: chunk.contents.shape.to_string(),
+                    expected: shape.to_string(),
+                });
+            }
+            if !mapped.contains_key(&chunk.path) {
+                let mapping = match chunk.map() {
+                    Err(Error::Damaged { .. }) => None,
+                    mapping => mapping?,
+                };
+                mapped.insert(chunk.path.clone(), mapping);
+            }
+            found.push(mapped.get(&chunk.path).and_then(Option::as_ref).map(|mapping| Entry {
+                chunk: chunk.clone(),
+                mapping: mapping.clone(),
+                record: *record,
+                verify,
+            }));
+        }
+        if mapped.values().any(Option::is_none) {
+            self.drop_chunks(|path| mapped.get(path).is_some_and(Option::is_none));
+        }
+        Ok(found)
+    }
+
+    /// Takes up chunks that are new in the folder and drops those that are gone.
+    fn refresh(&mut self, dir: &Path) -> Result<(), Error> {
+        let present: HashSet<PathBuf> = folder::chunk_paths(dir)?.into_iter().collect();
+        if self.chunks.keys().any(|path| !present.contains(path)) {
+            self.drop_chunks(|path| !present.contains(path));
+        }
+        for path in present {
+            if self.chunks.contains_key(&path) {
+                continue;
+            }
+            let chunk = match Chunk::read(&path) {
+                Ok(None) => continue,
+                Ok(Some(chunk)) => Some(Arc::new(chunk)),
+                Err(Error::Damaged { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            if let Some(chunk) = &chunk {
+                self.place(chunk);
+            }
+            self.chunks.insert(path, chunk);
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, chunk: &Arc<Chunk>) {
+        for (record, &key) in chunk.contents.keys.iter().enumerate() {
+            self.places.insert(key, (chunk.clone(), record));
+        }
+    }
+
+    /// Rare, so the places are simply made anew: an image may have a copy in another chunk.
+    fn drop_chunks(&mut self, gone: impl Fn(&Path) -> bool) {
+        self.chunks.retain(|path, _| !gone(path));
+        self.places.clear();
+        let chunks: Vec<_> = self.chunks.values().flatten().cloned().collect();
+        chunks.iter().for_each(|chunk| self.place(chunk));
+    }
+}
