@@ -1,0 +1,34 @@
+//! CLIP weights, from every file format they are published in, under OpenAI's tensor names and checked against the
+//! architecture that their shapes imply (METHOD.md sections 1 and 12). No tensor library and no arithmetic on weights:
+//! values leave as plain f32, one tensor at a time.
+//!
+//! - [`Weights`] opens files or makes synthetic weights; [`inspect()`] says what a file is, including what is wrong with it.
+//! - [`PickleFile`] reads any file of `torch.save` without running it; [`write_safetensors`] writes.
+//!
+//! Nothing in a file is trusted: lengths are checked against the file before anything is allocated, and a pickle is
+//! parsed as data, never executed.
+
+mod arch;
+mod bytes;
+mod error;
+mod inspect;
+mod mapped;
+mod naming;
+mod pickle;
+mod pickle_machine;
+mod safetensors_file;
+mod source;
+mod tensor;
+mod torch_file;
+mod weights;
+mod write;
+mod zip;
+
+pub use arch::{Difference, Heads};
+pub use error::WeightsError;
+pub use inspect::{File, NonFinite, Report, inspect, inspect_with};
+pub use source::Kind;
+pub use tensor::{Dtype, Tensor};
+pub use torch_file::PickleFile;
+pub use weights::{Weights, combine_hashes};
+pub use write::{Precision, write_safetensors};

@@ -1,0 +1,145 @@
+//! What can be wrong with weights. Every message names the file and the tensor, and says what to do where that isn't
+//! plain.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why weights can't be read or written.
+#[derive(Debug, Error)]
+pub enum WeightsError {
+    /// The system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// No known format.
+    #[error(
+        "{}: no weights file ({found}); known are OpenAI's TorchScript archive, torch.save's files, safetensors and a \
+         transformers folder", path.display()
+    )]
+    Unrecognised {
+        /// File or folder.
+        path: PathBuf,
+        /// What is there instead.
+        found: String,
+    },
+    /// A known format that contradicts itself, mostly because the end is missing.
+    #[error("{}: damaged or cut short: {what}; fetch the file again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where it breaks.
+        what: String,
+    },
+    /// A pickle that names code outside the list of what tensors need.
+    #[error(
+        "{}: its pickle would run `{global}`; nothing was run. Only tensors, numbers, texts and plain containers are read: \
+         save the state dict alone, or as safetensors", path.display()
+    )]
+    Forbidden {
+        /// The file.
+        path: PathBuf,
+        /// Module and name.
+        global: String,
+    },
+    /// A legal file that uses something not read here.
+    #[error("{}: {what}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What, and what to do.
+        what: String,
+    },
+    /// Tensors, but not those of a CLIP of the kind METHOD.md section 1 describes.
+    #[error("{origin}: not a CLIP with a vision transformer: {what}")]
+    NotClip {
+        /// Where the weights come from.
+        origin: String,
+        /// What speaks against it.
+        what: String,
+    },
+    /// A tensor that the architecture has and the weights don't.
+    #[error("{origin}: tensor `{name}` is missing{}", expected.as_ref().map_or(String::new(), |s| format!(" (expected shape {s:?})")))]
+    Missing {
+        /// Where the weights come from.
+        origin: String,
+        /// OpenAI's name, or the file's own where it names it.
+        name: String,
+        /// The shape it should have, where that is known.
+        expected: Option<Vec<usize>>,
+    },
+    /// A tensor of another shape than the architecture implies.
+    #[error("{origin}: tensor `{name}` has shape {found:?}, the architecture implies {expected:?}")]
+    Misshapen {
+        /// Where the weights come from.
+        origin: String,
+        /// OpenAI's name.
+        name: String,
+        /// The shape it should have.
+        expected: Vec<usize>,
+        /// The shape it has.
+        found: Vec<usize>,
+    },
+    /// A tensor whose elements are no floating-point numbers.
+    #[error("{origin}: tensor `{name}` holds {found}, not floating-point numbers")]
+    NotFloat {
+        /// Where the weights come from.
+        origin: String,
+        /// The tensor.
+        name: String,
+        /// Its element type.
+        found: String,
+    },
+    /// An architecture that can't be.
+    #[error("{origin}: {what}")]
+    Arch {
+        /// Where the weights come from.
+        origin: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A token the vocabulary doesn't have.
+    #[error(
+        "{origin}: token {id} is outside the vocabulary of {vocab} entries; sentences need CLIP's 49,408 (free prompts need none)"
+    )]
+    TokenId {
+        /// Where the weights come from.
+        origin: String,
+        /// The token's id.
+        id: u32,
+        /// Rows of `token_embedding.weight`.
+        vocab: usize,
+    },
+    /// The file is no longer what was opened.
+    #[error("{}: changed while it was in use; keep weights still during a run", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A finite value that has no finite half-precision counterpart.
+    #[error("{}: tensor `{name}` has {value}, beyond half precision; write f32", path.display())]
+    Overflow {
+        /// The file being written.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// The value.
+        value: f32,
+    },
+    /// Values that don't fit the layout they were announced with.
+    #[error("{}: tensor `{name}` came with {found} values, its shape has {expected}", path.display())]
+    Length {
+        /// The file being written.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Elements of its shape.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+}

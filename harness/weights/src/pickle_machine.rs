@@ -1,0 +1,353 @@
+//! A machine for Python's pickle opcodes that builds plain values. Nothing is imported, called or executed: a global
+//! outside the list of `pickle` ends it. What the values mean is not its business.
+
+use std::collections::HashMap;
+
+use crate::bytes::Bytes;
+use crate::pickle::{Global, Id, Pickle, Refusal, StorageRef, TensorRef, Value, allowed};
+
+/// Values of a pickle; ViT-L has some 20,000.
+const MAX_VALUES: usize = 1 << 22;
+
+/// Parses the pickle that begins at `start`.
+pub(crate) fn run<'a>(data: &'a [u8], start: usize) -> Result<Pickle<'a>, Refusal> {
+    let mut machine = Machine {
+        at: Bytes::new(data, start),
+        values: Vec::new(),
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: HashMap::new(),
+        classes: Vec::new(),
+    };
+    let root = machine.run()?;
+    Ok(Pickle { values: machine.values, root, end: machine.at.position(), classes: machine.classes })
+}
+
+struct Machine<'a> {
+    at: Bytes<'a>,
+    values: Vec<Value<'a>>,
+    stack: Vec<Id>,
+    marks: Vec<usize>,
+    memo: HashMap<u32, Id>,
+    classes: Vec<String>,
+}
+
+fn damaged<T>(what: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::Damaged(what.into()))
+}
+
+impl<'a> Machine<'a> {
+    fn run(&mut self) -> Result<Id, Refusal> {
+        loop {
+            let start = self.at.position();
+            let step = match self.at.u8() {
+                Some(b'.') => return self.pop(),
+                Some(opcode) => self.step(opcode)?,
+                None => None,
+            };
+            if step.is_none() {
+                return damaged(format!("its pickle breaks off at byte {start}"));
+            }
+        }
+    }
+
+    /// One opcode. `Ok(None)` where the data ends within it.
+    fn step(&mut self, opcode: u8) -> Result<Option<()>, Refusal> {
+        match opcode {
+            // PROTO, FRAME
+            0x80 => return Ok(self.at.u8().map(drop)),
+            0x95 => return Ok(self.at.u64().map(drop)),
+            b'(' => self.marks.push(self.stack.len()),
+            b'0' => drop(self.pop()?),
+            b'1' => drop(self.pop_mark()?),
+            b'2' => {
+                let top = self.pop()?;
+                self.stack.extend([top, top]);
+            }
+            b'N' => self.push(Value::Opaque)?,
+            0x88 => self.push(Value::Bool(true))?,
+            0x89 => self.push(Value::Bool(false))?,
+            b')' => self.push(Value::Tuple(Vec::new()))?,
+            b']' | 0x8f => self.push(Value::List(Vec::new()))?,
+            b'}' => self.push(Value::Dict(Vec::new()))?,
+            b't' | b'l' | 0x91 => {
+                let items = self.pop_mark()?;
+                self.push(if opcode == b't' { Value::Tuple(items) } else { Value::List(items) })?;
+            }
+            0x85..=0x87 => {
+                let from = self.stack.len().checked_sub(usize::from(opcode - 0x84));
+                let from = from.filter(|f| *f >= self.floor());
+                let Some(from) = from else { return damaged("its pickle takes more values than there are") };
+                let items = self.stack.split_off(from);
+                self.push(Value::Tuple(items))?;
+            }
+            b'd' => {
+                let items = self.pop_mark()?;
+                self.push(Value::Dict(pairs(&items)?))?;
+            }
+            b'a' => {
+                let item = self.pop()?;
+                self.extend_list(vec![item])?;
+            }
+            b'e' | 0x90 => {
+                let items = self.pop_mark()?;
+                self.extend_list(items)?;
+            }
+            b's' => {
+                let (value, key) = (self.pop()?, self.pop()?);
+                self.extend_dict(vec![(key, value)])?;
+            }
+            b'u' => {
+                let items = self.pop_mark()?;
+                self.extend_dict(pairs(&items)?)?;
+            }
+            b'b' => self.build()?,
+            b'R' | 0x81 => {
+                let (arguments, callee) = (self.pop()?, self.pop()?);
+                let made = self.call(callee, arguments)?;
+                self.stack.push(made);
+            }
+            b'Q' => {
+                let id = self.pop()?;
+                let storage = self.storage(id)?;
+                self.push(Value::Storage(storage))?;
+            }
+            0x93 => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let (Value::Text(module), Value::Text(name)) = (self.get(module), self.get(name)) else {
+                    return damaged("its pickle names a global that is no text");
+                };
+                let (module, name) = (*module, *name);
+                self.global(module, name)?;
+            }
+            b'q' | b'r' | 0x94 => {
+                let index = match opcode {
+                    b'q' => self.at.u8().map(u32::from),
+                    b'r' => self.at.u32(),
+                    _ => u32::try_from(self.memo.len()).ok(),
+                };
+                let top = self.pop()?;
+                self.stack.push(top);
+                let Some(index) = index else { return Ok(None) };
+                self.memo.insert(index, top);
+            }
+            b'h' | b'j' => {
+                let index = if opcode == b'h' { self.at.u8().map(u32::from) } else { self.at.u32() };
+                let Some(index) = index else { return Ok(None) };
+                let Some(id) = self.memo.get(&index) else {
+                    return damaged(format!("its pickle asks for value {index}, which it never stored"));
+                };
+                self.stack.push(*id);
+            }
+            literal => return self.literal(literal),
+        }
+        Ok(Some(()))
+    }
+
+    /// Opcodes that carry their value with them.
+    fn literal(&mut self, opcode: u8) -> Result<Option<()>, Refusal> {
+        let at = &mut self.at;
+        let value = match opcode {
+            b'K' => at.u8().map(|n| Value::Int(n.into())),
+            b'M' => at.u16().map(|n| Value::Int(n.into())),
+            b'J' => at.array().map(|b| Value::Int(i32::from_le_bytes(b).into())),
+            b'G' => at.take(8).map(|_| Value::Opaque),
+            0x8a => at.u8().and_then(|n| at.take(n.into())).map(long),
+            0x8b => at.u32().and_then(|n| at.take(n as usize)).map(long),
+            b'X' | 0x8c | 0x8d => {
+                let text = match opcode {
+                    b'X' => at.u32().map(|n| n as usize),
+                    0x8c => at.u8().map(usize::from),
+                    _ => at.size(),
+                }
+                .and_then(|n| at.take(n));
+                match text.map(std::str::from_utf8) {
+                    Some(Ok(text)) => Some(Value::Text(text)),
+                    Some(Err(_)) => return damaged("a text of its pickle is not UTF-8"),
+                    None => None,
+                }
+            }
+            b'U' | b'C' => at.u8().and_then(|n| at.take(n.into())).map(|_| Value::Opaque),
+            b'T' | b'B' => at.u32().and_then(|n| at.take(n as usize)).map(|_| Value::Opaque),
+            0x8e => at.size().and_then(|n| at.take(n)).map(|_| Value::Opaque),
+            b'c' | b'i' => {
+                let (Some(module), Some(name)) = (at.line(), at.line()) else { return Ok(None) };
+                let (module, name) = (String::from_utf8_lossy(module), String::from_utf8_lossy(name));
+                if opcode == b'i' {
+                    return Err(Refusal::Forbidden(format!("{module}.{name}")));
+                }
+                self.global(&module, &name)?;
+                return Ok(Some(()));
+            }
+            other => return damaged(format!("its pickle has the unknown opcode {other:#04x}")),
+        };
+        let Some(value) = value else { return Ok(None) };
+        self.push(value)?;
+        Ok(Some(()))
+    }
+
+    fn get(&self, id: Id) -> &Value<'a> {
+        &self.values[id.0]
+    }
+
+    fn make(&mut self, value: Value<'a>) -> Result<Id, Refusal> {
+        if self.values.len() >= MAX_VALUES {
+            return damaged(format!("its pickle has more than {MAX_VALUES} values"));
+        }
+        self.values.push(value);
+        Ok(Id(self.values.len() - 1))
+    }
+
+    fn push(&mut self, value: Value<'a>) -> Result<(), Refusal> {
+        let id = self.make(value)?;
+        self.stack.push(id);
+        Ok(())
+    }
+
+    /// Values below belong to an open mark.
+    fn floor(&self) -> usize {
+        self.marks.last().copied().unwrap_or(0)
+    }
+
+    fn pop(&mut self) -> Result<Id, Refusal> {
+        if self.stack.len() <= self.floor() {
+            return damaged("its pickle takes more values than there are");
+        }
+        self.stack.pop().map_or_else(|| damaged("its pickle takes more values than there are"), Ok)
+    }
+
+    fn pop_mark(&mut self) -> Result<Vec<Id>, Refusal> {
+        match self.marks.pop() {
+            Some(mark) => Ok(self.stack.split_off(mark)),
+            None => damaged("its pickle closes what it never opened"),
+        }
+    }
+
+    fn global(&mut self, module: &str, name: &str) -> Result<(), Refusal> {
+        let Some(global) = allowed(module, name) else {
+            return Err(Refusal::Forbidden(format!("{module}.{name}")));
+        };
+        if global == Global::Module {
+            self.classes.push(format!("{module}.{name}"));
+        }
+        self.push(Value::Global(global))
+    }
+
+    fn top(&mut self) -> Result<&mut Value<'a>, Refusal> {
+        let top = self.pop()?;
+        self.stack.push(top);
+        Ok(&mut self.values[top.0])
+    }
+
+    fn extend_list(&mut self, items: Vec<Id>) -> Result<(), Refusal> {
+        match self.top()? {
+            Value::List(list) => list.extend(items),
+            _ => return damaged("its pickle appends to what is no list"),
+        }
+        Ok(())
+    }
+
+    fn extend_dict(&mut self, items: Vec<(Id, Id)>) -> Result<(), Refusal> {
+        match self.top()? {
+            Value::Dict(dict) => dict.extend(items),
+            _ => return damaged("its pickle sets items of what is no dictionary"),
+        }
+        Ok(())
+    }
+
+    /// State of an object; that of an ordered dictionary (`_metadata`) or of a tensor decides nothing.
+    fn build(&mut self) -> Result<(), Refusal> {
+        let state = self.pop()?;
+        match self.top()? {
+            Value::Object(slot) => *slot = Some(state),
+            Value::Dict(_) | Value::Tensor(_) => {}
+            _ => return damaged("its pickle sets the state of what has none"),
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, callee: Id, arguments: Id) -> Result<Id, Refusal> {
+        let (Value::Global(global), Value::Tuple(arguments)) = (self.get(callee), self.get(arguments)) else {
+            return damaged("its pickle calls what can't be called");
+        };
+        let (global, arguments) = (*global, arguments.clone());
+        match (global, arguments.as_slice()) {
+            (Global::RebuildTensor, [storage, first, shape, strides, ..]) => {
+                let tensor = self.tensor(*storage, *first, *shape, *strides);
+                match tensor {
+                    Some(tensor) => self.make(Value::Tensor(Box::new(tensor))),
+                    None => damaged("its pickle describes a tensor that can't be"),
+                }
+            }
+            (Global::RebuildParameter, [tensor, ..]) | (Global::Transparent, [tensor, ..]) => Ok(*tensor),
+            (Global::OrderedDict, []) => self.make(Value::Dict(Vec::new())),
+            (Global::OrderedDict, [list]) => {
+                let Value::List(items) = self.get(*list) else { return damaged("its pickle fills a dictionary oddly") };
+                let pair = |id: &Id| match self.get(*id) {
+                    Value::Tuple(pair) | Value::List(pair) if pair.len() == 2 => Some((pair[0], pair[1])),
+                    _ => None,
+                };
+                match items.iter().map(pair).collect() {
+                    Some(items) => self.make(Value::Dict(items)),
+                    None => damaged("its pickle fills a dictionary oddly"),
+                }
+            }
+            (Global::Module, _) => self.make(Value::Object(None)),
+            _ => damaged("its pickle calls a known function with unknown arguments"),
+        }
+    }
+
+    fn tensor(&self, storage: Id, first: Id, shape: Id, strides: Id) -> Option<TensorRef<'a>> {
+        let Value::Storage(storage) = self.get(storage) else { return None };
+        let size = |id: &Id| match self.get(*id) {
+            Value::Int(n) => usize::try_from(*n).ok(),
+            _ => None,
+        };
+        let sizes = |id: Id| match self.get(id) {
+            Value::Tuple(items) | Value::List(items) => items.iter().map(size).collect::<Option<Vec<_>>>(),
+            _ => None,
+        };
+        Some(TensorRef { storage: *storage, first: size(&first)?, shape: sizes(shape)?, strides: sizes(strides)? })
+    }
+
+    fn storage(&self, id: Id) -> Result<StorageRef<'a>, Refusal> {
+        let items: Vec<&Value<'a>> = match self.get(id) {
+            Value::Tuple(items) => items.iter().map(|id| self.get(*id)).collect(),
+            _ => Vec::new(),
+        };
+        match items.as_slice() {
+            // The sixth item, in old files, is a view of another storage; PyTorch has long written none.
+            [Value::Text("storage"), Value::Global(Global::Storage(dtype)), Value::Text(key), _, Value::Int(n)]
+            | [
+                Value::Text("storage"),
+                Value::Global(Global::Storage(dtype)),
+                Value::Text(key),
+                _,
+                Value::Int(n),
+                Value::Opaque,
+            ] => match usize::try_from(*n) {
+                Ok(elements) => Ok(StorageRef { dtype: *dtype, key, elements }),
+                Err(_) => damaged(format!("its storage `{key}` has a negative length")),
+            },
+            _ => damaged("its pickle refers to storage in an unknown way"),
+        }
+    }
+}
+
+fn long(bytes: &[u8]) -> Value<'_> {
+    if bytes.len() > 8 {
+        return Value::Long(bytes);
+    }
+    let fill = if bytes.last().is_some_and(|b| *b >= 0x80) { 0xFF } else { 0 };
+    let mut wide = [fill; 8];
+    wide[..bytes.len()].copy_from_slice(bytes);
+    Value::Int(i64::from_le_bytes(wide))
+}
+
+fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, Refusal> {
+    let (pairs, rest) = items.as_chunks::<2>();
+    if !rest.is_empty() {
+        return damaged("its pickle has a key without a value");
+    }
+    Ok(pairs.iter().map(|[key, value]| (*key, *value)).collect())
+}

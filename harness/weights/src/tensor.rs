@@ -1,0 +1,228 @@
+//! A tensor as it lies in a file (type, shape, strides, place) and as it leaves this crate (f32, row-major). Names and
+//! meanings of tensors are elsewhere.
+
+use std::fmt;
+use std::sync::Arc;
+
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use serde::Serialize;
+
+use crate::WeightsError;
+use crate::mapped::Mapped;
+
+/// A named tensor, row-major f32: what is handed to backends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// OpenAI's name, or the file's own for a [`crate::PickleFile`].
+    pub name: String,
+    /// Shape; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// Values, as many as the shape's product.
+    pub data: Vec<f32>,
+}
+
+/// Element type in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// IEEE half precision.
+    F16,
+    /// bfloat16.
+    Bf16,
+    /// IEEE single precision.
+    F32,
+    /// IEEE double precision; rounded to f32 when read.
+    F64,
+    /// Signed 8-bit integer.
+    I8,
+    /// Signed 16-bit integer.
+    I16,
+    /// Signed 32-bit integer.
+    I32,
+    /// Signed 64-bit integer.
+    I64,
+    /// Unsigned 8-bit integer.
+    U8,
+    /// Boolean, a byte each.
+    Bool,
+}
+
+impl Dtype {
+    /// Bytes of an element.
+    pub fn size(self) -> usize {
+        match self {
+            Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::F16 | Self::Bf16 | Self::I16 => 2,
+            Self::F32 | Self::I32 => 4,
+            Self::F64 | Self::I64 => 8,
+        }
+    }
+
+    /// Whether elements are floating-point numbers.
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::F16 | Self::Bf16 | Self::F32 | Self::F64)
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::I8 => "i8",
+            Self::I16 => "i16",
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::U8 => "u8",
+            Self::Bool => "bool",
+        })
+    }
+}
+
+/// A tensor in a mapped file. Invariant: every element that shape and strides reach lies inside the file, and the shape
+/// has no more elements than the storage it views, so nothing larger than the file is ever allocated for it (but for
+/// the widening to f32).
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    file: Arc<Mapped>,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    /// In elements.
+    strides: Vec<usize>,
+    /// Of the first element, in bytes from the file's start.
+    offset: usize,
+}
+
+/// Where a view's storage lies in its file, in bytes.
+pub(crate) struct Storage {
+    pub(crate) start: usize,
+    pub(crate) length: usize,
+}
+
+impl View {
+    /// A view of `storage` that begins at element `first`. `Err` says what reaches outside.
+    pub(crate) fn new(
+        file: &Arc<Mapped>,
+        storage: &Storage,
+        dtype: Dtype,
+        first: usize,
+        shape: Vec<usize>,
+        strides: Vec<usize>,
+    ) -> Result<Self, String> {
+        let elements = storage.length / dtype.size();
+        let inside = storage.start.checked_add(storage.length).is_some_and(|end| end <= file.bytes().len());
+        let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        let last = if shape.contains(&0) {
+            Some(first)
+        } else {
+            shape.iter().zip(&strides).try_fold(first, |at, (d, s)| at.checked_add((d - 1).checked_mul(*s)?))
+        };
+        let fits = match (count, last) {
+            (Some(0), Some(first)) => first <= elements,
+            (Some(count), Some(last)) => count <= elements && last < elements,
+            _ => false,
+        };
+        // Without elements, a dimension can state any number; nothing later should have to add such numbers up.
+        let sane = shape.iter().all(|d| *d <= file.bytes().len());
+        if !inside || !fits || !sane || shape.len() != strides.len() {
+            return Err(format!(
+                "shape {shape:?} with strides {strides:?} from element {first} reaches outside its storage of {elements}"
+            ));
+        }
+        let offset = storage.start + first * dtype.size();
+        Ok(Self { file: Arc::clone(file), dtype, shape, strides, offset })
+    }
+
+    pub(crate) fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    pub(crate) fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    pub(crate) fn file(&self) -> &Arc<Mapped> {
+        &self.file
+    }
+
+    /// The same matrix, rows and columns swapped. A tensor that is no matrix stays as it is.
+    pub(crate) fn transposed(mut self) -> Self {
+        if self.shape.len() == 2 {
+            self.shape.swap(0, 1);
+            self.strides.swap(0, 1);
+        }
+        self
+    }
+
+    fn is_contiguous(&self) -> bool {
+        let mut expected = 1;
+        self.shape.iter().zip(&self.strides).rev().all(|(d, s)| {
+            let matches = *d == 1 || *s == expected;
+            expected *= d;
+            matches
+        })
+    }
+
+    /// Appends the values, row-major. Whether the type is a float's is the caller's to check.
+    pub(crate) fn append_to(&self, out: &mut Vec<f32>) -> Result<(), WeightsError> {
+        self.file.check_unchanged()?;
+        let count: usize = self.shape.iter().product();
+        out.reserve_exact(count);
+        if count == 0 {
+            return Ok(());
+        }
+        let (size, bytes) = (self.dtype.size(), &self.file.bytes()[self.offset..]);
+        if self.is_contiguous() {
+            append_run(self.dtype, &bytes[..count * size], out);
+            return Ok(());
+        }
+        // Index by index, the last axis fastest.
+        let mut index = vec![0; self.shape.len()];
+        loop {
+            let at = size * index.iter().zip(&self.strides).map(|(i, s)| i * s).sum::<usize>();
+            append_run(self.dtype, &bytes[at..at + size], out);
+            let Some(axis) = (0..index.len()).rev().find(|a| index[*a] + 1 < self.shape[*a]) else { return Ok(()) };
+            index[axis] += 1;
+            index[axis + 1..].fill(0);
+        }
+    }
+
+    /// Appends row `row` of a matrix. `row` must be below the first dimension.
+    pub(crate) fn append_row(&self, row: usize, out: &mut Vec<f32>) -> Result<(), WeightsError> {
+        let mut view = self.clone();
+        view.offset += row * self.strides[0] * self.dtype.size();
+        view.shape.remove(0);
+        view.strides.remove(0);
+        view.append_to(out)
+    }
+}
+
+fn append_run(dtype: Dtype, bytes: &[u8], out: &mut Vec<f32>) {
+    match dtype {
+        Dtype::F32 => append_each(bytes, out, f32::from_le_bytes),
+        Dtype::F64 => append_each(bytes, out, |b| f64::from_le_bytes(b) as f32),
+        // In blocks, so that the conversion can use the processor's own instructions whatever the alignment.
+        Dtype::F16 => {
+            let (mut block, mut wide) = ([f16::ZERO; 1024], [0.0f32; 1024]);
+            for part in bytes.chunks(2048) {
+                let n = part.len() / 2;
+                block.iter_mut().zip(part.chunks_exact(2)).for_each(|(h, b)| *h = f16::from_le_bytes([b[0], b[1]]));
+                block[..n].convert_to_f32_slice(&mut wide[..n]);
+                out.extend_from_slice(&wide[..n]);
+            }
+        }
+        Dtype::Bf16 => append_each(bytes, out, |b| bf16::from_le_bytes(b).to_f32()),
+        Dtype::I8 => append_each(bytes, out, |b| f32::from(i8::from_le_bytes(b))),
+        Dtype::I16 => append_each(bytes, out, |b| f32::from(i16::from_le_bytes(b))),
+        Dtype::I32 => append_each(bytes, out, |b| i32::from_le_bytes(b) as f32),
+        Dtype::I64 => append_each(bytes, out, |b| i64::from_le_bytes(b) as f32),
+        Dtype::U8 | Dtype::Bool => append_each(bytes, out, |[b]| f32::from(b)),
+    }
+}
+
+fn append_each<const N: usize>(bytes: &[u8], out: &mut Vec<f32>, value: impl Fn([u8; N]) -> f32) {
+    out.extend(bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk)));
+}

@@ -1,0 +1,248 @@
+//! [`Weights`]: a CLIP that can be read tensor by tensor, whether it lies in files or follows a rule. Formats and names
+//! are settled before; nothing here knows them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use harness_method::Arch;
+use harness_method::options::Activation;
+use harness_method::synthetic::{Synthetic, clip_state};
+
+use crate::WeightsError;
+use crate::arch::{self, Heads};
+use crate::mapped::Mapped;
+use crate::naming::{self, Joined, Named};
+use crate::source::{Kind, Source};
+use crate::tensor::Tensor;
+
+const TOKEN_EMBEDDING: &str = "token_embedding.weight";
+
+/// A complete CLIP under OpenAI's names. Values stay in the mapped files until they are asked for, so that opening costs
+/// no memory.
+#[derive(Debug)]
+pub struct Weights {
+    origin: String,
+    kind: Kind,
+    arch: Arch,
+    /// Tensors there are, in canonical order (that of `clip_state`).
+    layout: Vec<Synthetic>,
+    values: Values,
+    hash: OnceLock<String>,
+    activation: Option<Activation>,
+}
+
+#[derive(Debug)]
+enum Values {
+    Files { files: Vec<Arc<Mapped>>, tensors: BTreeMap<String, Joined> },
+    Rule { seed: u64 },
+}
+
+impl Weights {
+    /// Opens weights of any known format (METHOD.md section 12), heads as a transformers folder states them, else
+    /// width / 64. `path` is a file, a folder, or a folder's `*.index.json`.
+    ///
+    /// # Errors
+    /// No such file, an unknown or damaged format, a pickle that names code, no CLIP, or a tensor that is missing,
+    /// misshapen or no float's.
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        Self::open_with(path, Heads::default())
+    }
+
+    /// Like [`Self::open`], with the number of attention heads stated.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also heads that don't divide a tower's width.
+    pub fn open_with(path: &Path, heads: Heads) -> Result<Self, WeightsError> {
+        let origin = path.display().to_string();
+        let source = Source::read(path)?;
+        let (kind, files) = (source.kind, source.files.clone());
+        let (heads, activation) = (heads_of(&source, heads), suggested_activation(&source));
+        let named =
+            naming::to_openai(source.tensors).map_err(|what| WeightsError::NotClip { origin: origin.clone(), what })?;
+        let Named { tensors, differences, .. } = named;
+        let arch = arch::deduce(&tensors, heads);
+        let first = match &arch {
+            // What naming found explains what the comparison would find again.
+            Ok(arch) => differences.into_iter().chain(arch::compare(arch, &tensors).0).next(),
+            Err(difference) => differences.into_iter().next().or(Some(difference.clone())),
+        };
+        match (arch, first) {
+            (Ok(arch), None) => {
+                let layout = clip_state(&arch).into_iter().filter(|t| tensors.contains_key(&t.name)).collect();
+                let values = Values::Files { files, tensors };
+                Ok(Self { origin, kind, arch, layout, values, hash: OnceLock::new(), activation })
+            }
+            (_, Some(difference)) | (Err(difference), None) => Err(difference.into_error(origin)),
+        }
+    }
+
+    /// An untrained CLIP by rule (METHOD.md section 5, `clip_state`).
+    ///
+    /// # Errors
+    /// An architecture with a size of zero, one beyond any CLIP's, or heads that don't divide a width.
+    pub fn synthetic(arch: &Arch, seed: u64) -> Result<Self, WeightsError> {
+        let origin = format!("synthetic weights, seed {seed}");
+        if let Err(what) = arch::check(arch) {
+            return Err(WeightsError::Arch { origin, what });
+        }
+        Ok(Self {
+            origin,
+            kind: Kind::Synthetic,
+            layout: clip_state(arch),
+            arch: arch.clone(),
+            values: Values::Rule { seed },
+            hash: OnceLock::new(),
+            activation: None,
+        })
+    }
+
+    /// The architecture.
+    pub fn arch(&self) -> &Arch {
+        &self.arch
+    }
+
+    /// What the weights are read from.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The activation that the files' origin suggests (TorchScript classes, `config.json`). The option `activation`
+    /// decides; a user may want to know where the two differ.
+    pub fn suggested_activation(&self) -> Option<Activation> {
+        self.activation
+    }
+
+    /// The files that hold the values, in canonical order; none for synthetic weights.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match &self.values {
+            Values::Files { files, .. } => files.iter().map(|file| file.path().to_owned()).collect(),
+            Values::Rule { .. } => Vec::new(),
+        }
+    }
+
+    /// BLAKE3, in hexadecimal, of what decides the values. One file: its bytes, as `b3sum` prints; several:
+    /// [`combine_hashes`] of theirs in the order of [`Self::files`]; synthetic: architecture and seed. Heads and activation
+    /// of files are not in it: they are options. Reads every byte on the first call; a caller that caches files' hashes
+    /// can use [`combine_hashes`] instead.
+    pub fn hash(&self) -> &str {
+        self.hash.get_or_init(|| match &self.values {
+            Values::Files { files, .. } => {
+                combine_hashes(&files.iter().map(|file| hash_file(file)).collect::<Vec<_>>())
+            }
+            Values::Rule { seed } => hash_rule(&self.arch, *seed),
+        })
+    }
+
+    /// Names of all tensors there are, in canonical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.layout.iter().map(|tensor| tensor.name.as_str())
+    }
+
+    /// Names of the tensors that make images into taps: no `ln_post`, no projection.
+    pub fn image_tower_names(&self) -> impl Iterator<Item = &str> {
+        self.names()
+            .filter(|name| name.starts_with("visual.") && !name.starts_with("visual.ln_post") && *name != "visual.proj")
+    }
+
+    /// Names of the tensors that make token vectors into text vectors. The token table isn't among them:
+    /// [`Self::gather_token_embeddings`] reads the rows that are needed.
+    pub fn text_tower_names(&self) -> impl Iterator<Item = &str> {
+        self.names().filter(|name| !name.starts_with("visual.") && !matches!(*name, TOKEN_EMBEDDING | "logit_scale"))
+    }
+
+    /// A tensor's shape, or nothing where there is no such tensor.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.layout.iter().find(|tensor| tensor.name == name).map(|tensor| tensor.shape.as_slice())
+    }
+
+    /// A tensor's values, converted to f32.
+    ///
+    /// # Errors
+    /// No such tensor, or a file that changed since it was opened.
+    pub fn tensor(&self, name: &str) -> Result<Tensor, WeightsError> {
+        let missing = || WeightsError::Missing { origin: self.origin.clone(), name: name.to_owned(), expected: None };
+        let tensor = self.layout.iter().find(|tensor| tensor.name == name).ok_or_else(missing)?;
+        let data = match &self.values {
+            Values::Files { tensors, .. } => tensors.get(name).ok_or_else(missing)?.values()?,
+            Values::Rule { seed } => tensor.values(*seed),
+        };
+        Ok(Tensor { name: name.to_owned(), shape: tensor.shape.clone(), data })
+    }
+
+    /// Rows of the token table, `[ids, Wt]` row-major.
+    ///
+    /// # Errors
+    /// An id that the vocabulary doesn't have (synthetic ones are often small), or a file that changed.
+    pub fn gather_token_embeddings(&self, ids: &[u32]) -> Result<Vec<f32>, WeightsError> {
+        let vocab = self.arch.vocab;
+        let row = |id: &u32| {
+            usize::try_from(*id).ok().filter(|row| *row < vocab).ok_or_else(|| WeightsError::TokenId {
+                origin: self.origin.clone(),
+                id: *id,
+                vocab,
+            })
+        };
+        let rows = ids.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        let width = self.arch.text_width;
+        let mut gathered = Vec::with_capacity(rows.len() * width);
+        match &self.values {
+            Values::Files { tensors, .. } => {
+                let view = tensors.get(TOKEN_EMBEDDING).and_then(|table| table.0.first());
+                for row in rows {
+                    view.map_or(Ok(()), |view| view.append_row(row, &mut gathered))?;
+                }
+            }
+            Values::Rule { .. } => {
+                let table = self.tensor(TOKEN_EMBEDDING)?.data;
+                rows.iter().for_each(|row| gathered.extend_from_slice(&table[row * width..(row + 1) * width]));
+            }
+        }
+        Ok(gathered)
+    }
+}
+
+/// The hash of several files from their own, in order; that of one file is its own.
+pub fn combine_hashes(hashes: &[String]) -> String {
+    match hashes {
+        [one] => one.clone(),
+        several => blake3::hash(several.join("\n").as_bytes()).to_hex().to_string(),
+    }
+}
+
+pub(crate) fn hash_file(file: &Mapped) -> String {
+    blake3::Hasher::new().update_rayon(file.bytes()).finalize().to_hex().to_string()
+}
+
+/// Every size by name, so that neither the order of fields nor a serialisation decides ids.
+fn hash_rule(arch: &Arch, seed: u64) -> String {
+    let Arch { image_size, patch, width, layers, heads, embed, vocab, context, text_width, text_layers, text_heads } =
+        arch;
+    let text = format!(
+        "synthetic CLIP 1 seed={seed} image_size={image_size} patch={patch} width={width} layers={layers} heads={heads} \
+         embed={embed} vocab={vocab} context={context} text_width={text_width} text_layers={text_layers} \
+         text_heads={text_heads}"
+    );
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+/// Heads as asked, else as a folder's configuration states them.
+pub(crate) fn heads_of(source: &Source, asked: Heads) -> Heads {
+    let Some(config) = &source.config else { return asked };
+    Heads {
+        image: asked.image.or(config.vision_config.num_attention_heads),
+        text: asked.text.or(config.text_config.num_attention_heads),
+    }
+}
+
+/// The activation a file's origin suggests, where it suggests one.
+pub(crate) fn suggested_activation(source: &Source) -> Option<Activation> {
+    if source.classes.iter().any(|class| class.ends_with(".QuickGELU")) {
+        return Some(Activation::QuickGelu);
+    }
+    match source.config.as_ref()?.vision_config.hidden_act.as_deref() {
+        Some("quick_gelu") => Some(Activation::QuickGelu),
+        Some("gelu") => Some(Activation::Gelu),
+        _ => None,
+    }
+}
