@@ -1,0 +1,54 @@
+//! The metrics of METHOD.md section 8 and the one definition of a map: plain slices and readers in, numbers out. No file
+//! format, no tensor type and no choice of what to report lives here.
+//!
+//! - [`Metric`] names the seven metrics, [`all_metrics`] computes them.
+//! - [`auroc`], [`average_precision`], [`f1_max`] and [`roc_curve`] are about images: labels and one score each.
+//! - [`PixelMetrics`] and [`per_image_ap`] pool pixels. They read maps from a [`MapSource`], which may
+//!   keep them in memory ([`Maps`]), make them from grids ([`GridMaps`]) or fetch them from a disk, and compare them with
+//!   a [`PixelTruth`], which keeps lesions as runs of pixels.
+//! - [`Upsampler`] makes a map from the grids of a score; [`map_maxima`] gives the image scores `map-max`.
+//! - [`Summary`] is mean and deviation over repetitions.
+//!
+//! Everything is exact and handles ties: no binning, no sampling of thresholds. No result depends on the number of
+//! threads.
+//!
+//! ```
+//! use harness_metrics::{GridMaps, PixelTruth, all_metrics, map_maxima};
+//!
+//! // Two images of 4 x 4 pixels, one tap with a 2 x 2 grid each; the second has a lesion in its right column.
+//! let grids = [-3.0, -3.0, -3.0, -3.0, -3.0, 2.0, -3.0, 2.0];
+//! let maps = GridMaps::new(&grids, 1, 2, 4)?;
+//! let mut truth = PixelTruth::new(4, 4)?;
+//! truth.push(&[0; 16])?;
+//! truth.push(&[0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1])?;
+//! let metrics = all_metrics(&[false, true], &map_maxima(&maps)?, Some((&truth, &maps)))?;
+//! assert!(metrics.iter().all(|(_, value)| value == 1.0));
+//! # Ok::<(), harness_metrics::Error>(())
+//! ```
+
+mod all;
+mod components;
+mod error;
+mod image;
+mod lesions;
+mod maps;
+mod metric;
+mod order;
+mod pixel;
+mod sigmoid;
+mod statistics;
+mod sweep;
+mod truth;
+mod upsample;
+
+pub use all::{MetricValues, all_metrics};
+pub use components::{Regions, Run, regions};
+pub use error::Error;
+pub use image::{ImageMetrics, RocPoint, auroc, average_precision, f1_max, roc_curve};
+pub use maps::{MapSource, Maps, map_maxima};
+pub use metric::Metric;
+pub use pixel::{PixelMetrics, per_image_ap};
+pub use sigmoid::sigmoid;
+pub use statistics::Summary;
+pub use truth::PixelTruth;
+pub use upsample::{GridMaps, Upsampler};
