@@ -1,0 +1,22 @@
+//! Typed rows to and from CSV and Parquet files, and frames as Markdown and LaTeX: the one crate that knows Polars. What a
+//! number means, and any arithmetic on it, is elsewhere.
+//!
+//! Every file appears under its name complete or not at all. A Parquet file names its table and [`FORMAT`] in its key-value
+//! metadata (`harness.table`, `harness.format`); a CSV file is recognised by its header line.
+
+mod cell;
+mod durable;
+mod error;
+mod files;
+mod frame;
+mod rows;
+mod text;
+
+pub use durable::write_durable;
+pub use error::TablesError;
+pub use files::{
+    FORMAT, read_csv, read_curve, read_parquet, read_results, read_scores, write_csv, write_curve, write_parquet,
+    write_results, write_scores,
+};
+pub use frame::{Frame, Values};
+pub use rows::{CurveRow, ResultRow, Row, ScoreRow, Status};

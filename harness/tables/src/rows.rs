@@ -1,0 +1,191 @@
+//! The rows of each table and the names of their columns. Files are in `files`.
+
+use polars::prelude::{DataFrame, DataType};
+
+use crate::TablesError;
+use crate::cell::Cell;
+
+/// A row type: a struct whose fields are columns of the same names, in the same order.
+pub trait Row: Sized {
+    /// The table's name, as in a file's metadata.
+    const TABLE: &'static str;
+
+    /// Names and types of the columns, in order.
+    fn columns() -> Vec<(&'static str, DataType)>;
+
+    /// The rows as a frame.
+    ///
+    /// # Errors
+    /// Polars' own.
+    fn frame(rows: &[Self]) -> Result<DataFrame, TablesError>;
+
+    /// The rows of a frame that was read from `path`. Further columns are ignored.
+    ///
+    /// # Errors
+    /// A column that is missing or whose type or values don't fit.
+    fn rows(frame: &DataFrame, path: &std::path::Path) -> Result<Vec<Self>, TablesError>;
+}
+
+macro_rules! row {
+    ($(#[$meta:meta])* $name:ident is $table:literal { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct $name {
+            $($(#[$field_meta])* pub $field: $type,)*
+        }
+
+        impl Row for $name {
+            const TABLE: &'static str = $table;
+
+            fn columns() -> Vec<(&'static str, DataType)> {
+                vec![$((stringify!($field), <$type as Cell>::TYPE)),*]
+            }
+
+            fn frame(rows: &[Self]) -> Result<DataFrame, TablesError> {
+                let columns = vec![$(
+                    <$type as Cell>::column(stringify!($field), rows.iter().map(|row| row.$field.clone()).collect())
+                ),*];
+                Ok(DataFrame::new(rows.len(), columns)?)
+            }
+
+            fn rows(frame: &DataFrame, path: &std::path::Path) -> Result<Vec<Self>, TablesError> {
+                $(let mut $field = values::<$type>(frame, stringify!($field), path)?.into_iter();)*
+                // Columns of a frame are equally long: the first that ends ends them all.
+                Ok(std::iter::from_fn(|| Some(Self { $($field: $field.next()?),* })).collect())
+            }
+        }
+    };
+}
+
+fn values<T: Cell>(frame: &DataFrame, column: &'static str, path: &std::path::Path) -> Result<Vec<T>, TablesError> {
+    let wrong = |what| TablesError::Column { path: path.to_owned(), column, what };
+    let found = frame.column(column).map_err(|_| wrong("missing".to_owned()))?;
+    T::values(found).map_err(wrong)
+}
+
+/// What became of a cell of the plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// Trained, evaluated, measured.
+    Done,
+    /// Started and did not end well; the row's message says why.
+    Failed,
+    /// Not started.
+    #[default]
+    NotRun,
+}
+
+impl Status {
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::NotRun => "not run",
+        }
+    }
+
+    /// The status of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Done, Self::Failed, Self::NotRun].into_iter().find(|status| status.name() == name)
+    }
+}
+
+row! {
+    /// One number of one cell: `results.csv`, `results.parquet`. A cell that failed or was not run has one row, without
+    /// metric and value.
+    ResultRow is "results" {
+        /// Id of the cell.
+        cell: String,
+        /// Name of the experiment.
+        experiment: String,
+        /// Name of the variant.
+        variant: String,
+        /// Target data set.
+        dataset: String,
+        /// Data set the support images came from.
+        trained_on: String,
+        /// Support images a class, K.
+        shots: u32,
+        /// Number of the support draw.
+        draw: u64,
+        /// Seed of initial values, jitter and shuffles.
+        seed: u64,
+        /// Backend that computed.
+        backend: String,
+        /// `last`, `best-on-test` or `best-on-support`.
+        selection: String,
+        /// Epoch the number was read at.
+        epoch: Option<u32>,
+        /// `map-max` or `detection` for image metrics, empty for pixel metrics.
+        image_score: String,
+        /// Name of the metric (METHOD.md section 8).
+        metric: Option<String>,
+        /// The metric, a fraction.
+        value: Option<f64>,
+        /// Test images behind it.
+        n_images: Option<u64>,
+        /// Hash of the support images and masks.
+        support_hash: String,
+        /// Hash of the weights.
+        weights_hash: String,
+        /// What became of the cell.
+        status: Status,
+        /// Seconds of training.
+        train_secs: Option<f64>,
+        /// Seconds of scoring.
+        eval_secs: Option<f64>,
+        /// Seconds of encoding.
+        encode_secs: Option<f64>,
+        /// Peak memory of the worker.
+        peak_memory_bytes: Option<u64>,
+        /// Id of the training.
+        training: String,
+        /// Id of the evaluation.
+        evaluation: String,
+        /// Device that computed.
+        device: String,
+        /// Precision of the encoder and of stored taps.
+        precision: String,
+        /// Support and test images were allowed to share a patient or an image.
+        allow_overlap: bool,
+        /// Why the cell failed; else empty.
+        message: String,
+    }
+}
+
+row! {
+    /// One epoch of one training: `curve.parquet`. Losses are means over the epoch's batches, summed over taps.
+    CurveRow is "curve" {
+        /// The epoch.
+        epoch: u32,
+        /// Steps of the epoch.
+        steps: u32,
+        /// Detection loss.
+        detection: f64,
+        /// Focal loss; absent without masks.
+        focal: Option<f64>,
+        /// Dice loss; absent without masks.
+        dice: Option<f64>,
+        /// Their sum, which is minimised.
+        loss: f64,
+        /// Wall time of the epoch in seconds.
+        secs: f64,
+    }
+}
+
+row! {
+    /// Scores of one test image after one epoch: `scores.parquet`.
+    ScoreRow is "scores" {
+        /// The epoch.
+        epoch: u32,
+        /// Name of the image within its data set.
+        image: String,
+        /// True for an abnormal image.
+        label: bool,
+        /// Largest value of the anomaly map; absent where the map is not defined.
+        map_max: Option<f64>,
+        /// Sum over taps of the aggregated abnormal probability of the det heads.
+        detection: Option<f64>,
+    }
+}

@@ -1,0 +1,228 @@
+//! Promises of the tables: rows survive their files, files are whole or absent, text is readable.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::path::Path;
+
+use harness_tables::{
+    CurveRow, Frame, ResultRow, ScoreRow, Status, TablesError, Values, read_curve, read_results, read_scores,
+    write_curve, write_durable, write_results, write_scores,
+};
+
+fn done() -> ResultRow {
+    ResultRow {
+        cell: "c-1".into(),
+        experiment: "e".into(),
+        variant: "released".into(),
+        dataset: "LggMri".into(),
+        trained_on: "LggMri".into(),
+        shots: 4,
+        draw: u64::MAX,
+        seed: 1 << 60,
+        backend: "flex".into(),
+        selection: "last".into(),
+        epoch: Some(59),
+        image_score: "map-max".into(),
+        metric: Some("image_auroc".into()),
+        value: Some(0.1 + 0.2),
+        n_images: Some(200),
+        support_hash: "ab".into(),
+        weights_hash: "cd".into(),
+        status: Status::Done,
+        train_secs: Some(1.5),
+        eval_secs: Some(1e-9),
+        encode_secs: None,
+        peak_memory_bytes: Some(u64::MAX),
+        training: "t".into(),
+        evaluation: "v".into(),
+        device: "cpu".into(),
+        precision: "f32".into(),
+        allow_overlap: true,
+        message: String::new(),
+    }
+}
+
+fn failed() -> ResultRow {
+    ResultRow {
+        variant: "a,b|c".into(),
+        status: Status::Failed,
+        message: "worker died:\n\"signal 9\", 3 ± 1 GiB".into(),
+        ..ResultRow::default()
+    }
+}
+
+#[test]
+fn results_survive_csv_and_parquet() {
+    let folder = tempfile::tempdir().unwrap();
+    for rows in [vec![done(), failed(), ResultRow::default()], vec![failed()], vec![]] {
+        write_results(&rows, folder.path()).unwrap();
+        assert_eq!(read_results(&folder.path().join("results.csv")).unwrap(), rows);
+        assert_eq!(read_results(&folder.path().join("results.parquet")).unwrap(), rows);
+    }
+}
+
+#[test]
+fn curves_and_scores_survive_parquet() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("training/curve.parquet");
+    let masked =
+        CurveRow { epoch: 0, steps: 8, detection: 1.0, focal: Some(0.5), dice: Some(0.25), loss: 1.75, secs: 2.5 };
+    let unmasked = CurveRow { epoch: 1, steps: 8, detection: 0.5, loss: 0.5, ..CurveRow::default() };
+    for rows in [vec![masked, unmasked], vec![]] {
+        write_curve(&rows, &path).unwrap();
+        assert_eq!(read_curve(&path).unwrap(), rows);
+    }
+    let path = folder.path().join("scores.parquet");
+    let rows: Vec<ScoreRow> = (0..70_000u32)
+        .map(|i| ScoreRow {
+            epoch: i / 1000,
+            image: format!("image-{}.png", i % 1000),
+            label: i % 3 == 0,
+            map_max: (i % 2 == 0).then_some(f64::from(i).sqrt()),
+            detection: Some(f64::from(i).ln()),
+        })
+        .collect();
+    write_scores(&rows, &path).unwrap();
+    assert_eq!(read_scores(&path).unwrap(), rows);
+}
+
+#[test]
+fn the_columns_keep_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    write_results(&[], folder.path()).unwrap();
+    let text = fs::read_to_string(folder.path().join("results.csv")).unwrap();
+    assert_eq!(
+        text,
+        "cell,experiment,variant,dataset,trained_on,shots,draw,seed,backend,selection,epoch,image_score,metric,value,\
+         n_images,support_hash,weights_hash,status,train_secs,eval_secs,encode_secs,peak_memory_bytes,training,\
+         evaluation,device,precision,allow_overlap,message\n"
+    );
+}
+
+#[test]
+fn the_same_rows_are_the_same_bytes() {
+    let bytes = || {
+        let folder = tempfile::tempdir().unwrap();
+        write_results(&vec![done(); 5000], folder.path()).unwrap();
+        ["results.csv", "results.parquet"].map(|name| fs::read(folder.path().join(name)).unwrap())
+    };
+    assert_eq!(bytes(), bytes());
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = folder.path().join("curve.parquet");
+    fs::create_dir(&taken).unwrap();
+    fs::write(taken.join("inside"), b"old").unwrap();
+    // The last step, the rename onto a folder, fails after everything was written.
+    let error = write_curve(&[CurveRow::default()], &taken).unwrap_err();
+    assert!(error.to_string().contains("curve.parquet"), "{error}");
+    assert_eq!(entries(folder.path()), ["curve.parquet"]);
+    assert_eq!(fs::read(taken.join("inside")).unwrap(), b"old");
+    // A file where the folder should be.
+    let file = folder.path().join("file");
+    fs::write(&file, b"old").unwrap();
+    assert!(matches!(write_durable(&file.join("results.csv"), b"new"), Err(TablesError::Io { .. })));
+    assert_eq!(fs::read(&file).unwrap(), b"old");
+}
+
+#[test]
+fn a_damaged_parquet_file_is_an_error_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scores.parquet");
+    let rows: Vec<ScoreRow> =
+        (0..300).map(|i| ScoreRow { epoch: i, image: format!("{i}"), ..ScoreRow::default() }).collect();
+    write_scores(&rows, &path).unwrap();
+    let good = fs::read(&path).unwrap();
+    for length in (0..good.len()).step_by(good.len() / 60) {
+        fs::write(&path, &good[..length]).unwrap();
+        let error = read_scores(&path).unwrap_err();
+        assert!(error.to_string().contains("scores.parquet"), "{error}");
+    }
+    // Flipped bytes may go unnoticed in values, but never end the program.
+    for at in (0..good.len()).step_by(7) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x55;
+        fs::write(&path, &bad).unwrap();
+        if let Err(error) = read_scores(&path) {
+            assert!(error.to_string().contains("scores.parquet"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn another_table_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("curve.parquet");
+    write_curve(&[], &path).unwrap();
+    let error = read_scores(&path).unwrap_err().to_string();
+    assert!(error.ends_with("holds `curve`, expected `scores`"), "{error}");
+    let path = folder.path().join("results.csv");
+    fs::write(&path, "cell,metric\nx,y\n").unwrap();
+    let error = read_results(&path).unwrap_err().to_string();
+    assert!(error.contains("holds columns `cell,metric`, expected columns `cell,experiment,"), "{error}");
+    assert!(matches!(read_results(&folder.path().join("results.txt")), Err(TablesError::Extension { .. })));
+    assert!(matches!(read_results(&folder.path().join("none.csv")), Err(TablesError::Io { .. })));
+}
+
+#[test]
+fn a_wrong_value_in_csv_names_its_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.csv");
+    write_results(&[done()], folder.path()).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace(",done,", ",finished,")).unwrap();
+    let error = read_results(&path).unwrap_err().to_string();
+    assert!(error.contains("column `status`: `finished` in row 1 is none of done, failed, not run"), "{error}");
+    fs::write(&path, text.replace("LggMri,4,", "LggMri,four,")).unwrap();
+    let error = read_results(&path).unwrap_err().to_string();
+    assert!(error.contains("results.csv") && error.contains("four"), "{error}");
+    fs::write(&path, text.replace("LggMri,4,", "LggMri,,")).unwrap();
+    let error = read_results(&path).unwrap_err().to_string();
+    assert!(error.contains("column `shots`: no value in row 1"), "{error}");
+}
+
+#[test]
+fn markdown_has_pipes_and_numbers_to_the_right() {
+    let frame = Frame::new(vec![
+        ("variant".into(), Values::Text(vec!["base".into(), "a|b\nc".into()])),
+        ("n".into(), Values::Count(vec![3, 12])),
+        ("auroc".into(), Values::Number(vec![Some(0.93449), None])),
+        ("mean".into(), Values::Measure(vec!["0.934 ± 0.009".into(), "failed".into()])),
+    ])
+    .unwrap();
+    assert_eq!(
+        frame.to_markdown().unwrap(),
+        "| variant |   n | auroc |          mean |\n\
+         |---------|----:|------:|--------------:|\n\
+         | base    |   3 | 0.934 | 0.934 ± 0.009 |\n\
+         | a\\|b c  |  12 |     – |        failed |\n"
+    );
+    assert_eq!(
+        frame.to_latex().unwrap(),
+        "\\begin{tabular}{lrrr}\n\\toprule\nvariant & n & auroc & mean \\\\\n\\midrule\n\
+         base & 3 & 0.934 & 0.934 $\\pm$ 0.009 \\\\\na|b c & 12 & -- & failed \\\\\n\\bottomrule\n\\end{tabular}\n"
+    );
+}
+
+#[test]
+fn any_rows_print_as_markdown() {
+    let text = Frame::of(&[CurveRow { epoch: 7, steps: 8, detection: 1.0, ..CurveRow::default() }]).unwrap();
+    assert_eq!(
+        text.to_markdown().unwrap(),
+        "| epoch | steps | detection | focal | dice |  loss |  secs |\n\
+         |------:|------:|----------:|------:|-----:|------:|------:|\n\
+         |     7 |     8 |     1.000 |     – |    – | 0.000 | 0.000 |\n"
+    );
+    assert_eq!(Frame::of::<ScoreRow>(&[]).unwrap().to_markdown().unwrap().lines().count(), 2);
+    assert_eq!(Frame::new(vec![]).unwrap().to_markdown().unwrap(), "");
+    assert!(Frame::new(vec![("a".into(), Values::Count(vec![1])), ("b".into(), Values::Count(vec![]))]).is_err());
+}
