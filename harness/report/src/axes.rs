@@ -1,0 +1,151 @@
+//! Two axes with round ticks and their names. What is drawn between them is in a module of its figure's name.
+
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::drawing::{DrawingArea, DrawingAreaErrorKind};
+use plotters::element::{PathElement, Text};
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters::style::{Color, RGBColor};
+use plotters_backend::DrawingBackend;
+
+use crate::colour::{FAINT, INK};
+use crate::font;
+
+/// Room left of the plot, for ticks' numbers and the axis' name.
+pub(crate) const LEFT: u32 = 230;
+/// Room below the plot, for the same.
+pub(crate) const BELOW: u32 = 170;
+/// Room right of the plot, for half a number.
+pub(crate) const RIGHT: u32 = 50;
+/// Room above it.
+pub(crate) const ABOVE: u32 = 40;
+
+/// How far the ends of a range stay inside the plot, so that lines and markers there are whole and clear of the axes.
+const INSET: i32 = 26;
+
+/// One axis.
+pub(crate) struct Axis<'a> {
+    /// Its name; empty leaves numbers out too.
+    pub(crate) name: &'a str,
+    /// What it covers.
+    pub(crate) range: Range<f64>,
+    /// Where its ticks are.
+    pub(crate) ticks: Ticks,
+}
+
+/// Ticks at whole multiples of a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Ticks {
+    step: f64,
+    decimals: usize,
+}
+
+impl Ticks {
+    /// About `count` ticks over a range, at multiples of 1, 2 or 5 times a power of ten.
+    pub(crate) fn over(range: &Range<f64>, count: usize) -> Self {
+        let rough = ((range.end - range.start) / count.max(1) as f64).max(1e-12);
+        let power = rough.log10().floor();
+        let base = 10f64.powf(power);
+        let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * base >= rough * 0.8).unwrap_or(10.0);
+        let power = if factor == 10.0 { power + 1.0 } else { power };
+        Self { step: factor * base, decimals: (-power).max(0.0) as usize }
+    }
+
+    /// The same, at whole numbers alone.
+    pub(crate) fn whole(range: &Range<f64>, count: usize) -> Self {
+        let ticks = Self::over(range, count);
+        if ticks.step < 1.0 { Self { step: 1.0, decimals: 0 } } else { ticks }
+    }
+
+    /// Places and words of the ticks within a range.
+    pub(crate) fn within(&self, range: &Range<f64>) -> Vec<(f64, String)> {
+        let slack = self.step * 1e-6;
+        let first = ((range.start - slack) / self.step).ceil() as i64;
+        let last = ((range.end + slack) / self.step).floor() as i64;
+        let tick = |i: i64| {
+            let at = i as f64 * self.step;
+            let words = format!("{at:.*}", self.decimals);
+            // A true minus, as the font has it.
+            (at, words.replace('-', "−"))
+        };
+        (first..=last.min(first.saturating_add(100))).map(tick).collect()
+    }
+
+    /// The range widened to whole steps.
+    pub(crate) fn widen(&self, range: &Range<f64>) -> Range<f64> {
+        let slack = 1e-6;
+        (range.start / self.step + slack).floor() * self.step..(range.end / self.step - slack).ceil() * self.step
+    }
+}
+
+/// From data to points of the area.
+pub(crate) type ToPoint = Box<dyn Fn(f64, f64) -> (i32, i32)>;
+
+/// Draws axes over the whole area and says where data lie.
+pub(crate) fn axes<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    x: &Axis<'_>,
+    y: &Axis<'_>,
+) -> Result<ToPoint, DrawingAreaErrorKind<B::ErrorType>> {
+    let below = if x.name.is_empty() { ABOVE } else { BELOW };
+    let (width, height) = area.dim_in_pixel();
+    let (left, right) = (LEFT as i32, (width - RIGHT) as i32);
+    let (top, bottom) = (ABOVE as i32, (height - below) as i32);
+    let place = {
+        let across = |v: f64, range: &Range<f64>, from: i32, to: i32| {
+            from + ((v - range.start) / (range.end - range.start) * f64::from(to - from)).round() as i32
+        };
+        let (x_range, y_range) = (x.range.clone(), y.range.clone());
+        move |x: f64, y: f64| {
+            let across_x = across(x, &x_range, left + INSET, right - INSET);
+            (across_x, across(y, &y_range, bottom - INSET, top + INSET))
+        }
+    };
+    let stroke = |from, to, colour: RGBColor, width| PathElement::new(vec![from, to], colour.stroke_width(width));
+    for (at, words) in x.ticks.within(&x.range) {
+        let (px, _) = place(at, y.range.start);
+        area.draw(&stroke((px, top), (px, bottom), FAINT, 3))?;
+        area.draw(&stroke((px, bottom), (px, bottom + 14), INK, 4))?;
+        if !x.name.is_empty() {
+            area.draw(&Text::new(words, (px, bottom + 24), font::style(INK, HPos::Center, VPos::Top)))?;
+        }
+    }
+    for (at, words) in y.ticks.within(&y.range) {
+        let (_, py) = place(x.range.start, at);
+        area.draw(&stroke((left, py), (right, py), FAINT, 3))?;
+        area.draw(&stroke((left - 14, py), (left, py), INK, 4))?;
+        area.draw(&Text::new(words, (left - 26, py), font::style(INK, HPos::Right, VPos::Center)))?;
+    }
+    area.draw(&PathElement::new(vec![(left, top), (left, bottom), (right, bottom)], INK.stroke_width(4)))?;
+    if !x.name.is_empty() {
+        let at = ((left + right) / 2, bottom + 96);
+        area.draw(&Text::new(x.name.to_owned(), at, font::style(INK, HPos::Center, VPos::Top)))?;
+    }
+    let at = (28, (top + bottom) / 2);
+    area.draw(&Text::new(y.name.to_owned(), at, font::upright(INK, HPos::Center, VPos::Top)))?;
+    Ok(Box::new(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(range: Range<f64>, count: usize) -> Vec<String> {
+        Ticks::over(&range, count).within(&range).into_iter().map(|(_, words)| words).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_and_say_no_more_digits_than_they_have() {
+        assert_eq!(words(0.0..1.0, 5), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(words(0.0..0.031, 4), ["0.00", "0.01", "0.02", "0.03"]);
+        assert_eq!(words(-3.0..7.2, 5), ["−2", "0", "2", "4", "6"]);
+        assert_eq!(words(0.0..59.0, 6), ["0", "10", "20", "30", "40", "50"]);
+        assert_eq!(words(12_000.0..43_000.0, 3), ["20000", "30000", "40000"]);
+    }
+
+    #[test]
+    fn epochs_have_whole_ticks() {
+        assert_eq!(Ticks::whole(&(0.0..2.0), 6).within(&(0.0..2.0)).len(), 3);
+    }
+}

@@ -1,0 +1,202 @@
+//! Line patterns, markers and the legend: how series differ without colour. Colours are in `colour`.
+
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
+use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters::style::{Color, RGBColor};
+use plotters_backend::DrawingBackend;
+
+use crate::colour::{INK, SERIES};
+use crate::font;
+use crate::render::{Drawn, WIDTH};
+
+/// Series a figure can tell apart.
+pub(crate) const MOST_SERIES: usize = SERIES.len();
+
+/// Lengths of dash, gap, dash, gap; empty is a solid line.
+const PATTERNS: [&[f64]; MOST_SERIES] =
+    [&[], &[36.0, 18.0], &[9.0, 15.0], &[36.0, 15.0, 9.0, 15.0], &[64.0, 20.0], &[20.0, 12.0]];
+
+const STROKE: u32 = 8;
+const RADIUS: i32 = 17;
+
+/// Height of one line of a legend.
+const LEGEND_LINE: u32 = 76;
+
+type Point = (i32, i32);
+
+/// Draws the line of the `index`-th series through points of the area, with markers: at every point where there are
+/// few, else at about equal distances along the line.
+pub(crate) fn series<B: DrawingBackend>(area: &DrawingArea<B, Shift>, index: usize, points: &[Point]) -> Drawn<B> {
+    let colour = SERIES[index % MOST_SERIES];
+    let mut path = points.to_vec();
+    path.dedup();
+    line(area, &path, PATTERNS[index % MOST_SERIES], colour)?;
+    for at in markers(&path, index) {
+        marker(area, index, at, colour)?;
+    }
+    Ok(())
+}
+
+/// Draws a dotted reference line.
+pub(crate) fn reference<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    points: &[Point],
+    colour: RGBColor,
+) -> Drawn<B> {
+    for piece in pieces(points, &[5.0, 17.0]) {
+        area.draw(&PathElement::new(piece, colour.stroke_width(5)))?;
+    }
+    Ok(())
+}
+
+/// Draws a legend: of each series its words, a line or two.
+pub(crate) fn legend<B: DrawingBackend>(area: &DrawingArea<B, Shift>, labels: &[Vec<String>]) -> Drawn<B> {
+    let mut number = 0;
+    for (index, lines) in labels.iter().enumerate() {
+        let y = (number * LEGEND_LINE + LEGEND_LINE / 2) as i32;
+        let colour = SERIES[index % MOST_SERIES];
+        line(area, &[(40, y), (230, y)], PATTERNS[index % MOST_SERIES], colour)?;
+        marker(area, index, (135, y), colour)?;
+        for words in lines {
+            let y = (number * LEGEND_LINE + LEGEND_LINE / 2) as i32;
+            area.draw(&Text::new(words.clone(), (260, y), font::style(INK, HPos::Left, VPos::Center)))?;
+            number += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Height of a legend.
+pub(crate) fn legend_height(labels: &[Vec<String>]) -> u32 {
+    labels.iter().map(|lines| lines.len() as u32).sum::<u32>() * LEGEND_LINE
+}
+
+/// Width a legend's label may have.
+pub(crate) fn label_room() -> f64 {
+    f64::from(WIDTH) - 290.0
+}
+
+fn line<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    path: &[Point],
+    pattern: &[f64],
+    colour: RGBColor,
+) -> Drawn<B> {
+    for piece in pieces(path, pattern) {
+        area.draw(&PathElement::new(piece, colour.stroke_width(STROKE)))?;
+    }
+    Ok(())
+}
+
+fn marker<B: DrawingBackend>(area: &DrawingArea<B, Shift>, index: usize, (x, y): Point, colour: RGBColor) -> Drawn<B> {
+    let fill = colour.filled();
+    let r = RADIUS;
+    match index % MOST_SERIES {
+        0 => area.draw(&Circle::new((x, y), r, fill)),
+        1 => area.draw(&Rectangle::new([(x - r + 2, y - r + 2), (x + r - 2, y + r - 2)], fill)),
+        2 => area.draw(&Polygon::new(vec![(x, y - r - 4), (x + r + 3, y + r), (x - r - 3, y + r)], fill)),
+        3 => area.draw(&Polygon::new(vec![(x, y - r - 5), (x + r + 5, y), (x, y + r + 5), (x - r - 5, y)], fill)),
+        4 => area.draw(&Polygon::new(vec![(x, y + r + 4), (x + r + 3, y - r), (x - r - 3, y - r)], fill)),
+        _ => {
+            let cross = |a, b| PathElement::new(vec![a, b], colour.stroke_width(STROKE));
+            area.draw(&cross((x - r, y - r), (x + r, y + r)))?;
+            area.draw(&cross((x - r, y + r), (x + r, y - r)))
+        }
+    }
+}
+
+/// Where markers stand on a path.
+fn markers(path: &[Point], index: usize) -> Vec<Point> {
+    const FEW: usize = 12;
+    const APART: f64 = 330.0;
+    if path.len() <= FEW {
+        return path.to_vec();
+    }
+    // Each series starts elsewhere, so that markers of lines that coincide don't hide each other.
+    let first = APART * (0.2 + index as f64 / MOST_SERIES as f64);
+    let mut left = first;
+    let mut found = Vec::new();
+    for pair in path.windows(2) {
+        let length = distance(pair[0], pair[1]);
+        let mut along = left;
+        while along <= length {
+            found.push(between(pair[0], pair[1], along / length));
+            along += APART;
+        }
+        left = along - length;
+    }
+    found
+}
+
+/// Cuts a path into its dashes.
+fn pieces(path: &[Point], pattern: &[f64]) -> Vec<Vec<Point>> {
+    if path.len() < 2 {
+        return Vec::new();
+    }
+    if pattern.is_empty() {
+        return vec![path.to_vec()];
+    }
+    let (mut pieces, mut current) = (Vec::new(), vec![path[0]]);
+    let mut step = 0;
+    let mut left = pattern[0];
+    for pair in path.windows(2) {
+        let length = distance(pair[0], pair[1]);
+        let mut along = 0.0;
+        while along + left < length {
+            along += left;
+            let at = between(pair[0], pair[1], along / length);
+            if step % 2 == 0 {
+                current.push(at);
+                pieces.push(std::mem::take(&mut current));
+            } else {
+                current = vec![at];
+            }
+            step += 1;
+            left = pattern[step % pattern.len()];
+        }
+        left -= length - along;
+        if step % 2 == 0 {
+            current.push(pair[1]);
+        }
+    }
+    if current.len() > 1 {
+        pieces.push(current);
+    }
+    pieces
+}
+
+fn distance(a: Point, b: Point) -> f64 {
+    f64::from(b.0 - a.0).hypot(f64::from(b.1 - a.1))
+}
+
+fn between(a: Point, b: Point, t: f64) -> Point {
+    let mix = |a: i32, b: i32| (f64::from(a) + f64::from(b - a) * t).round() as i32;
+    (mix(a.0, b.0), mix(a.1, b.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dashes_go_on_round_corners() {
+        let path = [(0, 0), (10, 0), (10, 20)];
+        assert_eq!(
+            pieces(&path, &[6.0, 3.0]),
+            [vec![(0, 0), (6, 0)], vec![(9, 0), (10, 0), (10, 5)], vec![(10, 8), (10, 14)], vec![(10, 17), (10, 20)]]
+        );
+        assert_eq!(pieces(&path, &[]), [path.to_vec()]);
+        assert!(pieces(&path[..1], &[6.0, 3.0]).is_empty());
+    }
+
+    #[test]
+    fn few_points_are_all_marked_and_many_are_not() {
+        let few: Vec<Point> = (0..5).map(|i| (i * 200, 0)).collect();
+        assert_eq!(markers(&few, 3), few);
+        let many: Vec<Point> = (0..1000).map(|i| (i, 0)).collect();
+        assert_eq!(markers(&many, 0).len(), 3);
+        assert_ne!(markers(&many, 0), markers(&many, 1));
+    }
+}

@@ -1,0 +1,257 @@
+//! The figure of images, true lesions and anomaly maps, and the choice of what it shows. Maps come from the caller.
+
+use std::cmp::Ordering;
+
+use image::RgbImage;
+use image::imageops::{FilterType, resize};
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
+use plotters::element::{BitMapElement, PathElement, Rectangle, Text};
+use plotters::style::Color;
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters_backend::DrawingBackend;
+
+use crate::axes::Ticks;
+use crate::colour::{GREY, INK, heat};
+use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
+use crate::{ReportError, font};
+
+/// An image's bytes, row by row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pixels {
+    /// One byte a pixel.
+    Gray(Vec<u8>),
+    /// Three bytes a pixel: red, green, blue.
+    Rgb(Vec<u8>),
+}
+
+/// One test image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PanelRow {
+    /// File name and its value, as in `worst: img_0042.png, pixel AP 0.312`.
+    pub title: String,
+    /// Side S of image, truth and map in pixels.
+    pub side: usize,
+    /// The image, S x S.
+    pub image: Pixels,
+    /// The true lesion, S x S; zero is healthy.
+    pub truth: Vec<u8>,
+    /// The anomaly map, S x S.
+    pub map: Vec<f32>,
+}
+
+/// Test images of one evaluation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PanelFigure {
+    /// Name of the files, without extension.
+    pub name: String,
+    /// What it shows, for the report.
+    pub caption: String,
+    /// The images, top to bottom.
+    pub rows: Vec<PanelRow>,
+}
+
+/// What [`choose`] looks at, an image each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Name of the image.
+    pub image: String,
+    /// True for an abnormal image.
+    pub label: bool,
+    /// What abnormal images are ordered by, higher is better: the pixel AP, or without masks the image score.
+    pub quality: f64,
+    /// The image score, by which the most suspicious normal image is found.
+    pub score: f64,
+}
+
+/// The best, the median and the worst abnormal image and the normal image with the highest score: their roles (`best`, `median`,
+/// `worst`, `highest normal`) and places in `candidates`. Equals are ordered by name; an image stands once.
+pub fn choose(candidates: &[Candidate]) -> Vec<(&'static str, usize)> {
+    let ordered = |label: bool, key: fn(&Candidate) -> f64| {
+        let mut places: Vec<usize> = (0..candidates.len()).filter(|i| candidates[*i].label == label).collect();
+        places.sort_by(|a, b| {
+            let (a, b) = (&candidates[*a], &candidates[*b]);
+            key(b).partial_cmp(&key(a)).unwrap_or(Ordering::Equal).then_with(|| a.image.cmp(&b.image))
+        });
+        places
+    };
+    let abnormal = ordered(true, |c| c.quality);
+    let mut chosen: Vec<(&'static str, usize)> = Vec::new();
+    for (role, place) in [
+        ("best", abnormal.first()),
+        ("worst", abnormal.last()),
+        ("median", abnormal.get(abnormal.len() / 2)),
+        ("highest normal", ordered(false, |c| c.score).first()),
+    ] {
+        if let Some(place) = place
+            && chosen.iter().all(|(_, other)| other != place)
+        {
+            chosen.push((role, *place));
+        }
+    }
+    let rank = |role: &str| ["best", "median", "worst", "highest normal"].iter().position(|r| *r == role);
+    chosen.sort_by_key(|(role, _)| rank(role));
+    chosen
+}
+
+/// Draws rows of image, truth and anomaly map. All maps share one colour scale, from the lowest to the highest value of any.
+///
+/// # Errors
+/// A picture that is not S x S, or a map with a value that is not finite.
+pub fn panel(figure: &PanelFigure, smoke: bool) -> Result<Rendered, ReportError> {
+    let wrong = |row: &PanelRow, what: &str| ReportError::Figure {
+        figure: figure.name.clone(),
+        what: format!("`{}`: {what}", row.title),
+    };
+    let font = font::font()?;
+    let values = || figure.rows.iter().flat_map(|row| &row.map).map(|v| f64::from(*v));
+    let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+    let (low, high) = if low < high {
+        (low, high)
+    } else if low == high {
+        (low - 0.5, low + 0.5)
+    } else {
+        (0.0, 1.0)
+    };
+    let mut rows = Vec::new();
+    for row in &figure.rows {
+        let area = row.side.saturating_mul(row.side);
+        let channels = match &row.image {
+            Pixels::Gray(bytes) => (bytes, 1),
+            Pixels::Rgb(bytes) => (bytes, 3),
+        };
+        if row.side == 0 || row.side > 1 << 14 {
+            return Err(wrong(row, "the side must be 1 to 16384 pixels"));
+        }
+        if channels.0.len() != area * channels.1 || row.truth.len() != area || row.map.len() != area {
+            return Err(wrong(row, &format!("image, truth or map is not {0} x {0}", row.side)));
+        }
+        if row.map.iter().any(|v| !v.is_finite()) {
+            return Err(wrong(row, "the map has a value that is not finite"));
+        }
+        let image = match &row.image {
+            Pixels::Gray(bytes) => bytes.iter().flat_map(|v| [*v; 3]).collect(),
+            Pixels::Rgb(bytes) => bytes.clone(),
+        };
+        let truth = row.truth.iter().flat_map(|v| [if *v == 0 { 0 } else { 255 }; 3]).collect();
+        let map = row.map.iter().flat_map(|v| heat((f64::from(*v) - low) / (high - low))).collect();
+        let cells: [Vec<u8>; 3] = [image, truth, map];
+        rows.push(SketchRow {
+            title: font::shorten(font, &row.title, font::EM, f64::from(WIDTH - 2 * MARGIN)),
+            cells: cells.map(|rgb| fitted(row.side as u32, rgb)),
+            lesion: row.truth.iter().any(|v| *v != 0),
+        });
+    }
+    render(&Sketch { name: &figure.name, rows, low, high }, smoke)
+}
+
+const HEADING: [&str; 3] = ["Image", "Truth", "Anomaly map"];
+/// The column of the true lesion.
+const TRUTH: usize = 1;
+/// Side of a picture in the figure.
+const CELL: u32 = 480;
+const GAP: u32 = 40;
+const MARGIN: u32 = (WIDTH - 3 * CELL - 2 * GAP) / 2;
+const HEADINGS: u32 = 80;
+const TITLE: u32 = 76;
+const ROW: u32 = TITLE + CELL + 26;
+const SCALE: u32 = 260;
+
+/// A square picture at the size of a cell: pixels stay whole where they fit, else they are averaged.
+fn fitted(side: u32, rgb: Vec<u8>) -> Vec<u8> {
+    let filter = if CELL.is_multiple_of(side) { FilterType::Nearest } else { FilterType::Triangle };
+    match RgbImage::from_raw(side, side, rgb) {
+        Some(picture) => resize(&picture, CELL, CELL, filter).into_raw(),
+        None => vec![255; (CELL * CELL * 3) as usize],
+    }
+}
+
+struct SketchRow {
+    title: String,
+    cells: [Vec<u8>; 3],
+    lesion: bool,
+}
+
+struct Sketch<'a> {
+    name: &'a str,
+    rows: Vec<SketchRow>,
+    low: f64,
+    high: f64,
+}
+
+fn left(column: usize) -> i32 {
+    (MARGIN + column as u32 * (CELL + GAP)) as i32
+}
+
+impl Drawing for Sketch<'_> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn height(&self) -> u32 {
+        HEADINGS + self.rows.len() as u32 * ROW + SCALE
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let cell = CELL as i32;
+        for (column, heading) in HEADING.into_iter().enumerate() {
+            let style = font::style(INK, HPos::Center, VPos::Center);
+            area.draw(&Text::new(heading, (left(column) + cell / 2, HEADINGS as i32 / 2 + 8), style))?;
+        }
+        for (number, row) in self.rows.iter().enumerate() {
+            let top = (HEADINGS + number as u32 * ROW) as i32;
+            let title = (left(0), top + TITLE as i32 / 2 - 2);
+            area.draw(&Text::new(row.title.clone(), title, font::style(INK, HPos::Left, VPos::Center)))?;
+            for (column, rgb) in row.cells.iter().enumerate() {
+                let (x, y) = (left(column), top + TITLE as i32);
+                if column == TRUTH && !row.lesion {
+                    frame(area, (x, y), (CELL, CELL))?;
+                    let style = font::style(INK, HPos::Center, VPos::Center);
+                    area.draw(&Text::new("no lesion", (x + cell / 2, y + cell / 2), style))?;
+                } else {
+                    picture(area, (x, y), (CELL, CELL), rgb.clone())?;
+                }
+            }
+        }
+        self.draw_scale(area, (HEADINGS + self.rows.len() as u32 * ROW) as i32)
+    }
+}
+
+impl Sketch<'_> {
+    /// The colour scale with its numbers.
+    fn draw_scale<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, top: i32) -> Drawn<B> {
+        let (width, height) = (3 * CELL + 2 * GAP, 56u32);
+        let line: Vec<u8> = (0..width).flat_map(|x| heat(f64::from(x) / f64::from(width - 1))).collect();
+        let (x, y) = (left(0), top + 24);
+        picture(area, (x, y), (width, height), line.repeat(height as usize))?;
+        let range = self.low..self.high;
+        let bottom = y + height as i32;
+        for (at, words) in Ticks::over(&range, 5).within(&range) {
+            let px = x + ((at - self.low) / (self.high - self.low) * f64::from(width - 1)).round() as i32;
+            area.draw(&PathElement::new(vec![(px, bottom + 4), (px, bottom + 18)], INK.stroke_width(4)))?;
+            area.draw(&Text::new(words, (px, bottom + 26), font::style(INK, HPos::Center, VPos::Top)))?;
+        }
+        let at = (WIDTH as i32 / 2, bottom + 98);
+        let name = "Anomaly score of a pixel, one scale for all maps";
+        area.draw(&Text::new(name, at, font::style(INK, HPos::Center, VPos::Top)))
+    }
+}
+
+/// A picture with a thin frame round it, so that dark and light ones end somewhere.
+fn picture<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    at: (i32, i32),
+    size: (u32, u32),
+    rgb: Vec<u8>,
+) -> Drawn<B> {
+    frame(area, at, size)?;
+    if let Some(element) = BitMapElement::with_owned_buffer(at, size, rgb) {
+        area.draw(&element)?;
+    }
+    Ok(())
+}
+
+fn frame<B: DrawingBackend>(area: &DrawingArea<B, Shift>, (x, y): (i32, i32), (width, height): (u32, u32)) -> Drawn<B> {
+    let corners = [(x - 2, y - 2), (x + width as i32 + 1, y + height as i32 + 1)];
+    area.draw(&Rectangle::new(corners, GREY.stroke_width(3)))
+}

@@ -1,0 +1,97 @@
+//! The ROC figure. Its points and areas come from the caller.
+
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
+use plotters_backend::DrawingBackend;
+
+use crate::axes::{self, Axis, Ticks, axes};
+use crate::colour::GREY;
+use crate::marks::{self, MOST_SERIES};
+use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
+use crate::{ReportError, font};
+
+/// One curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RocSeries {
+    /// What it is of.
+    pub label: String,
+    /// Rule that chose the epoch; `best-on-test` is written beside the label.
+    pub selection: String,
+    /// False-positive and true-positive rate, ascending, from (0, 0) to (1, 1).
+    pub points: Vec<(f64, f64)>,
+    /// Area under it, as recorded.
+    pub auroc: f64,
+}
+
+/// Curves in one plot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RocFigure {
+    /// Name of the files, without extension.
+    pub name: String,
+    /// What it shows, for the report.
+    pub caption: String,
+    /// The curves, six at most.
+    pub series: Vec<RocSeries>,
+}
+
+/// Draws ROC curves; `smoke` marks the figure as no result.
+///
+/// # Errors
+/// More than six series, or a point outside the unit square.
+pub fn roc(figure: &RocFigure, smoke: bool) -> Result<Rendered, ReportError> {
+    let wrong = |what: String| ReportError::Figure { figure: figure.name.clone(), what };
+    if figure.series.len() > MOST_SERIES {
+        return Err(wrong(format!("{} series; {MOST_SERIES} can be told apart", figure.series.len())));
+    }
+    let unit = |v: f64| (0.0..=1.0).contains(&v);
+    for series in &figure.series {
+        if let Some((x, y)) = series.points.iter().find(|(x, y)| !unit(*x) || !unit(*y)) {
+            return Err(wrong(format!("`{}` has the point ({x}, {y}); rates lie in 0..1", series.label)));
+        }
+    }
+    let font = font::font()?;
+    let room = marks::label_room();
+    let label = |series: &RocSeries| {
+        let mut area = format!("AUROC {:.3}", series.auroc);
+        if series.selection == "best-on-test" {
+            area.push_str(" (best-on-test)");
+        }
+        let line = format!("{}, {area}", series.label);
+        if font::width(font, &line, font::EM) <= room {
+            vec![font::shorten(font, &line, font::EM, room)]
+        } else {
+            vec![font::shorten(font, &series.label, font::EM, room), area]
+        }
+    };
+    render(&Sketch { figure, labels: figure.series.iter().map(label).collect() }, smoke)
+}
+
+struct Sketch<'a> {
+    figure: &'a RocFigure,
+    labels: Vec<Vec<String>>,
+}
+
+/// Height of the square plot with its margins.
+const PLOT: u32 = WIDTH - axes::LEFT - axes::RIGHT + axes::ABOVE + axes::BELOW;
+
+impl Drawing for Sketch<'_> {
+    fn name(&self) -> &str {
+        &self.figure.name
+    }
+
+    fn height(&self) -> u32 {
+        PLOT + marks::legend_height(&self.labels) + 20
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let (plot, below) = area.split_vertically(PLOT);
+        let axis = |name| Axis { name, range: 0.0..1.0, ticks: Ticks::over(&(0.0..1.0), 5) };
+        let place = axes(&plot, &axis("False-positive rate"), &axis("True-positive rate"))?;
+        marks::reference(&plot, &[place(0.0, 0.0), place(1.0, 1.0)], GREY)?;
+        for (index, series) in self.figure.series.iter().enumerate() {
+            let points: Vec<_> = series.points.iter().map(|(x, y)| place(*x, *y)).collect();
+            marks::series(&plot, index, &points)?;
+        }
+        marks::legend(&below, &self.labels)
+    }
+}
