@@ -1,0 +1,38 @@
+//! Golden cases: what an implementation of the method must reproduce, and how far it may be off (METHOD.md section 10).
+//! The implementation itself comes in from outside, as a [`Subject`].
+
+mod case;
+mod compare;
+
+pub use case::{Case, CaseError, Sentences, Tensor};
+pub use compare::{Line, compare};
+
+use std::collections::BTreeMap;
+
+/// What a subject computed for a case.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Per tap of the options, taps of the first two images, `[2, T, W]`.
+    pub taps: Vec<Vec<f32>>,
+    /// t_n and t_ab before training, `[2, E]`.
+    pub text: Vec<f32>,
+    /// Gradients of the first batch.
+    pub gradients: BTreeMap<String, Vec<f32>>,
+    /// Detection, focal and dice of each step.
+    pub losses: Vec<[f32; 3]>,
+    /// Parameters after the last step.
+    pub parameters: BTreeMap<String, Vec<f32>>,
+    /// Maps of the test images, scored as one batch, `[N, S, S]`.
+    pub maps: Vec<f32>,
+    /// Detection scores of the test images.
+    pub detection: Vec<f32>,
+}
+
+/// An implementation of the method.
+pub trait Subject {
+    /// Runs a case from its first image to its last score.
+    ///
+    /// # Errors
+    /// Whatever kept it from the end, as text for a person.
+    fn run(&mut self, case: &Case) -> Result<Observed, String>;
+}

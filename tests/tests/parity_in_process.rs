@@ -1,0 +1,135 @@
+//! The model on Flex, called directly, against every golden case.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests")]
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use burn_flex::{Flex, FlexDevice};
+use harness_conformance::{Case, Observed, Subject, compare};
+use madclip::prompts::Sentences;
+use madclip::{HostTensor, ImageTower, Plain, Tensors, TextTower, Trainer};
+
+struct InProcess;
+
+struct Weights<'a>(&'a HashMap<String, harness_conformance::Tensor>);
+
+impl Tensors for Weights<'_> {
+    fn get(&self, name: &str) -> Option<HostTensor<'_>> {
+        let tensor = self.0.get(name)?;
+        Some(HostTensor { shape: tensor.shape.clone(), data: Cow::Borrowed(&tensor.data) })
+    }
+}
+
+impl Subject for InProcess {
+    fn run(&mut self, case: &Case) -> Result<Observed, String> {
+        let device = FlexDevice;
+        let (arch, options) = (&case.arch, &case.options);
+        let weights = Weights(&case.weights);
+        let tower = ImageTower::<Flex, Plain>::load(
+            &weights,
+            arch,
+            options.image_size,
+            &options.taps,
+            options.activation,
+            options.normalize,
+            &device,
+        )
+        .map_err(|e| e.to_string())?;
+        let pixels: Vec<f32> = case.images.iter().map(|&x| f32::from(x) / 255.0).collect();
+        let size = options.image_size;
+        let data = burn::tensor::TensorData::new(pixels, [case.labels.len(), 3, size, size]);
+        let taps: Vec<Vec<f32>> = tower
+            .encode(burn::tensor::Tensor::from_data(data, &device))
+            .into_iter()
+            .map(|tap| tap.into_data().to_vec().unwrap())
+            .collect();
+        let per_image = arch.tokens(size) * arch.width;
+        let of = |indices: &[usize]| -> Vec<Vec<f32>> {
+            let image = |tap: &Vec<f32>, i: usize| tap[i * per_image..(i + 1) * per_image].to_vec();
+            taps.iter().map(|tap| indices.iter().flat_map(|&i| image(tap, i)).collect()).collect()
+        };
+        let sentences = match &case.sentences {
+            Some(sides) => sides.clone().map(|s| Sentences { embedded: s.embedded, eot: s.eot, lengths: s.lengths }),
+            None => Default::default(),
+        };
+        let text = case
+            .sentences
+            .is_some()
+            .then(|| TextTower::load(&weights, arch, options.activation, &device))
+            .transpose()
+            .map_err(|e| e.to_string())?;
+        let initial: HashMap<String, HostTensor<'static>> = case
+            .initial
+            .iter()
+            .map(|(name, t)| (name.clone(), HostTensor { shape: t.shape.clone(), data: t.data.clone().into() }))
+            .collect();
+        let mut trainer = Trainer::<Flex, Plain>::new(
+            options,
+            arch,
+            case.has_masks,
+            case.learning_rate,
+            text,
+            &sentences,
+            &initial,
+            &device,
+        )
+        .map_err(|e| e.to_string())?;
+        let all: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();
+        trainer
+            .append_support(&all, &case.labels, case.has_masks.then_some(&case.masks[..]))
+            .map_err(|e| e.to_string())?;
+        let text = trainer.text();
+        let (_, gradients) = trainer.read_gradients(&case.batches[0]).map_err(|e| e.to_string())?;
+        let mut losses = Vec::new();
+        for batch in &case.batches {
+            let step = trainer.step(batch).map_err(|e| e.to_string())?;
+            losses.push([step.detection, step.focal, step.dice]);
+        }
+        let test = of(&case.test);
+        let test: Vec<&[f32]> = test.iter().map(Vec::as_slice).collect();
+        let scores = trainer.score(&test, case.test.len(), true).map_err(|e| e.to_string())?;
+        let values = |tensors: std::collections::BTreeMap<String, HostTensor<'static>>| {
+            tensors.into_iter().map(|(name, tensor)| (name, tensor.data.into_owned())).collect()
+        };
+        Ok(Observed {
+            taps: of(&[0, 1]),
+            text,
+            gradients: values(gradients),
+            losses,
+            parameters: values(trainer.read_state()),
+            maps: scores.maps.unwrap(),
+            detection: scores.detection,
+        })
+    }
+}
+
+fn check(folder: PathBuf) {
+    let mut failed = 0;
+    for case in Case::read_all(&folder).unwrap() {
+        let observed = InProcess.run(&case).unwrap();
+        for line in compare(&case, &observed) {
+            let verdict = if line.passes() { "ok" } else { "FAIL" };
+            failed += usize::from(!line.passes());
+            let worst = line.worst.as_deref().unwrap_or_default();
+            println!("{verdict} {} {} {:.2e} <= {:.0e} {worst}", case.name, line.quantity, line.error, line.tolerance);
+        }
+    }
+    assert_eq!(failed, 0, "quantities beyond their tolerance");
+}
+
+#[test]
+fn flex_reproduces_the_golden_cases_in_the_repository() {
+    check(harness_tests::root().join("tests/golden"));
+}
+
+#[test]
+fn flex_reproduces_every_golden_case() {
+    let folder = match std::env::var_os("HARNESS_GOLDEN") {
+        Some(folder) => Some(folder.into()),
+        None => harness_tests::shared("golden"),
+    };
+    if let Some(folder) = folder {
+        check(folder);
+    }
+}
