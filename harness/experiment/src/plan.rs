@@ -242,7 +242,7 @@ impl Training {
     }
 }
 
-/// Epochs whose states are scored, counted from 1, both ends included.
+/// Epochs whose states are scored, counted from 0 as the streams of METHOD.md section 5 are, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EpochRange {
     /// First epoch.
@@ -254,8 +254,9 @@ pub struct EpochRange {
 impl EpochRange {
     /// What a selection rule needs of a training of `epochs` epochs.
     pub fn needed_by(selection: Selection, epochs: u32) -> Self {
-        let first = if selection == Selection::Last { epochs } else { 1 };
-        Self { first, last: epochs }
+        let last = epochs.saturating_sub(1);
+        let first = if selection == Selection::Last { last } else { 0 };
+        Self { first, last }
     }
 
     /// How many.
