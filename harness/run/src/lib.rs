@@ -1,0 +1,40 @@
+//! Running a plan: a scheduler that never loads a backend, worker processes that load one each, and the records they
+//! leave. Arguments, messages and colours are the command line's; what a number means is `harness-metrics`'.
+//!
+//! A plan's trainings and evaluations are *records*: folders named by an id that hashes all that decides them. A record
+//! is complete or absent, so running again does what is missing and nothing else.
+//!
+//! - [`World`] answers a plan's questions: datasets, support sets, weights, backends.
+//! - [`run()`] does a plan's work; [`worker::serve`] is the other end of its pipe.
+//! - [`measure`] turns an evaluation's predictions into metrics, [`collect`] turns records into rows and figures.
+
+mod clock;
+pub mod collect;
+mod encoding;
+mod error;
+mod evaluating;
+mod folder;
+mod journal;
+mod lab;
+pub mod measure;
+mod memory;
+mod notice;
+mod process;
+mod protocol;
+mod records;
+mod scheduler;
+mod sentences;
+mod state;
+mod test_set;
+mod training;
+pub mod worker;
+mod world;
+
+pub use collect::{Results, collect};
+pub use error::{Class, Error};
+pub use folder::{Folder, Provenance};
+pub use notice::{Notice, Observer, Phase};
+pub use process::{BackendInfo, Program, probe};
+pub use records::{Cost, EvaluationRecord, TrainingRecord};
+pub use scheduler::{Finished, Limits, Options, run};
+pub use world::{World, WorldOptions};

@@ -1,0 +1,211 @@
+//! The command line as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::{Exit, Failure};
+
+/// Declarative benchmarks for few-shot medical anomaly detection.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 a check found something; 2 arguments, experiment, registry, data or weights are wrong; \
+3 some cells failed; 4 the system refused (folder, disk, memory); 5 a fault of the program or a backend; 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run an experiment, or go on with it: what is done already is not done again
+    Run(Run),
+    /// Print what an experiment comes to: options, cells, costs
+    Plan(Plan),
+    /// Write tables, figures and report of a results folder anew
+    Report(Report),
+    /// Look at registered datasets
+    #[command(subcommand)]
+    Datasets(Datasets),
+    /// Look at weights
+    #[command(subcommand)]
+    Weights(Weights),
+    /// Look at backends
+    #[command(subcommand)]
+    Backends(Backends),
+    /// Look at the store of encoded images
+    #[command(subcommand)]
+    Cache(Cache),
+    /// Tell what this machine has and what is missing
+    Doctor(Doctor),
+    /// Serve a run as its worker
+    #[command(hide = true)]
+    Worker(BackendFolders),
+}
+
+/// Where backends are found besides the usual places.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct BackendFolders {
+    /// A folder with backends, besides HARNESS_BACKENDS, the user's folder and the program's own; may be repeated
+    #[arg(long = "backend-dir", value_name = "DIR")]
+    pub(crate) folders: Vec<PathBuf>,
+}
+
+/// Where datasets and stored taps are.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Places {
+    /// Registry of datasets [default: datasets.toml here, else beside or above the experiment]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) datasets: Option<PathBuf>,
+    /// Folder for encoded images and file hashes [default: the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Believe no remembered hash of a file: read each again
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Take support sets that overlap the test set; every row of the results says so
+    #[arg(long)]
+    pub(crate) allow_overlap: bool,
+    #[command(flatten)]
+    pub(crate) backends: BackendFolders,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Experiment file
+    #[arg(value_name = "EXPERIMENT.toml")]
+    pub(crate) experiment: PathBuf,
+    #[command(flatten)]
+    pub(crate) places: Places,
+    /// Results folder [default: reports/<experiment>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print JSON lines on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// CPU threads of a worker [default: the machine's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Most gigabytes of encoded images to keep; past them images are encoded again each time they are needed
+    #[arg(long, value_name = "GB")]
+    pub(crate) cache_budget: Option<f64>,
+    /// Seconds of a worker's silence after which it is taken to hang
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) silence: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// Experiment file
+    #[arg(value_name = "EXPERIMENT.toml")]
+    pub(crate) experiment: PathBuf,
+    #[command(flatten)]
+    pub(crate) places: Places,
+    /// Print every cell
+    #[arg(long)]
+    pub(crate) cells: bool,
+    /// Print the frozen plan as TOML
+    #[arg(long, conflicts_with = "cells")]
+    pub(crate) toml: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Results folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Registry of datasets, for pictures [default: the one of the run]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) datasets: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Datasets {
+    /// Print the registry with what is found of it
+    List {
+        /// Registry of datasets
+        #[arg(long, value_name = "FILE")]
+        datasets: Option<PathBuf>,
+    },
+    /// Read every file of datasets and tell what is wrong
+    Verify {
+        /// Names; all that are there without any
+        names: Vec<String>,
+        /// Registry of datasets
+        #[arg(long, value_name = "FILE")]
+        datasets: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Weights {
+    /// Tell what a file of weights is and whether it can be used
+    Inspect {
+        /// File, folder or index of shards
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backends {
+    /// Print the backends that are found and what they can do
+    List {
+        #[command(flatten)]
+        folders: BackendFolders,
+    },
+    /// Compare a backend with golden cases, quantity by quantity
+    Check {
+        /// Name of the backend
+        name: String,
+        /// Folder whose sub-folders are golden cases
+        #[arg(long, value_name = "DIR")]
+        golden: PathBuf,
+        #[command(flatten)]
+        folders: BackendFolders,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cache {
+    /// Print what is stored
+    List {
+        /// Cache folder
+        #[arg(long, value_name = "DIR")]
+        cache: Option<PathBuf>,
+    },
+    /// Remove what is stored
+    Clear {
+        /// Cache folder
+        #[arg(long, value_name = "DIR")]
+        cache: Option<PathBuf>,
+        /// Only what was not used for so many days
+        #[arg(long, value_name = "DAYS")]
+        older_than: Option<u64>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Registry of datasets
+    #[arg(long, value_name = "FILE")]
+    pub(crate) datasets: Option<PathBuf>,
+    /// Cache folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) backends: BackendFolders,
+}
+
+/// Reads the process's arguments. Help and version are printed here.
+pub(crate) fn parse() -> Result<Arguments, Failure> {
+    Arguments::try_parse().map_err(|error| {
+        let _ = error.print();
+        let exit = if error.use_stderr() { Exit::Input } else { Exit::Done };
+        Failure { exit, message: String::new() }
+    })
+}

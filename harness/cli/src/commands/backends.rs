@@ -1,0 +1,74 @@
+//! `harness backends list` and `check`.
+
+use std::path::Path;
+
+use harness_backend_abi::host::SessionOptions;
+use harness_conformance::{Outcome, check, through_table};
+use harness_run::probe;
+
+use super::print;
+use crate::arguments::{BackendFolders, Backends};
+use crate::backends::{BUILT_IN, open, worker};
+use crate::exit::{Exit, Failure};
+
+pub(super) fn backends(arguments: &Backends) -> Result<Exit, Failure> {
+    match arguments {
+        Backends::List { folders } => list(folders),
+        Backends::Check { name, golden, folders } => check_golden(name, golden, folders),
+    }
+}
+
+fn list(folders: &BackendFolders) -> Result<Exit, Failure> {
+    let program = worker(folders)?;
+    let name = BUILT_IN;
+    match probe(&program, name) {
+        Ok(info) => print(format!(
+            "{name} {}: devices {}; precisions {}; interface {}; {}\n",
+            info.version,
+            if info.devices.is_empty() { "none".to_owned() } else { info.devices.join(", ") },
+            info.precisions.join(", "),
+            info.interface,
+            info.capabilities.join(", ")
+        )),
+        Err(error) => print(format!("{name}: {error}\n")),
+    }
+    Ok(Exit::Done)
+}
+
+/// Runs every case and prints a line a quantity.
+fn check_golden(name: &str, golden: &Path, folders: &BackendFolders) -> Result<Exit, Failure> {
+    let internal = |message: String| Failure { exit: Exit::Internal, message };
+    let backend = open(name, folders).map_err(Failure::input)?;
+    let device = backend.describe().devices.first().cloned();
+    let device = device.ok_or_else(|| Failure::input(format!("backend `{name}` finds no device on this machine")))?;
+    let session =
+        backend.open(&SessionOptions { device, threads: None }).map_err(|error| internal(error.to_string()))?;
+    let mut subject = through_table(&session);
+    let mut all = true;
+    for outcome in check(&mut subject, golden).map_err(Failure::input)? {
+        all &= outcome.passes();
+        print(told(&outcome));
+    }
+    print(if all {
+        "every quantity is within its tolerance\n"
+    } else {
+        "some quantities are beyond their tolerance\n"
+    });
+    Ok(if all { Exit::Done } else { Exit::Found })
+}
+
+fn told(outcome: &Outcome) -> String {
+    let case = &outcome.case;
+    match &outcome.lines {
+        Err(reason) => format!("FAIL  {case:<26} {reason}\n"),
+        Ok(lines) => lines
+            .iter()
+            .map(|line| {
+                let verdict = if line.passes() { "ok" } else { "FAIL" };
+                let worst = line.worst.as_ref().map(|worst| format!("  (worst: {worst})")).unwrap_or_default();
+                let (quantity, error, tolerance) = (&line.quantity, line.error, line.tolerance);
+                format!("{verdict:<5} {case:<26} {quantity:<16} error {error:.2e}  tolerance {tolerance:.0e}{worst}\n")
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,59 @@
+//! What each command does. Results go to standard output, everything else to standard error.
+
+mod backends;
+mod cache;
+mod datasets;
+mod doctor;
+mod plan;
+mod report;
+mod run;
+mod weights;
+
+use std::path::Path;
+
+use harness_run::{World, WorldOptions};
+
+use crate::arguments::{Arguments, Command, Places};
+use crate::exit::{Exit, Failure};
+use crate::{backends as found, paths};
+
+/// Does what was asked for.
+pub(crate) fn perform(arguments: &Arguments) -> Result<Exit, Failure> {
+    match &arguments.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Plan(arguments) => plan::plan(arguments),
+        Command::Report(arguments) => report::report(arguments),
+        Command::Datasets(arguments) => datasets::datasets(arguments),
+        Command::Weights(arguments) => weights::weights(arguments),
+        Command::Backends(arguments) => backends::backends(arguments),
+        Command::Cache(arguments) => cache::cache(arguments),
+        Command::Doctor(arguments) => doctor::doctor(arguments),
+        Command::Worker(folders) => {
+            harness_run::worker::serve(&|name| found::open(name, folders))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// The world of an experiment.
+fn world(experiment: &Path, places: &Places) -> Result<World, Failure> {
+    Ok(World::open(WorldOptions {
+        registry: paths::registry(places.datasets.as_deref(), Some(experiment))?,
+        hashes: paths::hashes(&paths::cache(places.cache.as_deref())?),
+        verify: places.verify,
+        allow_overlap: places.allow_overlap,
+        program: found::worker(&places.backends)?,
+    })?)
+}
+
+/// Text on standard output. A reader that has gone, such as `head`, is no failure.
+fn print(text: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = write!(std::io::stdout(), "{text}");
+}
+
+/// A line on standard error.
+fn say(text: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,25 @@
+//! `harness report`.
+
+use harness_data::Registry;
+use harness_run::{Folder, collect};
+
+use super::{print, say};
+use crate::arguments::Report;
+use crate::exit::{Exit, Failure};
+
+pub(super) fn report(arguments: &Report) -> Result<Exit, Failure> {
+    let folder = Folder::new(&arguments.folder);
+    let plan = folder.read_plan()?;
+    let registry = match &arguments.datasets {
+        Some(asked) => Some(Registry::load(asked)?),
+        // Numbers don't need it; what is missing without it is noted.
+        None => Registry::load(&folder.read_provenance()?.registry).ok(),
+    };
+    let results = collect(&plan, &folder, registry.as_ref())?;
+    for note in &results.notes {
+        say(format!("note: {note}"));
+    }
+    print(results.write(folder.path())?);
+    say(format!("written to {}", folder.path().display()));
+    Ok(Exit::Done)
+}

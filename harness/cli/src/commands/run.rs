@@ -1,0 +1,102 @@
+//! `harness run`.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use harness_experiment::{EncoderSource, Plan};
+use harness_run::{Finished, Folder, Limits, Notice, Observer, Options, collect};
+
+use super::{print, say, world};
+use crate::arguments::Run;
+use crate::exit::{Exit, Failure};
+use crate::lines::Lines;
+use crate::paths;
+use crate::terminal::Terminal;
+
+/// Set by the first signal; the second ends the process.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
+    let world = world(&arguments.experiment, &arguments.places)?;
+    let plan = Plan::read(&arguments.experiment, &world)?;
+    world.save_hashes()?;
+    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("reports").join(&plan.name));
+    let folder = Folder::new(&out);
+    let cache = paths::cache(arguments.places.cache.as_deref())?;
+    let budget = match arguments.cache_budget {
+        Some(gigabytes) if !(gigabytes.is_finite() && gigabytes > 0.0) => {
+            return Err(Failure::input(format!("--cache-budget {gigabytes} is no positive number of gigabytes")));
+        }
+        gigabytes => gigabytes.map(|gigabytes| (gigabytes * 1e9) as u64),
+    };
+    listen()?;
+    let options = Options {
+        experiment: arguments.experiment.clone(),
+        taps: paths::taps(&cache),
+        budget,
+        threads: arguments.threads.map(usize::from),
+        limits: Limits { silence: Duration::from_secs(arguments.silence) },
+        go_on: &|| !INTERRUPTED.load(Ordering::Relaxed),
+    };
+    let mut terminal = Terminal::new();
+    let mut lines = Lines;
+    let observer: &mut dyn Observer = if arguments.json { &mut lines } else { &mut terminal };
+    for warning in world.warnings() {
+        observer.notice(&Notice::Warning(&warning));
+    }
+    let finished = harness_run::run(&plan, &folder, &world, &options, observer)?;
+    terminal.clear();
+    world.save_hashes()?;
+    let results = collect(&plan, &folder, Some(world.registry()))?;
+    for note in &results.notes {
+        if arguments.json { lines.notice(&Notice::Warning(note)) } else { terminal.line(&format!("note: {note}")) }
+    }
+    let table = results.write(folder.path())?;
+    if arguments.json {
+        Lines::finished(&finished, folder.path());
+    } else {
+        print(format!("\n{table}\n"));
+        conclude(&plan, &finished, arguments, &folder);
+    }
+    Ok(match finished {
+        Finished { interrupted: true, .. } => Exit::Interrupted,
+        Finished { failed: 0, .. } => Exit::Done,
+        _ => Exit::CellsFailed,
+    })
+}
+
+/// What a person should know at the end, and do next.
+fn conclude(plan: &Plan, finished: &Finished, arguments: &Run, folder: &Folder) {
+    let Finished { done, failed, reused, interrupted } = finished;
+    let out = folder.path().display();
+    say(format!("{done} cells done, {reused} reused, {failed} failed; tables, figures and report.md are in {out}"));
+    if *interrupted {
+        say(format!("interrupted; go on with: harness run {}", arguments.experiment.display()));
+    } else if *failed > 0 {
+        say(format!("why cells failed is in {out}/report.md, logs are in {out}/logs; run again to try them again"));
+    } else if plan.smoke {
+        say(
+            "This was a smoke test: it shows that everything runs here, and its numbers say nothing about the method.\n\
+             Next, with real weights and data:\n  \
+             1. put CLIP weights somewhere and look at them: harness weights inspect ViT-L-14-336px.pt\n  \
+             2. register your images in datasets.toml and check them: harness datasets verify NAME\n  \
+             3. write an experiment like experiments/example.toml, look at its plan, then run it: harness plan FILE, \
+             harness run FILE",
+        );
+    } else if matches!(plan.encoder.source, EncoderSource::Synthetic { .. }) {
+        say("The encoder is synthetic and untrained: these numbers say nothing about the method with real weights.");
+    }
+}
+
+/// Ctrl-C and termination signals end a run in a clean state; a second one ends it at once.
+fn listen() -> Result<(), Failure> {
+    let handler = || {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+        say("\nending in a clean state; once more to end at once");
+    };
+    ctrlc::set_handler(handler)
+        .map_err(|error| Failure { exit: Exit::System, message: format!("can't listen for Ctrl-C: {error}") })
+}

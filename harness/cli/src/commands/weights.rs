@@ -1,0 +1,76 @@
+//! `harness weights inspect`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use harness_weights::{Report, inspect};
+
+use super::print;
+use crate::arguments::Weights;
+use crate::exit::{Exit, Failure};
+
+pub(super) fn weights(arguments: &Weights) -> Result<Exit, Failure> {
+    let Weights::Inspect { file, json } = arguments;
+    let report = inspect(file)?;
+    match json {
+        true => {
+            let text = serde_json::to_string_pretty(&report)
+                .map_err(|error| Failure { exit: Exit::Internal, message: error.to_string() })?;
+            print(format!("{text}\n"));
+        }
+        false => print(told(file, &report)),
+    }
+    Ok(if report.is_usable() { Exit::Done } else { Exit::Found })
+}
+
+fn told(file: &Path, report: &Report) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<14}{value}");
+    };
+    line("file", file.display().to_string());
+    line("format", report.kind.to_string());
+    if !report.naming.is_empty() {
+        let prefix = if report.prefix.is_empty() { String::new() } else { format!(", below `{}`", report.prefix) };
+        line("names", format!("{}{prefix}", report.naming));
+    }
+    for part in &report.files {
+        line("", format!("{} ({} bytes)", part.path.display(), part.bytes));
+    }
+    line("hash", format!("BLAKE3 {}", report.hash));
+    let types: Vec<String> = report.dtypes.iter().map(|(dtype, count)| format!("{count} of {dtype}")).collect();
+    line("tensors", types.join(", "));
+    match &report.arch {
+        Some(arch) => {
+            line(
+                "image tower",
+                format!(
+                    "{} blocks of width {}, {} heads, patches of {} px, positions for {} px, embedding {}",
+                    arch.layers, arch.width, arch.heads, arch.patch, arch.image_size, arch.embed
+                ),
+            );
+            line(
+                "text tower",
+                format!(
+                    "{} blocks of width {}, {} heads, {} tokens of a vocabulary of {}",
+                    arch.text_layers, arch.text_width, arch.text_heads, arch.context, arch.vocab
+                ),
+            );
+        }
+        None => line("architecture", "its shapes imply none".to_owned()),
+    }
+    for difference in &report.differences {
+        line("wrong", difference.to_string());
+    }
+    for (name, shape) in &report.extra {
+        line("unused", format!("{name} {shape:?}"));
+    }
+    for tensor in &report.non_finite {
+        line("not finite", format!("{} values of {}", tensor.count, tensor.name));
+    }
+    for note in &report.notes {
+        line("note", note.clone());
+    }
+    line("usable", if report.is_usable() { "yes" } else { "no" }.to_owned());
+    text
+}

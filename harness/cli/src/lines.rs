@@ -1,0 +1,56 @@
+//! A run as JSON lines on standard output, for scripts. An event's fields are only ever added to.
+
+use std::io::Write;
+use std::path::Path;
+
+use harness_run::{Finished, Notice, Observer};
+use serde_json::{Value, json};
+
+/// Writes events.
+pub(crate) struct Lines;
+
+impl Lines {
+    /// The last line of a run.
+    pub(crate) fn finished(finished: &Finished, out: &Path) {
+        let Finished { done, failed, reused, .. } = finished;
+        print(&json!({ "event": "finished", "done": done, "failed": failed, "reused": reused, "out": out }));
+    }
+}
+
+impl Observer for Lines {
+    fn notice(&mut self, notice: &Notice<'_>) {
+        print(&match notice {
+            Notice::Waiting { holder } => json!({ "event": "waiting", "holder": holder }),
+            Notice::Begun { plan, out, reused } => json!({
+                "event": "begun", "experiment": plan.name, "smoke": plan.smoke, "cells": plan.cells.len(),
+                "reused": reused, "out": out,
+            }),
+            Notice::Training { training, number, of } => json!({
+                "event": "training", "training": training.id, "number": number, "of": of, "dataset": training.dataset,
+                "shots": training.shots, "draw": training.draw, "seed": training.seed,
+                "backend": training.backend.name,
+            }),
+            Notice::Progress { phase, done, total, rate, left } => json!({
+                "event": "progress", "phase": phase, "done": done, "total": total, "rate": rate,
+                "seconds_left": left.map(|left| left.as_secs()),
+            }),
+            Notice::Epoch { epoch, loss } => json!({ "event": "epoch", "epoch": epoch, "loss": loss }),
+            Notice::Measuring { evaluation } => json!({ "event": "measuring", "evaluation": evaluation.id }),
+            Notice::Done { cell, values } => {
+                let values: serde_json::Map<String, Value> =
+                    values.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+                json!({ "event": "cell", "status": "done", "cell": cell, "values": values })
+            }
+            Notice::Failed { cell, message } => {
+                json!({ "event": "cell", "status": "failed", "cell": cell, "message": message })
+            }
+            Notice::Warning(message) => json!({ "event": "warning", "message": message }),
+            _ => return,
+        });
+    }
+}
+
+fn print(event: &Value) {
+    // A reader that is gone does not end a run.
+    let _ = writeln!(std::io::stdout(), "{event}");
+}

@@ -1,0 +1,103 @@
+//! Bad input: what, where, and what to do, with exit code 2 and before anything is written.
+
+mod common;
+
+use common::Place;
+
+/// An edit of the experiment that is refused.
+#[track_caller]
+fn refused(from: &str, to: &str, says: &[&str]) {
+    let place = Place::new();
+    place.edit(from, to);
+    place.run(&[]).expect(2).says(says);
+    assert!(!place.file("out").exists(), "nothing was begun");
+}
+
+#[test]
+fn a_misspelt_key_names_line_column_and_what_was_meant() {
+    refused("epochs = 2", "epoch = 2", &["small.toml:32:1", "`epoch`", "epochs"]);
+}
+
+#[test]
+fn an_unknown_dataset_suggests_the_nearest() {
+    refused("datasets = [\"Small\"]", "datasets = [\"Smal\"]", &["small.toml:3:13", "Smal", "Small"]);
+}
+
+#[test]
+fn an_unknown_backend_tells_which_there_are() {
+    refused("backends = [\"flex\"]", "backends = [\"flexx\"]", &["small.toml:7:13", "flexx", "flex"]);
+}
+
+#[test]
+fn an_unknown_preset_tells_which_there_are() {
+    refused("[train]", "[base]\npreset = \"relaesed\"\n\n[train]", &["relaesed", "released"]);
+}
+
+#[test]
+fn taps_out_of_range_name_the_encoder_s_blocks() {
+    refused("taps = [1, 2]", "taps = [1, 3]", &["small.toml:14", "block 3", "1 to 2"]);
+}
+
+#[test]
+fn an_impossible_combination_is_refused_with_the_reason() {
+    refused("[train]", "[base]\nprompts = \"learned\"\ncontext_tokens = 0\n\n[train]", &["context_tokens"]);
+}
+
+#[test]
+fn a_sentence_that_is_too_long_is_quoted_with_its_length() {
+    let place = Place::new();
+    let object = vec!["brain"; 80].join(" ");
+    place.write("datasets.toml", &common::REGISTRY.replace("\"Brain\"", &format!("\"{object}\"")));
+    place.run(&[]).expect(2).says(&["sentence", "77", "brain brain"]);
+}
+
+#[test]
+fn weights_that_are_not_there_or_no_weights_are_named() {
+    refused("weights = \"synthetic\"\nseed = 0", "weights = \"nothing.pt\"", &["small.toml:", "nothing.pt", "arch"]);
+    let place = Place::new();
+    place.write("some.pt", "these are no weights");
+    place.harness(&["weights", "inspect", "some.pt"]).expect(2).says(&["some.pt"]);
+}
+
+#[test]
+fn an_experiment_that_is_not_there_or_not_toml_is_named() {
+    let place = Place::new();
+    place.harness(&["run", "absent.toml"]).expect(2).says(&["absent.toml"]);
+    place.write("small.toml", "name = ");
+    place.run(&[]).expect(2).says(&["small.toml:1:", "not TOML"]);
+}
+
+#[test]
+fn a_registry_with_a_misspelt_key_names_line_and_suggestion() {
+    let place = Place::new();
+    place.write("datasets.toml", &common::REGISTRY.replace("modality", "modalty"));
+    place.run(&[]).expect(2).says(&["datasets.toml:", "modalty", "modality"]);
+}
+
+#[test]
+fn a_registry_that_is_not_there_is_told_with_what_to_do() {
+    let place = Place::new();
+    place.run(&["--datasets", "none.toml"]).expect(2).says(&["none.toml"]);
+}
+
+#[test]
+fn a_test_set_of_one_class_is_refused_at_plan_time() {
+    let place = Place::new();
+    let registry = "[Small]\nroot = \"d\"\nlayout = \"mvfa\"\nobject = \"Liver\"\nmodality = \"m\"\nmasks = true\n";
+    place.write("datasets.toml", registry);
+    place.run(&[]).expect(2).says(&["[Small]", "no folder"]);
+    for folder in ["valid/good/img", "valid/Ungood/img", "valid/Ungood/anomaly_mask", "test/good/img"] {
+        place.write(&format!("d/{folder}/.keep"), "");
+    }
+    place.run(&[]).expect(2).says(&["[Small]"]);
+}
+
+#[test]
+fn wrong_arguments_end_with_2_and_help_with_0() {
+    let place = Place::new();
+    place.harness(&["run"]).expect(2).says(&["EXPERIMENT.toml"]);
+    place.harness(&["run", "small.toml", "--threads", "0"]).expect(2);
+    place.run(&["--cache-budget", "-1"]).expect(2);
+    assert!(place.harness(&["--help"]).expect(0).out.contains("Exit codes"));
+    assert!(place.harness(&["--version"]).expect(0).out.starts_with("harness "));
+}

@@ -1,0 +1,94 @@
+//! The commands besides `run`.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::Place;
+
+#[test]
+fn a_plan_tells_options_and_costs_and_writes_nothing() {
+    let place = Place::new();
+    let told = place.harness(&["plan", "small.toml", "--cache", "cache", "--cells"]).expect(0).out;
+    for part in ["synthetic weights, seed 0", "dual_objective", "best-on-test", "trainings    1", "evaluations  2"] {
+        assert!(told.contains(part), "`{part}` is not in: {told}");
+    }
+    assert!(!place.file("reports").exists());
+    let frozen = place.harness(&["plan", "small.toml", "--cache", "cache", "--toml"]).expect(0).out;
+    assert!(frozen.contains("format = 1"));
+}
+
+#[test]
+fn datasets_are_listed_with_counts_and_verified() {
+    let place = Place::new();
+    let told = place.harness(&["datasets", "list"]).expect(0).out;
+    assert!(told.contains("| Small") && told.contains("4 + 4") && told.contains("6 + 6"), "{told}");
+    let told = place.harness(&["datasets", "verify", "Small"]).expect(0).out;
+    assert!(told.contains("0 errors"), "{told}");
+    place.harness(&["datasets", "verify", "Smal"]).expect(2).says(&["did you mean `Small`"]);
+}
+
+#[test]
+fn the_cache_is_listed_and_cleared() {
+    let place = Place::new();
+    place.run(&[]).expect(0);
+    let told = place.harness(&["cache", "list", "--cache", "cache"]).expect(0).out;
+    assert!(told.contains("Small test") && told.contains("12 images"), "{told}");
+    place.harness(&["cache", "clear", "--cache", "cache", "--older-than", "1"]).expect(0);
+    assert!(place.harness(&["cache", "list", "--cache", "cache"]).expect(0).out.contains("12 images"));
+    place.harness(&["cache", "clear", "--cache", "cache"]).expect(0);
+    assert!(!place.harness(&["cache", "list", "--cache", "cache"]).expect(0).out.contains("images"));
+    // What is computed without it is the same.
+    assert_eq!(place.run(&["--json"]).expect(0).last_event()["reused"], 2);
+}
+
+#[test]
+fn the_doctor_tells_what_is_there() {
+    let place = Place::new();
+    let told = place.harness(&["doctor", "--cache", "cache"]).expect(0).out;
+    for part in ["processor", "flex", "cpu", "Small: generated"] {
+        assert!(told.contains(part), "`{part}` is not in: {told}");
+    }
+}
+
+#[test]
+fn backends_are_listed_with_what_they_can_do() {
+    let told = Place::new().harness(&["backends", "list"]).expect(0).out;
+    assert!(told.starts_with("flex ") && told.contains("cpu") && told.contains("trainer"), "{told}");
+}
+
+#[test]
+fn a_backend_check_prints_a_line_a_quantity_and_fails_where_one_is_beyond_its_tolerance() {
+    let place = Place::new();
+    let golden = harness_tests::root().join("tests/golden");
+    let golden = golden.to_str().unwrap();
+    let told = place.harness(&["backends", "check", "flex", "--golden", golden]).expect(0).out;
+    for quantity in ["tap.", "text.initial", "loss.detection", "gradients", "parameters", "maps", "detection"] {
+        assert!(told.contains(quantity), "{told}");
+    }
+    assert!(told.lines().filter(|line| line.starts_with("ok")).count() > 15, "{told}");
+
+    // The same case with another seed has other values.
+    let from = harness_tests::root().join("tests/golden/as-pretrained");
+    std::fs::create_dir_all(place.file("cases/wrong")).unwrap();
+    let expected = "expected.safetensors";
+    std::fs::copy(from.join(expected), place.file("cases/wrong").join(expected)).unwrap();
+    let case = std::fs::read_to_string(from.join("case.toml")).unwrap();
+    let seed = case.lines().find(|line| line.starts_with("seed = ")).unwrap();
+    place.write("cases/wrong/case.toml", &case.replacen(seed, "seed = 424242", 1));
+    let told = place.harness(&["backends", "check", "flex", "--golden", "cases"]).expect(1).out;
+    assert!(told.contains("FAIL"), "{told}");
+    place.harness(&["backends", "check", "flex", "--golden", "nothing"]).expect(2).says(&["nothing"]);
+}
+
+#[test]
+fn weights_are_inspected_with_architecture_and_hash() {
+    let Some(file) = harness_tests::shared("weights/formats/openai-torchscript.pt") else { return };
+    let place = Place::new();
+    let told = place.harness(&["weights", "inspect", file.to_str().unwrap()]).expect(0).out;
+    for part in ["TorchScript", "width 128", "BLAKE3", "quick_gelu", "usable        yes"] {
+        assert!(told.contains(part), "`{part}` is not in: {told}");
+    }
+    let json = place.harness(&["weights", "inspect", "--json", file.to_str().unwrap()]).expect(0).out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["arch"]["width"], 128);
+}

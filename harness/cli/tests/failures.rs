@@ -1,0 +1,177 @@
+//! What goes wrong in the middle: a cell fails with its reason, others go on, and nothing half written is left.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use common::{Ended, Place};
+
+#[test]
+fn a_loss_that_is_no_number_fails_its_cells_with_epoch_and_batch_and_the_next_run_tries_again() {
+    let place = Place::new();
+    place.edit("epochs = 2", "epochs = 2\nlearning_rate = 1e30");
+    let ended = place.run(&[]).expect(3);
+    ended.says(&["failed", "epoch 0, batch 1", "not finite", "learning_rate"]);
+    for row in place.results() {
+        assert_eq!((row.get("status"), row.get("metric"), row.get("value")), ("failed", "", ""));
+        assert!(row.get("message").contains("numeric: epoch 0, batch 1"), "{}", row.get("message"));
+    }
+    let report = std::fs::read_to_string(place.file("out/report.md")).unwrap();
+    assert!(report.contains("Failed cells") && report.contains("not finite"), "{report}");
+    assert_eq!(std::fs::read_dir(place.file("out/trainings")).unwrap().count(), 0);
+    assert_eq!(place.run(&["--json"]).expect(3).last_event()["failed"], 2);
+}
+
+#[test]
+fn one_variant_that_fails_does_not_keep_the_others_from_their_numbers() {
+    let place = Place::new();
+    // An image that is damaged after planning would be refused by hash; a variant alone can't fail but by its numbers.
+    place.edit("datasets = [\"Small\"]", "datasets = [\"Small\", \"Files\"]");
+    common_files(&place);
+    let registry = std::fs::read_to_string(place.file("datasets.toml")).unwrap();
+    place.write("datasets.toml", &format!("{registry}\n[Files]\nroot = \"files\"\nlayout = \"mvfa\"\nobject = \"Liver\"\nmodality = \"none\"\nmasks = true\n"));
+    // Cut short where decoding notices and listing does not.
+    let victim = place.file("files/test/good/img/n0.png");
+    let bytes = std::fs::read(&victim).unwrap();
+    std::fs::write(&victim, &bytes[..bytes.len() - 20]).unwrap();
+    let ended = place.run(&["--json"]).expect(3);
+    let last = ended.last_event();
+    assert_eq!((&last["done"], &last["failed"]), (&2.into(), &2.into()));
+    let rows = place.results();
+    let failed = rows.iter().find(|row| row.get("status") == "failed").unwrap();
+    assert_eq!(failed.get("dataset"), "Files");
+    assert!(failed.get("message").contains("n0.png"), "{}", failed.get("message"));
+    // Mended, the same command does what is missing.
+    std::fs::write(&victim, &bytes).unwrap();
+    let last = place.run(&["--json"]).expect(0).last_event();
+    assert_eq!((&last["reused"], &last["done"]), (&2.into(), &2.into()));
+}
+
+/// A dataset of files in the mvfa layout.
+fn common_files(place: &Place) {
+    let mut write = |name: String, seed: u32, mask: bool| {
+        let path = place.file("files").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let pixel = |x: u32, y: u32| match mask {
+            true => {
+                if (10..20).contains(&x) && (10..20).contains(&y) {
+                    255
+                } else {
+                    0
+                }
+            }
+            false => (x * 7 + y * 3 + seed * 31 + (x * y * (seed + 1)) % 97) as u8,
+        };
+        image::GrayImage::from_fn(32, 32, |x, y| image::Luma([pixel(x, y)])).save(path).unwrap();
+    };
+    for (split, offset) in [("valid", 0), ("test", 100)] {
+        for i in 0..3 {
+            write(format!("{split}/good/img/n{i}.png"), offset + i, false);
+            write(format!("{split}/Ungood/img/a{i}.png"), offset + 50 + i, false);
+            write(format!("{split}/Ungood/anomaly_mask/a{i}.png"), 0, true);
+        }
+    }
+}
+
+#[test]
+fn a_support_image_that_is_also_a_test_image_is_refused_unless_allowed_and_then_every_row_says_so() {
+    let place = Place::new();
+    common_files(&place);
+    place.write(
+        "datasets.toml",
+        "[Small]\nroot = \"files\"\nlayout = \"mvfa\"\nobject = \"Liver\"\nmodality = \"none\"\nmasks = true\n",
+    );
+    for i in 0..3 {
+        let copy = format!("files/test/good/img/n{i}.png");
+        std::fs::copy(place.file(&format!("files/valid/good/img/n{i}.png")), place.file(&copy)).unwrap();
+    }
+    place.run(&[]).expect(2).says(&["small.toml:", "also the test image", "--allow-overlap"]);
+    assert!(!place.file("out").exists());
+    place.run(&["--allow-overlap"]).expect(0).says(&["warning:", "also the test image"]);
+    assert!(place.results().iter().all(|row| row.get("allow_overlap") == "true"));
+}
+
+#[test]
+fn ctrl_c_leaves_a_clean_state_and_the_same_command_goes_on() {
+    let place = Place::new();
+    place.edit("epochs = 2", "epochs = 400");
+    place.edit("selection = [\"last\", \"best-on-test\"]", "selection = [\"last\"]");
+    place.edit("seeds = [0]", "seeds = [0, 1]");
+    let mut child = place
+        .command(&["run", "small.toml", "--cache", "cache", "--out", "out", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("\"event\":\"epoch\"")));
+    interrupt(child.id());
+    let rest: Vec<String> = lines.collect();
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, Some(130), "{}", ended.err);
+    let last: serde_json::Value = serde_json::from_str(rest.last().unwrap()).unwrap();
+    assert_eq!((&last["event"], &last["failed"]), (&"finished".into(), &0.into()));
+    let left = std::fs::read_dir(place.file("out/trainings")).unwrap().map(|e| e.unwrap().file_name());
+    assert!(left.into_iter().all(|name| !name.to_string_lossy().starts_with('.')));
+    assert!(place.results().iter().any(|row| row.get("status") == "not run"));
+    place.edit("epochs = 400", "epochs = 3");
+    assert_eq!(place.run(&["--json"]).expect(0).last_event()["done"], 2);
+}
+
+/// Sends SIGINT.
+fn interrupt(process: u32) {
+    assert!(std::process::Command::new("kill").args(["-INT", &process.to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn a_results_folder_that_cannot_be_written_to_is_told_before_anything_is_computed() {
+    let place = Place::new();
+    place.write("out", "a file where the folder should be");
+    let ended = place.run(&["--json"]).expect(4);
+    ended.says(&["can't create", "out"]);
+    assert!(!ended.out.contains("progress"));
+}
+
+#[test]
+fn a_full_disk_fails_with_its_reason_and_leaves_nothing_half_written() {
+    let place = Place::new();
+    std::fs::create_dir(place.file("out")).unwrap();
+    let out = place.file("out").display().to_string();
+    let mount = |size: &str| {
+        let options = format!("size={size}");
+        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs", &out]).output()
+    };
+    if !mount("64k").is_ok_and(|output| output.status.success()) {
+        eprintln_skipped();
+        return;
+    }
+    let ended = place.run(&[]);
+    let full = ended.err.contains("No space left");
+    let partial = |part: &str| {
+        let entries = std::fs::read_dir(place.file("out").join(part)).map(|entries| entries.count());
+        entries.unwrap_or(0)
+    };
+    let (trainings, code) = (partial("trainings"), ended.code);
+    assert!(std::process::Command::new("umount").arg(&out).status().unwrap().success());
+    assert!(full && matches!(code, Some(3 | 4)), "{code:?} {}", ended.err);
+    assert_eq!(trainings, 0);
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn eprintln_skipped() {
+    eprintln!("skipped: no right to mount a small disk");
+}
+
+#[test]
+fn two_runs_on_one_results_folder_wait_for_each_other() {
+    let place = Place::new();
+    let arguments = ["run", "small.toml", "--cache", "cache", "--out", "out", "--json"];
+    let start = || place.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (first, second) = (start(), start());
+    let ended = [first, second].map(|child| Ended::of(child.wait_with_output().unwrap()).expect(0));
+    let mut done: Vec<u64> = ended.iter().map(|ended| ended.last_event()["done"].as_u64().unwrap()).collect();
+    done.sort_unstable();
+    assert_eq!(done, [0, 2]);
+}

@@ -1,0 +1,247 @@
+//! The data of figures: ROC curves, training curves, panels of test images. Which cells are shown is decided here; how, in
+//! `harness-report`.
+
+use std::collections::HashMap;
+
+use harness_data::{Dataset, Registry, load_image};
+use harness_experiment::{Cell, Plan, Selection, Training};
+use harness_metrics::{MapSource, roc_curve};
+use harness_report::{
+    Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, RocSeries, choose,
+};
+use harness_tables::{ScoreRow, read_curve, read_scores};
+
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::measure::{self, Grids, ImageScore, Measured};
+use crate::records::EvaluationRecord;
+
+/// Figures of a plan.
+#[derive(Default)]
+pub(super) struct Figures {
+    pub(super) roc: Vec<RocFigure>,
+    pub(super) curves: Vec<CurveFigure>,
+    pub(super) panels: Vec<PanelFigure>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Cells that belong into one figure: they differ in variant, draw and seed alone.
+struct Group<'a> {
+    dataset: &'a str,
+    shots: u32,
+    backend: &'a str,
+    selection: Selection,
+    cells: Vec<&'a Cell>,
+}
+
+/// All figures of what is done.
+pub(super) fn figures(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Result<Figures, Error> {
+    let mut figures = Figures::default();
+    for group in groups(plan) {
+        let mut shown = Vec::new();
+        for (label, cell) in group.shown(plan) {
+            if let Some(found) = Found::read(folder, cell)? {
+                shown.push((label, cell, found));
+            }
+        }
+        let Some((_, first, found)) = shown.first() else { continue };
+        figures.roc.push(group.roc(plan, folder, &shown)?);
+        // A training's curve is the same under every rule.
+        if Some(&group.selection) == plan.selection.first() {
+            figures.curves.push(group.curves(plan, folder, &shown)?);
+        }
+        match registry.map(|registry| group.panel(plan, folder, registry, first, found)) {
+            Some(Ok(panel)) => figures.panels.extend(panel),
+            Some(Err(error)) => figures.notes.push(format!("no panels of {}: {error}", group.dataset)),
+            None => {
+                figures.notes.push(format!("no panels of {}: the registry of datasets is not there", group.dataset))
+            }
+        }
+    }
+    Ok(figures)
+}
+
+fn groups(plan: &Plan) -> Vec<Group<'_>> {
+    let mut places: HashMap<(&str, u32, &str, Selection), usize> = HashMap::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for cell in &plan.cells {
+        let key = (cell.dataset.as_str(), cell.shots, cell.backend.as_str(), cell.selection);
+        let place = *places.entry(key).or_insert_with(|| {
+            let (dataset, shots, backend, selection) = key;
+            groups.push(Group { dataset, shots, backend, selection, cells: Vec::new() });
+            groups.len() - 1
+        });
+        groups[place].cells.push(cell);
+    }
+    groups
+}
+
+/// What is recorded of a cell that is done.
+struct Found {
+    record: EvaluationRecord,
+    measured: Measured,
+    score: ImageScore,
+    epoch: u32,
+}
+
+impl Found {
+    /// The records of a cell, and the image score its dataset has; `None` where it is not done.
+    fn read(folder: &Folder, cell: &Cell) -> Result<Option<Self>, Error> {
+        let record = folder.read_evaluation(cell.evaluation)?;
+        let measured = measure::read(&folder.evaluation(cell.evaluation), None)?;
+        let (Some(record), Some(measured)) = (record, measured) else { return Ok(None) };
+        let chosen =
+            ImageScore::ALL.into_iter().find_map(|score| Some((score, measured.choose(cell.selection, score)?)));
+        Ok(chosen.map(|(score, epoch)| Self { record, measured, score, epoch }))
+    }
+
+    /// The rows of its epoch, in test order.
+    fn scores(&self, folder: &Folder, cell: &Cell) -> Result<Vec<ScoreRow>, Error> {
+        let rows = read_scores(&folder.evaluation(cell.evaluation).join("scores.parquet"))?;
+        Ok(rows.into_iter().filter(|row| row.epoch == self.epoch).collect())
+    }
+}
+
+impl<'a> Group<'a> {
+    /// The cells a figure shows with their labels: every variant at its first draw and seed, or every draw and seed of the
+    /// only variant.
+    fn shown(&self, plan: &Plan) -> Vec<(String, &'a Cell)> {
+        if plan.variants.len() == 1 {
+            return self.cells.iter().map(|cell| (format!("draw {}, seed {}", cell.draw, cell.seed), *cell)).collect();
+        }
+        let first = |name: &str| self.cells.iter().find(|cell| cell.variant == name).copied();
+        plan.variants.iter().filter_map(|variant| Some((variant.name.clone(), first(&variant.name)?))).collect()
+    }
+
+    fn name(&self, plan: &Plan, kind: &str) -> String {
+        let mut name = format!("{kind}-{}-k{}", self.dataset, self.shots);
+        if plan.backends.len() > 1 {
+            name += &format!("-{}", self.backend);
+        }
+        if plan.selection.len() > 1 && kind != "curve" {
+            name += &format!("-{}", self.selection.name());
+        }
+        name
+    }
+
+    /// What the group is, in words.
+    fn words(&self, plan: &Plan, cell: &Cell) -> String {
+        let mut words = format!("{}, K = {}", self.dataset, self.shots);
+        if plan.variants.len() > 1 {
+            words += &format!(", draw {}, seed {}", cell.draw, cell.seed);
+        }
+        words += &format!(", {}", self.backend);
+        words
+    }
+
+    fn roc(&self, plan: &Plan, folder: &Folder, shown: &[(String, &Cell, Found)]) -> Result<RocFigure, Error> {
+        let mut series = Vec::new();
+        for (label, cell, found) in shown {
+            let rows = found.scores(folder, cell)?;
+            let labels: Vec<bool> = rows.iter().map(|row| row.label).collect();
+            let scores: Option<Vec<f64>> = rows.iter().map(|row| found.score.of(row)).collect();
+            let Some(scores) = scores else { continue };
+            let points = roc_curve(&labels, &scores)?;
+            let reported = found.measured.reported(found.epoch);
+            let auroc = reported.and_then(|reported| match found.score {
+                ImageScore::MapMax => reported.map_max.map(|values| values.image_auroc),
+                ImageScore::Detection => Some(reported.detection.image_auroc),
+            });
+            series.push(RocSeries {
+                label: label.clone(),
+                selection: cell.selection.name().to_owned(),
+                points: points.iter().map(|point| (point.false_positive_rate, point.true_positive_rate)).collect(),
+                auroc: auroc.unwrap_or(f64::NAN),
+            });
+        }
+        let (_, cell, found) = &shown[0];
+        let (words, score, rule) = (self.words(plan, cell), found.score.name(), self.selection.name());
+        let caption = format!("Image-level ROC by {score}, selection {rule}: {words}.");
+        Ok(RocFigure { name: self.name(plan, "roc"), caption, series })
+    }
+
+    fn curves(&self, plan: &Plan, folder: &Folder, shown: &[(String, &Cell, Found)]) -> Result<CurveFigure, Error> {
+        let mut series = Vec::new();
+        for (label, cell, _) in shown {
+            let rows = read_curve(&folder.training(cell.training).join("curve.parquet"))?;
+            series.push(CurveSeries { label: label.clone(), rows });
+        }
+        let caption = format!("Training losses, mean of an epoch's batches: {}.", self.words(plan, shown[0].1));
+        Ok(CurveFigure { name: self.name(plan, "curve"), caption, series })
+    }
+
+    /// The panel of a cell; `None` where there are no maps.
+    fn panel(
+        &self,
+        plan: &Plan,
+        folder: &Folder,
+        registry: &Registry,
+        cell: &Cell,
+        found: &Found,
+    ) -> Result<Option<PanelFigure>, Error> {
+        let evaluation = folder.evaluation(cell.evaluation);
+        let (Some(mut grids), Some(reported)) =
+            (Grids::open(&evaluation, &found.record)?, found.measured.reported(found.epoch))
+        else {
+            return Ok(None);
+        };
+        let size = found.record.image_size;
+        let dataset = Dataset::open(registry, &cell.dataset)?;
+        let items = dataset.test_set()?;
+        let rows = found.scores(folder, cell)?;
+        if rows.len() != items.len() || rows.iter().zip(&items).any(|(row, item)| row.image != item.name) {
+            return Err(Error::Changed { what: format!("[{}]: the test set", cell.dataset) });
+        }
+        let candidates: Vec<Candidate> = rows
+            .iter()
+            .zip(&reported.image_pixel_ap)
+            .map(|(row, ap)| Candidate {
+                image: row.image.clone(),
+                label: row.label,
+                quality: ap.unwrap_or(f64::NAN),
+                score: row.map_max.unwrap_or(f64::NAN),
+            })
+            .collect();
+        let slab = grids.read(found.epoch)?;
+        let maps = slab.maps(&found.record)?;
+        let mut shown = Vec::new();
+        for (role, place) in choose(&candidates) {
+            let (item, candidate) = (&items[place], &candidates[place]);
+            let file = item.name.rsplit('/').next().unwrap_or(&item.name);
+            let value = match candidate.label {
+                true => format!("pixel AP {:.3}", candidate.quality),
+                false => format!("highest map value {:.3}", candidate.score),
+            };
+            let mut map = vec![0.0; maps.pixels()];
+            maps.read(place, &mut map)?;
+            shown.push(PanelRow {
+                title: format!("{role}: {file}, {value}"),
+                side: size,
+                image: Pixels::Rgb(interleaved(&load_image(&item.image, size)?)),
+                truth: item.truth(size, dataset.mask_values())?,
+                map,
+            });
+        }
+        let training = plan.trainings.iter().find(|training| training.id == cell.training);
+        let caption = format!(
+            "Test images with the best, median and worst pixel AP and the normal image with the highest map value: {}, \
+             variant {}, {}, epoch {}, selection {}.",
+            self.words(plan, cell),
+            cell.variant,
+            training.map(object).unwrap_or_default(),
+            found.epoch,
+            self.selection.name()
+        );
+        Ok(Some(PanelFigure { name: self.name(plan, "panel"), caption, rows: shown }))
+    }
+}
+
+fn object(training: &Training) -> String {
+    format!("object \"{}\"", training.object)
+}
+
+/// `[3, S, S]` to `[S, S, 3]`.
+fn interleaved(planar: &[u8]) -> Vec<u8> {
+    let area = planar.len() / 3;
+    (0..area).flat_map(|i| [planar[i], planar[area + i], planar[2 * area + i]]).collect()
+}

@@ -1,0 +1,89 @@
+//! From a plan and its records to what a report is made of: rows of the results table and the data of figures. No score is
+//! computed here, and nothing is drawn.
+
+mod figures;
+mod rows;
+
+use std::path::Path;
+
+use harness_data::Registry;
+use harness_experiment::Plan;
+use harness_report::{ReportInput, write_report};
+use harness_tables::{ResultRow, write_results};
+
+use crate::error::Error;
+use crate::folder::{Folder, Provenance};
+
+/// What a results folder holds of a plan.
+#[derive(Clone, Debug, Default)]
+pub struct Results {
+    /// All that a report is made of.
+    pub report: ReportInput,
+    /// What is missing from it, and why.
+    pub notes: Vec<String>,
+}
+
+/// Reads the records of a plan. Pictures of test images need the registry; without one, or where a dataset is not there, the
+/// panels are left out and a note says so.
+///
+/// # Errors
+/// Records that can't be read.
+pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Result<Results, Error> {
+    let provenance = folder.read_provenance()?;
+    let rows = rows::rows(plan, folder, provenance.allow_overlap)?;
+    let figures = figures::figures(plan, folder, registry)?;
+    let report = ReportInput {
+        experiment: plan.name.clone(),
+        smoke: plan.smoke,
+        provenance: told(plan, &provenance),
+        results: rows,
+        roc: figures.roc,
+        curves: figures.curves,
+        panels: figures.panels,
+    };
+    Ok(Results { report, notes: figures.notes })
+}
+
+impl Results {
+    /// The rows of the results table.
+    pub fn rows(&self) -> &[ResultRow] {
+        &self.report.results
+    }
+
+    /// Writes tables, figures and report below `folder`. Returns the summary table in Markdown.
+    ///
+    /// # Errors
+    /// The system's; data that make no figure.
+    pub fn write(&self, folder: &Path) -> Result<String, Error> {
+        write_results(&self.report.results, folder)?;
+        Ok(write_report(&self.report, folder)?)
+    }
+}
+
+/// What a reader should know of how numbers came about.
+fn told(plan: &Plan, provenance: &Provenance) -> Vec<(String, String)> {
+    let encoder = match &plan.encoder.source {
+        harness_experiment::EncoderSource::File { path, .. } => {
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        }
+        harness_experiment::EncoderSource::Synthetic { seed, .. } => format!("synthetic, seed {seed}"),
+    };
+    let backends = plan.backends.iter().map(|b| format!("{} {} on {}", b.name, b.version, b.device));
+    let mut lines = vec![
+        ("harness".to_owned(), provenance.harness.clone()),
+        ("encoder".to_owned(), format!("{encoder} (BLAKE3 {})", plan.encoder.weights)),
+        ("backends".to_owned(), backends.collect::<Vec<_>>().join(", ")),
+        ("processor".to_owned(), provenance.cpu_level.clone()),
+        (
+            "training".to_owned(),
+            format!(
+                "{} epochs, batches of {}, learning rate {}; epochs count from 0",
+                plan.train.epochs, plan.train.batch, plan.train.learning_rate
+            ),
+        ),
+    ];
+    if provenance.allow_overlap {
+        lines.push(("overlap".to_owned(), "support and test images were allowed to overlap".to_owned()));
+    }
+    lines
+}

@@ -1,0 +1,126 @@
+//! The rows of `results.csv` and `results.parquet`: one a cell and metric. A cell without numbers has one row that says why.
+
+use std::collections::HashMap;
+
+use harness_experiment::{Cell, Evaluation, Plan, Selection, Training};
+use harness_tables::{ResultRow, Status};
+
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::journal;
+use crate::measure::{self, ImageScore, ImageValues, Measured, PixelValues};
+use crate::records::{EvaluationRecord, TrainingRecord};
+
+/// All rows of a plan, in the order of its cells.
+pub(super) fn rows(plan: &Plan, folder: &Folder, allow_overlap: bool) -> Result<Vec<ResultRow>, Error> {
+    let failures = journal::failures(&folder.journal())?;
+    let trainings: HashMap<_, _> = plan.trainings.iter().map(|training| (training.id, training)).collect();
+    let evaluations: HashMap<_, _> = plan.evaluations.iter().map(|evaluation| (evaluation.id, evaluation)).collect();
+    let mut rows = Vec::new();
+    for cell in &plan.cells {
+        let (Some(training), Some(evaluation)) = (trainings.get(&cell.training), evaluations.get(&cell.evaluation))
+        else {
+            return Err(Error::record(&folder.path().join("plan.toml"), "a cell without training or evaluation"));
+        };
+        let head = head(plan, cell, training, evaluation, allow_overlap);
+        let records = (folder.read_training(cell.training)?, folder.read_evaluation(cell.evaluation)?);
+        let measured = measure::read(&folder.evaluation(cell.evaluation), None)?;
+        match (records, measured) {
+            ((Some(training), Some(evaluation)), Some(measured)) => {
+                rows.extend(done(cell, &costs(head, &training, &evaluation), &measured));
+            }
+            _ => {
+                let failure = [cell.training.to_string(), cell.evaluation.to_string()]
+                    .iter()
+                    .find_map(|id| failures.get(id))
+                    .map(|(class, message)| format!("{class}: {message}"));
+                let status = if failure.is_some() { Status::Failed } else { Status::NotRun };
+                rows.push(ResultRow { status, message: failure.unwrap_or_default(), ..head });
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// What all rows of a cell share.
+fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, allow_overlap: bool) -> ResultRow {
+    let (encoder, store) = (training.precision.name(), training.store.name());
+    ResultRow {
+        cell: cell.id.to_string(),
+        experiment: plan.name.clone(),
+        variant: cell.variant.clone(),
+        dataset: cell.dataset.clone(),
+        trained_on: training.dataset.clone(),
+        shots: cell.shots,
+        draw: cell.draw,
+        seed: cell.seed,
+        backend: cell.backend.clone(),
+        selection: cell.selection.name().to_owned(),
+        n_images: Some(evaluation.test_images),
+        support_hash: training.support.to_string(),
+        weights_hash: training.weights.to_string(),
+        training: cell.training.to_string(),
+        evaluation: cell.evaluation.to_string(),
+        device: training.backend.device.clone(),
+        precision: if encoder == store { encoder.to_owned() } else { format!("{encoder}, taps {store}") },
+        allow_overlap,
+        ..ResultRow::default()
+    }
+}
+
+/// Adds what a cell took.
+fn costs(row: ResultRow, training: &TrainingRecord, evaluation: &EvaluationRecord) -> ResultRow {
+    let (train, eval) = (&training.cost, &evaluation.cost);
+    let reduced = train.reduced_encode_batch.or(eval.reduced_encode_batch);
+    ResultRow {
+        status: Status::Done,
+        train_secs: Some(train.compute_secs),
+        eval_secs: Some(eval.compute_secs),
+        encode_secs: Some(train.encode_secs + eval.encode_secs),
+        peak_memory_bytes: train.peak_memory_bytes.max(eval.peak_memory_bytes),
+        message: reduced.map(|batch| format!("encoded {batch} images at once for lack of memory")).unwrap_or_default(),
+        ..row
+    }
+}
+
+/// The metrics of a cell. Under `last` pixel metrics do not depend on the image score and stand once; a rule that chooses an
+/// epoch for each image score has pixel metrics for each.
+fn done(cell: &Cell, head: &ResultRow, measured: &Measured) -> Vec<ResultRow> {
+    let mut rows = Vec::new();
+    let mut push = |epoch: u32, score: &str, metric: &str, value: f64| {
+        let (score, metric) = (score.to_owned(), Some(metric.to_owned()));
+        rows.push(ResultRow { epoch: Some(epoch), image_score: score, metric, value: Some(value), ..head.clone() });
+    };
+    let mut pixels_told = false;
+    for score in ImageScore::ALL {
+        let Some(reported) = measured.choose(cell.selection, score).and_then(|epoch| measured.reported(epoch)) else {
+            continue;
+        };
+        let image = match score {
+            ImageScore::MapMax => reported.map_max,
+            ImageScore::Detection => Some(reported.detection),
+        };
+        if let Some(ImageValues { image_auroc, image_ap, image_f1_max }) = image {
+            for (metric, value) in
+                [("image_auroc", image_auroc), ("image_ap", image_ap), ("image_f1_max", image_f1_max)]
+            {
+                push(reported.epoch, score.name(), metric, value);
+            }
+        }
+        let chosen_by = if cell.selection == Selection::Last { "" } else { score.name() };
+        if let Some(PixelValues { pixel_auroc, pixel_ap, pixel_f1_max, pro_0_3 }) = reported.pixel
+            && !(chosen_by.is_empty() && pixels_told)
+        {
+            for (metric, value) in [
+                ("pixel_auroc", pixel_auroc),
+                ("pixel_ap", pixel_ap),
+                ("pixel_f1_max", pixel_f1_max),
+                ("pro_0_3", pro_0_3),
+            ] {
+                push(reported.epoch, chosen_by, metric, value);
+            }
+            pixels_told = true;
+        }
+    }
+    rows
+}

@@ -1,0 +1,249 @@
+//! A results folder: where records lie, how they come in, and who may write. What is in the files is in `records`.
+//!
+//! ```text
+//! plan.toml             the frozen plan
+//! run.toml              how it was last run: versions, machine, registry
+//! journal.jsonl         what happened, append only
+//! trainings/<id>/       training.toml  curve.parquet  states/<epoch>.safetensors  log.txt
+//! evaluations/<id>/     evaluation.toml  scores.parquet  grids.f32  metrics.json  log.txt
+//! logs/                 of jobs that failed
+//! results.csv .parquet  tables/  figures/  report.md
+//! ```
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use harness_experiment::{EvaluationId, Plan, TrainingId};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::records::{self, EvaluationRecord, FORMAT, TrainingRecord, state_file};
+
+/// Beginning of the names of folders that are not complete yet.
+const PARTIAL: &str = ".partial-";
+
+/// A results folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// `run.toml`: what was there when the folder was last written to. Not part of any id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Of this file.
+    pub format: u32,
+    /// Version of the program.
+    pub harness: String,
+    /// Widest vector instructions of the CPU: results are promised equal for the same binary and level.
+    pub cpu_level: String,
+    /// Threads the workers were given; 0 is the machine's.
+    pub threads: usize,
+    /// The experiment file.
+    pub experiment: PathBuf,
+    /// The dataset registry.
+    pub registry: PathBuf,
+    /// Support and test images were allowed to overlap.
+    pub allow_overlap: bool,
+}
+
+impl Provenance {
+    /// How a run of this process is done.
+    pub fn new(experiment: &Path, registry: &Path, threads: Option<usize>, allow_overlap: bool) -> Self {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Self {
+            format: FORMAT,
+            harness: env!("CARGO_PKG_VERSION").to_owned(),
+            cpu_level: cpu_level().to_owned(),
+            threads: threads.unwrap_or(0),
+            experiment: absolute(experiment),
+            registry: absolute(registry),
+            allow_overlap,
+        }
+    }
+}
+
+/// Widest vector instructions that kernels choose by.
+fn cpu_level() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            return "x86-64 avx512";
+        }
+        if std::arch::is_x86_feature_detected!("avx2") {
+            return "x86-64 avx2";
+        }
+    }
+    std::env::consts::ARCH
+}
+
+/// Held while a process writes to a folder.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
+
+impl Folder {
+    /// A folder that may not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The journal's file.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.path.join("journal.jsonl")
+    }
+
+    /// A training's record.
+    pub fn training(&self, id: TrainingId) -> PathBuf {
+        self.path.join("trainings").join(id.to_string())
+    }
+
+    /// An evaluation's record.
+    pub fn evaluation(&self, id: EvaluationId) -> PathBuf {
+        self.path.join("evaluations").join(id.to_string())
+    }
+
+    /// The log that a failed job leaves.
+    pub(crate) fn failure_log(&self, name: &str) -> PathBuf {
+        self.path.join("logs").join(format!("{name}.txt"))
+    }
+
+    /// Makes the folder, proves that it can be written to, and removes what killed runs left. The lock must be held.
+    pub(crate) fn prepare(&self) -> Result<(), Error> {
+        for part in ["trainings", "evaluations", "logs"] {
+            let part = self.path.join(part);
+            std::fs::create_dir_all(&part).map_err(Error::file("create", &part))?;
+            for entry in std::fs::read_dir(&part).map_err(Error::file("list", &part))? {
+                let entry = entry.map_err(Error::file("list", &part))?;
+                if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+                    std::fs::remove_dir_all(entry.path()).map_err(Error::file("remove", &entry.path()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the right to write. `waiting` is told who has it.
+    ///
+    /// # Errors
+    /// The system's; `Interrupted` where `go_on` says no while waiting.
+    pub(crate) fn lock(&self, waiting: &mut dyn FnMut(&str), go_on: &dyn Fn() -> bool) -> Result<Lock, Error> {
+        let path = self.path.join("lock");
+        std::fs::create_dir_all(&self.path).map_err(Error::file("create", &self.path))?;
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = open.map_err(Error::file("create", &path))?;
+        let mut told = false;
+        while let Err(TryLockError::WouldBlock) = file.try_lock() {
+            if !told {
+                let mut holder = String::new();
+                let _ = file.read_to_string(&mut holder);
+                waiting(holder.trim());
+                told = true;
+            }
+            if !go_on() {
+                return Err(Error::Interrupted);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let holder = format!("process {} {}", std::process::id(), host.trim());
+        // The name is for people who wait; the lock is the system's.
+        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", holder.trim()));
+        Ok(Lock(file))
+    }
+
+    /// An empty folder beside the final place of a record, to be filled and committed.
+    pub(crate) fn begin(&self, target: &Path) -> Result<PathBuf, Error> {
+        let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let partial = target.with_file_name(format!("{PARTIAL}{name}"));
+        if partial.exists() {
+            std::fs::remove_dir_all(&partial).map_err(Error::file("remove", &partial))?;
+        }
+        std::fs::create_dir_all(&partial).map_err(Error::file("create", &partial))?;
+        Ok(partial)
+    }
+
+    /// Makes a filled folder the record: all of it is on the disk before its name is.
+    pub(crate) fn commit(&self, partial: &Path, target: &Path) -> Result<(), Error> {
+        sync(partial)?;
+        if target.exists() {
+            std::fs::remove_dir_all(target).map_err(Error::file("remove", target))?;
+        }
+        std::fs::rename(partial, target).map_err(Error::file("complete", target))?;
+        sync(target.parent().unwrap_or(&self.path))
+    }
+
+    /// A training's record, if it is there.
+    ///
+    /// # Errors
+    /// A record that does not read, or is of another format.
+    pub fn read_training(&self, id: TrainingId) -> Result<Option<TrainingRecord>, Error> {
+        present(&self.training(id).join("training.toml"))
+    }
+
+    /// An evaluation's record, if it is there.
+    ///
+    /// # Errors
+    /// A record that does not read, or is of another format.
+    pub fn read_evaluation(&self, id: EvaluationId) -> Result<Option<EvaluationRecord>, Error> {
+        present(&self.evaluation(id).join("evaluation.toml"))
+    }
+
+    /// Whether a training is complete and still has the states of these epochs.
+    pub(crate) fn has_states(&self, id: TrainingId, mut epochs: impl Iterator<Item = u32>) -> bool {
+        let training = self.training(id);
+        training.join("training.toml").is_file() && epochs.all(|epoch| state_file(&training, epoch).is_file())
+    }
+
+    /// Removes the states of a training's epochs that are not among `keep`.
+    pub(crate) fn prune_states(&self, id: TrainingId, keep: &[u32]) -> Result<(), Error> {
+        let training = self.training(id);
+        let keep: Vec<PathBuf> = keep.iter().map(|epoch| state_file(&training, *epoch)).collect();
+        let states = training.join("states");
+        for entry in std::fs::read_dir(&states).map_err(Error::file("list", &states))? {
+            let path = entry.map_err(Error::file("list", &states))?.path();
+            if !keep.contains(&path) {
+                std::fs::remove_file(&path).map_err(Error::file("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes plan and provenance of a run that begins.
+    pub(crate) fn freeze(&self, plan: &Plan, provenance: &Provenance) -> Result<(), Error> {
+        harness_tables::write_durable(&self.path.join("plan.toml"), plan.to_toml()?.as_bytes())?;
+        records::write_toml(provenance, &self.path.join("run.toml"))
+    }
+
+    /// The frozen plan.
+    ///
+    /// # Errors
+    /// No plan there, or one that this version does not read.
+    pub fn read_plan(&self) -> Result<Plan, Error> {
+        let path = self.path.join("plan.toml");
+        let text = std::fs::read_to_string(&path).map_err(Error::file("read the plan", &path))?;
+        Ok(Plan::from_toml(&text)?)
+    }
+
+    /// How the folder was last written to.
+    ///
+    /// # Errors
+    /// No such file, or one that this version does not read.
+    pub fn read_provenance(&self) -> Result<Provenance, Error> {
+        records::read_toml(&self.path.join("run.toml"))
+    }
+}
+
+fn present<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    if path.is_file() { records::read_toml(path).map(Some) } else { Ok(None) }
+}
+
+/// Makes names in a folder durable.
+fn sync(folder: &Path) -> Result<(), Error> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::file("sync", folder))
+}

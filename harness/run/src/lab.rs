@@ -1,0 +1,296 @@
+//! A worker's equipment: one backend's session, the weights, the tap store, and what of them is loaded already. What is done
+//! with it is in `training` and `evaluating`.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use harness_backend_abi::host::{
+    Backend, BackendError, ImageTower, ImageTowerOptions, NamedTensor, OwnedTensor, Session, SessionOptions, Status,
+    TextTower, TextTowerOptions, Trainer, TrainerOptions,
+};
+use harness_data::Registry;
+use harness_experiment::{EncoderSource, Training};
+use harness_features::{Key, TapStore, TapWriter};
+use harness_weights::{Heads, Tensor, Weights};
+
+use crate::encoding::Encoding;
+use crate::error::{Class, Error};
+use crate::memory;
+use crate::protocol::WorldSetup;
+use crate::records::Cost;
+use crate::sentences::Sentences;
+use crate::state;
+
+/// Images that go through the encoder at once.
+pub(crate) const ENCODE_BATCH: usize = 16;
+
+/// Images before they are encoded, `[3, S, S]` each, before `normalize`.
+pub(crate) enum Images {
+    /// 0 to 255.
+    U8(Vec<Vec<u8>>),
+    /// 0 to 1.
+    F32(Vec<Vec<f32>>),
+}
+
+impl Images {
+    fn len(&self) -> usize {
+        match self {
+            Self::U8(images) => images.len(),
+            Self::F32(images) => images.len(),
+        }
+    }
+
+    fn keys(&self, encoding: &Encoding) -> Vec<Key> {
+        match self {
+            Self::U8(images) => images.iter().map(|image| encoding.key.of_pixels(image)).collect(),
+            Self::F32(images) => images.iter().map(|image| encoding.key.of_f32_pixels(image)).collect(),
+        }
+    }
+}
+
+/// What encoding took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EncodeCost {
+    pub(crate) secs: f64,
+    pub(crate) images: u64,
+    pub(crate) reduced_batch: Option<u64>,
+}
+
+/// A worker's equipment.
+pub(crate) struct Lab {
+    backend: Backend,
+    session: Session,
+    pub(crate) registry: Registry,
+    pub(crate) store: Rc<TapStore>,
+    source: EncoderSource,
+    weights: Option<Weights>,
+    image_tower: Option<(ImageTowerOptions, ImageTower)>,
+    text_tower: Option<(TextTowerOptions, TextTower)>,
+    encode_batch: usize,
+    pub(crate) encode: EncodeCost,
+}
+
+impl Lab {
+    /// Opens the device, the registry and the store. Weights are opened when they are needed.
+    pub(crate) fn open(backend: Backend, setup: &WorldSetup, threads: Option<usize>) -> Result<Self, Error> {
+        let devices = &backend.describe().devices;
+        let kind = |device: &&String| device.split(':').next() == Some(setup.device.as_str());
+        let Some(device) = devices.iter().find(kind).cloned() else {
+            let message = format!(
+                "backend `{}` has no device of kind `{}` here; it has: {}",
+                backend.describe().name,
+                setup.device,
+                if devices.is_empty() { "none".to_owned() } else { devices.join(", ") }
+            );
+            return Err(Error::Worker { class: Class::Input, message });
+        };
+        Ok(Self {
+            session: backend.open(&SessionOptions { device, threads })?,
+            backend,
+            registry: Registry::load(&setup.registry)?,
+            store: Rc::new(TapStore::open(&setup.taps, setup.budget)?),
+            source: setup.encoder.clone(),
+            weights: None,
+            image_tower: None,
+            text_tower: None,
+            encode_batch: ENCODE_BATCH,
+            encode: EncodeCost::default(),
+        })
+    }
+
+    /// The weights, which must be those the training was planned with.
+    pub(crate) fn weights(&mut self, training: &Training) -> Result<&Weights, Error> {
+        let weights = match self.weights.take() {
+            Some(weights) => weights,
+            None => open_weights(&self.source)?,
+        };
+        if weights.hash() != training.weights.to_string() {
+            return Err(Error::Changed { what: "the encoder's weights".to_owned() });
+        }
+        Ok(self.weights.insert(weights))
+    }
+
+    /// A trainer with this state, whose sentences speak of `object`.
+    pub(crate) fn trainer(
+        &mut self,
+        training: &Training,
+        object: &str,
+        state: &[OwnedTensor],
+    ) -> Result<Trainer, Error> {
+        let sentences = Sentences::new(&training.options, object, self.weights(training)?)?;
+        if sentences.need_text_tower() {
+            self.load_text_tower(training)?;
+        }
+        let options = TrainerOptions {
+            options: json(&training.options)?,
+            arch: json(&training.arch)?,
+            has_masks: training.has_masks,
+            learning_rate: training.learning_rate,
+        };
+        let text = self.text_tower.as_ref().filter(|_| sentences.need_text_tower()).map(|(_, tower)| tower);
+        Ok(self.session.create_trainer(&options, text, &sentences.tensors(), &state::tensors(state))?)
+    }
+
+    /// Taps of some images, one `[n, T, W]` a tap: from the store, or encoded and, where there is a writer, stored. Also
+    /// the images' keys.
+    pub(crate) fn taps(
+        &mut self,
+        training: &Training,
+        encoding: &Encoding,
+        images: &Images,
+        writer: Option<&mut TapWriter<'_>>,
+    ) -> Result<(Vec<Key>, Vec<Vec<f32>>), Error> {
+        let keys = images.keys(encoding);
+        let shape = encoding.shape;
+        let found = self.store.lookup(&keys, shape)?;
+        let mut taps = vec![vec![0.0; images.len() * shape.tap_len()]; shape.taps()];
+        let mut missing = Vec::new();
+        for (image, entry) in found.iter().enumerate() {
+            let Some(entry) = entry else {
+                missing.push(image);
+                continue;
+            };
+            for (tap, out) in taps.iter_mut().enumerate() {
+                entry.read_tap_f32(tap, &mut out[image * shape.tap_len()..][..shape.tap_len()])?;
+            }
+        }
+        drop(found);
+        if !missing.is_empty() {
+            self.encode_into(training, encoding, images, &missing, &mut taps)?;
+            if let Some(writer) = writer {
+                let mut values = Vec::with_capacity(shape.image_len());
+                for image in missing {
+                    values.clear();
+                    for tap in &taps {
+                        values.extend_from_slice(&tap[image * shape.tap_len()..][..shape.tap_len()]);
+                    }
+                    writer.append(keys[image], &values)?;
+                }
+            }
+        }
+        Ok((keys, taps))
+    }
+
+    /// Encodes the images `which` into their places in `taps`. Where the backend has no memory for a batch, once with half of
+    /// it.
+    fn encode_into(
+        &mut self,
+        training: &Training,
+        encoding: &Encoding,
+        images: &Images,
+        which: &[usize],
+        taps: &mut [Vec<f32>],
+    ) -> Result<(), Error> {
+        let start = Instant::now();
+        self.load_image_tower(training, encoding)?;
+        let length = encoding.shape.tap_len();
+        let mut rest = which;
+        while !rest.is_empty() {
+            let (batch, after) = rest.split_at(rest.len().min(self.encode_batch));
+            let mut out = vec![vec![0.0; batch.len() * length]; taps.len()];
+            match self.encode_batch(images, batch, &mut out) {
+                Err(error) if error.status == Status::ResourceExhausted && self.encode_batch == ENCODE_BATCH => {
+                    self.encode_batch = ENCODE_BATCH / 2;
+                    self.encode.reduced_batch = Some(self.encode_batch as u64);
+                    continue;
+                }
+                done => done?,
+            }
+            for (tap, out) in taps.iter_mut().zip(&out) {
+                for (&image, values) in batch.iter().zip(out.chunks_exact(length)) {
+                    tap[image * length..][..length].copy_from_slice(values);
+                }
+            }
+            rest = after;
+        }
+        self.encode.secs += start.elapsed().as_secs_f64();
+        self.encode.images += which.len() as u64;
+        Ok(())
+    }
+
+    fn encode_batch(&mut self, images: &Images, batch: &[usize], out: &mut [Vec<f32>]) -> Result<(), BackendError> {
+        let Some((_, tower)) = &mut self.image_tower else { unreachable!("loaded by the caller") };
+        let mut out: Vec<&mut [f32]> = out.iter_mut().map(Vec::as_mut_slice).collect();
+        match images {
+            Images::U8(images) => {
+                let pixels: Vec<u8> = batch.iter().flat_map(|&image| &images[image]).copied().collect();
+                tower.encode_u8(&pixels, batch.len(), &mut out)
+            }
+            Images::F32(images) => {
+                let pixels: Vec<f32> = batch.iter().flat_map(|&image| &images[image]).copied().collect();
+                tower.encode_f32(&pixels, batch.len(), &mut out)
+            }
+        }
+    }
+
+    fn load_image_tower(&mut self, training: &Training, encoding: &Encoding) -> Result<(), Error> {
+        if self.image_tower.as_ref().is_some_and(|(options, _)| *options == encoding.tower) {
+            return Ok(());
+        }
+        // The old one's memory is free before the new one takes its own.
+        self.image_tower = None;
+        let weights = self.weights(training)?;
+        let names: Vec<String> = weights.image_tower_names().map(str::to_owned).collect();
+        let tensors = gather(weights, &names)?;
+        let tower = self.session.load_image_tower(&encoding.tower, &named(&tensors))?;
+        self.image_tower = Some((encoding.tower.clone(), tower));
+        Ok(())
+    }
+
+    fn load_text_tower(&mut self, training: &Training) -> Result<(), Error> {
+        let options = TextTowerOptions { arch: json(&training.arch)?, activation: json(&training.options.activation)? };
+        if self.text_tower.as_ref().is_some_and(|(loaded, _)| *loaded == options) {
+            return Ok(());
+        }
+        self.text_tower = None;
+        let weights = self.weights(training)?;
+        let names: Vec<String> = weights.text_tower_names().map(str::to_owned).collect();
+        let tensors = gather(weights, &names)?;
+        let tower = self.session.load_text_tower(&options, &named(&tensors))?;
+        self.text_tower = Some((options, tower));
+        Ok(())
+    }
+
+    /// What a job took, `encode` apart, which is counted since the last call of this.
+    pub(crate) fn cost(&mut self, compute_secs: f64, total_secs: f64) -> Cost {
+        let encode = std::mem::take(&mut self.encode);
+        let known = |bytes: u64| (bytes > 0).then_some(bytes);
+        let memory = self.session.memory().unwrap_or_default();
+        Cost {
+            encode_secs: encode.secs,
+            encoded: encode.images,
+            compute_secs,
+            total_secs,
+            peak_memory_bytes: known(memory.host_peak_bytes).max(memory::peak("self")),
+            device_memory_bytes: known(memory.device_peak_bytes),
+            reduced_encode_batch: encode.reduced_batch,
+        }
+    }
+
+    /// The backend.
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.backend
+    }
+}
+
+/// The weights of an experiment's encoder.
+pub(crate) fn open_weights(source: &EncoderSource) -> Result<Weights, Error> {
+    Ok(match source {
+        EncoderSource::File { path, heads, text_heads } => {
+            Weights::open_with(path, Heads { image: *heads, text: *text_heads })?
+        }
+        EncoderSource::Synthetic { seed, arch } => Weights::synthetic(arch, *seed)?,
+    })
+}
+
+fn gather(weights: &Weights, names: &[String]) -> Result<Vec<Tensor>, Error> {
+    Ok(names.iter().map(|name| weights.tensor(name)).collect::<Result<_, _>>()?)
+}
+
+fn named(tensors: &[Tensor]) -> Vec<NamedTensor<'_>> {
+    tensors.iter().map(|tensor| NamedTensor::f32(&tensor.name, &tensor.shape, &tensor.data)).collect()
+}
+
+fn json(value: &impl serde::Serialize) -> Result<serde_json::Value, Error> {
+    serde_json::to_value(value).map_err(|error| Error::record("options".as_ref(), error))
+}

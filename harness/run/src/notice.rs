@@ -1,0 +1,84 @@
+//! What a run tells whoever watches it. How it looks on a terminal or as JSON is the command line's.
+
+use std::path::Path;
+use std::time::Duration;
+
+use harness_experiment::{Cell, Evaluation, Plan, Training};
+
+pub use crate::protocol::Phase;
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Notice<'a> {
+    /// Another process has the results folder; the run waits for it.
+    Waiting {
+        /// Who has it, as far as known.
+        holder: &'a str,
+    },
+    /// Work begins.
+    Begun {
+        /// What is run.
+        plan: &'a Plan,
+        /// Where results go.
+        out: &'a Path,
+        /// Cells whose records are there already.
+        reused: usize,
+    },
+    /// A training begins or goes on.
+    Training {
+        /// Which.
+        training: &'a Training,
+        /// Its number among the trainings that have something to do, from 1.
+        number: usize,
+        /// How many those are.
+        of: usize,
+    },
+    /// A phase moved on.
+    Progress {
+        /// What is being done.
+        phase: Phase,
+        /// How much of it is done.
+        done: u64,
+        /// Out of how much.
+        total: u64,
+        /// Units a second in this phase so far.
+        rate: f64,
+        /// Until the whole run is over, once that can be told.
+        left: Option<Duration>,
+    },
+    /// An epoch is over.
+    Epoch {
+        /// Which, from 0.
+        epoch: u32,
+        /// Mean loss of its batches.
+        loss: f64,
+    },
+    /// A cell has its numbers.
+    Done {
+        /// Which.
+        cell: &'a Cell,
+        /// Its main numbers: name and fraction.
+        values: &'a [(String, f64)],
+    },
+    /// A cell will have no numbers.
+    Failed {
+        /// Which.
+        cell: &'a Cell,
+        /// Why.
+        message: &'a str,
+    },
+    /// Metrics of an evaluation are being computed.
+    Measuring {
+        /// Which.
+        evaluation: &'a Evaluation,
+    },
+    /// Something a person should know.
+    Warning(&'a str),
+}
+
+/// Who watches a run.
+pub trait Observer {
+    /// Is told what happened, in order, on the run's own thread: it should be quick.
+    fn notice(&mut self, notice: &Notice<'_>);
+}

@@ -1,0 +1,224 @@
+//! A worker from the scheduler's side: starting the process, lines to it and from it, and what its end means. What is asked of
+//! it is in `protocol`, when it is asked in `scheduler`.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use crate::error::{Class, Error};
+use crate::memory;
+use crate::protocol::{Event, Job, Setup};
+
+/// The program whose process calls [`crate::worker::serve`], and how it is asked to.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The executable.
+    pub path: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+}
+
+/// What a backend says about itself, asked in a process of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendInfo {
+    /// Name, as in experiment files.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Version of the interface it was built for.
+    pub interface: String,
+    /// Devices it can open now, its default first.
+    pub devices: Vec<String>,
+    /// Precisions of an image tower.
+    pub precisions: Vec<String>,
+    /// What it can do.
+    pub capabilities: Vec<String>,
+}
+
+/// How long a backend may take to load.
+const LOAD_LIMIT: Duration = Duration::from_secs(120);
+
+/// Loads a backend in a process of its own and asks what it is.
+///
+/// # Errors
+/// No such backend, or one that can't be loaded, with the reason.
+pub fn probe(program: &Program, name: &str) -> Result<BackendInfo, Error> {
+    let folder = tempfile::tempdir().map_err(Error::file("create", Path::new("a temporary folder")))?;
+    let setup = Setup { backend: name.to_owned(), threads: None, world: None };
+    Ok(WorkerProcess::start(program, &setup, &folder.path().join("log.txt"), &|| true)?.1)
+}
+
+/// What came from a worker.
+pub(crate) enum Received {
+    /// It reports.
+    Event(Event),
+    /// Nothing for now.
+    Nothing,
+    /// It is gone.
+    Gone,
+}
+
+/// A running worker. Killed when dropped.
+pub(crate) struct WorkerProcess {
+    child: Child,
+    stdin: ChildStdin,
+    events: Receiver<Event>,
+    log: PathBuf,
+    peak_memory: u64,
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        // Already gone is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl WorkerProcess {
+    /// Starts a worker and waits until its backend is loaded. Its prints go to `log` until a job begins.
+    pub(crate) fn start(
+        program: &Program,
+        setup: &Setup,
+        log: &Path,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<(Self, BackendInfo), Error> {
+        let prints = File::create(log).map_err(Error::file("create", log))?;
+        let mut command = Command::new(&program.path);
+        command.args(&program.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(prints);
+        #[cfg(unix)]
+        {
+            use std::os::unix::process::CommandExt;
+            // The terminal's Ctrl-C is for the scheduler, which ends its workers itself.
+            command.process_group(0);
+        }
+        let mut child = command.spawn().map_err(Error::file("start", &program.path))?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Error::Worker { class: Class::Internal, message: "a worker has no pipes".to_owned() });
+        };
+        let (sender, events) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                let Ok(line) = line else { break };
+                let event = serde_json::from_str(&line).unwrap_or_else(|error| Event::Failed {
+                    class: Class::Internal,
+                    message: format!("a worker's line is not understood: {error}"),
+                });
+                if sender.send(event).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut worker = Self { child, stdin, events, log: log.to_owned(), peak_memory: 0 };
+        worker.write(setup)?;
+        let begun = Instant::now();
+        loop {
+            match worker.receive(Duration::from_millis(100)) {
+                Received::Event(Event::Ready { version, interface, devices, precisions, capabilities }) => {
+                    let name = setup.backend.clone();
+                    let info = BackendInfo { name, version, interface, devices, precisions, capabilities };
+                    return Ok((worker, info));
+                }
+                Received::Event(Event::Failed { class, message }) => return Err(Error::Worker { class, message }),
+                Received::Event(_) => {}
+                Received::Gone => return Err(worker.end(&setup.backend, None)),
+                Received::Nothing if !go_on() => return Err(Error::Interrupted),
+                Received::Nothing if begun.elapsed() > LOAD_LIMIT => {
+                    let limit = LOAD_LIMIT.as_secs();
+                    let message = format!("backend `{}` did not load within {limit} seconds", setup.backend);
+                    return Err(Error::Worker { class: Class::Stalled, message });
+                }
+                Received::Nothing => {}
+            }
+        }
+    }
+
+    /// Gives it a job.
+    pub(crate) fn send(&mut self, job: &Job) -> Result<(), Error> {
+        self.write(job)
+    }
+
+    /// What comes within `timeout`.
+    pub(crate) fn receive(&mut self, timeout: Duration) -> Received {
+        self.peak_memory = self.peak_memory.max(memory::peak(&self.child.id().to_string()).unwrap_or(0));
+        match self.events.recv_timeout(timeout) {
+            Ok(event) => Received::Event(event),
+            Err(RecvTimeoutError::Timeout) => Received::Nothing,
+            Err(RecvTimeoutError::Disconnected) => Received::Gone,
+        }
+    }
+
+    /// What its end means: how it ended, its memory, the last lines of `log` or of what it printed while loading.
+    pub(crate) fn end(&mut self, backend: &str, log: Option<&Path>) -> Error {
+        let ended = match self.child.wait() {
+            Ok(status) => describe(status),
+            Err(error) => format!("ended, and how is not known: {error}"),
+        };
+        let mut message = format!("the worker of backend `{backend}` {ended}");
+        if self.peak_memory > 0 {
+            message += &format!("; peak memory {} MB", self.peak_memory / 1_000_000);
+        }
+        let tail = tail(log.unwrap_or(&self.log));
+        if !tail.is_empty() {
+            message += &format!("; its log ends: {tail}");
+        }
+        Error::Worker { class: Class::Crashed, message }
+    }
+
+    fn write(&mut self, line: &impl serde::Serialize) -> Result<(), Error> {
+        let internal = |message: String| Error::Worker { class: Class::Internal, message };
+        let mut text =
+            serde_json::to_string(line).map_err(|error| internal(format!("a job can't be written: {error}")))?;
+        text.push('\n');
+        // A worker that is gone is noticed by its silence, which says more.
+        let _ = self.stdin.write_all(text.as_bytes()).and_then(|()| self.stdin.flush());
+        Ok(())
+    }
+}
+
+/// How a process ended.
+fn describe(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt;
+        if let Some(signal) = status.signal() {
+            let name = match signal {
+                4 => "SIGILL, an instruction this processor does not have",
+                6 => "SIGABRT, it gave up",
+                7 => "SIGBUS, a disk or memory error",
+                8 => "SIGFPE, an arithmetic error",
+                9 => "SIGKILL, perhaps for lack of memory",
+                11 => "SIGSEGV, a memory error",
+                15 => "SIGTERM",
+                _ => "",
+            };
+            let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
+            return format!("was ended by signal {signal}{name}");
+        }
+    }
+    match status.code() {
+        Some(code) => format!("ended by itself with exit code {code} in the middle of its work"),
+        None => "ended, and how is not known".to_owned(),
+    }
+}
+
+/// The last few lines of a log on one line.
+pub(crate) fn tail(log: &Path) -> String {
+    const BYTES: u64 = 4096;
+    const LINES: usize = 5;
+    let read = || {
+        let mut file = File::open(log)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(BYTES)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>(bytes)
+    };
+    let text = String::from_utf8_lossy(&read().unwrap_or_default()).into_owned();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(LINES)..].join(" | ")
+}

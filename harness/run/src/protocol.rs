@@ -1,0 +1,138 @@
+//! What scheduler and worker say to each other: a line of JSON each. The scheduler writes a [`Setup`], then [`Job`]s; the
+//! worker answers with [`Event`]s. Neither knows here how the lines travel.
+
+use std::path::PathBuf;
+
+use harness_experiment::{EncoderSource, EpochRange, Evaluation, Training};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Class;
+use crate::records::Cost;
+
+/// The first line to a worker: what its process is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Setup {
+    /// Name of the backend it loads. It loads no other.
+    pub(crate) backend: String,
+    /// CPU threads; the machine's without it.
+    pub(crate) threads: Option<usize>,
+    /// What it computes with; absent where it shall only describe its backend.
+    pub(crate) world: Option<WorldSetup>,
+}
+
+/// Where a worker finds what jobs name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct WorldSetup {
+    /// The dataset registry.
+    pub(crate) registry: PathBuf,
+    /// The tap store's folder.
+    pub(crate) taps: PathBuf,
+    /// Most bytes the store may take.
+    pub(crate) budget: Option<u64>,
+    /// Kind of device, as in the plan.
+    pub(crate) device: String,
+    /// The weights.
+    pub(crate) encoder: EncoderSource,
+}
+
+/// One piece of work. A training names no test set, so nothing of one can reach it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub(crate) enum Job {
+    /// Train and keep states.
+    Train {
+        /// What to train.
+        training: Box<Training>,
+        /// Epochs whose states are kept.
+        keep: EpochRange,
+        /// An empty folder that becomes the record.
+        folder: PathBuf,
+    },
+    /// Score one test set with states of a training.
+    Evaluate {
+        /// The training.
+        training: Box<Training>,
+        /// Its record.
+        states: PathBuf,
+        /// Evaluations of the same dataset, each with an empty folder that becomes its record.
+        evaluations: Vec<(Evaluation, PathBuf)>,
+    },
+}
+
+/// What a worker reports.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Event {
+    /// The backend is loaded.
+    Ready {
+        /// Version of the backend.
+        version: String,
+        /// Version of the interface it was built for.
+        interface: String,
+        /// Devices it can open now, its default first.
+        devices: Vec<String>,
+        /// Precisions of an image tower.
+        precisions: Vec<String>,
+        /// What it can do.
+        capabilities: Vec<String>,
+    },
+    /// How far a phase is.
+    Progress {
+        /// What is being done.
+        phase: Phase,
+        /// How much of it is done.
+        done: u64,
+        /// Out of how much.
+        total: u64,
+    },
+    /// An epoch is over.
+    Epoch {
+        /// Which, from 0.
+        epoch: u32,
+        /// Mean loss of its batches.
+        loss: f64,
+    },
+    /// The job is done; its record lies complete in the folder.
+    Done {
+        /// What it cost.
+        cost: Cost,
+    },
+    /// The job, or the setup, could not be done.
+    Failed {
+        /// Kind of failure.
+        class: Class,
+        /// What, where, and what to do.
+        message: String,
+    },
+}
+
+/// What a worker is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Images go through the encoder, or their taps are read.
+    Support,
+    /// Steps of a training.
+    Train,
+    /// Test images are encoded where they must be, and scored.
+    Score,
+}
+
+impl Phase {
+    /// What is counted.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Support | Self::Score => "images",
+            Self::Train => "steps",
+        }
+    }
+
+    /// The name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Support => "encoding support images",
+            Self::Train => "training",
+            Self::Score => "scoring test images",
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What the files of a training's and an evaluation's folder hold, and how they are read and written. Which folder is
+//! whose is in `folder`.
+
+use std::path::Path;
+
+use harness_experiment::{EpochRange, Evaluation, Training};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// Version of the records' formats.
+pub(crate) const FORMAT: u32 = 1;
+
+/// What a record took. Nothing here is part of an id or of a reproducible table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Seconds in the encoder, loading its weights included; 0 where all taps were stored already.
+    pub encode_secs: f64,
+    /// Images that went through the encoder.
+    pub encoded: u64,
+    /// Seconds of training steps or of scoring.
+    pub compute_secs: f64,
+    /// Seconds of the whole job.
+    pub total_secs: f64,
+    /// Peak memory of the worker process so far, in bytes, where the system or the backend says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+    /// Peak memory of the device so far, in bytes, where the backend says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_memory_bytes: Option<u64>,
+    /// Images the encoder took at once, where it was fewer than usual for lack of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduced_encode_batch: Option<u64>,
+}
+
+/// `training.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// Of this file.
+    pub format: u32,
+    /// Version of the program that wrote it.
+    pub harness: String,
+    /// Epochs whose states were kept when it was written.
+    pub kept: EpochRange,
+    /// What it took.
+    pub cost: Cost,
+    /// What was trained.
+    pub training: Training,
+}
+
+/// `evaluation.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationRecord {
+    /// Of this file.
+    pub format: u32,
+    /// Version of the program that wrote it.
+    pub harness: String,
+    /// Side of images and maps, S, in pixels.
+    pub image_size: usize,
+    /// Taps of a grid file's images; 0 where there are no maps.
+    pub taps: usize,
+    /// Side of a grid, G.
+    pub grid: usize,
+    /// What it took.
+    pub cost: Cost,
+    /// What was evaluated.
+    pub evaluation: Evaluation,
+}
+
+impl EvaluationRecord {
+    /// Values of one epoch in `grids.f32`, which holds f32 `[epochs, N, taps, G, G]`, little-endian.
+    pub fn grid_values(&self) -> usize {
+        usize::try_from(self.evaluation.test_images).unwrap_or(usize::MAX) * self.taps * self.grid * self.grid
+    }
+}
+
+/// Where in a training's folder its state after an epoch lies.
+pub(crate) fn state_file(training: &Path, epoch: u32) -> std::path::PathBuf {
+    training.join("states").join(format!("{epoch:04}.safetensors"))
+}
+
+/// Writes a record's description.
+pub(crate) fn write_toml(record: &impl Serialize, path: &Path) -> Result<(), Error> {
+    let text = toml::to_string(record).map_err(|error| Error::record(path, error))?;
+    Ok(harness_tables::write_durable(path, text.as_bytes())?)
+}
+
+/// Only the version, so that another one is named as such.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+}
+
+/// Reads a record's description.
+pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+    let version: Version = toml::from_str(&text).map_err(|error| Error::record(path, error))?;
+    if version.format != FORMAT {
+        let what =
+            format!("format {} is not {FORMAT}, the one this program reads; run the experiment again", version.format);
+        return Err(Error::record(path, what));
+    }
+    toml::from_str(&text).map_err(|error| Error::record(path, error))
+}

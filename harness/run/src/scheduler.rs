@@ -1,0 +1,436 @@
+//! The scheduler: which records of a plan are missing, in which order they are made, and what happens when one can't be. It
+//! loads no backend and computes no score; metrics are `measure`'s.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, Plan, Training, TrainingId};
+
+use crate::clock::{Clock, now};
+use crate::error::{Class, Error};
+use crate::folder::{Folder, Provenance};
+use crate::journal::{Entry, Journal};
+use crate::measure::{self, ImageScore, Measured};
+use crate::notice::{Notice, Observer};
+use crate::process::{Received, WorkerProcess};
+use crate::protocol::{Event, Job, Phase, Setup, WorldSetup};
+use crate::records::Cost;
+use crate::world::World;
+
+/// How a plan is run. None of it decides a result.
+pub struct Options<'a> {
+    /// The experiment file, for the record.
+    pub experiment: PathBuf,
+    /// The tap store's folder.
+    pub taps: PathBuf,
+    /// Most bytes the tap store may take.
+    pub budget: Option<u64>,
+    /// CPU threads of a worker; the machine's without it.
+    pub threads: Option<usize>,
+    /// When to give up.
+    pub limits: Limits,
+    /// Asked several times a second; no ends the run in a clean state.
+    pub go_on: &'a dyn Fn() -> bool,
+}
+
+/// When to give up.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest silence of a worker before it is taken to hang.
+    pub silence: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { silence: Duration::from_secs(1800) }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Finished {
+    /// Cells that this run gave their numbers.
+    pub done: usize,
+    /// Cells that have no numbers because something failed.
+    pub failed: usize,
+    /// Cells whose records were there before.
+    pub reused: usize,
+    /// Ended by the user; the rest is not run.
+    pub interrupted: bool,
+}
+
+/// A training and what is evaluated of it.
+struct Unit<'a> {
+    training: &'a Training,
+    evaluations: Vec<&'a Evaluation>,
+}
+
+/// Does what is missing of a plan, in `folder`.
+///
+/// # Errors
+/// What keeps the whole run from going on: a folder that can't be written to, labels that can't be read. What fails of a
+/// cell is counted and told to `observer`.
+pub fn run(
+    plan: &Plan,
+    folder: &Folder,
+    world: &World,
+    options: &Options<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Finished, Error> {
+    let _lock = folder.lock(&mut |holder| observer.notice(&Notice::Waiting { holder }), options.go_on)?;
+    folder.prepare()?;
+    let registry = world.registry().path();
+    folder.freeze(plan, &Provenance::new(&options.experiment, registry, options.threads, world.allow_overlap()))?;
+    let journal = Journal::open(&folder.journal())?;
+    let mut run = Run {
+        plan,
+        folder,
+        world,
+        options,
+        observer,
+        journal,
+        finished: Finished::default(),
+        told: HashSet::new(),
+        clock: Clock::new(0),
+    };
+    run.all()
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    folder: &'a Folder,
+    world: &'a World,
+    options: &'a Options<'a>,
+    observer: &'a mut dyn Observer,
+    journal: Journal,
+    finished: Finished,
+    /// Cells that the observer knows the end of, by place in the plan.
+    told: HashSet<usize>,
+    clock: Clock,
+}
+
+impl<'a> Run<'a> {
+    fn all(&mut self) -> Result<Finished, Error> {
+        let mut reused = HashSet::new();
+        for evaluation in &self.plan.evaluations {
+            if self.is_complete(evaluation)? {
+                reused.insert(evaluation.id);
+            }
+        }
+        self.finished.reused = self.plan.cells.iter().filter(|cell| reused.contains(&cell.evaluation)).count();
+        self.told.extend(self.cells(|cell| reused.contains(&cell.evaluation)));
+        let (cells, count) = (self.plan.cells.len(), self.finished.reused);
+        let harness = env!("CARGO_PKG_VERSION").to_owned();
+        self.journal.append(&Entry::Run { at: now(), harness, cells, reused: count })?;
+        let (plan, out) = (self.plan, self.folder.path());
+        self.observer.notice(&Notice::Begun { plan, out, reused: count });
+
+        let units = self.units(&reused);
+        let of = units.iter().map(|(_, units)| units.len()).sum();
+        self.clock = Clock::new(of);
+        let mut number = 0;
+        for (backend, units) in units {
+            // Two numerical libraries in one process fight: a worker has one backend, and backends run one after the other.
+            let mut worker = None;
+            for unit in units {
+                number += 1;
+                self.observer.notice(&Notice::Training { training: unit.training, number, of });
+                match self.unit(&unit, &backend, &mut worker) {
+                    Ok(()) => {}
+                    Err(Error::Interrupted) => {
+                        self.finished.interrupted = true;
+                        drop(worker);
+                        self.folder.prepare()?;
+                        self.journal.append(&Entry::Ended { at: now(), interrupted: true })?;
+                        return Ok(self.finished);
+                    }
+                    Err(error) => return Err(error),
+                }
+                self.clock.tick();
+            }
+        }
+        self.journal.append(&Entry::Ended { at: now(), interrupted: false })?;
+        Ok(self.finished)
+    }
+
+    /// Trainings with evaluations that are not complete, backend by backend, in the plan's order.
+    fn units(&self, complete: &HashSet<EvaluationId>) -> Vec<(String, Vec<Unit<'a>>)> {
+        let plan: &'a Plan = self.plan;
+        let mut evaluations: HashMap<TrainingId, Vec<&'a Evaluation>> = HashMap::new();
+        for evaluation in plan.evaluations.iter().filter(|evaluation| !complete.contains(&evaluation.id)) {
+            evaluations.entry(evaluation.training).or_default().push(evaluation);
+        }
+        let of_backend = |backend: &String| -> Vec<Unit<'a>> {
+            let trainings = plan.trainings.iter().filter(|training| training.backend.name == *backend);
+            trainings
+                .filter_map(|training| {
+                    let evaluations = evaluations.get(&training.id)?.clone();
+                    Some(Unit { training, evaluations })
+                })
+                .collect()
+        };
+        let backends = plan.backends.iter().map(|backend| backend.name.clone());
+        backends.map(|backend| (backend.clone(), of_backend(&backend))).filter(|(_, units)| !units.is_empty()).collect()
+    }
+
+    /// Whether training, predictions and metrics of an evaluation are all there.
+    fn is_complete(&self, evaluation: &Evaluation) -> Result<bool, Error> {
+        if self.folder.read_training(evaluation.training)?.is_none() {
+            return Ok(false);
+        }
+        let Some(record) = self.folder.read_evaluation(evaluation.id)? else { return Ok(false) };
+        let truth = self.world.truth(&evaluation.dataset, record.image_size)?;
+        Ok(measure::read(&self.folder.evaluation(evaluation.id), Some(&truth.hash))?.is_some())
+    }
+
+    /// Makes the missing records of a training and its evaluations. A failure of theirs is told, not returned.
+    fn unit(&mut self, unit: &Unit<'a>, backend: &str, worker: &mut Option<WorkerProcess>) -> Result<(), Error> {
+        let mut missing = Vec::new();
+        for evaluation in &unit.evaluations {
+            if self.folder.read_evaluation(evaluation.id)?.is_none() {
+                missing.push(*evaluation);
+            }
+        }
+        let id = unit.training.id;
+        let trained = self.folder.read_training(id)?.is_some();
+        let epochs: BTreeSet<u32> = missing.iter().flat_map(|evaluation| evaluation.epochs.iter()).collect();
+        if !trained || !self.folder.has_states(id, epochs.iter().copied()) {
+            let last = unit.training.epochs.saturating_sub(1);
+            let keep = EpochRange {
+                first: epochs.first().copied().unwrap_or(last),
+                last: epochs.last().copied().unwrap_or(last),
+            };
+            let target = self.folder.training(id);
+            let partial = self.folder.begin(&target)?;
+            let training = Box::new(unit.training.clone());
+            let job = Job::Train { training, keep, folder: partial.clone() };
+            match self.perform(&job, backend, worker) {
+                Ok(cost) => self.commit("training", &id.to_string(), &[(partial, target)], cost)?,
+                Err(error) => {
+                    self.failed("training", &id.to_string(), &partial, &error)?;
+                    return self.tell_failure(&error, |cell| cell.training == id);
+                }
+            }
+        }
+        let datasets: BTreeSet<&str> = missing.iter().map(|evaluation| evaluation.dataset.as_str()).collect();
+        for dataset in datasets {
+            let together: Vec<&Evaluation> = missing.iter().filter(|e| e.dataset == dataset).copied().collect();
+            self.evaluate(unit, &together, backend, worker)?;
+        }
+        for evaluation in &unit.evaluations {
+            self.measure(evaluation)?;
+        }
+        self.prune(unit)
+    }
+
+    fn evaluate(
+        &mut self,
+        unit: &Unit<'a>,
+        evaluations: &[&'a Evaluation],
+        backend: &str,
+        worker: &mut Option<WorkerProcess>,
+    ) -> Result<(), Error> {
+        let mut places = Vec::new();
+        for evaluation in evaluations {
+            let target = self.folder.evaluation(evaluation.id);
+            places.push((self.folder.begin(&target)?, target));
+        }
+        let folders = evaluations.iter().zip(&places);
+        let job = Job::Evaluate {
+            training: Box::new(unit.training.clone()),
+            states: self.folder.training(unit.training.id),
+            evaluations: folders.map(|(evaluation, (partial, _))| ((*evaluation).clone(), partial.clone())).collect(),
+        };
+        let ids: Vec<String> = evaluations.iter().map(|evaluation| evaluation.id.to_string()).collect();
+        match self.perform(&job, backend, worker) {
+            Ok(cost) => {
+                ids.iter().zip(places).try_for_each(|(id, place)| self.commit("evaluation", id, &[place], cost))
+            }
+            Err(error) => {
+                for (id, (partial, _)) in ids.iter().zip(&places) {
+                    self.failed("evaluation", id, partial, &error)?;
+                }
+                let ids: HashSet<EvaluationId> = evaluations.iter().map(|evaluation| evaluation.id).collect();
+                self.tell_failure(&error, |cell| ids.contains(&cell.evaluation))
+            }
+        }
+    }
+
+    /// Metrics of an evaluation whose predictions are there, and the end of its cells.
+    fn measure(&mut self, evaluation: &'a Evaluation) -> Result<(), Error> {
+        let folder = self.folder.evaluation(evaluation.id);
+        let Some(record) = self.folder.read_evaluation(evaluation.id)? else { return Ok(()) };
+        let truth = self.world.truth(&evaluation.dataset, record.image_size)?;
+        let measured = match measure::read(&folder, Some(&truth.hash))? {
+            Some(measured) => measured,
+            None => {
+                self.observer.notice(&Notice::Measuring { evaluation });
+                match measure::measure(&folder, &record, &truth) {
+                    Ok(measured) => {
+                        measure::write(&folder, &measured)?;
+                        measured
+                    }
+                    Err(error) if matches!(error.class(), Class::Numeric) => {
+                        let id = evaluation.id;
+                        self.note_failure("evaluation", &id.to_string(), &error)?;
+                        return self.tell_failure(&error, |cell| cell.evaluation == id);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        let plan = self.plan;
+        for place in self.cells(|cell| cell.evaluation == evaluation.id) {
+            if self.told.insert(place) {
+                self.finished.done += 1;
+                let cell = &plan.cells[place];
+                let values = headline(cell, &measured);
+                self.observer.notice(&Notice::Done { cell, values: &values });
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes states that no cell reports, once all evaluations of a training have their numbers.
+    fn prune(&mut self, unit: &Unit<'_>) -> Result<(), Error> {
+        let mut keep = vec![unit.training.epochs.saturating_sub(1)];
+        for evaluation in self.plan.evaluations.iter().filter(|e| e.training == unit.training.id) {
+            let Some(measured) = measure::read(&self.folder.evaluation(evaluation.id), None)? else { return Ok(()) };
+            keep.extend(measured.reported.iter().map(|reported| reported.epoch));
+        }
+        self.folder.prune_states(unit.training.id, &keep)
+    }
+
+    /// Gives a job to the backend's worker, which is started where there is none, and waits for its end.
+    fn perform(&mut self, job: &Job, backend: &str, worker: &mut Option<WorkerProcess>) -> Result<Cost, Error> {
+        let go_on = self.options.go_on;
+        let running = match worker {
+            Some(running) => running,
+            None => {
+                let kind = self.plan.backends.iter().find(|known| known.name == backend);
+                let world = WorldSetup {
+                    registry: std::path::absolute(self.world.registry().path())
+                        .map_err(Error::file("find", self.world.registry().path()))?,
+                    taps: self.options.taps.clone(),
+                    budget: self.options.budget,
+                    device: kind.map(|known| known.device.clone()).unwrap_or_default(),
+                    encoder: self.plan.encoder.source.clone(),
+                };
+                let threads = self.options.threads;
+                let setup = Setup { backend: backend.to_owned(), threads, world: Some(world) };
+                let log = self.folder.failure_log(&format!("worker-{backend}"));
+                worker.insert(WorkerProcess::start(self.world.program(), &setup, &log, go_on)?.0)
+            }
+        };
+        running.send(job)?;
+        let (mut heard, mut begun, mut of) = (Instant::now(), Instant::now(), None);
+        loop {
+            match running.receive(Duration::from_millis(100)) {
+                Received::Event(event) => {
+                    heard = Instant::now();
+                    match event {
+                        Event::Done { cost } => return Ok(cost),
+                        Event::Failed { class, message } => {
+                            // A worker that ran out of memory keeps what it took: the next job deserves a new one.
+                            if matches!(class, Class::Exhausted | Class::Internal) {
+                                *worker = None;
+                            }
+                            return Err(Error::Worker { class, message });
+                        }
+                        Event::Progress { phase, done, total } => {
+                            if of != Some(phase) {
+                                (of, begun) = (Some(phase), heard);
+                            }
+                            self.progress(phase, done, total, begun.elapsed());
+                        }
+                        Event::Epoch { epoch, loss } => self.observer.notice(&Notice::Epoch { epoch, loss }),
+                        Event::Ready { .. } => {}
+                    }
+                }
+                Received::Gone => {
+                    let error = running.end(backend, crate::worker::log_of(job).as_deref());
+                    *worker = None;
+                    return Err(error);
+                }
+                Received::Nothing if !go_on() => return Err(Error::Interrupted),
+                Received::Nothing if heard.elapsed() > self.options.limits.silence => {
+                    let secs = self.options.limits.silence.as_secs();
+                    *worker = None;
+                    let message =
+                        format!("the worker of backend `{backend}` said nothing for {secs} seconds and was ended");
+                    return Err(Error::Worker { class: Class::Stalled, message });
+                }
+                Received::Nothing => {}
+            }
+        }
+    }
+
+    fn progress(&mut self, phase: Phase, done: u64, total: u64, took: Duration) {
+        let rate = done as f64 / took.as_secs_f64().max(1e-9);
+        self.observer.notice(&Notice::Progress { phase, done, total, rate, left: self.clock.left() });
+    }
+
+    /// Makes filled folders records and notes it.
+    fn commit(&mut self, kind: &str, id: &str, places: &[(PathBuf, PathBuf)], cost: Cost) -> Result<(), Error> {
+        for (partial, target) in places {
+            self.folder.commit(partial, target)?;
+        }
+        let (record, id) = (kind.to_owned(), id.to_owned());
+        self.journal.append(&Entry::Completed { at: now(), record, id, secs: cost.total_secs })
+    }
+
+    /// Notes a failure, keeps the log and removes what was not completed.
+    fn failed(&mut self, kind: &str, id: &str, partial: &Path, error: &Error) -> Result<(), Error> {
+        if matches!(error, Error::Interrupted) {
+            return Err(Error::Interrupted);
+        }
+        let log = partial.join("log.txt");
+        if log.is_file() {
+            let kept = self.folder.failure_log(id);
+            std::fs::rename(&log, &kept).map_err(Error::file("keep the log", &kept))?;
+        }
+        std::fs::remove_dir_all(partial).map_err(Error::file("remove", partial))?;
+        self.note_failure(kind, id, error)
+    }
+
+    fn note_failure(&mut self, kind: &str, id: &str, error: &Error) -> Result<(), Error> {
+        let (record, id, class, message) = (kind.to_owned(), id.to_owned(), error.class(), error.to_string());
+        self.journal.append(&Entry::Failed { at: now(), record, id, class, message })
+    }
+
+    /// Tells the end of cells that failed.
+    fn tell_failure(&mut self, error: &Error, which: impl Fn(&Cell) -> bool) -> Result<(), Error> {
+        let (message, plan) = (error.to_string(), self.plan);
+        for place in self.cells(which) {
+            if self.told.insert(place) {
+                self.finished.failed += 1;
+                self.observer.notice(&Notice::Failed { cell: &plan.cells[place], message: &message });
+            }
+        }
+        Ok(())
+    }
+
+    /// Places of cells in the plan.
+    fn cells(&self, which: impl Fn(&Cell) -> bool) -> Vec<usize> {
+        let cells = self.plan.cells.iter().enumerate();
+        cells.filter(|(_, cell)| which(cell)).map(|(place, _)| place).collect()
+    }
+}
+
+/// A cell's main numbers: AUROCs by the score that its dataset has.
+fn headline(cell: &Cell, measured: &Measured) -> Vec<(String, f64)> {
+    for score in ImageScore::ALL {
+        let Some(reported) = measured.choose(cell.selection, score).and_then(|epoch| measured.reported(epoch)) else {
+            continue;
+        };
+        let image = match score {
+            ImageScore::MapMax => reported.map_max,
+            ImageScore::Detection => Some(reported.detection),
+        };
+        let image = image.map(|values| (format!("image_auroc ({})", score.name()), values.image_auroc));
+        let pixel = reported.pixel.map(|values| ("pixel_auroc".to_owned(), values.pixel_auroc));
+        return image.into_iter().chain(pixel).collect();
+    }
+    Vec::new()
+}

@@ -1,0 +1,151 @@
+//! A worker process: it loads one backend, does the jobs that come as lines on its standard input, and reports on a pipe that
+//! nothing else writes to. It opens no results folder but the ones it is told to fill.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use harness_backend_abi::host::Backend;
+
+use crate::error::{Class, Error};
+use crate::evaluating::evaluate;
+use crate::lab::Lab;
+use crate::protocol::{Event, Job, Phase, Setup};
+use crate::records::Cost;
+use crate::test_set::TestSet;
+use crate::training::train;
+
+/// How often a phase's progress is worth a line.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// The pipe to the scheduler.
+pub(crate) struct Events {
+    pipe: File,
+    last: Option<(Phase, Instant)>,
+}
+
+impl Events {
+    /// Sends an event. A scheduler that is gone is noticed at the next read of a job.
+    pub(crate) fn send(&mut self, event: &Event) {
+        if let Ok(mut line) = serde_json::to_string(event) {
+            line.push('\n');
+            let _ = self.pipe.write_all(line.as_bytes());
+        }
+    }
+
+    /// Sends how far a phase is, unless it did a moment ago. A phase's beginning and end are always sent.
+    pub(crate) fn progress(&mut self, phase: Phase, done: u64, total: u64) {
+        let recent = self.last.is_some_and(|(last, at)| last == phase && at.elapsed() < PROGRESS_EVERY);
+        if !recent || done >= total {
+            self.last = Some((phase, Instant::now()));
+            self.send(&Event::Progress { phase, done, total });
+        }
+    }
+}
+
+/// Serves jobs until the scheduler closes its end. `open` gives a backend by name, or says why there is none.
+///
+/// # Errors
+/// The pipes could not be set up; all else is told to the scheduler.
+pub fn serve(open: &dyn Fn(&str) -> Result<Backend, String>) -> Result<(), Error> {
+    // A worker without its scheduler has nobody to work for, also in the middle of a backend's call.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .map_err(|error| Error::file("tie the worker to", Path::new("its scheduler"))(error.into()))?;
+    let pipe = |error: rustix::io::Errno| Error::file("set up", Path::new("the worker's pipes"))(error.into());
+    // What a backend prints goes where errors go: the pipe is ours alone.
+    let events = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3).map_err(pipe)?;
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr()).map_err(pipe)?;
+    let mut events = Events { pipe: File::from(events), last: None };
+    let mut lines = std::io::stdin().lock().lines();
+    let Some(Ok(line)) = lines.next() else { return Ok(()) };
+    let prepared = serde_json::from_str(&line)
+        .map_err(|error| Error::Worker { class: Class::Internal, message: format!("setup: {error}") })
+        .and_then(|setup: Setup| prepare(&setup, open, &mut events));
+    let lab = match prepared {
+        Ok(lab) => lab,
+        Err(error) => {
+            events.send(&failed(&error));
+            return Ok(());
+        }
+    };
+    let Some(mut lab) = lab else { return Ok(()) };
+    let mut tests = Vec::new();
+    while let Some(Ok(line)) = lines.next() {
+        let done = match serde_json::from_str(&line) {
+            Ok(job) => guarded(&mut lab, &mut tests, &job, &mut events),
+            Err(error) => Err(Error::Worker { class: Class::Internal, message: format!("job: {error}") }),
+        };
+        events.send(&match done {
+            Ok(cost) => Event::Done { cost },
+            Err(error) => failed(&error),
+        });
+    }
+    Ok(())
+}
+
+/// Loads the backend, says what it is, and opens the rest where there is work to come.
+fn prepare(
+    setup: &Setup,
+    open: &dyn Fn(&str) -> Result<Backend, String>,
+    events: &mut Events,
+) -> Result<Option<Lab>, Error> {
+    if let Some(threads) = setup.threads {
+        // The first to ask decides; nobody asked before.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
+    let backend = open(&setup.backend).map_err(|message| Error::Worker { class: Class::Input, message })?;
+    let description = backend.describe();
+    events.send(&Event::Ready {
+        version: description.version.clone(),
+        interface: backend.interface().to_string(),
+        devices: description.devices.clone(),
+        precisions: description.precisions.clone(),
+        capabilities: backend.capabilities().iter().map(|capability| capability.name().to_owned()).collect(),
+    });
+    setup.world.as_ref().map(|world| Lab::open(backend, world, setup.threads)).transpose()
+}
+
+/// Does a job with prints going to its folder's log. A panic fails the job, not the process.
+fn guarded(lab: &mut Lab, tests: &mut Vec<TestSet>, job: &Job, events: &mut Events) -> Result<Cost, Error> {
+    redirect(job)?;
+    match catch_unwind(AssertUnwindSafe(|| perform(lab, tests, job, events))) {
+        Ok(done) => done,
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            let message = format!("a fault of this program: {text}; please report it");
+            Err(Error::Worker { class: Class::Internal, message })
+        }
+    }
+}
+
+fn perform(lab: &mut Lab, tests: &mut Vec<TestSet>, job: &Job, events: &mut Events) -> Result<Cost, Error> {
+    match job {
+        Job::Train { training, keep, folder } => train(lab, training, *keep, folder, events),
+        Job::Evaluate { training, states, evaluations } => evaluate(lab, tests, training, states, evaluations, events),
+    }
+}
+
+/// Where a job's prints go.
+pub(crate) fn log_of(job: &Job) -> Option<std::path::PathBuf> {
+    let folder = match job {
+        Job::Train { folder, .. } => Some(folder),
+        Job::Evaluate { evaluations, .. } => evaluations.first().map(|(_, folder)| folder),
+    };
+    folder.map(|folder| folder.join("log.txt"))
+}
+
+fn redirect(job: &Job) -> Result<(), Error> {
+    let Some(path) = log_of(job) else { return Ok(()) };
+    let log = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::file("create", &path))?;
+    let failed = |error: rustix::io::Errno| Error::file("print to", &path)(error.into());
+    rustix::stdio::dup2_stdout(&log).map_err(failed)?;
+    rustix::stdio::dup2_stderr(&log).map_err(failed)
+}
+
+fn failed(error: &Error) -> Event {
+    Event::Failed { class: error.class(), message: error.to_string() }
+}

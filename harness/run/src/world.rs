@@ -1,0 +1,234 @@
+//! The world as a plan sees it: the registry's datasets, support sets, weights, backends. Answers are kept, as a plan asks for
+//! the same thing in many places.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use harness_data::{Dataset, FileHashes, Item, Registry, Source, images_hash, overlap, shared_patients};
+use harness_experiment::{
+    BackendFacts, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Precision, SupportFacts,
+    WeightsFacts,
+};
+use harness_method::options::{Activation, Side};
+use harness_method::{Arch, Options, prompts};
+use harness_weights::combine_hashes;
+
+use crate::error::Error;
+use crate::lab::open_weights;
+use crate::measure::Truth;
+use crate::process::{BackendInfo, Program, probe};
+
+/// Where the world is found.
+#[derive(Clone, Debug)]
+pub struct WorldOptions {
+    /// The dataset registry.
+    pub registry: PathBuf,
+    /// File that remembers files' hashes.
+    pub hashes: PathBuf,
+    /// Believe no remembered hash.
+    pub verify: bool,
+    /// Take support sets that overlap the test set.
+    pub allow_overlap: bool,
+    /// What loads backends.
+    pub program: Program,
+}
+
+/// A dataset that was asked for.
+struct Known {
+    dataset: Dataset,
+    test: Vec<Item>,
+    facts: DatasetFacts,
+}
+
+/// The world.
+pub struct World {
+    options: WorldOptions,
+    registry: Registry,
+    hashes: FileHashes,
+    datasets: RefCell<HashMap<String, Rc<Known>>>,
+    backends: RefCell<HashMap<String, BackendInfo>>,
+    truths: RefCell<HashMap<(String, usize), Rc<Truth>>>,
+    warnings: RefCell<BTreeSet<String>>,
+}
+
+impl World {
+    /// Reads the registry. No dataset is looked at.
+    ///
+    /// # Errors
+    /// A registry that can't be read or is wrong; a cache of hashes that can't be read.
+    pub fn open(options: WorldOptions) -> Result<Self, Error> {
+        Ok(Self {
+            registry: Registry::load(&options.registry)?,
+            hashes: FileHashes::open(&options.hashes, options.verify)?,
+            datasets: RefCell::default(),
+            backends: RefCell::default(),
+            truths: RefCell::default(),
+            warnings: RefCell::default(),
+            options,
+        })
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// What loads backends.
+    pub fn program(&self) -> &Program {
+        &self.options.program
+    }
+
+    /// Whether support sets that overlap the test set are taken.
+    pub fn allow_overlap(&self) -> bool {
+        self.options.allow_overlap
+    }
+
+    /// What answers gave reason to warn of, sorted.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.borrow().iter().cloned().collect()
+    }
+
+    /// Remembers the hashes of files for the next time.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn save_hashes(&self) -> Result<(), Error> {
+        Ok(self.hashes.save()?)
+    }
+
+    /// Labels and masks of a dataset's test set at S = `size`.
+    ///
+    /// # Errors
+    /// As [`Truth::read`].
+    pub fn truth(&self, dataset: &str, size: usize) -> Result<Rc<Truth>, Error> {
+        let key = (dataset.to_owned(), size);
+        if let Some(truth) = self.truths.borrow().get(&key) {
+            return Ok(Rc::clone(truth));
+        }
+        let truth = Rc::new(Truth::read(&Dataset::open(&self.registry, dataset)?, size, &self.hashes)?);
+        self.truths.borrow_mut().insert(key, Rc::clone(&truth));
+        Ok(truth)
+    }
+
+    fn known(&self, name: &str) -> Result<Rc<Known>, CatalogueError> {
+        if let Some(known) = self.datasets.borrow().get(name) {
+            return Ok(Rc::clone(known));
+        }
+        let dataset = Dataset::open(&self.registry, name).map_err(told)?;
+        let test = dataset.test_set().map_err(told)?;
+        let hash = images_hash(&test, &|source| self.hashes.of_source(source)).map_err(told)?;
+        let facts = DatasetFacts {
+            object: dataset.object().to_owned(),
+            has_masks: dataset.has_masks(),
+            test_images: test.len() as u64,
+            test_hash: content_hash(&hash)?,
+        };
+        let known = Rc::new(Known { dataset, test, facts });
+        self.datasets.borrow_mut().insert(name.to_owned(), Rc::clone(&known));
+        Ok(known)
+    }
+
+    fn hash_of(&self, source: &Source) -> harness_data::Result<[u8; 32]> {
+        self.hashes.of_source(source)
+    }
+}
+
+impl Catalogue for World {
+    fn dataset(&self, name: &str) -> Result<DatasetFacts, CatalogueError> {
+        Ok(self.known(name)?.facts.clone())
+    }
+
+    fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError> {
+        let known = self.known(dataset)?;
+        let set = known.dataset.support(shots as usize, draw).map_err(told)?;
+        let items: Vec<Item> = set.normal.iter().chain(&set.abnormal).cloned().collect();
+        let pairs = overlap(&items, &known.test, &|source| self.hash_of(source)).map_err(told)?;
+        if let Some((support, test)) = pairs.first() {
+            let more = if pairs.len() > 1 { format!(", and {} more", pairs.len() - 1) } else { String::new() };
+            let message = format!("the support image {support} is also the test image {test}{more}");
+            if !self.options.allow_overlap {
+                let advice = "take it out of one of them, or run with --allow-overlap, which every row will say";
+                return Err(CatalogueError::new(format!("{message}; {advice}")));
+            }
+            self.warnings.borrow_mut().insert(format!("[{dataset}], K {shots}, draw {draw}: {message}"));
+        }
+        let patients = shared_patients(&items, &known.test);
+        if !patients.is_empty() {
+            self.warnings.borrow_mut().insert(format!(
+                "[{dataset}], K {shots}, draw {draw}: {} patients have images in the support set and in the test set \
+                 ({}): numbers may be too good",
+                patients.len(),
+                patients.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
+            ));
+        }
+        Ok(SupportFacts { hash: content_hash(&set.hash)? })
+    }
+
+    fn weights(&self, encoder: &EncoderSource) -> Result<WeightsFacts, CatalogueError> {
+        let weights = open_weights(encoder).map_err(told)?;
+        if let Some(activation) = weights.suggested_activation() {
+            let name = match activation {
+                Activation::Gelu => "gelu",
+                Activation::QuickGelu => "quick_gelu",
+            };
+            let note = format!("the weights' origin suggests the activation `{name}`; the option `activation` decides");
+            self.warnings.borrow_mut().insert(note);
+        }
+        let files = weights.files();
+        let hash = if files.is_empty() {
+            weights.hash().to_owned()
+        } else {
+            let hash = |path: &PathBuf| self.hashes.of(path).map(|bytes| ContentHash::from_bytes(bytes).to_string());
+            combine_hashes(&files.iter().map(hash).collect::<Result<Vec<_>, _>>().map_err(told)?)
+        };
+        Ok(WeightsFacts { hash: content_hash(&hash)?, arch: weights.arch().clone() })
+    }
+
+    fn backend(&self, name: &str) -> Result<BackendFacts, CatalogueError> {
+        let known = self.backends.borrow().get(name).cloned();
+        let info = match known {
+            Some(info) => info,
+            None => {
+                let info = probe(&self.options.program, name).map_err(told)?;
+                self.backends.borrow_mut().insert(name.to_owned(), info.clone());
+                info
+            }
+        };
+        let Some(device) = info.devices.first() else {
+            return Err(CatalogueError::new(format!("backend `{name}` finds no device on this machine")));
+        };
+        let all = [Precision::F32, Precision::F16, Precision::Bf16];
+        Ok(BackendFacts {
+            version: info.version,
+            device: device.split(':').next().unwrap_or(device).to_owned(),
+            precisions: all.into_iter().filter(|p| info.precisions.iter().any(|has| has == p.name())).collect(),
+        })
+    }
+
+    fn check_sentences(&self, object: &str, options: &Options, arch: &Arch) -> Result<(), CatalogueError> {
+        for side in Side::BOTH {
+            let made = if options.prompts.learned_sides().contains(&side) {
+                prompts::learned(side, object, options.context_tokens, arch.context)
+            } else {
+                prompts::fixed(side, object, arch.context)
+            };
+            made.map_err(told)?;
+        }
+        Ok(())
+    }
+}
+
+fn told(error: impl std::fmt::Display) -> CatalogueError {
+    CatalogueError::new(error.to_string())
+}
+
+fn content_hash(hex: &str) -> Result<ContentHash, CatalogueError> {
+    hex.parse().map_err(told)
+}
+
+/// Where files' hashes are remembered beside a tap store in `taps`.
+pub fn hashes_beside(taps: &Path) -> PathBuf {
+    taps.parent().unwrap_or(taps).join("file-hashes")
+}
