@@ -1,23 +1,26 @@
-//! The model on Flex, called directly, against every golden case.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests")]
+//! The model in plain Burn on Flex, called directly, against every golden case.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+mod parity;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::PathBuf;
 
+use burn::tensor::{FloatDType, Tensor, TensorData};
 use burn_flex::{Flex, FlexDevice};
-use harness_conformance::{Case, Observed, Subject, compare};
+use harness_conformance::{Case, Observed, Subject};
+use madclip::image_tower::Settings;
 use madclip::prompts::Sentences;
-use madclip::{HostTensor, ImageTower, Plain, Tensors, TextTower, Trainer};
+use madclip::{HostTensor, ImageTower, ModelError, Plain, Tensors, TextTower, Trainer};
 
 struct InProcess;
 
 struct Weights<'a>(&'a HashMap<String, harness_conformance::Tensor>);
 
 impl Tensors for Weights<'_> {
-    fn get(&self, name: &str) -> Option<HostTensor<'_>> {
-        let tensor = self.0.get(name)?;
-        Some(HostTensor { shape: tensor.shape.clone(), data: Cow::Borrowed(&tensor.data) })
+    fn get(&self, name: &str) -> Result<HostTensor<'_>, ModelError> {
+        let tensor = self.0.get(name).ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
+        Ok(HostTensor { shape: tensor.shape.clone(), data: Cow::Borrowed(&tensor.data) })
     }
 }
 
@@ -28,19 +31,22 @@ impl Subject for InProcess {
         let weights = Weights(&case.weights);
         let tower = ImageTower::<Flex, Plain>::load(
             &weights,
-            arch,
-            options.image_size,
-            &options.taps,
-            options.activation,
-            options.normalize,
+            &Settings {
+                arch,
+                image_size: options.image_size,
+                taps: &options.taps,
+                activation: options.activation,
+                normalize: options.normalize,
+                precision: FloatDType::F32,
+            },
             &device,
         )
         .map_err(|e| e.to_string())?;
         let pixels: Vec<f32> = case.images.iter().map(|&x| f32::from(x) / 255.0).collect();
         let size = options.image_size;
-        let data = burn::tensor::TensorData::new(pixels, [case.labels.len(), 3, size, size]);
+        let data = TensorData::new(pixels, [case.labels.len(), 3, size, size]);
         let taps: Vec<Vec<f32>> = tower
-            .encode(burn::tensor::Tensor::from_data(data, &device))
+            .encode(Tensor::from_data(data, &device))
             .into_iter()
             .map(|tap| tap.into_data().to_vec().unwrap())
             .collect();
@@ -104,32 +110,7 @@ impl Subject for InProcess {
     }
 }
 
-fn check(folder: PathBuf) {
-    let mut failed = 0;
-    for case in Case::read_all(&folder).unwrap() {
-        let observed = InProcess.run(&case).unwrap();
-        for line in compare(&case, &observed) {
-            let verdict = if line.passes() { "ok" } else { "FAIL" };
-            failed += usize::from(!line.passes());
-            let worst = line.worst.as_deref().unwrap_or_default();
-            println!("{verdict} {} {} {:.2e} <= {:.0e} {worst}", case.name, line.quantity, line.error, line.tolerance);
-        }
-    }
-    assert_eq!(failed, 0, "quantities beyond their tolerance");
-}
-
 #[test]
-fn flex_reproduces_the_golden_cases_in_the_repository() {
-    check(harness_tests::root().join("tests/golden"));
-}
-
-#[test]
-fn flex_reproduces_every_golden_case() {
-    let folder = match std::env::var_os("HARNESS_GOLDEN") {
-        Some(folder) => Some(folder.into()),
-        None => harness_tests::shared("golden"),
-    };
-    if let Some(folder) = folder {
-        check(folder);
-    }
+fn the_model_in_plain_burn_reproduces_the_golden_cases() {
+    parity::check(&mut InProcess);
 }

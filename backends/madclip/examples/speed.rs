@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{FloatDType, Tensor, TensorData};
 use burn_flex::{Flex, FlexDevice};
 use harness_method::options::*;
 use harness_method::{Arch, Options, parameters::parameters, streams, synthetic};
+use madclip::image_tower::Settings;
 use madclip::prompts::Sentences;
 use madclip::{HostTensor, ImageTower, Plain, TextTower, Trainer};
 
@@ -48,11 +49,14 @@ fn main() {
         .collect();
     let tower = ImageTower::<Flex, Plain>::load(
         &weights,
-        &arch,
-        options.image_size,
-        &options.taps,
-        options.activation,
-        options.normalize,
+        &Settings {
+            arch: &arch,
+            image_size: options.image_size,
+            taps: &options.taps,
+            activation: options.activation,
+            normalize: options.normalize,
+            precision: FloatDType::F32,
+        },
         &device,
     )
     .unwrap();
@@ -66,11 +70,8 @@ fn main() {
         println!("encode {n} images: {:.3} s", start.elapsed().as_secs_f64());
     }
     let text = TextTower::load(&weights, &arch, options.activation, &device).unwrap();
-    let sentence = Sentences {
-        embedded: streams::uniform("text", 0, 7 * 77 * 64, 0.05),
-        eot: vec![14; 7],
-        lengths: vec![2; 7],
-    };
+    let sentence =
+        Sentences { embedded: streams::uniform("text", 0, 7 * 77 * 64, 0.05), eot: vec![14; 7], lengths: vec![2; 7] };
     let state: HashMap<String, HostTensor<'static>> = parameters(&options, &arch)
         .into_iter()
         .map(|p| (p.name.clone(), HostTensor { data: p.values(0).into(), shape: p.shape }))

@@ -78,8 +78,7 @@ fn transformer<B: Backend, K: Kernels<B>>(
     x: Tensor<B, 3>,
 ) -> Tensor<B, 3> {
     let [items, tokens, width] = x.dims();
-    let linear =
-        |name: &str| Linear { weight: weight(&format!("{name}.weight")), bias: row(&format!("{name}.bias")) };
+    let linear = |name: &str| Linear { weight: weight(&format!("{name}.weight")), bias: row(&format!("{name}.bias")) };
     let norm = |name: &str| Norm { weight: row(&format!("{name}.weight")), bias: row(&format!("{name}.bias")) };
     let x = x.reshape([items * tokens, width]);
     let attended = K::attention(K::linear(x.clone(), &linear("attn.in_proj")), items, tokens, HEADS, None);

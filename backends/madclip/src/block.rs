@@ -1,11 +1,11 @@
 //! One pre-norm residual attention block, shared by both towers (METHOD.md section 1).
 
-use burn::tensor::{Int, Tensor, activation, backend::Backend};
+use burn::tensor::{FloatDType, Int, Tensor, activation, backend::Backend};
 use harness_method::options::Activation;
 
+use crate::ModelError;
 use crate::kernels::{Kernels, Linear, Norm};
 use crate::tensors::{Tensors, load};
-use crate::ModelError;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Block<B: Backend> {
@@ -43,13 +43,13 @@ impl<B: Backend> Block<B> {
         source: &dyn Tensors,
         prefix: &str,
         width: usize,
+        precision: FloatDType,
         device: &B::Device,
     ) -> Result<Self, ModelError> {
         let linear = |name: &str, joint: &str, rows: usize, columns: usize| {
-            Ok::<_, ModelError>(Linear {
-                weight: load(source, &format!("{prefix}.{name}{joint}weight"), [rows, columns], device)?,
-                bias: load(source, &format!("{prefix}.{name}{joint}bias"), [rows], device)?,
-            })
+            let weight = load(source, &format!("{prefix}.{name}{joint}weight"), [rows, columns], device)?;
+            let bias = load(source, &format!("{prefix}.{name}{joint}bias"), [rows], device)?;
+            Ok::<_, ModelError>(Linear { weight, bias }.cast(precision))
         };
         Ok(Self {
             ln_1: load_norm(source, &format!("{prefix}.ln_1"), width, device)?,

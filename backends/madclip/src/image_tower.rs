@@ -2,14 +2,31 @@
 
 use std::marker::PhantomData;
 
-use burn::tensor::{Tensor, backend::Backend};
+use burn::tensor::{DType, FloatDType, Tensor, backend::Backend};
 use harness_method::Arch;
 use harness_method::options::{Activation, Normalize};
 
 use crate::block::{Block, Shape, load_norm};
-use crate::kernels::{Kernels, Linear, Norm};
+use crate::kernels::{Kernels, Linear, Norm, in_precision};
 use crate::tensors::{Tensors, to_device};
 use crate::{ModelError, positions};
+
+/// What an image tower is loaded for.
+#[derive(Clone, Debug)]
+pub struct Settings<'a> {
+    /// Sizes of the CLIP.
+    pub arch: &'a Arch,
+    /// Side of the images, S, in pixels.
+    pub image_size: usize,
+    /// Blocks whose outputs are wanted, counted from 1, ascending.
+    pub taps: &'a [usize],
+    /// Activation of the blocks.
+    pub activation: Activation,
+    /// Statistics taken off the images.
+    pub normalize: Normalize,
+    /// Of the layers; residuals, norms and taps are f32.
+    pub precision: FloatDType,
+}
 
 /// A CLIP image tower up to its last tap.
 #[derive(Debug)]
@@ -23,23 +40,16 @@ pub struct ImageTower<B: Backend, K> {
     positions: Tensor<B, 2>,
     ln_pre: Norm<B>,
     blocks: Vec<Block<B>>,
-    kernels: PhantomData<K>,
+    kernels: PhantomData<fn() -> K>,
 }
 
 impl<B: Backend, K: Kernels<B>> ImageTower<B, K> {
-    /// Loads the blocks up to the last of `taps` (counted from 1, ascending) for images of `image_size`.
+    /// Loads the blocks up to the last tap.
     ///
     /// # Errors
     /// A tensor is missing or misshapen, a tap is out of range, the image is smaller than a patch.
-    pub fn load(
-        source: &dyn Tensors,
-        arch: &Arch,
-        image_size: usize,
-        taps: &[usize],
-        activation: Activation,
-        normalize: Normalize,
-        device: &B::Device,
-    ) -> Result<Self, ModelError> {
+    pub fn load(source: &dyn Tensors, settings: &Settings<'_>, device: &B::Device) -> Result<Self, ModelError> {
+        let &Settings { arch, image_size, taps, activation, normalize, precision } = settings;
         let Some(&last) = taps.last() else {
             return Err(ModelError::Invalid("no taps given".into()));
         };
@@ -58,12 +68,12 @@ impl<B: Backend, K: Kernels<B>> ImageTower<B, K> {
         let class_row: Vec<f32> = class.data.iter().zip(&table).map(|(a, b)| a + b).collect();
         let weight = source.expect("visual.conv1.weight", &[width, 3, patch, patch])?;
         Ok(Self {
-            patches: fold_normalization(&weight.data, width, patch, normalize, device),
+            patches: fold_normalization(&weight.data, width, patch, normalize, device).cast(precision),
             class_row: to_device(class_row, [1, width], device),
             positions: to_device(table[width..].to_vec(), [tokens - 1, width], device),
             ln_pre: load_norm(source, "visual.ln_pre", width, device)?,
             blocks: (0..last)
-                .map(|i| Block::load(source, &format!("visual.transformer.resblocks.{i}"), width, device))
+                .map(|i| Block::load(source, &format!("visual.transformer.resblocks.{i}"), width, precision, device))
                 .collect::<Result<_, _>>()?,
             arch: arch.clone(),
             image_size,
@@ -90,7 +100,7 @@ impl<B: Backend, K: Kernels<B>> ImageTower<B, K> {
             .reshape([items, 3, grid, patch, grid, patch])
             .permute([0, 2, 4, 1, 3, 5])
             .reshape([items * grid * grid, 3 * patch * patch]);
-        let x = K::linear(pixels, &self.patches).reshape([items, grid * grid, width]);
+        let x = in_precision(K::linear(pixels, &self.patches), DType::F32).reshape([items, grid * grid, width]);
         let x = x + self.positions.clone().unsqueeze();
         let class = self.class_row.clone().unsqueeze::<3>().repeat_dim(0, items);
         let tokens = self.tokens();

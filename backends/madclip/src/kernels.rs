@@ -1,7 +1,7 @@
 //! The operations where a backend may do better than a chain of Burn calls. Every body here is plain Burn; a backend
 //! crate overrides what pays on its hardware. The model is written once, on top of these.
 
-use burn::tensor::{Tensor, activation, backend::Backend};
+use burn::tensor::{DType, FloatDType, Tensor, activation, backend::Backend};
 use harness_method::options::Activation;
 
 use crate::segmentation::{self, Segmentation};
@@ -13,6 +13,13 @@ pub struct Linear<B: Backend> {
     pub weight: Tensor<B, 2>,
     /// `[out]`.
     pub bias: Tensor<B, 1>,
+}
+
+impl<B: Backend> Linear<B> {
+    /// The layer in another precision.
+    pub(crate) fn cast(self, precision: FloatDType) -> Self {
+        Self { weight: self.weight.cast(precision), bias: self.bias.cast(precision) }
+    }
 }
 
 /// Scale and shift of a layer norm, `[width]` each.
@@ -31,10 +38,13 @@ pub const EPSILON: f64 = 1e-5;
 pub const SLOPE: f64 = 0.01;
 
 /// Building blocks of towers and adapters. Rows are tokens: `[rows, width]`, however many images they come from.
+///
+/// In an image tower of half precision the layers are half and so are products and what lies between them; residuals,
+/// norms and softmax stay f32. A layer takes its input in either precision.
 pub trait Kernels<B: Backend>: 'static {
-    /// `x W^T + b`.
+    /// `x W^T + b`, in the layer's precision.
     fn linear(x: Tensor<B, 2>, layer: &Linear<B>) -> Tensor<B, 2> {
-        x.matmul(layer.weight.clone().transpose()) + layer.bias.clone().unsqueeze()
+        in_precision(x, layer.weight.dtype()).matmul(layer.weight.clone().transpose()) + layer.bias.clone().unsqueeze()
     }
 
     /// `activation(x W^T + b)`.
@@ -46,9 +56,10 @@ pub trait Kernels<B: Backend>: 'static {
         }
     }
 
-    /// `residual + x W^T + b`.
+    /// `residual + x W^T + b`, in the residual's precision.
     fn linear_residual(x: Tensor<B, 2>, layer: &Linear<B>, residual: Tensor<B, 2>) -> Tensor<B, 2> {
-        residual + Self::linear(x, layer)
+        let x = in_precision(Self::linear(x, layer), residual.dtype());
+        residual + x
     }
 
     /// `leaky_relu(x W^T)`, and `+ b` inside where there is one.
@@ -96,18 +107,19 @@ pub struct Plain;
 impl<B: Backend> Kernels<B> for Plain {}
 
 /// Scaled dot-product attention: `[items, heads, queries, d]`, `[items, heads, tokens, d]` twice.
-fn attend<B: Backend>(
-    q: Tensor<B, 4>,
-    k: Tensor<B, 4>,
-    v: Tensor<B, 4>,
-    mask: Option<&Tensor<B, 2>>,
-) -> Tensor<B, 4> {
+fn attend<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, v: Tensor<B, 4>, mask: Option<&Tensor<B, 2>>) -> Tensor<B, 4> {
     let scale = (q.dims()[3] as f64).powf(-0.5);
     let mut logits = (q * scale).matmul(k.transpose());
     if let Some(mask) = mask {
         logits = logits + mask.clone().unsqueeze();
     }
-    activation::softmax(logits, 3).matmul(v)
+    let weights = activation::softmax(in_precision(logits, DType::F32), 3);
+    in_precision(weights, v.dtype()).matmul(v)
+}
+
+/// The tensor in this precision; itself where it has it.
+pub(crate) fn in_precision<B: Backend, const D: usize>(x: Tensor<B, D>, precision: DType) -> Tensor<B, D> {
+    x.cast(FloatDType::from(precision))
 }
 
 /// LeakyReLU as a sum of a linear part and a ReLU: on backends without a fused derivative of LeakyReLU this needs

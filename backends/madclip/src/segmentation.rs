@@ -50,11 +50,7 @@ pub struct Segmentation<B: Backend> {
 const CLAMP: f64 = 1e-5;
 
 /// Focal (gamma 2) and dice (smoothing 1) losses of grids of d `[B, G, G]` against masks `[B, S, S]` of 0 and 1.
-pub(crate) fn losses<B: Backend>(
-    matrix: &Tensor<B, 2>,
-    grids: Tensor<B, 3>,
-    masks: Tensor<B, 3>,
-) -> Segmentation<B> {
+pub(crate) fn losses<B: Backend>(matrix: &Tensor<B, 2>, grids: Tensor<B, 3>, masks: Tensor<B, 3>) -> Segmentation<B> {
     let [items, size, _] = masks.dims();
     let p = probability(matrix, grids);
     // pt = hot_n (1 - p) + hot_ab p + 1e-5 with hot_ab = the clamped mask and hot_n = 1 - hot_ab.

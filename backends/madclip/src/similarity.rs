@@ -72,14 +72,10 @@ pub(crate) fn of_tap<B: Backend, K: Kernels<B>>(
         }
     };
     let tokens = normal.dims()[0] / (items * count);
-    let head = |x: &Tensor<B, 2>, i: usize| {
-        x.clone().reshape([items, tokens, count]).narrow(2, i, 1).reshape([items, tokens])
-    };
+    let head =
+        |x: &Tensor<B, 2>, i: usize| x.clone().reshape([items, tokens, count]).narrow(2, i, 1).reshape([items, tokens]);
     let similarity = |i: usize| Similarity { normal: head(&normal, i), abnormal: head(&abnormal, i) };
-    TapSimilarities {
-        detection: similarity(0),
-        segmentation: (heads == Heads::Both).then(|| similarity(1)),
-    }
+    TapSimilarities { detection: similarity(0), segmentation: (heads == Heads::Both).then(|| similarity(1)) }
 }
 
 /// Rows `[N, E]` at unit length times each direction: `[N, directions]`. The norm is divided out of the product, so

@@ -19,14 +19,17 @@ pub struct HostTensor<'a> {
 /// all weights exists.
 pub trait Tensors {
     /// The tensor of this name.
-    fn get(&self, name: &str) -> Option<HostTensor<'_>>;
+    ///
+    /// # Errors
+    /// It is missing, or not a tensor of floats.
+    fn get(&self, name: &str) -> Result<HostTensor<'_>, ModelError>;
 
     /// The tensor of this name, which must have this shape.
     ///
     /// # Errors
     /// It is missing or has another shape.
     fn expect(&self, name: &str, shape: &[usize]) -> Result<HostTensor<'_>, ModelError> {
-        let tensor = self.get(name).ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
+        let tensor = self.get(name)?;
         if tensor.shape != shape || tensor.data.len() != shape.iter().product::<usize>() {
             return Err(ModelError::Shape { name: name.to_owned(), expected: shape.to_vec(), found: tensor.shape });
         }
@@ -34,16 +37,10 @@ pub trait Tensors {
     }
 }
 
-impl<F: for<'n> Fn(&'n str) -> Option<HostTensor<'static>>> Tensors for F {
-    fn get(&self, name: &str) -> Option<HostTensor<'_>> {
-        self(name)
-    }
-}
-
 impl Tensors for std::collections::HashMap<String, HostTensor<'static>> {
-    fn get(&self, name: &str) -> Option<HostTensor<'_>> {
-        let found = std::collections::HashMap::get(self, name)?;
-        Some(HostTensor { shape: found.shape.clone(), data: Cow::Borrowed(&found.data) })
+    fn get(&self, name: &str) -> Result<HostTensor<'_>, ModelError> {
+        let found = Self::get(self, name).ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
+        Ok(HostTensor { shape: found.shape.clone(), data: Cow::Borrowed(&found.data) })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The frozen text encoder: token vectors in, one text feature a sentence out (METHOD.md section 1).
 
-use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
+use burn::tensor::{FloatDType, Int, Tensor, TensorData, backend::Backend};
 use harness_method::Arch;
 use harness_method::options::Activation;
 
@@ -49,7 +49,7 @@ impl<B: Backend> TextTower<B> {
             activation,
             positions: load(source, "positional_embedding", [arch.context, width], device)?,
             blocks: (0..arch.text_layers)
-                .map(|i| Block::load(source, &format!("transformer.resblocks.{i}"), width, device))
+                .map(|i| Block::load(source, &format!("transformer.resblocks.{i}"), width, FloatDType::F32, device))
                 .collect::<Result<_, _>>()?,
             ln_final: load_norm(source, "ln_final", width, device)?,
             projection: load(source, "text_projection", [width, arch.embed], device)?,
@@ -60,6 +60,11 @@ impl<B: Backend> TextTower<B> {
     /// Width of token vectors, Wt.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// Width of the features, E.
+    pub fn embed(&self) -> usize {
+        self.projection.dims()[1]
     }
 
     /// Tokens in a sentence, padding included.

@@ -81,7 +81,7 @@ pub struct Trainer<B: Backend, K> {
     upsampling: Tensor<B, 2>,
     support: Support<B>,
     device: B::Device,
-    kernels: PhantomData<K>,
+    kernels: PhantomData<fn() -> K>,
 }
 
 impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
@@ -120,6 +120,16 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         };
         trainer.write_state(state)?;
         Ok(trainer)
+    }
+
+    /// The model.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Sizes of the CLIP.
+    pub fn arch(&self) -> &Arch {
+        &self.arch
     }
 
     /// Names and shapes of the trainable tensors.
@@ -250,11 +260,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
             grids.push(logits.unsqueeze_dim::<4>(1));
         }
         let Some(detection) = detection else { unreachable!("there is at least one tap") };
-        Ok(Scores {
-            grids: to_host(Tensor::cat(grids, 1)),
-            detection: to_host(detection),
-            maps: maps.map(to_host),
-        })
+        Ok(Scores { grids: to_host(Tensor::cat(grids, 1)), detection: to_host(detection), maps: maps.map(to_host) })
     }
 
     fn text_pair(&self) -> [Tensor<B, 1>; 2] {
@@ -294,8 +300,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         let (mut focal, mut dice) = (0.0, 0.0);
         for (number, taps) in self.options.taps.iter().zip(&self.support.taps) {
             let tap = Tensor::from_inner(taps[0].clone().select(0, rows.clone()));
-            let s =
-                similarity::of_tap::<Autodiff<B>, Plain>(&self.options, &leaves, *number, tap, &text, heads);
+            let s = similarity::of_tap::<Autodiff<B>, Plain>(&self.options, &leaves, *number, tap, &text, heads);
             detection = add(detection, detection::loss(&self.options, &s.detection, labels.clone()));
             if let (Some(s), Some(masks)) = (s.segmentation, &masks) {
                 let logits = s.logit().reshape([n, grid, grid]);

@@ -16,6 +16,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// The error over the tolerance: 1 is just within; NaN counts as infinite.
+    pub fn share(&self) -> f64 {
+        if self.error.is_nan() { f64::INFINITY } else { self.error / self.tolerance }
+    }
+
     /// Whether the error is within the tolerance; NaN is not.
     pub fn passes(&self) -> bool {
         self.error <= self.tolerance
@@ -95,8 +100,9 @@ fn line(quantity: &str, expected: &[f32], found: &[f32], tolerance: f64) -> Line
 
 /// The line that uses most of its tolerance, under a common label.
 fn worst(label: &str, lines: impl Iterator<Item = Line>) -> Option<Line> {
-    let share = |line: &Line| if line.error.is_nan() { f64::INFINITY } else { line.error / line.tolerance };
-    lines
-        .max_by(|a, b| share(a).total_cmp(&share(b)))
-        .map(|line| Line { worst: Some(line.quantity), quantity: label.to_owned(), ..line })
+    lines.max_by(|a, b| a.share().total_cmp(&b.share())).map(|line| Line {
+        worst: Some(line.quantity),
+        quantity: label.to_owned(),
+        ..line
+    })
 }

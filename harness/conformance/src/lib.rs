@@ -1,16 +1,20 @@
 //! Golden cases: what an implementation of the method must reproduce, and how far it may be off (METHOD.md section 10).
-//! The implementation itself comes in from outside, as a [`Subject`].
+//! The implementation itself comes in from outside, as a [`Subject`]; a backend behind the C table is one ready-made.
 
 mod case;
+mod check;
 mod compare;
+mod table;
 
 pub use case::{Case, CaseError, Sentences, Tensor};
+pub use check::{Outcome, check};
 pub use compare::{Line, compare};
+pub use table::{ThroughTable, through_table};
 
 use std::collections::BTreeMap;
 
 /// What a subject computed for a case.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observed {
     /// Per tap of the options, taps of the first two images, `[2, T, W]`.
     pub taps: Vec<Vec<f32>>,

@@ -1,0 +1,161 @@
+//! A case on a backend, through the host's side of its C table: what a program does that runs one.
+
+use std::collections::BTreeMap;
+
+use harness_backend_abi::host::{
+    ImageTowerOptions, NamedTensor, OwnedTensor, Precision, Session, TextTower, TextTowerOptions, TrainerOptions,
+};
+use harness_method::options::Side;
+use serde_json::Value;
+
+use crate::{Case, Observed, Sentences, Subject};
+
+/// Images encoded in one call.
+const ENCODE_BATCH: usize = 6;
+
+/// A backend with an open device.
+pub struct ThroughTable<'a>(&'a Session);
+
+/// A subject that runs cases on an open device, in f32.
+pub fn through_table(session: &Session) -> ThroughTable<'_> {
+    ThroughTable(session)
+}
+
+impl Subject for ThroughTable<'_> {
+    fn run(&mut self, case: &Case) -> Result<Observed, String> {
+        let taps = self.encode(case)?;
+        let of = |indices: &[usize]| -> Vec<Vec<f32>> {
+            let image = |tap: &Vec<f32>, i: usize| {
+                let per_image = tap.len() / case.labels.len();
+                tap[i * per_image..(i + 1) * per_image].to_vec()
+            };
+            taps.iter().map(|tap| indices.iter().flat_map(|&i| image(tap, i)).collect()).collect()
+        };
+        let text = match case.sentences {
+            Some(_) => Some(self.text_tower(case)?),
+            None => None,
+        };
+        let options = TrainerOptions {
+            options: json(&case.options)?,
+            arch: json(&case.arch)?,
+            has_masks: case.has_masks,
+            learning_rate: case.learning_rate,
+        };
+        let initial: Vec<NamedTensor<'_>> =
+            case.initial.iter().map(|(name, tensor)| NamedTensor::f32(name, &tensor.shape, &tensor.data)).collect();
+        let prompts = Prompts::of(case);
+        let mut trainer =
+            self.0.create_trainer(&options, text.as_ref(), &prompts.named(), &initial).map_err(text_of)?;
+        let masks = case.has_masks.then_some(&case.masks[..]);
+        trainer.append_support(&slices(&taps), &case.labels, masks).map_err(text_of)?;
+        let wanted: Vec<(&str, &[usize])> =
+            case.initial.iter().map(|(name, tensor)| (name.as_str(), &tensor.shape[..])).collect();
+        let text = trainer.text().map_err(text_of)?;
+        let batches: Vec<Vec<u32>> =
+            case.batches.iter().map(|batch| batch.iter().map(|&i| i as u32).collect()).collect();
+        let first = batches.first().ok_or("a case without batches")?;
+        let gradients = by_name(trainer.gradients(first, &wanted).map_err(text_of)?);
+        let losses = batches.iter().map(|batch| trainer.step(batch).map_err(text_of)).collect::<Result<_, _>>()?;
+        let scores = trainer.score(&slices(&of(&case.test)), case.test.len(), true).map_err(text_of)?;
+        Ok(Observed {
+            taps: of(&[0, 1]),
+            text,
+            gradients,
+            losses,
+            parameters: by_name(trainer.read_state(&wanted).map_err(text_of)?),
+            maps: scores.maps.unwrap_or_default(),
+            detection: scores.detection,
+        })
+    }
+}
+
+impl ThroughTable<'_> {
+    /// Taps of all images, `[N, T, W]` each.
+    fn encode(&self, case: &Case) -> Result<Vec<Vec<f32>>, String> {
+        let options = ImageTowerOptions {
+            arch: json(&case.arch)?,
+            image_size: case.options.image_size,
+            taps: case.options.taps.clone(),
+            activation: json(&case.options.activation)?,
+            normalize: json(&case.options.normalize)?,
+            precision: Precision::F32,
+        };
+        let weights = weights(case, |name| name.starts_with("visual."));
+        let mut tower = self.0.load_image_tower(&options, &weights).map_err(text_of)?;
+        let n = case.labels.len();
+        let (per_image, per_tap) = (case.images.len() / n, tower.shape().tokens * tower.shape().width);
+        let mut taps = vec![vec![0.0; n * per_tap]; tower.shape().taps];
+        for from in (0..n).step_by(ENCODE_BATCH) {
+            let to = n.min(from + ENCODE_BATCH);
+            let mut buffers: Vec<&mut [f32]> =
+                taps.iter_mut().map(|tap| &mut tap[from * per_tap..to * per_tap]).collect();
+            let images = &case.images[from * per_image..to * per_image];
+            tower.encode_u8(images, to - from, &mut buffers).map_err(text_of)?;
+        }
+        Ok(taps)
+    }
+
+    fn text_tower(&self, case: &Case) -> Result<TextTower, String> {
+        let options = TextTowerOptions { arch: json(&case.arch)?, activation: json(&case.options.activation)? };
+        let weights = weights(case, |name| !name.starts_with("visual.") && name != "token_embedding.weight");
+        self.0.load_text_tower(&options, &weights).map_err(text_of)
+    }
+}
+
+/// Sentences of both classes as the interface takes them.
+struct Prompts {
+    floats: Vec<(String, Vec<usize>, Vec<f32>)>,
+    indices: Vec<(String, Vec<usize>, Vec<u32>)>,
+}
+
+impl Prompts {
+    fn of(case: &Case) -> Self {
+        let mut prompts = Self { floats: Vec::new(), indices: Vec::new() };
+        for (side, sentences) in Side::BOTH.iter().zip(case.sentences.iter().flatten()) {
+            let Sentences { embedded, eot, lengths } = sentences;
+            let learned = case.options.prompts.learned_sides().contains(side);
+            let name = |what: &str| format!("{}.{}.{what}", if learned { "prompt" } else { "fixed" }, side.name());
+            let n = eot.len();
+            let shape = vec![n, case.arch.context, case.arch.text_width];
+            prompts.floats.push((name("embedded"), shape, embedded.clone()));
+            let mut add = |what: &str, values: &[usize]| {
+                prompts.indices.push((name(what), vec![n], values.iter().map(|&i| i as u32).collect()));
+            };
+            add("eot", eot);
+            if learned {
+                add("lengths", lengths);
+            }
+        }
+        prompts
+    }
+
+    fn named(&self) -> Vec<NamedTensor<'_>> {
+        let floats = self.floats.iter().map(|(name, shape, values)| NamedTensor::f32(name, shape, values));
+        let indices = self.indices.iter().map(|(name, shape, values)| NamedTensor::u32(name, shape, values));
+        floats.chain(indices).collect()
+    }
+}
+
+fn weights(case: &Case, wanted: impl Fn(&str) -> bool) -> Vec<NamedTensor<'_>> {
+    case.weights
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, tensor)| NamedTensor::f32(name, &tensor.shape, &tensor.data))
+        .collect()
+}
+
+fn slices(taps: &[Vec<f32>]) -> Vec<&[f32]> {
+    taps.iter().map(Vec::as_slice).collect()
+}
+
+fn by_name(tensors: Vec<OwnedTensor>) -> BTreeMap<String, Vec<f32>> {
+    tensors.into_iter().map(|tensor| (tensor.name, tensor.values)).collect()
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Value, String> {
+    serde_json::to_value(value).map_err(text_of)
+}
+
+fn text_of(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,26 @@
+//! The built-in backend through its C table, against every golden case.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+mod parity;
+
+use harness_backend_abi::host::SessionOptions;
+
+#[test]
+fn flex_through_the_table_reproduces_the_golden_cases() {
+    let backend = harness_backend_flex::backend().unwrap();
+    let session = backend.open(&SessionOptions { device: "cpu".into(), threads: None }).unwrap();
+    parity::check(&mut harness_conformance::through_table(&session));
+}
+
+#[test]
+fn threads_of_a_session_change_no_bit() {
+    let backend = harness_backend_flex::backend().unwrap();
+    let folder = harness_tests::root().join("tests/golden");
+    for case in harness_conformance::Case::read_all(&folder).unwrap() {
+        let [one, three] = [1, 3].map(|threads| {
+            let session = backend.open(&SessionOptions { device: "cpu".into(), threads: Some(threads) }).unwrap();
+            harness_conformance::Subject::run(&mut harness_conformance::through_table(&session), &case).unwrap()
+        });
+        assert_eq!(one, three, "{}", case.name);
+    }
+}
