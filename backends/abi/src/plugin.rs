@@ -258,8 +258,11 @@ pub trait Session: Send + 'static {
     ///
     /// # Errors
     /// As for images.
-    fn load_text_tower(&mut self, options: &TextTowerOptions, tensors: &Tensors<'_>)
-    -> Result<Self::TextTower, Failure>;
+    fn load_text_tower(
+        &mut self,
+        options: &TextTowerOptions,
+        tensors: &Tensors<'_>,
+    ) -> Result<Self::TextTower, Failure>;
 
     /// Creates a trainer. `prompts` holds for each side (`normal`, `abnormal`) of learned prompts
     /// `prompt.<side>.embedded` f32 `[7, context, Wt]`, `prompt.<side>.eot` u32 `[7]`, `prompt.<side>.lengths` u32

@@ -130,7 +130,11 @@ impl<'a> TensorRef<'a> {
 
     fn typed<T: Pod>(&self, dtype: DType) -> Result<&'a [T], Failure> {
         if self.dtype != dtype {
-            return Err(Failure::invalid(format!("a tensor of {} where {} is needed", self.dtype.name(), dtype.name())));
+            return Err(Failure::invalid(format!(
+                "a tensor of {} where {} is needed",
+                self.dtype.name(),
+                dtype.name()
+            )));
         }
         bytemuck::try_cast_slice(self.bytes).map_err(|cause: PodCastError| {
             Failure::invalid(format!("a tensor of {} at a bad address or length: {cause}", dtype.name()))

@@ -1,5 +1,5 @@
-//! The C functions of a plugin written in Rust: each checks what it was handed and calls the trait. How handles and
-//! messages are kept and how pointers become slices is beside this.
+//! The C functions of a plugin written in Rust, but for the trainer's: each checks what it was handed and calls the
+//! trait. How handles and messages are kept and how pointers become slices is beside this.
 //!
 //! Every function here relies on the caller's promises in `include/harness_backend.h`: a handle is null or live and of
 //! this backend, one thread at a time uses a session, and a pointer is null or valid for the announced length until the
@@ -11,25 +11,14 @@ use std::sync::{Arc, Mutex};
 use serde::de::DeserializeOwned;
 
 use super::handle::{Held, Message, free, guarded, lend, message, with};
-use super::views::{View, disjoint, named_inputs, named_outputs, text};
+use super::views::{View, disjoint, named_inputs, text};
 use crate::options::{Capability, FullDescription};
-use crate::plugin::{
-    Failure, ImageTower, Images, Outputs, Plugin, ScoreBuffers, Session, TextTower, Trainer, TrainerOptions,
-    TrainerShape,
-};
-use crate::table::{self, ImageTowerHandle, SessionHandle, Tensor, TextTowerHandle, TrainerHandle};
+use crate::plugin::{Failure, ImageTower, Images, Plugin, Session, TextTower};
+use crate::table::{self, ImageTowerHandle, SessionHandle, Tensor, TextTowerHandle};
 use crate::tensor::DType;
 
 type ImageTowerOf<P> = <<P as Plugin>::Session as Session>::ImageTower;
-type TextTowerOf<P> = <<P as Plugin>::Session as Session>::TextTower;
-type TrainerOf<P> = Support<<<P as Plugin>::Session as Session>::Trainer>;
-
-/// A trainer and how many support images it holds.
-pub(super) struct Support<T> {
-    trainer: T,
-    held: usize,
-}
-
+pub(super) type TextTowerOf<P> = <<P as Plugin>::Session as Session>::TextTower;
 /// Whether a backend has a capability, at compile time too.
 pub(super) const fn has<P: Plugin>(capability: Capability) -> bool {
     let mut index = 0;
@@ -62,17 +51,13 @@ unsafe fn put(text: &str, buffer: *mut c_char, capacity: usize, length: *mut usi
 
 /// # Safety
 /// As for [`text`].
-unsafe fn options<T: DeserializeOwned>(data: *const c_char, length: usize) -> Result<T, Failure> {
+pub(super) unsafe fn options<T: DeserializeOwned>(data: *const c_char, length: usize) -> Result<T, Failure> {
     // SAFETY: the same contract.
     let json = unsafe { text("options", data, length) }?;
     serde_json::from_str(json).map_err(|cause| Failure::invalid(format!("options: {cause}")))
 }
 
-pub(super) unsafe extern "C" fn describe<P: Plugin>(
-    buffer: *mut c_char,
-    capacity: usize,
-    length: *mut usize,
-) -> i32 {
+pub(super) unsafe extern "C" fn describe<P: Plugin>(buffer: *mut c_char, capacity: usize, length: *mut usize) -> i32 {
     guarded(None, || {
         let capabilities = P::CAPABILITIES.iter().map(|capability| capability.name().to_owned()).collect();
         let json = serde_json::to_string(&FullDescription { description: P::describe(), capabilities })
@@ -245,232 +230,15 @@ pub(super) unsafe extern "C" fn text_tower_free<P: Plugin>(tower: *mut TextTower
     unsafe { free(tower.cast::<Held<TextTowerOf<P>>>()) }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the C signature")]
-pub(super) unsafe extern "C" fn trainer_create<P: Plugin>(
-    session: *mut SessionHandle,
-    json: *const c_char,
-    json_length: usize,
-    text_tower: *mut TextTowerHandle,
-    prompts: *const Tensor,
-    prompt_count: usize,
-    state: *const Tensor,
-    state_count: usize,
-    trainer: *mut *mut TrainerHandle,
-) -> i32 {
-    let call = |session: &mut P::Session, message: &Message| {
-        if !text_tower.is_null() && !has::<P>(Capability::TextTower) {
-            return Err(Failure::invalid("a text tower for a backend that has none"));
-        }
-        // SAFETY: the header's promises: null or this backend's tower, which then is a type that has values.
-        let text = unsafe { text_tower.cast::<Held<TextTowerOf<P>>>().as_ref() };
-        if text.is_some_and(|text| !Arc::ptr_eq(&text.message, message)) {
-            return Err(Failure::invalid("the text tower belongs to another session"));
-        }
-        let make = || {
-            // SAFETY: the header's promises.
-            let (options, prompts, state) = unsafe {
-                (
-                    options::<TrainerOptions>(json, json_length)?,
-                    named_inputs("the prompts", prompts, prompt_count)?,
-                    named_inputs("the state", state, state_count)?,
-                )
-            };
-            let trainer = session.create_trainer(&options, text.map(|text| &text.value), &prompts, &state)?;
-            Ok(Support { trainer, held: 0 })
-        };
-        // SAFETY: the header's promises.
-        unsafe { lend(trainer, message, make) }
-    };
-    // SAFETY: the header's promises.
-    unsafe { with(session.cast::<Held<P::Session>>(), call) }
-}
-
-pub(super) unsafe extern "C" fn trainer_append_support<P: Plugin>(
-    trainer: *mut TrainerHandle,
-    taps: *const Tensor,
-    tap_count: usize,
-    labels: *const Tensor,
-    masks: *const Tensor,
-) -> i32 {
-    let call = |support: &mut TrainerOf<P>, _: &Message| {
-        // SAFETY: the header's promises.
-        let (taps, labels, masks) = unsafe {
-            (View::many("taps", taps, tap_count)?, View::one("labels", labels)?, View::optional("masks", masks)?)
-        };
-        let shape = support.trainer.shape();
-        let n = leading("labels", &labels)?;
-        labels.expect("labels", DType::U8, &[n])?;
-        expect_all("taps", &taps, shape.taps, &[n, shape.tokens, shape.width])?;
-        match masks {
-            Some(masks) if shape.has_masks => {
-                masks.expect("masks", DType::U8, &[n, shape.image_size, shape.image_size])?;
-            }
-            None if !shape.has_masks => {}
-            _ => return Err(Failure::invalid("masks must be given if and only if `has_masks` is set")),
-        }
-        // SAFETY: the header's promises; nothing is written in this call.
-        let (labels, masks) = unsafe { (labels.input(), masks.map(|masks| masks.input())) };
-        // SAFETY: as above.
-        let taps = taps.iter().map(|tap| unsafe { tap.input() }.f32()).collect::<Result<Vec<_>, _>>()?;
-        let masks = masks.map(|masks| masks.u8()).transpose()?;
-        binary("labels", labels.u8()?)?;
-        binary("masks", masks.unwrap_or_default())?;
-        support.trainer.append_support(&taps, labels.u8()?, masks)?;
-        support.held += n;
-        Ok(())
-    };
-    // SAFETY: the header's promises.
-    unsafe { with(trainer.cast::<Held<TrainerOf<P>>>(), call) }
-}
-
-pub(super) unsafe extern "C" fn trainer_step<P: Plugin>(
-    trainer: *mut TrainerHandle,
-    indices: *const Tensor,
-    losses: *const Tensor,
-) -> i32 {
-    let call = |support: &mut TrainerOf<P>, _: &Message| {
-        // SAFETY: the header's promises.
-        let (indices, losses) = unsafe { (View::one("indices", indices)?, View::one("losses", losses)?) };
-        losses.expect("losses", DType::F32, &[3])?;
-        disjoint(&[indices], &[losses])?;
-        // SAFETY: the header's promises; `disjoint` found no overlap.
-        let (indices, losses) = unsafe { (batch(&indices, support.held)?, losses.output("losses")?) };
-        let terms = support.trainer.step(indices)?;
-        if terms.iter().any(|loss| !loss.is_finite()) {
-            let [detection, focal, dice] = terms;
-            return Err(Failure::numeric(format!(
-                "the loss is not finite: detection {detection}, focal {focal}, dice {dice}"
-            )));
-        }
-        losses.copy_from_slice(&terms);
-        Ok(())
-    };
-    // SAFETY: the header's promises.
-    unsafe { with(trainer.cast::<Held<TrainerOf<P>>>(), call) }
-}
-
-pub(super) unsafe extern "C" fn trainer_gradients<P: Plugin>(
-    trainer: *mut TrainerHandle,
-    indices: *const Tensor,
-    gradients: *const Tensor,
-    gradient_count: usize,
-) -> i32 {
-    let call = |support: &mut TrainerOf<P>, _: &Message| {
-        // SAFETY: the header's promises.
-        let indices = unsafe { View::one("indices", indices) }?;
-        // SAFETY: the header's promises.
-        let mut outputs = unsafe { named_outputs("the gradients", gradients, gradient_count, &[indices]) }?;
-        // SAFETY: the header's promises; the outputs were found apart from the indices.
-        support.trainer.gradients(unsafe { batch(&indices, support.held) }?, &mut outputs)?;
-        complete(&outputs)
-    };
-    // SAFETY: the header's promises.
-    unsafe { with(trainer.cast::<Held<TrainerOf<P>>>(), call) }
-}
-
-pub(super) unsafe extern "C" fn trainer_read_state<P: Plugin>(
-    trainer: *mut TrainerHandle,
-    state: *const Tensor,
-    state_count: usize,
-) -> i32 {
-    let call = |support: &mut TrainerOf<P>, _: &Message| {
-        // SAFETY: the header's promises.
-        let mut outputs = unsafe { named_outputs("the state", state, state_count, &[]) }?;
-        support.trainer.read_state(&mut outputs)?;
-        complete(&outputs)
-    };
-    // SAFETY: the header's promises.
-    unsafe { with(trainer.cast::<Held<TrainerOf<P>>>(), call) }
-}
-
-pub(super) unsafe extern "C" fn trainer_write_state<P: Plugin>(
-    trainer: *mut TrainerHandle,
-    state: *const Tensor,
-    state_count: usize,
-) -> i32 {
-    let call = |support: &mut TrainerOf<P>, _: &Message| {
-        // SAFETY: the header's promises.
-        support.trainer.write_state(&unsafe { named_inputs("the state", state, state_count) }?)
-    };
-    // SAFETY: the header's promises.
-    unsafe { with(trainer.cast::<Held<TrainerOf<P>>>(), call) }
-}
-
-pub(super) unsafe extern "C" fn trainer_text<P: Plugin>(trainer: *mut TrainerHandle, text: *const Tensor) -> i32 {
-    let call = |support: &mut TrainerOf<P>, _: &Message| {
-        // SAFETY: the header's promises.
-        let text = unsafe { View::one("text", text) }?;
-        text.expect("text", DType::F32, &[2, support.trainer.shape().embed])?;
-        // SAFETY: the header's promises; it is the call's one buffer.
-        support.trainer.text(unsafe { text.output("text") }?)
-    };
-    // SAFETY: the header's promises.
-    unsafe { with(trainer.cast::<Held<TrainerOf<P>>>(), call) }
-}
-
-pub(super) unsafe extern "C" fn trainer_score<P: Plugin>(
-    trainer: *mut TrainerHandle,
-    taps: *const Tensor,
-    tap_count: usize,
-    grids: *const Tensor,
-    detection: *const Tensor,
-    maps: *const Tensor,
-) -> i32 {
-    let call = |support: &mut TrainerOf<P>, _: &Message| {
-        // SAFETY: the header's promises.
-        let (taps, grids, detection, maps) = unsafe {
-            (
-                View::many("taps", taps, tap_count)?,
-                View::one("grids", grids)?,
-                View::one("detection", detection)?,
-                View::optional("maps", maps)?,
-            )
-        };
-        let TrainerShape { image_size, grid, taps: count, tokens, width, .. } = support.trainer.shape();
-        let n = leading("detection", &detection)?;
-        expect_all("taps", &taps, count, &[n, tokens, width])?;
-        grids.expect("grids", DType::F32, &[n, count, grid, grid])?;
-        detection.expect("detection", DType::F32, &[n])?;
-        if let Some(maps) = maps {
-            if !has::<P>(Capability::Maps) {
-                return Err(Failure::unsupported("this backend gives no maps"));
-            }
-            maps.expect("maps", DType::F32, &[n, image_size, image_size])?;
-        }
-        let outputs: Vec<View<'_>> = [grids, detection].into_iter().chain(maps).collect();
-        disjoint(&taps, &outputs)?;
-        // SAFETY: the header's promises; `disjoint` found no overlap.
-        let taps = taps.iter().map(|tap| unsafe { tap.input() }.f32()).collect::<Result<Vec<_>, _>>()?;
-        // SAFETY: as above.
-        let (grids, detection, maps) = unsafe {
-            let maps = maps.map(|maps| maps.output("maps")).transpose()?;
-            (grids.output("grids")?, detection.output("detection")?, maps)
-        };
-        let buffers = ScoreBuffers { grids: &mut *grids, detection: &mut *detection, maps };
-        support.trainer.score(&taps, n, buffers)?;
-        if grids.iter().chain(&*detection).any(|score| !score.is_finite()) {
-            return Err(Failure::numeric("a score is not finite"));
-        }
-        Ok(())
-    };
-    // SAFETY: the header's promises.
-    unsafe { with(trainer.cast::<Held<TrainerOf<P>>>(), call) }
-}
-
-pub(super) unsafe extern "C" fn trainer_free<P: Plugin>(trainer: *mut TrainerHandle) -> i32 {
-    // SAFETY: the header's promises.
-    unsafe { free(trainer.cast::<Held<TrainerOf<P>>>()) }
-}
-
 /// The slowest side, which says how many items a call is about.
-fn leading(what: &str, view: &View<'_>) -> Result<usize, Failure> {
+pub(super) fn leading(what: &str, view: &View<'_>) -> Result<usize, Failure> {
     match view.shape.first() {
         Some(&n) if n > 0 => Ok(n),
         _ => Err(Failure::invalid(format!("{what} is empty: its shape is {:?}", view.shape))),
     }
 }
 
-fn expect_all(what: &str, views: &[View<'_>], count: usize, shape: &[usize]) -> Result<(), Failure> {
+pub(super) fn expect_all(what: &str, views: &[View<'_>], count: usize, shape: &[usize]) -> Result<(), Failure> {
     if views.len() != count {
         return Err(Failure::invalid(format!("{} tensors of {what}, expected {count}", views.len())));
     }
@@ -480,35 +248,9 @@ fn expect_all(what: &str, views: &[View<'_>], count: usize, shape: &[usize]) -> 
     Ok(())
 }
 
-/// Indices of support images, none of them beyond those held.
-///
-/// # Safety
-/// As for [`View::input`].
-unsafe fn batch<'a>(indices: &View<'a>, held: usize) -> Result<&'a [u32], Failure> {
-    let n = leading("indices", indices)?;
-    // SAFETY: the same contract.
-    let indices = unsafe { indices.expect("indices", DType::U32, &[n])?.input() }.u32()?;
-    within("support image", indices, held)?;
-    Ok(indices)
-}
-
-fn within(what: &str, indices: &[u32], count: usize) -> Result<(), Failure> {
+pub(super) fn within(what: &str, indices: &[u32], count: usize) -> Result<(), Failure> {
     match indices.iter().find(|&&index| index as usize >= count) {
         Some(index) => Err(Failure::invalid(format!("{what} {index} of {count}"))),
-        None => Ok(()),
-    }
-}
-
-fn binary(what: &str, values: &[u8]) -> Result<(), Failure> {
-    match values.iter().find(|&&value| value > 1) {
-        Some(value) => Err(Failure::invalid(format!("{what} hold the value {value}, expected 0 and 1"))),
-        None => Ok(()),
-    }
-}
-
-fn complete(outputs: &Outputs<'_>) -> Result<(), Failure> {
-    match outputs.0.iter().find(|output| !output.filled) {
-        Some(output) => Err(Failure::invalid(format!("there is no tensor `{}` to read", output.name))),
         None => Ok(()),
     }
 }

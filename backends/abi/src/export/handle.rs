@@ -74,10 +74,7 @@ fn panicked(payload: Box<dyn Any + Send>) -> Failure {
 ///
 /// # Safety
 /// `handle` is null, or came from [`lend`] for a `Held<T>`, was not freed, and is used by no other thread meanwhile.
-pub(super) unsafe fn with<T>(
-    handle: *mut Held<T>,
-    call: impl FnOnce(&mut T, &Message) -> Result<(), Failure>,
-) -> i32 {
+pub(super) unsafe fn with<T>(handle: *mut Held<T>, call: impl FnOnce(&mut T, &Message) -> Result<(), Failure>) -> i32 {
     // SAFETY: null or a live `Held<T>`, exclusive, by this function's contract.
     match unsafe { handle.as_mut() } {
         Some(held) => {

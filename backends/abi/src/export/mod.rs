@@ -2,6 +2,7 @@
 
 mod calls;
 mod handle;
+mod trainer_calls;
 mod views;
 
 use std::marker::PhantomData;
@@ -15,8 +16,8 @@ struct Of<P>(PhantomData<P>);
 
 /// `Some` where a capability is there, at compile time.
 macro_rules! where_has {
-    ($plugin:ident, $capability:ident, $function:ident) => {
-        if calls::has::<$plugin>(Capability::$capability) { Some(calls::$function::<$plugin>) } else { None }
+    ($plugin:ident, $capability:ident, $calls:ident, $function:ident) => {
+        if calls::has::<$plugin>(Capability::$capability) { Some($calls::$function::<$plugin>) } else { None }
     };
 }
 
@@ -36,22 +37,22 @@ impl<P: Plugin> Of<P> {
             last_error: Some(calls::last_error::<P>),
             session_open: Some(calls::session_open::<P>),
             session_close: Some(calls::session_close::<P>),
-            memory: where_has!(P, Memory, memory),
-            image_tower_load: where_has!(P, ImageTower, image_tower_load),
-            image_tower_encode: where_has!(P, ImageTower, image_tower_encode),
-            image_tower_free: where_has!(P, ImageTower, image_tower_free),
-            text_tower_load: where_has!(P, TextTower, text_tower_load),
-            text_tower_encode: where_has!(P, TextTower, text_tower_encode),
-            text_tower_free: where_has!(P, TextTower, text_tower_free),
-            trainer_create: where_has!(P, Trainer, trainer_create),
-            trainer_append_support: where_has!(P, Trainer, trainer_append_support),
-            trainer_step: where_has!(P, Trainer, trainer_step),
-            trainer_gradients: where_has!(P, Gradients, trainer_gradients),
-            trainer_read_state: where_has!(P, Trainer, trainer_read_state),
-            trainer_write_state: where_has!(P, Trainer, trainer_write_state),
-            trainer_text: where_has!(P, Trainer, trainer_text),
-            trainer_score: where_has!(P, Trainer, trainer_score),
-            trainer_free: where_has!(P, Trainer, trainer_free),
+            memory: where_has!(P, Memory, calls, memory),
+            image_tower_load: where_has!(P, ImageTower, calls, image_tower_load),
+            image_tower_encode: where_has!(P, ImageTower, calls, image_tower_encode),
+            image_tower_free: where_has!(P, ImageTower, calls, image_tower_free),
+            text_tower_load: where_has!(P, TextTower, calls, text_tower_load),
+            text_tower_encode: where_has!(P, TextTower, calls, text_tower_encode),
+            text_tower_free: where_has!(P, TextTower, calls, text_tower_free),
+            trainer_create: where_has!(P, Trainer, trainer_calls, trainer_create),
+            trainer_append_support: where_has!(P, Trainer, trainer_calls, trainer_append_support),
+            trainer_step: where_has!(P, Trainer, trainer_calls, trainer_step),
+            trainer_gradients: where_has!(P, Gradients, trainer_calls, trainer_gradients),
+            trainer_read_state: where_has!(P, Trainer, trainer_calls, trainer_read_state),
+            trainer_write_state: where_has!(P, Trainer, trainer_calls, trainer_write_state),
+            trainer_text: where_has!(P, Trainer, trainer_calls, trainer_text),
+            trainer_score: where_has!(P, Trainer, trainer_calls, trainer_score),
+            trainer_free: where_has!(P, Trainer, trainer_calls, trainer_free),
         }
     };
     const REFERENCE: &'static Table = &Self::TABLE;

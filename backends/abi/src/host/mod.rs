@@ -1,9 +1,11 @@
 //! What the harness uses: a backend from its table, checked, and safe handles on what it opens. Every length is checked
-//! before a call, and a function that may be null is never called. Finding a shared library is elsewhere.
+//! before a call, and a function that may be null is never called. Plugins are found and loaded by the files beside this.
 //!
 //! Nothing here can be sent to another thread; a session outlives its towers and trainers, and they are freed when dropped.
 
+mod discover;
 mod error;
+mod library;
 mod raw;
 mod session;
 mod towers;
@@ -13,7 +15,9 @@ use std::ffi::c_char;
 use std::mem::{MaybeUninit, offset_of, size_of};
 use std::rc::Rc;
 
+pub use discover::{DiscoverError, PluginFile, PluginFolder, discover, file_name};
 pub use error::{BackendError, LoadError, Version};
+pub use library::{HELP_MARK, LibraryError};
 pub use session::Session;
 pub use towers::{ImageTower, TextTower};
 pub use trainer::{Scores, Trainer};

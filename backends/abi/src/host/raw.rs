@@ -19,23 +19,26 @@ pub(super) fn check(what: &str, length: usize, shape: &[usize]) -> Result<(), Fa
     }
 }
 
-/// A zeroed buffer for an answer. Sizes come from a file in the end, so one that can't be had is an error.
+/// What stands where an answer goes: what a backend leaves unwritten is then no number, and noticed.
+pub(super) const UNWRITTEN: f32 = f32::NAN;
+
+/// A buffer for an answer. Sizes come from a file in the end, so one that can't be had is an error.
 pub(super) fn buffer(what: &str, shape: &[usize]) -> Result<Vec<f32>, Failure> {
     let n = elements(shape).ok_or_else(|| Failure::invalid(format!("{what} has the impossible shape {shape:?}")))?;
     let mut values = Vec::new();
     values
         .try_reserve_exact(n)
         .map_err(|_| Failure::exhausted(format!("no memory on the host for {what} of shape {shape:?}")))?;
-    values.resize(n, 0.0);
+    values.resize(n, UNWRITTEN);
     Ok(values)
 }
 
-/// Refuses a number that is not finite.
+/// Refuses an answer with a number that is not finite, or that was not written.
 pub(super) fn finite(what: &str, values: &[f32]) -> Result<(), Failure> {
     if values.iter().all(|value| value.is_finite()) {
         return Ok(());
     }
-    Err(Failure::numeric(format!("{what} holds a number that is not finite")))
+    Err(Failure::numeric(format!("{what} holds a number that is not finite, or was not written")))
 }
 
 fn raw(name: Option<&str>, dtype: DType, shape: &[usize], data: *mut c_void, bytes: usize) -> table::Tensor {

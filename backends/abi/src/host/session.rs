@@ -164,8 +164,7 @@ impl Session {
     pub fn memory(&self) -> Result<Memory, BackendError> {
         const CALL: &str = "memory";
         let memory_of = self.backend().function(CALL, Capability::Memory, |table| table.memory)?;
-        let mut memory =
-            table::Memory { size: size_of::<table::Memory>(), host_peak_bytes: 0, device_peak_bytes: 0 };
+        let mut memory = table::Memory { size: size_of::<table::Memory>(), host_peak_bytes: 0, device_peak_bytes: 0 };
         // SAFETY: the session is open; the struct says its size.
         let code = unsafe { memory_of(self.0.handle.as_ptr(), &raw mut memory) };
         self.0.check(CALL, code)?;

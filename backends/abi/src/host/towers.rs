@@ -3,9 +3,9 @@
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use super::BackendError;
 use super::raw::{self, Element};
 use super::session::Open;
-use super::BackendError;
 use crate::plugin::{Failure, ImageTowerShape, TextTowerShape};
 use crate::table::{self, ImageTowerHandle, TextTowerHandle};
 
@@ -48,12 +48,7 @@ impl ImageTower {
         self.run(images, batch, taps)
     }
 
-    fn run<T: Element>(
-        &mut self,
-        images: &[T],
-        batch: usize,
-        taps: &mut [&mut [f32]],
-    ) -> Result<(), BackendError> {
+    fn run<T: Element>(&mut self, images: &[T], batch: usize, taps: &mut [&mut [f32]]) -> Result<(), BackendError> {
         const CALL: &str = "image_tower_encode";
         let ImageTowerShape { image_size, taps: count, tokens, width } = self.shape;
         let (image_shape, tap_shape) = ([batch, 3, image_size, image_size], [batch, tokens, width]);
@@ -66,15 +61,13 @@ impl ImageTower {
             taps.iter().try_for_each(|tap| raw::check("a tap", tap.len(), &tap_shape))
         })();
         checked.map_err(|failure| self.session.error(CALL, failure))?;
+        taps.iter_mut().for_each(|tap| tap.fill(raw::UNWRITTEN));
         let images = raw::input(&image_shape, images);
         let outputs: Vec<table::Tensor> = taps.iter_mut().map(|tap| raw::output(&tap_shape, tap)).collect();
         // SAFETY: the tower is live, the tensors live through the call, and the buffers are borrowed exclusively.
-        let code =
-            unsafe { (self.encode)(self.handle.as_ptr(), &raw const images, outputs.as_ptr(), outputs.len()) };
+        let code = unsafe { (self.encode)(self.handle.as_ptr(), &raw const images, outputs.as_ptr(), outputs.len()) };
         self.session.check(CALL, code)?;
-        taps.iter()
-            .try_for_each(|tap| raw::finite("a tap", tap))
-            .map_err(|failure| self.session.error(CALL, failure))
+        taps.iter().try_for_each(|tap| raw::finite("a tap", tap)).map_err(|failure| self.session.error(CALL, failure))
     }
 }
 

@@ -94,12 +94,7 @@ impl Trainer {
     ///
     /// # Errors
     /// Lengths or values that don't fit, or the backend's.
-    pub fn append_support(
-        &mut self,
-        taps: &[&[f32]],
-        labels: &[u8],
-        masks: Option<&[u8]>,
-    ) -> Result<(), BackendError> {
+    pub fn append_support(&mut self, taps: &[&[f32]], labels: &[u8], masks: Option<&[u8]>) -> Result<(), BackendError> {
         const CALL: &str = "trainer_append_support";
         let n = labels.len();
         let side = self.shape.image_size;
@@ -139,12 +134,11 @@ impl Trainer {
     pub fn step(&mut self, indices: &[u32]) -> Result<[f32; 3], BackendError> {
         const CALL: &str = "trainer_step";
         self.check_indices(indices).map_err(|failure| self.session.error(CALL, failure))?;
-        let (shape, mut losses) = ([indices.len()], [0.0; 3]);
+        let (shape, mut losses) = ([indices.len()], [raw::UNWRITTEN; 3]);
         let indices = raw::input(&shape, indices);
         let output = raw::output(&[3], &mut losses);
         // SAFETY: the trainer is live, the tensors live through the call, and the losses are nobody else's.
-        let code =
-            unsafe { (self.functions.step)(self.handle.as_ptr(), &raw const indices, &raw const output) };
+        let code = unsafe { (self.functions.step)(self.handle.as_ptr(), &raw const indices, &raw const output) };
         self.session.check(CALL, code)?;
         raw::finite("the loss", &losses).map_err(|failure| self.session.error(CALL, failure))?;
         Ok(losses)
@@ -153,15 +147,15 @@ impl Trainer {
     /// Gradients of a step's loss on these images, without an update; `wanted` names parameters and their shapes.
     ///
     /// # Errors
-    /// An index beyond what is held, a name or shape that is not a parameter's, a missing capability, or the backend's.
+    /// An index beyond what is held, a name or shape that is not a parameter's, a value that is not finite (`numeric`), a
+    /// missing capability, or the backend's.
     pub fn gradients(
         &mut self,
         indices: &[u32],
         wanted: &[(&str, &[usize])],
     ) -> Result<Vec<OwnedTensor>, BackendError> {
         const CALL: &str = "trainer_gradients";
-        let gradients =
-            self.session.backend.function(CALL, Capability::Gradients, |table| table.trainer_gradients)?;
+        let gradients = self.session.backend.function(CALL, Capability::Gradients, |table| table.trainer_gradients)?;
         self.check_indices(indices).map_err(|failure| self.session.error(CALL, failure))?;
         let shape = [indices.len()];
         let indices = raw::input(&shape, indices);
@@ -174,7 +168,7 @@ impl Trainer {
     /// The parameters asked for, by name and shape.
     ///
     /// # Errors
-    /// A name or shape that is not a parameter's, or the backend's.
+    /// A name or shape that is not a parameter's, a value that is not finite (`numeric`), or the backend's.
     pub fn read_state(&mut self, wanted: &[(&str, &[usize])]) -> Result<Vec<OwnedTensor>, BackendError> {
         let read_state = self.functions.read_state;
         self.read("trainer_read_state", wanted, |handle, tensors, count| {
@@ -228,7 +222,7 @@ impl Trainer {
             items("images", batch)?;
             self.check_taps(taps, &tap_shape)?;
             let maps = with_maps.then(|| raw::buffer("maps", &map_shape)).transpose()?;
-            Ok(Scores { grids: raw::buffer("grids", &grid_shape)?, detection: vec![0.0; batch], maps })
+            Ok(Scores { grids: raw::buffer("grids", &grid_shape)?, detection: vec![raw::UNWRITTEN; batch], maps })
         })();
         let mut scores = prepared.map_err(|failure| self.session.error(CALL, failure))?;
         let taps: Vec<table::Tensor> = taps.iter().map(|tap| raw::input(&tap_shape, tap)).collect();
@@ -266,6 +260,8 @@ impl Trainer {
             .collect();
         let code = fill(self.handle.as_ptr(), raws.as_ptr(), raws.len());
         self.session.check(call, code)?;
+        let finite = tensors.iter().try_for_each(|OwnedTensor { name, values, .. }| raw::finite(name, values));
+        finite.map_err(|failure| self.session.error(call, failure))?;
         Ok(tensors)
     }
 

@@ -1,10 +1,11 @@
 //! A small backend in Rust for tests: arithmetic simple enough to predict, and faults on demand. No test is here.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, unsafe_code, clippy::unwrap_used, reason = "each test file uses a part of it")]
 
 use harness_backend_abi::host::{
-    Backend, ImageTower as OpenedTower, Session as Opened, Trainer as OpenedTrainer,
+    Backend, ImageTower as OpenedTower, LoadError, Session as Opened, Trainer as OpenedTrainer,
 };
 use harness_backend_abi::plugin::*;
+use harness_backend_abi::table::Table;
 use serde_json::{Value, json};
 
 harness_backend_abi::export_backend!(Dummy);
@@ -204,8 +205,8 @@ impl Trainer for Train {
 
     fn score(&mut self, taps: &[&[f32]], batch: usize, out: ScoreBuffers<'_>) -> Result<(), Failure> {
         for image in 0..batch {
-            for tap in 0..TAPS {
-                out.grids[(image * TAPS + tap) * G * G..][..G * G].fill(taps[tap][image * T * W]);
+            for (number, tap) in taps.iter().enumerate() {
+                out.grids[(image * TAPS + number) * G * G..][..G * G].fill(tap[image * T * W]);
             }
             out.detection[image] = taps[0][image * T * W] * self.weight[0];
         }
@@ -222,6 +223,15 @@ pub fn arch() -> Value {
 
 pub fn open() -> Opened {
     open_on(&backend().unwrap(), "cpu")
+}
+
+/// Dummy's table, changed, and what the host makes of it.
+pub fn changed(change: impl FnOnce(&mut Table)) -> Result<Backend, LoadError> {
+    // SAFETY: the table of a built-in backend.
+    let mut changed = unsafe { *table() };
+    change(&mut changed);
+    // SAFETY: leaked, hence readable for good; what tests change is what the call must notice.
+    unsafe { Backend::from_table(Box::leak(Box::new(changed))) }
 }
 
 pub fn open_on(backend: &Backend, device: &str) -> Opened {
@@ -244,12 +254,7 @@ pub fn text_options() -> TextTowerOptions {
 }
 
 pub fn trainer_options(has_masks: bool) -> TrainerOptions {
-    TrainerOptions {
-        options: json!({"image_size": S, "taps": [1, 2]}),
-        arch: arch(),
-        has_masks,
-        learning_rate: 0.001,
-    }
+    TrainerOptions { options: json!({"image_size": S, "taps": [1, 2]}), arch: arch(), has_masks, learning_rate: 0.001 }
 }
 
 pub const WEIGHT: [f32; 4] = [1.0, 2.0, 3.0, 4.0];
