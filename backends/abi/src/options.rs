@@ -108,6 +108,9 @@ pub struct Description {
     pub devices: Vec<String>,
     /// Precisions of an image tower.
     pub precisions: Vec<String>,
+    /// One line for people: why there is no device, or what would give one more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A description with its capabilities: the JSON of `describe`.

@@ -22,6 +22,11 @@ pub trait BurnBackend: Sized + Send + Sync + 'static {
     /// Devices that can be opened now, the default first. Cheap, and never a failure: what can't be had is left out.
     fn devices() -> Vec<String>;
 
+    /// One line for people: why there is no device, or what would give one more.
+    fn note() -> Option<String> {
+        None
+    }
+
     /// Precisions of an image tower.
     fn precisions() -> &'static [Precision] {
         &[Precision::F32]
@@ -66,6 +71,7 @@ impl<D: BurnBackend> Plugin for BurnPlugin<D> {
             version: D::VERSION.to_owned(),
             devices: D::devices(),
             precisions: D::precisions().iter().map(|precision| precision.name().to_owned()).collect(),
+            note: D::note(),
         }
     }
 

@@ -55,6 +55,7 @@ impl Plugin for Dummy {
             version: "1.2.3".into(),
             devices: vec!["cpu".into()],
             precisions: vec!["f32".into(), "f16".into()],
+            note: Some("for tests".into()),
         }
     }
 
