@@ -100,7 +100,13 @@ impl Plugin for Encoder {
     type Session = EncoderSession;
 
     fn describe() -> plugin::Description {
-        plugin::Description { name: "encoder".into(), version: "0".into(), devices: vec![], precisions: vec![], note: None }
+        plugin::Description {
+            name: "encoder".into(),
+            version: "0".into(),
+            devices: vec![],
+            precisions: vec![],
+            note: None,
+        }
     }
 
     fn open(_: SessionOptions) -> Result<Self::Session, plugin::Failure> {
