@@ -58,7 +58,6 @@ pub(crate) struct EncodeCost {
 
 /// A worker's equipment.
 pub(crate) struct Lab {
-    backend: Backend,
     session: Session,
     pub(crate) registry: Registry,
     pub(crate) store: Rc<TapStore>,
@@ -86,7 +85,6 @@ impl Lab {
         };
         Ok(Self {
             session: backend.open(&SessionOptions { device, threads })?,
-            backend,
             registry: Registry::load(&setup.registry)?,
             store: Rc::new(TapStore::open(&setup.taps, setup.budget)?),
             source: setup.encoder.clone(),
@@ -265,11 +263,6 @@ impl Lab {
             device_memory_bytes: known(memory.device_peak_bytes),
             reduced_encode_batch: encode.reduced_batch,
         }
-    }
-
-    /// The backend.
-    pub(crate) fn backend(&self) -> &Backend {
-        &self.backend
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
-use harness_data::{Dataset, FileHashes, Item, Registry, Source, images_hash, overlap, shared_patients};
+use harness_data::{Dataset, FileHashes, Item, Registry, images_hash, overlap, shared_patients};
 use harness_experiment::{
     BackendFacts, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Precision, SupportFacts,
     WeightsFacts,
@@ -118,7 +118,9 @@ impl World {
         }
         let dataset = Dataset::open(&self.registry, name).map_err(told)?;
         let test = dataset.test_set().map_err(told)?;
-        let hash = images_hash(&test, &|source| self.hashes.of_source(source)).map_err(told)?;
+        // The hashes alone: they may be shared by threads, the answers kept here may not.
+        let hashes = &self.hashes;
+        let hash = images_hash(&test, &|source| hashes.of_source(source)).map_err(told)?;
         let facts = DatasetFacts {
             object: dataset.object().to_owned(),
             has_masks: dataset.has_masks(),
@@ -128,10 +130,6 @@ impl World {
         let known = Rc::new(Known { dataset, test, facts });
         self.datasets.borrow_mut().insert(name.to_owned(), Rc::clone(&known));
         Ok(known)
-    }
-
-    fn hash_of(&self, source: &Source) -> harness_data::Result<[u8; 32]> {
-        self.hashes.of_source(source)
     }
 }
 
@@ -144,7 +142,8 @@ impl Catalogue for World {
         let known = self.known(dataset)?;
         let set = known.dataset.support(shots as usize, draw).map_err(told)?;
         let items: Vec<Item> = set.normal.iter().chain(&set.abnormal).cloned().collect();
-        let pairs = overlap(&items, &known.test, &|source| self.hash_of(source)).map_err(told)?;
+        let hashes = &self.hashes;
+        let pairs = overlap(&items, &known.test, &|source| hashes.of_source(source)).map_err(told)?;
         if let Some((support, test)) = pairs.first() {
             let more = if pairs.len() > 1 { format!(", and {} more", pairs.len() - 1) } else { String::new() };
             let message = format!("the support image {support} is also the test image {test}{more}");
@@ -226,9 +225,4 @@ fn told(error: impl std::fmt::Display) -> CatalogueError {
 
 fn content_hash(hex: &str) -> Result<ContentHash, CatalogueError> {
     hex.parse().map_err(told)
-}
-
-/// Where files' hashes are remembered beside a tap store in `taps`.
-pub fn hashes_beside(taps: &Path) -> PathBuf {
-    taps.parent().unwrap_or(taps).join("file-hashes")
 }

@@ -1,6 +1,7 @@
 //! The architecture that tensors' shapes imply, and how the tensors differ from it. Where tensors come from is elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use harness_method::Arch;
 use harness_method::synthetic::{Synthetic, clip_state};
@@ -54,6 +55,20 @@ pub enum Difference {
         /// Why.
         what: String,
     },
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { name, expected: Some(expected) } => write!(f, "`{name}` is missing; its shape is {expected:?}"),
+            Self::Missing { name, expected: None } => write!(f, "`{name}` is missing"),
+            Self::Misshapen { name, expected, found } => {
+                write!(f, "`{name}` has shape {found:?}, expected {expected:?}")
+            }
+            Self::NotFloat { name, found } => write!(f, "`{name}` holds {found}, expected floating-point numbers"),
+            Self::NoArchitecture { what } => write!(f, "no architecture: {what}"),
+        }
+    }
 }
 
 impl Difference {
