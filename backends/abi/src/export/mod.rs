@@ -69,6 +69,9 @@ pub const fn table_of<P: Plugin>() -> *const Table {
 /// `pub fn backend() -> Result<host::Backend, host::LoadError>`, for a program that links the backend statically.
 /// `export_backend!(MyPlugin, symbol)` gives the exported C function `harness_backend_table` besides: for a shared
 /// library, and at most once in what is linked together.
+///
+/// `export_backend!(MyPlugin, symbol, help = "...")` leaves a text in the library for those who can't load it, such as
+/// where to get another library that it needs: see [`crate::host::HELP_MARK`].
 #[macro_export]
 macro_rules! export_backend {
     ($plugin:ty) => {
@@ -94,5 +97,12 @@ macro_rules! export_backend {
         pub extern "C" fn harness_backend_table() -> *const $crate::table::Table {
             table()
         }
+    };
+    ($plugin:ty, symbol, help = $help:literal) => {
+        $crate::export_backend!($plugin, symbol);
+
+        // Read from the file by `host::HELP_MARK`, never from memory.
+        #[used]
+        static HARNESS_BACKEND_HELP: &str = concat!("harness backend help: ", $help, "\0");
     };
 }
