@@ -111,10 +111,9 @@ fn variant(x: &[f32], size: usize, variant: Variant, jitter: Option<Jitter>) -> 
         Variant::Zoomed(n) => zoom(x, size, ZOOMS[n]),
         Variant::Jittered => jitter.map_or_else(|| x.to_vec(), |j| jittered(x, size, j)),
         Variant::FlippedHorizontally => x.chunks_exact(size).flat_map(|row| row.iter().rev().copied()).collect(),
-        Variant::FlippedVertically => x
-            .chunks_exact(size * size)
-            .flat_map(|plane| plane.chunks_exact(size).rev().flatten().copied())
-            .collect(),
+        Variant::FlippedVertically => {
+            x.chunks_exact(size * size).flat_map(|plane| plane.chunks_exact(size).rev().flatten().copied()).collect()
+        }
     }
 }
 
@@ -206,9 +205,7 @@ fn jittered(x: &[f32], size: usize, jitter: Jitter) -> Vec<f32> {
     }
     let rows = (x.len() / size) as f64;
     let means: Vec<f32> = sums.into_iter().map(|sum| (sum / rows) as f32).collect();
-    let one = |(&v, &mean): (&f32, &f32)| {
-        ((v * jitter.brightness - mean) * jitter.contrast + mean).clamp(0.0, 1.0)
-    };
+    let one = |(&v, &mean): (&f32, &f32)| ((v * jitter.brightness - mean) * jitter.contrast + mean).clamp(0.0, 1.0);
     x.chunks_exact(size).flat_map(|row| row.iter().zip(&means).map(one)).collect()
 }
 

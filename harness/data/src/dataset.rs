@@ -8,7 +8,7 @@ use harness_method::options::Side;
 use harness_method::streams::permutation;
 
 use crate::error::{DataError, Result};
-use crate::hashes::items_hash;
+use crate::hashes::{HashOf, items_hash};
 use crate::item::{Item, Source};
 use crate::layouts::{self, Listing};
 use crate::registry::{Entry, MaskValues, Registry};
@@ -53,6 +53,8 @@ pub struct Dataset {
     pub(crate) entry: Entry,
     /// The folder; empty for the phantom layout.
     pub(crate) root: PathBuf,
+    /// Pattern of the support lists, variables replaced; `None` where supports are drawn.
+    pub(crate) lists: Option<String>,
 }
 
 impl Dataset {
@@ -76,7 +78,8 @@ impl Dataset {
             let registry = entry.registry().to_owned();
             return Err(DataError::NoRoot { dataset: entry.name.clone(), root: root.clone(), registry });
         }
-        Ok(Self { entry: entry.clone(), root: root.unwrap_or_default() })
+        let lists = entry.support_with(&|name| std::env::var(name).ok())?;
+        Ok(Self { entry: entry.clone(), root: root.unwrap_or_default(), lists })
     }
 
     /// The description in the registry.
@@ -144,19 +147,26 @@ impl Dataset {
     /// Problems of the pool, [`DataError::NoShots`], [`DataError::TooFewImages`], [`DataError::List`],
     /// [`DataError::ListCount`], [`DataError::Io`].
     pub fn support(&self, shots: usize, draw: u64) -> Result<SupportSet> {
+        self.support_with(shots, draw, &Source::content_hash)
+    }
+
+    /// [`Dataset::support`] with contents hashed by `hash_of`, which may remember.
+    ///
+    /// # Errors
+    /// As [`Dataset::support`], and those of `hash_of`.
+    pub fn support_with(&self, shots: usize, draw: u64, hash_of: &HashOf<'_>) -> Result<SupportSet> {
         if shots == 0 {
             return Err(DataError::NoShots { dataset: self.name().to_owned() });
         }
         let (normal, abnormal) = self.support_pool()?;
-        let (normal, abnormal) = match &self.entry.support {
+        let (normal, abnormal) = match &self.lists {
             Some(pattern) => self.listed(pattern, shots, draw, &normal, &abnormal)?,
-            None => (
-                self.drawn(&normal, shots, draw, Side::Normal)?,
-                self.drawn(&abnormal, shots, draw, Side::Abnormal)?,
-            ),
+            None => {
+                (self.drawn(&normal, shots, draw, Side::Normal)?, self.drawn(&abnormal, shots, draw, Side::Abnormal)?)
+            }
         };
-        let hash = items_hash(normal.iter().chain(&abnormal), self.mask_values(), &Source::content_hash)?;
-        Ok(SupportSet { normal, abnormal, hash, drawn: self.entry.support.is_none() })
+        let hash = items_hash(normal.iter().chain(&abnormal), self.mask_values(), hash_of)?;
+        Ok(SupportSet { normal, abnormal, hash, drawn: self.lists.is_none() })
     }
 
     /// Everything of a split, with what is wrong with it.
@@ -223,7 +233,8 @@ impl Dataset {
             let item = match by_name.get(entry.image.as_str()).map(Vec::as_slice) {
                 Some([item]) => *item,
                 Some(_) => {
-                    let message = format!("`{}` is the name of several images; write the path below the root", entry.image);
+                    let message =
+                        format!("`{}` is the name of several images; write the path below the root", entry.image);
                     return Err(wrong(entry.line, message));
                 }
                 None => {
@@ -235,7 +246,10 @@ impl Dataset {
                 }
             };
             if let Some(first) = seen.insert(&item.name, entry.line) {
-                return Err(wrong(entry.line, format!("`{}` is listed a second time (first in line {first})", item.name)));
+                return Err(wrong(
+                    entry.line,
+                    format!("`{}` is listed a second time (first in line {first})", item.name),
+                ));
             }
             if let (Some(mask), Some(Source::File(expected))) = (&entry.mask, &item.mask)
                 && self.root.join(mask) != *expected

@@ -3,9 +3,11 @@
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::error::UnsupportedErrorKind;
+use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use crate::error::{DataError, Result};
+use crate::palette_tiff::PaletteTiff;
 
 /// File extensions that are read, in lower case; the content decides the format.
 pub const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
@@ -85,9 +87,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// [`DataError::Io`], [`DataError::Decode`], [`DataError::TooLarge`].
 pub fn dimensions(path: &Path) -> Result<(u32, u32)> {
-    let reader = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(DataError::io("open", path))?;
+    let reader =
+        ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(DataError::io("open", path))?;
     let (width, height) = reader.into_dimensions().map_err(|source| decode_error(path, source))?;
     check_size(path, width, height)?;
     Ok((width, height))
@@ -97,11 +98,19 @@ pub fn dimensions(path: &Path) -> Result<(u32, u32)> {
 ///
 /// # Errors
 /// [`DataError::TooLarge`] before anything is allocated for pixels, [`DataError::Truncated`], [`DataError::Decode`],
-/// [`DataError::Pixels`] for floating-point samples.
+/// [`DataError::NoKnownFormat`], [`DataError::Pixels`] for floating-point samples.
 pub fn decode(bytes: &[u8], path: &Path, depth: Depth) -> Result<Pixels> {
-    let mut reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(DataError::io("read", path))?;
+    if let Some(PaletteTiff { indices, colours }) = PaletteTiff::of(bytes) {
+        let pixels = decode_plain(&indices, path, Depth::Scaled)?;
+        let value = |v: &u8| if depth == Depth::Nonzero { u8::from(*v != 0) * 255 } else { *v };
+        let coloured = pixels.to_grey().iter().flat_map(|i| colours[usize::from(*i)].each_ref().map(value)).collect();
+        return Ok(Pixels { samples: Samples::Rgb(coloured), ..pixels });
+    }
+    decode_plain(bytes, path, depth)
+}
+
+fn decode_plain(bytes: &[u8], path: &Path, depth: Depth) -> Result<Pixels> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(DataError::io("read", path))?;
     if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_is_complete(bytes) {
         return Err(DataError::Truncated { path: path.to_owned(), what: "no end-of-image marker after the last scan" });
     }
@@ -119,7 +128,14 @@ pub fn decode(bytes: &[u8], path: &Path, depth: Depth) -> Result<Pixels> {
 }
 
 fn decode_error(path: &Path, source: image::ImageError) -> DataError {
-    DataError::Decode { path: path.to_owned(), source }
+    let path = path.to_owned();
+    match &source {
+        ImageError::Unsupported(what) => match what.kind() {
+            UnsupportedErrorKind::Format(_) => DataError::NoKnownFormat { path },
+            _ => DataError::Pixels { path, what: what.to_string() },
+        },
+        _ => DataError::Decode { path, source },
+    }
 }
 
 fn check_size(path: &Path, width: u32, height: u32) -> Result<()> {

@@ -58,7 +58,7 @@ pub enum DataError {
     },
     /// `${VAR}` without a default, and no such variable.
     #[error(
-        "{}: [{dataset}]: `root` needs the environment variable {variable}, which is not set; set it, or write \
+        "{}: [{dataset}]: `{key}` needs the environment variable {variable}, which is not set; set it, or write \
          ${{{variable}:-default}}",
         path.display()
     )]
@@ -67,6 +67,8 @@ pub enum DataError {
         path: PathBuf,
         /// The entry.
         dataset: String,
+        /// The key that uses it.
+        key: &'static str,
         /// The variable.
         variable: String,
     },
@@ -141,6 +143,12 @@ pub enum DataError {
         path: PathBuf,
         /// The decoder's reason.
         source: image::ImageError,
+    },
+    /// Content that is none of the formats that are read, whatever the file's name says.
+    #[error("{}: by its content neither PNG, JPEG, BMP nor TIFF; convert it to one of these, or remove it", path.display())]
+    NoKnownFormat {
+        /// The file.
+        path: PathBuf,
     },
     /// The file ends before its image does.
     #[error("{}: the file is cut short: {what}; fetch it again or remove it", path.display())]
@@ -240,7 +248,9 @@ pub enum DataError {
         wanted: usize,
     },
     /// Not enough images to draw from.
-    #[error("[{dataset}]: {wanted} {class} support images are wanted, {place} has {found}; ask for fewer shots or add images")]
+    #[error(
+        "[{dataset}]: {wanted} {class} support images are wanted, {place} has {found}; ask for fewer shots or add images"
+    )]
     TooFewImages {
         /// The entry.
         dataset: String,

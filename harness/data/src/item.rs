@@ -56,11 +56,9 @@ impl Source {
     pub fn pixels(&self, depth: Depth) -> Result<Pixels> {
         match self {
             Self::File(path) => decode::decode(&decode::read(path)?, path, depth),
-            Self::Phantom(plane) => Ok(Pixels {
-                width: plane.spec.side,
-                height: plane.spec.side,
-                samples: Samples::Grey(plane.pixels()),
-            }),
+            Self::Phantom(plane) => {
+                Ok(Pixels { width: plane.spec.side, height: plane.spec.side, samples: Samples::Grey(plane.pixels()) })
+            }
         }
     }
 

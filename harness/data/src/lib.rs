@@ -9,6 +9,7 @@ pub mod error;
 pub mod hashes;
 pub mod item;
 mod layouts;
+mod palette_tiff;
 pub mod phantom;
 pub mod registry;
 pub mod resize;

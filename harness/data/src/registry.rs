@@ -111,7 +111,7 @@ pub struct Entry {
     pub masks: bool,
     /// Which values of a mask mark a lesion.
     pub mask_values: MaskValues,
-    /// Pattern of the support lists' paths below the root, with `{shots}` and `{draw}`; without it supports are drawn.
+    /// Pattern of the support lists' paths as typed, with `{shots}`, `{draw}` and variables; without it supports are drawn.
     pub support: Option<String>,
     /// Takes the patient from an image's file name: its first group, or all of the match.
     pub patient: Option<Regex>,
@@ -128,6 +128,7 @@ pub struct Entry {
     /// Layout `phantom`: what is generated.
     pub phantom: PhantomSpec,
     root: Option<Template>,
+    lists: Option<Template>,
     registry: PathBuf,
 }
 
@@ -138,13 +139,34 @@ impl Entry {
     /// # Errors
     /// [`DataError::UnsetVariable`].
     pub fn root_with(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<PathBuf>> {
-        let Some(template) = &self.root else { return Ok(None) };
-        let text = template.expand(lookup).map_err(|variable| DataError::UnsetVariable {
+        let Some(text) = self.filled("root", self.root.as_ref(), lookup)? else { return Ok(None) };
+        let root = self.registry.parent().unwrap_or(Path::new("")).join(text);
+        // Without `.` in the middle, which messages would show.
+        Ok(Some(root.components().collect()))
+    }
+
+    /// The pattern of the support lists, variables taken from `lookup`: below the dataset's root, or absolute. `None` where
+    /// supports are drawn.
+    ///
+    /// # Errors
+    /// [`DataError::UnsetVariable`].
+    pub fn support_with(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>> {
+        self.filled("support", self.lists.as_ref(), lookup)
+    }
+
+    fn filled(
+        &self,
+        key: &'static str,
+        template: Option<&Template>,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<String>> {
+        let fill = |template: &Template| template.expand(lookup);
+        template.map(fill).transpose().map_err(|variable| DataError::UnsetVariable {
             path: self.registry.clone(),
             dataset: self.name.clone(),
+            key,
             variable,
-        })?;
-        Ok(Some(self.registry.parent().unwrap_or(Path::new("")).join(text)))
+        })
     }
 
     /// [`Entry::root_with`] on the process's environment.
@@ -178,9 +200,6 @@ impl Entry {
         if generated && raw.support.is_some() {
             return Err(wrong("support", no_files.to_owned()));
         }
-        if generated && !raw.masks {
-            return Err(wrong("masks", "generated lesions have masks: write `masks = true`".to_owned()));
-        }
         if raw.phantom.is_some() && !generated {
             return Err(wrong("phantom", only_phantom.to_owned()));
         }
@@ -198,8 +217,17 @@ impl Entry {
                     .to_owned(),
             ));
         }
-        if let Some(pattern) = &raw.support {
-            crate::support_list::check_pattern(pattern).map_err(|message| wrong("support", message))?;
+        let template = |key: &'static str, text: &Option<String>| -> Result<Option<Template>> {
+            text.as_deref().map(Template::parse).transpose().map_err(|message| wrong(key, message))
+        };
+        let (root, lists) = (template("root", &raw.root)?, template("support", &raw.support)?);
+        if raw.support.as_ref().is_some_and(|pattern| pattern.trim().is_empty()) {
+            let message =
+                "empty: write a path below the dataset's root or an absolute one, or remove the key to draw supports";
+            return Err(wrong("support", message.to_owned()));
+        }
+        if let Some(lists) = &lists {
+            crate::support_list::check_pattern(&lists.literals()).map_err(|message| wrong("support", message))?;
         }
         if raw.object.trim().is_empty() {
             return Err(wrong("object", "empty: the object's name stands in every sentence".to_owned()));
@@ -207,10 +235,6 @@ impl Entry {
         let patient = match &raw.patient {
             None => None,
             Some(pattern) => Some(Regex::new(pattern).map_err(|e| wrong("patient", format!("no valid pattern: {e}")))?),
-        };
-        let root = match &raw.root {
-            None => None,
-            Some(text) => Some(Template::parse(text).map_err(|message| wrong("root", message))?),
         };
         Ok(Self {
             layout: raw.layout,
@@ -227,6 +251,7 @@ impl Entry {
             csv: raw.csv.unwrap_or_else(|| "images.csv".to_owned()),
             phantom,
             root,
+            lists,
             registry: path.to_owned(),
             name,
         })
@@ -261,6 +286,31 @@ impl Registry {
             .map(|(name, raw)| Ok((name.clone(), Entry::check(name, raw, path)?)))
             .collect::<Result<_>>()?;
         Ok(Self { path: path.to_owned(), entries })
+    }
+
+    /// Every entry as generated data of this kind, each from a seed of its own: the same names, objects and masks, without
+    /// files and without what is known of them. An experiment can be tried out on it at no cost.
+    #[must_use]
+    pub fn generated(&self, spec: PhantomSpec) -> Self {
+        let entries = (0..).zip(&self.entries).map(|(number, (name, entry))| {
+            let phantom = PhantomSpec { seed: spec.seed.wrapping_add(number), ..spec };
+            let entry = Entry {
+                layout: Layout::Phantom,
+                mask_values: MaskValues::default(),
+                support: None,
+                patient: None,
+                source: None,
+                licence: None,
+                published_name: None,
+                counts: Counts::default(),
+                phantom,
+                root: None,
+                lists: None,
+                ..entry.clone()
+            };
+            (name.clone(), entry)
+        });
+        Self { path: self.path.clone(), entries: entries.collect() }
     }
 
     /// The entry of that name.

@@ -36,9 +36,8 @@ fn coefficients(from: usize, to: usize) -> Vec<Taps> {
             let centre = (pixel as f64 + 0.5) * scale;
             let first = ((centre - support + 0.5) as i64).max(0) as usize;
             let end = ((centre + support + 0.5) as i64).min(from as i64) as usize;
-            let weights: Vec<f64> = (first..end)
-                .map(|x| bicubic((x as f64 - centre + 0.5) * (1.0 / filter_scale)))
-                .collect();
+            let weights: Vec<f64> =
+                (first..end).map(|x| bicubic((x as f64 - centre + 0.5) * (1.0 / filter_scale))).collect();
             let total: f64 = weights.iter().sum();
             let one = f64::from(1u32 << PRECISION_BITS);
             let fixed = |w: f64| {

@@ -29,7 +29,7 @@ impl Summary {
     pub fn of(dataset: &Dataset) -> Result<Self> {
         let valid = dataset.listing(Split::Valid)?;
         let test = dataset.listing(Split::Test)?;
-        let lists = match &dataset.entry().support {
+        let lists = match &dataset.lists {
             Some(pattern) => support_list::existing(&dataset.root, pattern)?,
             None => Vec::new(),
         };

@@ -25,19 +25,16 @@ pub(crate) struct SupportList {
     pub(crate) abnormal: Vec<Listed>,
 }
 
-/// Refuses a pattern that no file can match.
+/// Refuses placeholders that don't exist; `pattern` is without its variables.
 pub(crate) fn check_pattern(pattern: &str) -> std::result::Result<(), String> {
     let rest = pattern.replace("{shots}", "").replace("{draw}", "");
     if rest.contains(['{', '}']) {
         return Err(format!("`{pattern}` has a placeholder other than {{shots}} and {{draw}}"));
     }
-    if pattern.is_empty() || Path::new(pattern).is_absolute() {
-        return Err(format!("`{pattern}` is no path below the dataset's root"));
-    }
     Ok(())
 }
 
-/// The list of a support set, below the root.
+/// The list of a support set: a path below the root, or an absolute one.
 pub(crate) fn expand(pattern: &str, shots: usize, draw: u64) -> String {
     pattern.replace("{shots}", &shots.to_string()).replace("{draw}", &draw.to_string())
 }
@@ -53,13 +50,15 @@ pub struct ListFile {
     pub draw: Option<u64>,
 }
 
-/// All list files below `root` that fit the pattern, sorted by shots, draw and path.
+/// All list files that fit the pattern, which starts at `root` unless it is absolute, sorted by shots, draw and path.
 ///
 /// # Errors
 /// [`DataError::Io`] for a folder that can't be read; a missing one holds no lists.
 pub(crate) fn existing(root: &Path, pattern: &str) -> Result<Vec<ListFile>> {
     let mut found = vec![ListFile { path: root.to_owned(), shots: None, draw: None }];
-    for component in pattern.split('/') {
+    for component in Path::new(pattern).components() {
+        // A pattern is UTF-8, and so is each part of it.
+        let component = component.as_os_str().to_str().unwrap_or_default();
         let mut next = Vec::new();
         for file in &found {
             if !component.contains('{') {
@@ -112,7 +111,8 @@ pub(crate) fn read(path: &Path, draw: Option<u64>, draw_in_name: bool) -> Result
         None => Err(wrong(1, "the list is empty".to_owned())),
         Some(line) if line.split(',').any(|column| column.trim() == "label") => {
             if let Some(draw) = draw.filter(|&draw| draw != 0 && !draw_in_name) {
-                let message = format!("the list holds one draw, 0, not {draw}; put {{draw}} into the dataset's `support`");
+                let message =
+                    format!("the list holds one draw, 0, not {draw}; put {{draw}} into the dataset's `support`");
                 return Err(wrong(1, message));
             }
             read_csv(path, &text)
@@ -132,7 +132,8 @@ fn read_lines(path: &Path, text: &str, draw: Option<u64>) -> Result<SupportList>
             Some((matches!(side, "a" | "n").then_some(side)?, draw.trim().parse::<u64>().ok()?, names))
         });
         let Some((side, number, names)) = head else {
-            let message = "neither `a-<draw>: name name ...` or `n-<draw>: ...`, nor a table with columns label,image,mask";
+            let message =
+                "neither `a-<draw>: name name ...` or `n-<draw>: ...`, nor a table with columns label,image,mask";
             return Err(wrong(line, message.to_owned()));
         };
         draws.push(number);

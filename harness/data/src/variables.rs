@@ -43,6 +43,15 @@ impl Template {
         Ok(Self { parts })
     }
 
+    /// What stands outside variables.
+    pub(crate) fn literals(&self) -> String {
+        let literal = |part: &Part| match part {
+            Part::Literal(text) => text.clone(),
+            Part::Variable { .. } => String::new(),
+        };
+        self.parts.iter().map(literal).collect()
+    }
+
     /// The text with variables replaced. A variable that is empty counts as unset where there is a default, as in a shell.
     ///
     /// # Errors

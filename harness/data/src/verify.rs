@@ -115,7 +115,7 @@ fn check_counts(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Findi
 }
 
 fn check_lists(dataset: &Dataset, findings: &mut Vec<Finding>) {
-    let Some(pattern) = &dataset.entry.support else { return };
+    let Some(pattern) = &dataset.lists else { return };
     let lists = match support_list::existing(&dataset.root, pattern) {
         Ok(lists) => lists,
         Err(e) => return findings.push(error(e)),

@@ -83,7 +83,9 @@ fn jitter_and_draws_are_the_streams() {
     for class in ["valid/good/img", "valid/Ungood/img"] {
         std::fs::create_dir_all(folder.path().join(class)).unwrap();
         for (i, name) in names.iter().enumerate() {
-            image::GrayImage::from_pixel(4, 4, image::Luma([i as u8])).save(folder.path().join(class).join(name)).unwrap();
+            image::GrayImage::from_pixel(4, 4, image::Luma([i as u8]))
+                .save(folder.path().join(class).join(name))
+                .unwrap();
         }
     }
     let text = "[Brain]\nroot = \".\"\nlayout = \"mvfa\"\nobject = \"Brain\"\nmodality = \"MRI\"\nmasks = false\n";

@@ -27,7 +27,8 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
         }
         if of != split.name() {
             if ![Split::Valid, Split::Test].iter().any(|known| known.name() == of) {
-                let near = nearest(of, ["valid", "test"]).map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default();
+                let near =
+                    nearest(of, ["valid", "test"]).map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default();
                 return Err(wrong(format!("split `{of}`{near}: must be valid or test")));
             }
             continue;
@@ -57,7 +58,9 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
                 continue;
             }
             (Some(_), false) if !abnormal => {
-                listing.problems.push(wrong(format!("`{name}` is normal (label 0) but names a mask; leave the field empty")));
+                listing
+                    .problems
+                    .push(wrong(format!("`{name}` is normal (label 0) but names a mask; leave the field empty")));
                 continue;
             }
             _ => None,

@@ -40,7 +40,11 @@ pub(super) fn read(path: &Path) -> Result<Folder> {
         }
         let extension = entry.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         if !EXTENSIONS.contains(&extension.as_str()) {
-            folder.problems.push(problem(if entry.is_dir() { "a folder among images" } else { "not an image's extension" }));
+            folder.problems.push(problem(if entry.is_dir() {
+                "a folder among images"
+            } else {
+                "not an image's extension"
+            }));
         } else if !entry.is_file() {
             folder.problems.push(problem("not a file, or a link that leads nowhere"));
         } else {

@@ -47,7 +47,7 @@ pub(crate) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
         Layout::Mvtec => mvtec::list(dataset, split)?,
         Layout::Csv => csv::list(dataset, split)?,
         Layout::Phantom => {
-            let (normal, abnormal) = phantom::items(dataset.entry.phantom, split);
+            let (normal, abnormal) = phantom::items(dataset.entry.phantom, split, dataset.has_masks());
             Listing { normal, abnormal, problems: Vec::new() }
         }
     };

@@ -39,17 +39,19 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
         }
         listing.problems.extend(images.problems);
         let masks_folder = dataset.root.join(class_folder(split, side)).join("anomaly_mask");
-        let masks = if side == Side::Abnormal && dataset.has_masks() {
-            let found = folder::read(&masks_folder)?;
-            listing.problems.extend(found.problems);
-            let without_image = found.names.iter().filter(|name| images.names.binary_search(name).is_err());
-            listing.problems.extend(
-                without_image.map(|name| DataError::MaskWithoutImage { mask: masks_folder.join(name), expected: path.join(name) }),
-            );
-            Some(found.names)
-        } else {
-            None
-        };
+        let masks =
+            if side == Side::Abnormal && dataset.has_masks() {
+                let found = folder::read(&masks_folder)?;
+                listing.problems.extend(found.problems);
+                let without_image = found.names.iter().filter(|name| images.names.binary_search(name).is_err());
+                listing.problems.extend(without_image.map(|name| DataError::MaskWithoutImage {
+                    mask: masks_folder.join(name),
+                    expected: path.join(name),
+                }));
+                Some(found.names)
+            } else {
+                None
+            };
         for name in images.names {
             let image = path.join(&name);
             let mask = match &masks {

@@ -38,7 +38,7 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
 /// Every name in every support list of the dataset.
 fn held_out(dataset: &Dataset) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
-    let Some(pattern) = &dataset.entry.support else { return Ok(names) };
+    let Some(pattern) = &dataset.lists else { return Ok(names) };
     for file in support_list::existing(&dataset.root, pattern)? {
         let list = support_list::read(&file.path, None, true)?;
         // Normal supports come from train/good, whose file names the test folder uses again.

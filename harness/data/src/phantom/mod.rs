@@ -115,8 +115,8 @@ impl PhantomPlane {
     }
 }
 
-/// The normal and the abnormal images of a split.
-pub(crate) fn items(spec: PhantomSpec, split: Split) -> (Vec<Item>, Vec<Item>) {
+/// The normal and the abnormal images of a split, masks of lesions with them or kept back.
+pub(crate) fn items(spec: PhantomSpec, split: Split, masks: bool) -> (Vec<Item>, Vec<Item>) {
     let count = match split {
         Split::Valid => spec.valid,
         Split::Test => spec.test,
@@ -129,7 +129,7 @@ pub(crate) fn items(spec: PhantomSpec, split: Split) -> (Vec<Item>, Vec<Item>) {
                     name: image.to_string(),
                     abnormal,
                     image: Source::Phantom(image),
-                    mask: abnormal.then_some(Source::Phantom(PhantomPlane { mask: true, ..image })),
+                    mask: (abnormal && masks).then_some(Source::Phantom(PhantomPlane { mask: true, ..image })),
                     patient: None,
                 }
             })

@@ -1,0 +1,170 @@
+//! What a `datasets.toml` may say, and how it is told what it may not.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+mod common;
+
+use std::path::Path;
+
+use common::says;
+use harness_data::phantom::PhantomSpec;
+use harness_data::{DataError, Dataset, Layout, MaskValues, Registry};
+use proptest::prelude::*;
+
+const ENTRY: &str =
+    "[Liver]\nroot = \"data/Liver\"\nlayout = \"mvfa\"\nobject = \"Liver\"\nmodality = \"CT\"\nmasks = true\n";
+
+fn parse(text: &str) -> Result<Registry, DataError> {
+    Registry::parse(text, Path::new("sets/datasets.toml"))
+}
+
+fn refusal(text: &str) -> String {
+    parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn a_misspelt_key_is_told_with_line_column_and_what_was_meant() {
+    let message = refusal(&format!("{ENTRY}mask_value = \"nonzero\"\n"));
+    says(&message, &["sets/datasets.toml:7:1: ", "mask_value", "did you mean `mask_values`?"]);
+    let message = refusal(&ENTRY.replace("\"mvfa\"", "\"mvaf\""));
+    says(&message, &["sets/datasets.toml:3:10: ", "mvaf", "did you mean `mvfa`?"]);
+    let message =
+        refusal("[A]\nlayout = \"phantom\"\nobject = \"a\"\nmodality = \"b\"\nmasks = true\nphantom = { sede = 1 }\n");
+    says(&message, &["datasets.toml:6:13: ", "sede", "did you mean `seed`?"]);
+}
+
+#[test]
+fn a_missing_key_and_text_that_is_no_toml_are_told_with_their_place() {
+    says(&refusal(&ENTRY.replace("masks = true\n", "")), &["datasets.toml:1:1: ", "missing field `masks`"]);
+    says(&refusal(&ENTRY.replace("true", "yes")), &["datasets.toml:6:9: "]);
+    says(&refusal("[Liver\nroot = 1\n"), &["datasets.toml:1:7: "]);
+    says(&refusal(&ENTRY.replace("true", "1")), &["datasets.toml:6:9: ", "expected a boolean"]);
+}
+
+#[test]
+fn keys_that_do_not_fit_together_are_told_with_what_to_write() {
+    let phantom = "[A]\nlayout = \"phantom\"\nobject = \"a\"\nmodality = \"b\"\nmasks = true\n";
+    for (text, parts) in [
+        (ENTRY.replace("root = \"data/Liver\"\n", ""), ["`root`", "missing"]),
+        (ENTRY.replace("\"Liver\"\nmod", "\" \"\nmod"), ["`object`", "stands in every sentence"]),
+        (format!("{ENTRY}csv = \"a.csv\"\n"), ["`csv`", "only layout `csv` has it"]),
+        (format!("{ENTRY}phantom = {{}}\n"), ["`phantom`", "only layout `phantom` has it"]),
+        (format!("{ENTRY}support = \"{{shot}}.txt\"\n"), ["`support`", "{shots} and {draw}"]),
+        (format!("{ENTRY}support = \"\"\n"), ["`support`", "remove the key to draw supports"]),
+        (format!("{ENTRY}patient = \"(\"\n"), ["`patient`", "no valid pattern"]),
+        (ENTRY.replace("data/Liver", "${HARNESS"), ["`root`", "without `}`"]),
+        (ENTRY.replace("mvfa", "mvtec"), ["`support`", "name them in list files"]),
+        (format!("{phantom}root = \"a\"\n"), ["`root`", "remove the key"]),
+        (format!("{phantom}support = \"a\"\n"), ["`support`", "remove the key"]),
+        (format!("{phantom}phantom = {{ side = 16 }}\n"), ["side = 16", "from 32 to 1024"]),
+        (format!("{phantom}phantom = {{ test = 0 }}\n"), ["test = 0", "from 1 to 100000"]),
+    ] {
+        let message = refusal(&text);
+        says(&message, &["sets/datasets.toml: ["]);
+        says(&message, &parts);
+    }
+}
+
+#[test]
+fn an_unknown_dataset_is_told_with_the_nearest_name_and_all_names() {
+    let registry = parse(&format!("{ENTRY}{}", ENTRY.replace("[Liver]", "[Brain]"))).unwrap();
+    let message = registry.get("liver").unwrap_err().to_string();
+    says(&message, &["no dataset `liver` in sets/datasets.toml", "did you mean `Liver`?", "Brain, Liver"]);
+    let message = registry.get("Kidney").unwrap_err().to_string();
+    assert!(!message.contains("did you mean"), "{message}");
+}
+
+#[test]
+fn a_root_starts_at_the_registrys_folder_and_takes_variables() {
+    let root = |typed: &str, value: Option<&str>| {
+        let registry = parse(&ENTRY.replace("data/Liver", typed)).unwrap();
+        let lookup = |name: &str| (name == "DATA").then(|| value.map(str::to_owned)).flatten();
+        registry.get("Liver").unwrap().root_with(&lookup).map(|root| root.unwrap())
+    };
+    assert_eq!(root("./data/Liver", None).unwrap(), Path::new("sets/data/Liver"));
+    assert_eq!(root("/data/Liver", None).unwrap(), Path::new("/data/Liver"));
+    assert_eq!(root("${DATA:-data}/Liver", None).unwrap(), Path::new("sets/data/Liver"));
+    assert_eq!(root("${DATA:-data}/Liver", Some("/mnt")).unwrap(), Path::new("/mnt/Liver"));
+    let message = root("${DATA}/Liver", None).unwrap_err().to_string();
+    says(&message, &["[Liver]", "`root`", "DATA", "not set", "${DATA:-default}"]);
+}
+
+#[test]
+fn support_lists_may_lie_outside_the_dataset_where_others_published_them() {
+    let text = format!("{ENTRY}support = \"${{LISTS}}/Liver/{{shots}}-shot.txt\"\n");
+    let registry = parse(&text).unwrap();
+    let entry = registry.get("Liver").unwrap();
+    let lists = |value: &str| entry.support_with(&|_| Some(value.to_owned())).unwrap().unwrap();
+    assert_eq!(lists("/lists"), "/lists/Liver/{shots}-shot.txt");
+    let message = entry.support_with(&|_| None).unwrap_err().to_string();
+    says(&message, &["[Liver]", "`support`", "LISTS"]);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_with_the_key_to_change() {
+    let message = Dataset::open(&parse(ENTRY).unwrap(), "Liver").unwrap_err().to_string();
+    says(&message, &["[Liver]", "sets/data/Liver", "change `root` in sets/datasets.toml"]);
+}
+
+#[test]
+fn the_shipped_registry_has_the_six_sets_of_the_paper_and_the_phantom() {
+    let registry = Registry::load(&harness_tests::root().join("datasets.toml")).unwrap();
+    let names: Vec<&str> = registry.names().collect();
+    assert_eq!(names, ["Brain", "Chest", "HIS", "Liver", "OCT17", "Phantom", "RESC"]);
+    let none = |_: &str| None;
+    for (name, object, masks, published, test) in [
+        ("Brain", "Brain", true, "BrainMRI", Some(3715)),
+        ("Liver", "Liver", true, "LiverCT", Some(1493)),
+        ("RESC", "retinal OCT", true, "RESC", Some(1805)),
+        ("OCT17", "retinal OCT", false, "OCT17", Some(968)),
+        ("Chest", "Chest X-ray film", false, "ChestXray", Some(17_194)),
+        ("HIS", "histopathological image", false, "HIS", None),
+    ] {
+        let entry = registry.get(name).unwrap();
+        assert_eq!((entry.layout, entry.object.as_str(), entry.masks), (Layout::Mvfa, object, masks), "{name}");
+        assert_eq!((entry.published_name.as_deref(), entry.counts.test), (Some(published), test), "{name}");
+        assert!(entry.source.is_some() && entry.licence.is_some(), "{name}");
+        let root = entry.root_with(&none).unwrap().unwrap();
+        assert!(root.starts_with(harness_tests::root().join("data")), "{}", root.display());
+    }
+    let phantom = Dataset::open(&registry, "Phantom").unwrap();
+    assert_eq!(phantom.entry().layout, Layout::Phantom);
+    assert!(phantom.support(16, 0).is_ok());
+}
+
+#[test]
+fn generated_entries_keep_names_objects_and_masks_and_need_no_file() {
+    let text = format!(
+        "{ENTRY}support = \"a/{{shots}}.txt\"\npatient = \"x\"\nmask_values = \"nonzero\"\n[Other]\nlayout = \"csv\"\n\
+         root = \"nowhere\"\nobject = \"thing\"\nmodality = \"m\"\nmasks = false\n"
+    );
+    let generated = parse(&text).unwrap().generated(PhantomSpec { side: 32, valid: 4, test: 3, seed: 5 });
+    let (liver, other) = (Dataset::open(&generated, "Liver").unwrap(), Dataset::open(&generated, "Other").unwrap());
+    assert_eq!((liver.object(), liver.has_masks(), liver.mask_values()), ("Liver", true, MaskValues::Half));
+    assert_eq!((other.object(), other.has_masks()), ("thing", false));
+    assert!(common::errors(&liver).is_empty() && common::errors(&other).is_empty());
+    assert_eq!(liver.test_set().unwrap().len(), 6);
+    assert!(other.test_set().unwrap().iter().all(|item| item.mask.is_none()));
+    assert_ne!(
+        liver.support(2, 0).unwrap().hash,
+        other.support(2, 0).unwrap().hash,
+        "each entry has images of its own"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn any_text_is_a_registry_or_a_message_with_the_files_name(text in "[\\[\\]A-Za-z\"=\n .{}$#0-9_-]{0,80}") {
+        if let Err(error) = parse(&text) {
+            prop_assert!(error.to_string().starts_with("sets/datasets.toml"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_entry_changed_anywhere_never_panics(at in any::<prop::sample::Index>(), with in "[\\PC\n]{0,3}") {
+        let text = format!("{ENTRY}support = \"${{A:-b}}/{{shots}}\"\ncounts = {{ test = 3 }}\n");
+        let at = at.index(text.len());
+        drop(parse(&format!("{}{with}{}", &text[..at], &text[at + 1..])));
+    }
+}

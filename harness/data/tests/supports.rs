@@ -1,0 +1,213 @@
+//! Support sets: named in lists of two formats, or drawn; and what they must not share with the test set.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+mod common;
+
+use common::{Set, says};
+use harness_data::{Dataset, FileHashes, Source, SupportImages, SupportSet, overlap, shared_patients};
+use proptest::prelude::*;
+
+const LIST: &str = "support = \"lists/{shots}-shot-draw{draw}.txt\"\n";
+
+fn names(set: &SupportSet) -> Vec<String> {
+    set.normal.iter().chain(&set.abnormal).map(|item| item.name.rsplit('/').next().unwrap().to_owned()).collect()
+}
+
+fn refusal(dataset: &Dataset, shots: usize, draw: u64) -> String {
+    dataset.support(shots, draw).unwrap_err().to_string()
+}
+
+#[test]
+fn a_list_of_either_format_names_its_images_in_its_order() {
+    let set = Set::mvfa();
+    set.write("lists/2-shot-draw0.txt", "label,image,mask\n1,a2.png,valid/Ungood/anomaly_mask/a2.png\n0,n1.png,\n0,n0.png,\n1,valid/Ungood/img/a0.png,\n");
+    set.write(
+        "lists/2-shot-draw1.txt",
+        "\na-0: a0.png a1.png\nn-0: n0.png n1.png\n a-1: a2.png  a0.png \nn-1: n2.png n1.png\n",
+    );
+    let dataset = set.dataset_with(LIST);
+    let table = dataset.support(2, 0).unwrap();
+    assert_eq!(names(&table), ["n1.png", "n0.png", "a2.png", "a0.png"]);
+    assert!(!table.drawn);
+    assert_eq!(names(&dataset.support(2, 1).unwrap()), ["n2.png", "n1.png", "a2.png", "a0.png"]);
+    assert!(common::errors(&dataset).is_empty(), "{:?}", common::errors(&dataset));
+}
+
+#[test]
+fn one_file_of_lines_holds_every_draw_and_lists_may_lie_elsewhere() {
+    let set = Set::mvfa();
+    let elsewhere = Set::new("");
+    elsewhere.write("Brain/1-shot.txt", "a-0: a0.png\nn-0: n0.png\na-1: a1.png\nn-1: n1.png\n");
+    let pattern = elsewhere.path("Brain/{shots}-shot.txt");
+    let dataset = set.dataset_with(&format!("support = {:?}\n", pattern.to_str().unwrap()));
+    assert_eq!(names(&dataset.support(1, 0).unwrap()), ["n0.png", "a0.png"]);
+    assert_eq!(names(&dataset.support(1, 1).unwrap()), ["n1.png", "a1.png"]);
+    says(&refusal(&dataset, 1, 2), &["1-shot.txt", "no line `n-2:`", "draws 0, 1"]);
+    assert_eq!(harness_data::Summary::of(&dataset).unwrap().lists.len(), 1);
+    assert!(common::errors(&dataset).is_empty(), "{:?}", common::errors(&dataset));
+}
+
+#[test]
+fn every_mistake_in_a_list_is_told_with_its_line() {
+    for (text, line, parts) in [
+        ("", 1, ["is empty", ""]),
+        ("hello\n", 1, ["neither `a-<draw>:", "label,image,mask"]),
+        ("a-0: a0.png\nb-0: n0.png\n", 2, ["neither `a-<draw>:", ""]),
+        ("a-0: a0.png\nn-0: n0.png\na-0: a1.png\n", 3, ["a second line `a-0:`", ""]),
+        ("a-0: a0.png\n", 1, ["no line `n-0:`", "draws 0"]),
+        ("a-0: a9.png\nn-0: n0.png\n", 1, ["`a9.png` is not among the abnormal images", "did you mean `a"]),
+        ("a-0: n0.png\nn-0: n0.png\n", 1, ["`n0.png` is not among the abnormal images", "valid/Ungood/img"]),
+        ("label,image,mask\n0,n0.png,\n2,a0.png,\n", 3, ["label `2`", "0 (normal) or 1 (abnormal)"]),
+        ("label,image,mask\n0,n0.png,\n1,a0.png,b.png\n", 3, ["mask `b.png`", "write that one"]),
+        ("label,images\n0,n0.png\n", 1, ["unknown column `images`", "did you mean `image`?"]),
+    ] {
+        let set = Set::mvfa();
+        set.write("lists/1-shot-draw0.txt", text);
+        let message = refusal(&set.dataset_with(LIST), 1, 0);
+        says(&message, &[&format!("1-shot-draw0.txt:{line}: ")]);
+        says(&message, &parts);
+    }
+    let set = Set::mvfa();
+    set.write("lists/2-shot-draw0.txt", "a-0: a0.png a0.png\nn-0: n0.png n1.png\n");
+    says(
+        &refusal(&set.dataset_with(LIST), 2, 0),
+        &["2-shot-draw0.txt:1: ", "`valid/Ungood/img/a0.png`", "second time"],
+    );
+    set.write("lists/2-shot-draw0.txt", "a-0: a0.png a1.png\nn-0: n0.png\n");
+    says(&refusal(&set.dataset_with(LIST), 2, 0), &["lists 1 normal images for draw 0, 2 are wanted", "1 shots"]);
+    says(&refusal(&set.dataset_with(LIST), 3, 0), &["can't read the support list", "3-shot-draw0.txt"]);
+    set.write("lists/2-shot-draw0.txt", [0xFF, 0xFE, 0x00]);
+    says(&refusal(&set.dataset_with(LIST), 2, 0), &["2-shot-draw0.txt", "UTF-8"]);
+}
+
+#[test]
+fn a_table_without_a_draw_in_its_name_holds_draw_0_alone() {
+    let set = Set::mvfa();
+    set.write("lists/1.csv", "label,image\n0,n0.png\n1,a0.png\n");
+    let dataset = set.dataset_with("support = \"lists/{shots}.csv\"\n");
+    assert!(dataset.support(1, 0).is_ok());
+    says(&refusal(&dataset, 1, 1), &["one draw, 0, not 1", "put {draw}"]);
+}
+
+#[test]
+fn drawn_sets_differ_by_draw_and_shots_and_come_again() {
+    let set = Set::mvfa();
+    let dataset = set.dataset();
+    let drawn: Vec<Vec<String>> = (0..8).map(|draw| names(&dataset.support(2, draw).unwrap())).collect();
+    assert_eq!(drawn, (0..8).map(|draw| names(&dataset.support(2, draw).unwrap())).collect::<Vec<_>>());
+    assert!(drawn.iter().any(|other| *other != drawn[0]));
+    assert!(dataset.support(2, 0).unwrap().drawn);
+    says(&refusal(&dataset, 4, 0), &["4 normal support images are wanted", "has 3", "fewer shots"]);
+    says(&refusal(&dataset, 0, 0), &["0 shots", "at least 1"]);
+}
+
+#[test]
+fn the_hash_of_a_support_set_follows_content_order_and_label_but_no_name() {
+    let (one, two) = (Set::mvfa(), Set::mvfa());
+    for (set, list) in
+        [(&one, "a-0: a0.png a1.png\nn-0: n0.png n1.png\n"), (&two, "a-0: a0.png b1.png\nn-0: n0.png n1.png\n")]
+    {
+        set.write("lists/2-shot-draw0.txt", list);
+    }
+    // The same picture under another name.
+    two.image("valid/Ungood/img/b1.png", 25);
+    two.mask("valid/Ungood/anomaly_mask/b1.png");
+    let hash = |set: &Set| set.dataset_with(LIST).support(2, 0).unwrap().hash;
+    let first = hash(&one);
+    assert_eq!(first, hash(&two));
+    two.image("valid/Ungood/img/b1.png", 26);
+    assert_ne!(first, hash(&two), "another picture");
+    two.write("lists/2-shot-draw0.txt", "a-0: a1.png a0.png\nn-0: n0.png n1.png\n");
+    assert_ne!(first, hash(&two), "another order");
+    let nonzero =
+        |set: &Set| set.dataset_with(&format!("{LIST}mask_values = \"nonzero\"\n")).support(2, 0).unwrap().hash;
+    assert_ne!(first, nonzero(&one), "masks are read differently");
+}
+
+#[test]
+fn a_support_image_that_is_a_test_image_is_found_by_content() {
+    let set = Set::mvfa();
+    let dataset = set.dataset();
+    // valid/good/img/n1.png holds 20, test/good/img/n2.png is made to.
+    set.image("test/good/img/n2.png", 20);
+    let hashes = FileHashes::in_memory();
+    let (normal, abnormal) = dataset.support_pool().unwrap();
+    let support: Vec<_> = normal.into_iter().chain(abnormal).collect();
+    let pairs = overlap(&support, &dataset.test_set().unwrap(), &|source| hashes.of_source(source)).unwrap();
+    assert_eq!(pairs, [("valid/good/img/n1.png".to_owned(), "test/good/img/n2.png".to_owned())]);
+    let errors = set.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    says(&errors[0], &["valid/good/img/n1.png", "test/good/img/n2.png", "could train on its test image"]);
+}
+
+#[test]
+fn a_patient_in_support_and_test_is_named_once() {
+    let set = Set::mvfa();
+    let dataset = set.dataset_with("patient = \"([0-9])\"\n");
+    let (normal, _) = dataset.support_pool().unwrap();
+    assert_eq!(shared_patients(&normal[..2], &dataset.test_set().unwrap()), ["0", "1"]);
+    let dataset = set.dataset_with("patient = \"^x([0-9])\"\n");
+    let (normal, _) = dataset.support_pool().unwrap();
+    assert!(shared_patients(&normal, &dataset.test_set().unwrap()).is_empty(), "unknown patients are not one patient");
+}
+
+#[test]
+fn augmented_support_images_are_abnormal_first_with_their_origin() {
+    let set = Set::mvfa();
+    let dataset = set.dataset();
+    let support = dataset.support(2, 0).unwrap();
+    let images = SupportImages::load(&dataset, &support, 8, 0).unwrap();
+    assert_eq!((images.images.len(), images.labels.len(), images.shots), (64, 64, 2));
+    assert_eq!(images.labels[..32], [1; 32]);
+    assert_eq!(images.labels[32..], [0; 32]);
+    assert_eq!(images.origins[..4], [0, 1, 0, 1]);
+    assert_eq!(images.origins[32..36], [2, 3, 2, 3]);
+    let masks = images.masks.unwrap();
+    assert!(masks[..32].iter().all(|mask| mask.contains(&1)) && masks[32..].iter().all(|mask| !mask.contains(&1)));
+}
+
+#[test]
+fn a_file_that_changes_between_plan_and_read_is_an_error() {
+    let set = Set::mvfa();
+    let dataset = set.dataset();
+    let support = dataset.support(3, 0).unwrap();
+    set.image("valid/good/img/n0.png", 250);
+    let message = SupportImages::load(&dataset, &support, 8, 0).unwrap_err().to_string();
+    says(&message, &["[Set]", "changed since it was first read", "start the run again"]);
+}
+
+/// A list with one line of text, read for K = 1.
+fn read_list(text: &str) -> Result<SupportSet, String> {
+    let set = Set::mvfa();
+    set.write("lists/1-shot-draw0.txt", text);
+    set.dataset_with(LIST).support(1, 0).map_err(|error| error.to_string())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_text_is_a_list_or_a_message_with_its_place(text in "[an0-2:,.\n png-]{0,40}|(label|image|mask|,|\n|a0.png|0|1){0,12}") {
+        if let Err(message) = read_list(&text) {
+            prop_assert!(message.contains("1-shot-draw0.txt"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_list_as_lines_and_as_a_table_is_the_same_set(abnormal in 0usize..3, normal in 0usize..3, swapped in any::<bool>()) {
+        let lines = [format!("a-0: a{abnormal}.png"), format!("n-0: n{normal}.png")];
+        let rows = [format!("1,a{abnormal}.png,"), format!("0,n{normal}.png,")];
+        let order = if swapped { [1, 0] } else { [0, 1] };
+        let lines = order.map(|i| lines[i].clone()).join("\n");
+        let table = format!("label,image,mask\n{}\n", order.map(|i| rows[i].clone()).join("\n"));
+        let (lines, table) = (read_list(&lines).unwrap(), read_list(&table).unwrap());
+        prop_assert_eq!(lines.hash, table.hash);
+    }
+}
+
+#[test]
+fn the_source_of_a_hash_may_be_remembered_or_read() {
+    let set = Set::mvfa();
+    let source = Source::File(set.path("test/good/img/n0.png"));
+    assert_eq!(FileHashes::in_memory().of_source(&source).unwrap(), source.content_hash().unwrap());
+}
