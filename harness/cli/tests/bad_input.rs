@@ -15,7 +15,7 @@ fn refused(from: &str, to: &str, says: &[&str]) {
 
 #[test]
 fn a_misspelt_key_names_line_column_and_what_was_meant() {
-    refused("epochs = 2", "epoch = 2", &["small.toml:32:1", "`epoch`", "epochs"]);
+    refused("epochs = 2", "epoch = 2", &["small.toml:30:1", "`epoch`", "epochs"]);
 }
 
 #[test]

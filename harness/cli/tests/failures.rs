@@ -25,11 +25,10 @@ fn a_loss_that_is_no_number_fails_its_cells_with_epoch_and_batch_and_the_next_ru
 }
 
 #[test]
-fn one_variant_that_fails_does_not_keep_the_others_from_their_numbers() {
+fn a_dataset_that_fails_does_not_keep_the_others_from_their_numbers_and_is_tried_again() {
     let place = Place::new();
-    // An image that is damaged after planning would be refused by hash; a variant alone can't fail but by its numbers.
     place.edit("datasets = [\"Small\"]", "datasets = [\"Small\", \"Files\"]");
-    common_files(&place);
+    files(&place);
     let registry = std::fs::read_to_string(place.file("datasets.toml")).unwrap();
     place.write("datasets.toml", &format!("{registry}\n[Files]\nroot = \"files\"\nlayout = \"mvfa\"\nobject = \"Liver\"\nmodality = \"none\"\nmasks = true\n"));
     // Cut short where decoding notices and listing does not.
@@ -50,8 +49,8 @@ fn one_variant_that_fails_does_not_keep_the_others_from_their_numbers() {
 }
 
 /// A dataset of files in the mvfa layout.
-fn common_files(place: &Place) {
-    let mut write = |name: String, seed: u32, mask: bool| {
+fn files(place: &Place) {
+    let write = |name: String, seed: u32, mask: bool| {
         let path = place.file("files").join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let pixel = |x: u32, y: u32| match mask {
@@ -78,7 +77,7 @@ fn common_files(place: &Place) {
 #[test]
 fn a_support_image_that_is_also_a_test_image_is_refused_unless_allowed_and_then_every_row_says_so() {
     let place = Place::new();
-    common_files(&place);
+    files(&place);
     place.write(
         "datasets.toml",
         "[Small]\nroot = \"files\"\nlayout = \"mvfa\"\nobject = \"Liver\"\nmodality = \"none\"\nmasks = true\n",
@@ -144,7 +143,7 @@ fn a_full_disk_fails_with_its_reason_and_leaves_nothing_half_written() {
         std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs", &out]).output()
     };
     if !mount("64k").is_ok_and(|output| output.status.success()) {
-        eprintln_skipped();
+        say_skipped();
         return;
     }
     let ended = place.run(&[]);
@@ -160,7 +159,7 @@ fn a_full_disk_fails_with_its_reason_and_leaves_nothing_half_written() {
 }
 
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn eprintln_skipped() {
+fn say_skipped() {
     eprintln!("skipped: no right to mount a small disk");
 }
 

@@ -21,6 +21,8 @@ pub struct ReportInput {
     pub smoke: bool,
     /// Versions, hashes and the like: a name and what it is, in the order to print.
     pub provenance: Vec<(String, String)>,
+    /// Names of the variants, in the order to print.
+    pub variants: Vec<String>,
     /// Rows of the results table.
     pub results: Vec<ResultRow>,
     /// ROC figures. One with more than six curves becomes several.
@@ -37,7 +39,7 @@ pub struct ReportInput {
 /// # Errors
 /// The system's, and data that make no figure.
 pub fn write_report(input: &ReportInput, folder: &Path) -> Result<String, ReportError> {
-    let rows = summary(&input.results);
+    let rows = summary(&input.results, &input.variants);
     let long = summary_frame(&rows)?;
     let table = wide(&rows)?;
     let mut markdown = if rows.is_empty() { "No cells.\n".to_owned() } else { table.to_markdown()? };

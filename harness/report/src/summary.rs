@@ -51,6 +51,8 @@ struct Group {
     dataset: String,
     trained_on: String,
     shots: u32,
+    /// Place of the variant in the experiment.
+    place: usize,
     variant: String,
     backend: String,
     precision: String,
@@ -82,14 +84,16 @@ const METRICS: [&str; 7] =
 const IMAGE_SCORES: [&str; 2] = ["map-max", "detection"];
 
 /// Mean, deviation and count over seeds and draws, per data set, source, shots, variant, backend, precision, overlap, selection, metric
-/// and image score, in that order. The order of `results` does not show.
-pub fn summary(results: &[ResultRow]) -> Vec<SummaryRow> {
+/// and image score, in that order; variants in the order of `variants`, others after them by name. The order of `results`
+/// does not show.
+pub fn summary(results: &[ResultRow], variants: &[String]) -> Vec<SummaryRow> {
     let mut groups: BTreeMap<Group, Collected<'_>> = BTreeMap::new();
     for row in results {
         let group = Group {
             dataset: row.dataset.clone(),
             trained_on: row.trained_on.clone(),
             shots: row.shots,
+            place: variants.iter().position(|variant| *variant == row.variant).unwrap_or(variants.len()),
             variant: row.variant.clone(),
             backend: row.backend.clone(),
             precision: row.precision.clone(),

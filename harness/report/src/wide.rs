@@ -8,25 +8,26 @@ use crate::{ReportError, SummaryRow};
 pub const BEST_ON_TEST_NOTE: &str =
     "† best-on-test: the epoch was chosen on the test set itself; optimistic by construction.";
 
-/// A line a group, a column a metric and image score: `0.934 ± 0.009, n = 3` (mean, sample standard deviation, values).
-/// A metric that a group has not is a dash. Numbers chosen on the test set carry a dagger. Columns that say
-/// nothing (no transfer, f32 alone, no overlap) are left out.
+/// A line a group and image score, a column a metric: `0.934 ± 0.009` (mean, sample standard deviation), and how many values
+/// are behind it. Pixel metrics that do not depend on the image score stand in every line of their group. A metric that a
+/// group has not is a dash. Numbers chosen on the test set carry a dagger. Columns that say nothing (no transfer, f32
+/// alone, no overlap) are left out.
 ///
 /// # Errors
 /// Polars' own.
 pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
     let same = |a: &SummaryRow, b: &SummaryRow| key(a) == key(b);
     let groups: Vec<&[SummaryRow]> = rows.chunk_by(same).collect();
-    let heads: Vec<&SummaryRow> = groups.iter().filter_map(|group| group.first()).collect();
-    let text = |of: fn(&SummaryRow) -> &str| Values::Text(heads.iter().map(|row| of(row).to_owned()).collect());
-    let any = |of: fn(&SummaryRow) -> bool| heads.iter().any(|row| of(row));
+    let lines: Vec<Line<'_>> = groups.iter().flat_map(|group| Line::of(group)).collect();
+    let text = |of: fn(&SummaryRow) -> &str| Values::Text(lines.iter().map(|line| of(line.head).to_owned()).collect());
+    let any = |of: fn(&SummaryRow) -> bool| lines.iter().any(|line| of(line.head));
 
     let mut columns =
         vec![("variant".to_owned(), text(|row| &row.variant)), ("dataset".to_owned(), text(|row| &row.dataset))];
     if any(|row| row.trained_on != row.dataset) {
         columns.push(("trained on".to_owned(), text(|row| &row.trained_on)));
     }
-    columns.push(("shots".to_owned(), Values::Count(heads.iter().map(|row| u64::from(row.shots)).collect())));
+    columns.push(("shots".to_owned(), Values::Count(lines.iter().map(|line| u64::from(line.head.shots)).collect())));
     columns.push(("backend".to_owned(), text(|row| &row.backend)));
     if any(|row| row.device.contains(" + ")) {
         columns.push(("device".to_owned(), text(|row| &row.device)));
@@ -38,18 +39,66 @@ pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
         columns.push(("overlap".to_owned(), text(|row| if row.allow_overlap { "allowed" } else { "none" })));
     }
     columns.push(("selection".to_owned(), text(|row| &row.selection)));
-    for (metric, score) in metrics(&groups) {
-        let name = if score.is_empty() { metric.to_owned() } else { format!("{metric} ({score})") };
-        let cell = |group: &&[SummaryRow]| {
-            let found = group.iter().find(|row| row.metric == metric && row.image_score == score);
-            found.map_or_else(|| absent(group), number)
-        };
-        columns.push((name, Values::Measure(groups.iter().map(cell).collect())));
+    if lines.iter().any(|line| !line.score.is_empty()) {
+        let score = lines.iter().map(|line| line.score.to_owned()).collect();
+        columns.push(("image score".to_owned(), Values::Text(score)));
+    }
+    columns.push(("n".to_owned(), Values::Measure(lines.iter().map(Line::count).collect())));
+    for metric in metrics(&groups) {
+        columns.push((metric.to_owned(), Values::Measure(lines.iter().map(|line| line.cell(metric)).collect())));
     }
     if any(|row| row.failed + row.not_run > 0) {
-        columns.push(("not done".to_owned(), Values::Text(heads.iter().map(|row| not_done(row)).collect())));
+        columns.push(("not done".to_owned(), Values::Text(lines.iter().map(|line| not_done(line.head)).collect())));
     }
     Ok(Frame::new(columns)?)
+}
+
+/// A group's numbers by one image score.
+struct Line<'a> {
+    head: &'a SummaryRow,
+    /// Empty where the group has pixel metrics alone, or nothing.
+    score: &'a str,
+    rows: Vec<&'a SummaryRow>,
+}
+
+impl<'a> Line<'a> {
+    /// The lines of a group: one for each image score, in the order in which the group has them.
+    fn of(group: &'a [SummaryRow]) -> Vec<Self> {
+        let Some(head) = group.first() else { return Vec::new() };
+        let mut scores: Vec<&str> = Vec::new();
+        for row in group {
+            if !row.image_score.is_empty() && !scores.contains(&row.image_score.as_str()) {
+                scores.push(&row.image_score);
+            }
+        }
+        if scores.is_empty() {
+            scores.push("");
+        }
+        let line = |score| {
+            let belongs = |row: &&SummaryRow| row.image_score == score || row.image_score.is_empty();
+            Self { head, score, rows: group.iter().filter(belongs).collect() }
+        };
+        scores.into_iter().map(line).collect()
+    }
+
+    fn cell(&self, metric: &str) -> String {
+        match self.rows.iter().find(|row| row.metric == metric) {
+            Some(row) => number(row),
+            None if self.head.metric.is_empty() && self.head.failed > 0 => "failed".to_owned(),
+            None if self.head.metric.is_empty() => "not run".to_owned(),
+            None => "–".to_owned(),
+        }
+    }
+
+    /// Values behind each number of the line.
+    fn count(&self) -> String {
+        let counts = || self.rows.iter().filter(|row| !row.metric.is_empty()).map(|row| row.count);
+        match (counts().min(), counts().max()) {
+            (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
+            (Some(count), _) => count.to_string(),
+            _ => "0".to_owned(),
+        }
+    }
 }
 
 type Key<'a> = (&'a str, &'a str, &'a str, u32, &'a str, &'a str, bool, &'a str);
@@ -67,16 +116,16 @@ fn key(row: &SummaryRow) -> Key<'_> {
     )
 }
 
-/// Metrics and image scores of all groups, in the order in which groups have them.
-fn metrics<'a>(groups: &[&'a [SummaryRow]]) -> Vec<(&'a str, &'a str)> {
-    let mut found: Vec<(&str, &str)> = Vec::new();
+/// Metrics of all groups, in the order in which groups have them.
+fn metrics<'a>(groups: &[&'a [SummaryRow]]) -> Vec<&'a str> {
+    let mut found: Vec<&str> = Vec::new();
     for group in groups {
         let mut after = 0;
         for row in group.iter().filter(|row| !row.metric.is_empty()) {
-            let pair = (row.metric.as_str(), row.image_score.as_str());
+            let metric = row.metric.as_str();
             // A metric new to the table stands where its group has it.
-            after = 1 + found.iter().position(|known| *known == pair).unwrap_or_else(|| {
-                found.insert(after, pair);
+            after = 1 + found.iter().position(|known| *known == metric).unwrap_or_else(|| {
+                found.insert(after, metric);
                 after
             });
         }
@@ -89,17 +138,8 @@ fn number(row: &SummaryRow) -> String {
     let Some(mean) = row.mean else { return "–".to_owned() };
     let mark = if row.selection == "best-on-test" { "†" } else { "" };
     match row.deviation {
-        Some(deviation) => format!("{mean:.3} ± {deviation:.3}, n = {}{mark}", row.count),
-        None => format!("{mean:.3}, n = {}{mark}", row.count),
-    }
-}
-
-/// What stands in place of a number.
-fn absent(group: &[SummaryRow]) -> String {
-    match group.first() {
-        Some(row) if row.metric.is_empty() && row.failed > 0 => "failed".to_owned(),
-        Some(row) if row.metric.is_empty() => "not run".to_owned(),
-        _ => "–".to_owned(),
+        Some(deviation) => format!("{mean:.3} ± {deviation:.3}{mark}"),
+        None => format!("{mean:.3}{mark}"),
     }
 }
 

@@ -136,6 +136,7 @@ fn input() -> ReportInput {
         experiment: "example".into(),
         smoke: true,
         provenance: vec![("weights".into(), "ab12".into())],
+        variants: Vec::new(),
         results: results(),
         roc: vec![roc_figure(6)],
         curves: vec![curve_figure(3, 60, true)],
@@ -166,7 +167,7 @@ fn written(input: &ReportInput) -> (String, BTreeMap<String, Vec<u8>>) {
 
 #[test]
 fn means_count_what_is_done_and_nothing_else() {
-    let rows = summary(&results());
+    let rows = summary(&results(), &[]);
     let find = |variant: &str, selection: &str, metric: &str, score: &str| {
         let same = |r: &&harness_report::SummaryRow| {
             r.variant == variant && r.selection == selection && r.metric == metric && r.image_score == score
@@ -190,7 +191,7 @@ fn the_order_of_results_does_not_show() {
     let rows = results();
     let mut other: Vec<ResultRow> = rows.iter().rev().cloned().collect();
     other.rotate_left(5);
-    assert_eq!(summary(&rows), summary(&other));
+    assert_eq!(summary(&rows, &[]), summary(&other, &[]));
 }
 
 #[test]
@@ -213,7 +214,7 @@ fn draws_and_seeds_are_averaged_and_nothing_else_is() {
         ResultRow { allow_overlap: true, ..base.clone() },
     ];
     let all: Vec<ResultRow> = [base].into_iter().chain(same).chain(other).collect();
-    let rows = summary(&all);
+    let rows = summary(&all, &[]);
     assert_eq!(rows.len(), 11);
     assert_eq!(rows.iter().filter(|row| row.count == 3).count(), 1);
     assert_eq!(rows.iter().filter(|row| row.count == 1).count(), 10);
@@ -221,17 +222,18 @@ fn draws_and_seeds_are_averaged_and_nothing_else_is() {
 
 #[test]
 fn the_wide_table_is_as_people_read_it() {
-    let table = wide(&summary(&results())).unwrap().to_markdown().unwrap();
+    let table = wide(&summary(&results(), &[])).unwrap().to_markdown().unwrap();
     assert_eq!(
         table,
         "\
-| variant     | dataset | shots | backend | selection    | image_auroc (map-max) | image_auroc (detection) |          pixel_auroc | not done                         |
-|-------------|---------|------:|---------|--------------|----------------------:|------------------------:|---------------------:|----------------------------------|
-| contrastive | LggMri  |     4 | flex    | last         |          0.800, n = 1 |                       – |                    – | failed: out of memory            |
-| huge        | LggMri  |     4 | flex    | last         |                failed |                  failed |               failed | failed: worker ended by signal 9 |
-| later       | LggMri  |     4 | flex    | last         |               not run |                 not run |              not run | not run                          |
-| released    | LggMri  |     4 | flex    | best-on-test | 0.950 ± 0.009, n = 3† |                       – |                    – |                                  |
-| released    | LggMri  |     4 | flex    | last         |  0.934 ± 0.009, n = 3 |    0.900 ± 0.009, n = 3 | 0.970 ± 0.009, n = 3 |                                  |
+| variant     | dataset | shots | backend | selection    | image score |   n |    image_auroc |   pixel_auroc | not done                         |
+|-------------|---------|------:|---------|--------------|-------------|----:|---------------:|--------------:|----------------------------------|
+| contrastive | LggMri  |     4 | flex    | last         | map-max     |   1 |          0.800 |             – | failed: out of memory            |
+| huge        | LggMri  |     4 | flex    | last         |             |   0 |         failed |        failed | failed: worker ended by signal 9 |
+| later       | LggMri  |     4 | flex    | last         |             |   0 |        not run |       not run | not run                          |
+| released    | LggMri  |     4 | flex    | best-on-test | map-max     |   3 | 0.950 ± 0.009† |             – |                                  |
+| released    | LggMri  |     4 | flex    | last         | map-max     |   3 |  0.934 ± 0.009 | 0.970 ± 0.009 |                                  |
+| released    | LggMri  |     4 | flex    | last         | detection   |   3 |  0.900 ± 0.009 | 0.970 ± 0.009 |                                  |
 "
     );
 }

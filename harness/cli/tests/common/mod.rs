@@ -1,5 +1,5 @@
 //! A small experiment in a folder of its own, and the program run on it.
-#![allow(dead_code, clippy::unwrap_used, reason = "shared by tests, each of which uses a part")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "shared by tests, each of which uses a part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

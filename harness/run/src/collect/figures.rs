@@ -210,7 +210,7 @@ impl<'a> Group<'a> {
             let file = item.name.rsplit('/').next().unwrap_or(&item.name);
             let value = match candidate.label {
                 true => format!("pixel AP {:.3}", candidate.quality),
-                false => format!("highest map value {:.3}", candidate.score),
+                false => format!("map max {:.3}", candidate.score),
             };
             let mut map = vec![0.0; maps.pixels()];
             maps.read(place, &mut map)?;

@@ -36,6 +36,7 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         experiment: plan.name.clone(),
         smoke: plan.smoke,
         provenance: told(plan, &provenance),
+        variants: plan.variants.iter().map(|variant| variant.name.clone()).collect(),
         results: rows,
         roc: figures.roc,
         curves: figures.curves,
