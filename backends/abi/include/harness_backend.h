@@ -151,6 +151,54 @@ typedef struct harness_backend_table {
   int32_t (*trainer_free)(harness_trainer_t *trainer);
 } harness_backend_table_t;
 
+/* Sizes and offsets, which no compiler and no option may change. */
+#ifdef __cplusplus
+#define HARNESS_ASSERT(condition) static_assert(condition, "laid out otherwise than the harness expects")
+#else
+#define HARNESS_ASSERT(condition) _Static_assert(condition, "laid out otherwise than the harness expects")
+#endif
+#define HARNESS_AT(type, field, offset) HARNESS_ASSERT(offsetof(type, field) == (offset))
+HARNESS_ASSERT(sizeof(harness_tensor_t) == 56);
+HARNESS_AT(harness_tensor_t, size, 0);
+HARNESS_AT(harness_tensor_t, name, 8);
+HARNESS_AT(harness_tensor_t, name_length, 16);
+HARNESS_AT(harness_tensor_t, dtype, 24);
+HARNESS_AT(harness_tensor_t, rank, 28);
+HARNESS_AT(harness_tensor_t, shape, 32);
+HARNESS_AT(harness_tensor_t, data, 40);
+HARNESS_AT(harness_tensor_t, bytes, 48);
+HARNESS_ASSERT(sizeof(harness_memory_t) == 24);
+HARNESS_AT(harness_memory_t, size, 0);
+HARNESS_AT(harness_memory_t, host_peak_bytes, 8);
+HARNESS_AT(harness_memory_t, device_peak_bytes, 16);
+HARNESS_ASSERT(sizeof(harness_backend_table_t) == 184);
+HARNESS_AT(harness_backend_table_t, size, 0);
+HARNESS_AT(harness_backend_table_t, magic, 8);
+HARNESS_AT(harness_backend_table_t, major, 16);
+HARNESS_AT(harness_backend_table_t, minor, 20);
+HARNESS_AT(harness_backend_table_t, describe, 24);
+HARNESS_AT(harness_backend_table_t, last_error, 32);
+HARNESS_AT(harness_backend_table_t, session_open, 40);
+HARNESS_AT(harness_backend_table_t, session_close, 48);
+HARNESS_AT(harness_backend_table_t, memory, 56);
+HARNESS_AT(harness_backend_table_t, image_tower_load, 64);
+HARNESS_AT(harness_backend_table_t, image_tower_encode, 72);
+HARNESS_AT(harness_backend_table_t, image_tower_free, 80);
+HARNESS_AT(harness_backend_table_t, text_tower_load, 88);
+HARNESS_AT(harness_backend_table_t, text_tower_encode, 96);
+HARNESS_AT(harness_backend_table_t, text_tower_free, 104);
+HARNESS_AT(harness_backend_table_t, trainer_create, 112);
+HARNESS_AT(harness_backend_table_t, trainer_append_support, 120);
+HARNESS_AT(harness_backend_table_t, trainer_step, 128);
+HARNESS_AT(harness_backend_table_t, trainer_gradients, 136);
+HARNESS_AT(harness_backend_table_t, trainer_read_state, 144);
+HARNESS_AT(harness_backend_table_t, trainer_write_state, 152);
+HARNESS_AT(harness_backend_table_t, trainer_text, 160);
+HARNESS_AT(harness_backend_table_t, trainer_score, 168);
+HARNESS_AT(harness_backend_table_t, trainer_free, 176);
+#undef HARNESS_AT
+#undef HARNESS_ASSERT
+
 /* The one symbol a plugin exports. The table lives as long as the process. */
 const harness_backend_table_t *harness_backend_table(void);
 
