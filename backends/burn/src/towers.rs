@@ -6,6 +6,8 @@ use burn::backend::Autodiff;
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use harness_backend_abi::plugin::{Failure, ImageTower, ImageTowerShape, Images, TextTower, TextTowerShape};
 
+use madclip::Recorded;
+
 use crate::BurnBackend;
 use crate::failure::on_device;
 
@@ -38,7 +40,7 @@ impl<D: BurnBackend> ImageTower for BurnImageTower<D> {
 /// A loaded text tower. It records gradients where a trainer asks for them.
 pub struct BurnTextTower<D: BurnBackend> {
     pub(crate) device: Arc<D>,
-    pub(crate) tower: madclip::TextTower<Autodiff<D::Backend>>,
+    pub(crate) tower: madclip::TextTower<Autodiff<D::Backend>, Recorded<D::Kernels>>,
     pub(crate) shape: TextTowerShape,
 }
 

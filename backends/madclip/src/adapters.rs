@@ -1,4 +1,5 @@
-//! Adapters: from a tap's tokens to detection and segmentation features (METHOD.md section 2).
+//! Adapters: from a tap's tokens to products of detection and segmentation features with directions (METHOD.md
+//! sections 2 and 3).
 //!
 //! Features are only used at unit length, and LeakyReLU(c x) = c LeakyReLU(x) for c > 0. So where a positive factor a token
 //! reaches the output unchanged it is left out: the channel norm's division by the deviation, in `linear` and `conv`.
@@ -9,7 +10,7 @@ use burn::tensor::{Tensor, activation, backend::Backend};
 use harness_method::Options;
 use harness_method::options::{Adapter, AdapterAttention};
 
-use crate::kernels::{Kernels, Linear, Norm};
+use crate::kernels::{Attention, Heads, Kernels, Norm};
 use crate::trainer::Parameters;
 
 /// Heads of a `transformer` adapter's attention.
@@ -17,11 +18,21 @@ const HEADS: usize = 8;
 
 /// Which of the two heads' features are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heads {
+pub(crate) enum Wanted {
     /// Detection alone: training without masks.
     Detection,
     /// Detection, then segmentation.
     Both,
+}
+
+impl Wanted {
+    /// Heads computed.
+    pub(crate) fn count(self) -> usize {
+        match self {
+            Self::Detection => 1,
+            Self::Both => 2,
+        }
+    }
 }
 
 /// Whether the class token can be dropped before the adapter: it can unless tokens attend to it.
@@ -29,25 +40,24 @@ pub(crate) fn drops_class_token(options: &Options) -> bool {
     options.adapter != Adapter::Transformer || options.adapter_attention == AdapterAttention::Batch
 }
 
-/// One adapter on a tap `[B, T', W]` (T' = L where the class token was dropped, else 1 + L) to the features of its patch
-/// tokens, `[B * L * heads, E]` with heads innermost, each row up to a positive factor.
-pub(crate) fn features<B: Backend, K: Kernels<B>>(
+/// One adapter on a tap `[B, T', W]` (T' = L where the class token was dropped, else 1 + L): the products of its unit-length
+/// features with `directions` `[D, E]`, `[B * L * heads, D]` with heads innermost.
+pub(crate) fn products<B: Backend, K: Kernels<B>>(
     options: &Options,
     parameters: &Parameters<B>,
     prefix: &str,
     tap: Tensor<B, 3>,
-    heads: Heads,
+    directions: &Tensor<B, 2>,
+    wanted: Wanted,
 ) -> Tensor<B, 2> {
     let [items, tokens, width] = tap.dims();
     let weight = |name: &str| parameters.get::<2>(&format!("{prefix}.{name}"));
     let row = |name: &str| parameters.get::<1>(&format!("{prefix}.{name}"));
-    let head = match heads {
-        Heads::Detection => weight("det.weight"),
-        Heads::Both => Tensor::cat(vec![weight("det.weight"), weight("seg.weight")], 0),
+    let head = match wanted {
+        Wanted::Detection => weight("det.weight"),
+        Wanted::Both => Tensor::cat(vec![weight("det.weight"), weight("seg.weight")], 0),
     };
-    let count = if heads == Heads::Both { 2 } else { 1 };
-    let embed = head.dims()[0] / count;
-    let (shared, head) = match options.adapter {
+    let (shared, weight) = match options.adapter {
         Adapter::Linear => {
             let shared = K::linear_leaky(tap.reshape([items * tokens, width]), weight("shared.weight"), None);
             (shared, head.clone() - head.mean_dim(1))
@@ -67,8 +77,7 @@ pub(crate) fn features<B: Backend, K: Kernels<B>>(
             (x.reshape([items * tokens, width]), head)
         }
     };
-    let rows = shared.dims()[0];
-    K::linear_leaky(shared, head, None).reshape([rows * count, embed])
+    K::cosines(shared, &Heads { weight, count: wanted.count() }, directions, false).values
 }
 
 /// Post-norm encoder layer, feed-forward of the same width, ReLU, no dropout; attention over dimension 1.
@@ -78,12 +87,15 @@ fn transformer<B: Backend, K: Kernels<B>>(
     x: Tensor<B, 3>,
 ) -> Tensor<B, 3> {
     let [items, tokens, width] = x.dims();
-    let linear = |name: &str| Linear { weight: weight(&format!("{name}.weight")), bias: row(&format!("{name}.bias")) };
+    let linear = |x: Tensor<B, 2>, name: &str| {
+        x.matmul(weight(&format!("{name}.weight")).transpose()) + row(&format!("{name}.bias")).unsqueeze()
+    };
     let norm = |name: &str| Norm { weight: row(&format!("{name}.weight")), bias: row(&format!("{name}.bias")) };
     let x = x.reshape([items * tokens, width]);
-    let attended = K::attention(K::linear(x.clone(), &linear("attn.in_proj")), items, tokens, HEADS, None);
-    let x = K::layer_norm(K::linear_residual(attended, &linear("attn.out_proj"), x), &norm("norm1"));
-    let hidden = activation::relu(K::linear(x.clone(), &linear("ff1")));
-    let x = K::layer_norm(K::linear_residual(hidden, &linear("ff2"), x), &norm("norm2"));
+    let attention = Attention { items, tokens, heads: HEADS };
+    let attended = K::attention(linear(x.clone(), "attn.in_proj"), attention, None);
+    let x = K::layer_norm(x + linear(attended, "attn.out_proj"), &norm("norm1"));
+    let hidden = activation::relu(linear(x.clone(), "ff1"));
+    let x = K::layer_norm(x + linear(hidden, "ff2"), &norm("norm2"));
     x.reshape([items, tokens, width])
 }

@@ -1,29 +1,34 @@
 //! One pre-norm residual attention block, shared by both towers (METHOD.md section 1).
 
-use burn::tensor::{FloatDType, Int, Tensor, activation, backend::Backend};
+use burn::tensor::{FloatDType, Int, Tensor, backend::Backend};
 use harness_method::options::Activation;
 
 use crate::ModelError;
-use crate::kernels::{Kernels, Linear, Norm};
+use crate::kernels::{Attention, Kernels, Linear, Norm};
 use crate::tensors::{Tensors, load};
 
-#[derive(Clone, Debug)]
-pub(crate) struct Block<B: Backend> {
+#[derive(Debug)]
+pub(crate) struct Block<B: Backend, K: Kernels<B>> {
     ln_1: Norm<B>,
-    in_proj: Linear<B>,
-    out_proj: Linear<B>,
+    in_proj: K::Layer,
+    out_proj: K::Layer,
     ln_2: Norm<B>,
-    c_fc: Linear<B>,
-    c_proj: Linear<B>,
+    c_fc: K::Layer,
+    c_proj: K::Layer,
 }
 
-/// What a block needs to know besides its weights.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
-    pub(crate) items: usize,
-    pub(crate) tokens: usize,
-    pub(crate) heads: usize,
-    pub(crate) activation: Activation,
+/// By hand, because `K` itself need not be `Clone`.
+impl<B: Backend, K: Kernels<B>> Clone for Block<B, K> {
+    fn clone(&self) -> Self {
+        Self {
+            ln_1: self.ln_1.clone(),
+            in_proj: self.in_proj.clone(),
+            out_proj: self.out_proj.clone(),
+            ln_2: self.ln_2.clone(),
+            c_fc: self.c_fc.clone(),
+            c_proj: self.c_proj.clone(),
+        }
+    }
 }
 
 pub(crate) fn load_norm<B: Backend>(
@@ -38,7 +43,7 @@ pub(crate) fn load_norm<B: Backend>(
     })
 }
 
-impl<B: Backend> Block<B> {
+impl<B: Backend, K: Kernels<B>> Block<B, K> {
     pub(crate) fn load(
         source: &dyn Tensors,
         prefix: &str,
@@ -49,7 +54,7 @@ impl<B: Backend> Block<B> {
         let linear = |name: &str, joint: &str, rows: usize, columns: usize| {
             let weight = load(source, &format!("{prefix}.{name}{joint}weight"), [rows, columns], device)?;
             let bias = load(source, &format!("{prefix}.{name}{joint}bias"), [rows], device)?;
-            Ok::<_, ModelError>(Linear { weight, bias }.cast(precision))
+            Ok::<_, ModelError>(K::layer(Linear { weight, bias }.cast(precision)))
         };
         Ok(Self {
             ln_1: load_norm(source, &format!("{prefix}.ln_1"), width, device)?,
@@ -61,52 +66,23 @@ impl<B: Backend> Block<B> {
         })
     }
 
-    /// `x` `[items * tokens, width]` to the same shape.
-    pub(crate) fn forward<K: Kernels<B>>(
+    /// `x` `[rows, width]` to the same shape; with `rows`, those of the output alone, and what lies behind the attention is
+    /// computed for them alone.
+    pub(crate) fn forward(
         &self,
         x: Tensor<B, 2>,
-        shape: Shape,
+        attention: Attention,
         mask: Option<&Tensor<B, 2>>,
+        activation: Activation,
+        rows: Option<Tensor<B, 1, Int>>,
     ) -> Tensor<B, 2> {
         let qkv = K::linear(K::layer_norm(x.clone(), &self.ln_1), &self.in_proj);
-        let attended = K::attention(qkv, shape.items, shape.tokens, shape.heads, mask);
-        let x = K::linear_residual(attended, &self.out_proj, x);
-        self.mlp::<K>(x, shape.activation)
-    }
-
-    /// The block's output at one row an item, `rows` `[items]` indices into `items * tokens`: everything behind keys and
-    /// values is computed for those rows alone. `[items, width]`.
-    pub(crate) fn forward_rows<K: Kernels<B>>(
-        &self,
-        x: Tensor<B, 2>,
-        shape: Shape,
-        rows: Tensor<B, 1, Int>,
-        mask: Option<&Tensor<B, 2>>,
-    ) -> Tensor<B, 2> {
-        let Shape { items, tokens, heads, .. } = shape;
-        let width = x.dims()[1];
-        let normed = K::layer_norm(x.clone(), &self.ln_1);
-        let split = |from: usize, count: usize| Linear {
-            weight: self.in_proj.weight.clone().narrow(0, from * width, count * width),
-            bias: self.in_proj.bias.clone().narrow(0, from * width, count * width),
+        let attended = K::attention(qkv, attention, mask);
+        let (attended, x) = match rows {
+            Some(rows) => (attended.select(0, rows.clone()), x.select(0, rows)),
+            None => (attended, x),
         };
-        let q = K::linear(normed.clone().select(0, rows.clone()), &split(0, 1));
-        let kv = K::linear(normed, &split(1, 2));
-        let q = q.reshape([items, 1, heads, width / heads]).swap_dims(1, 2);
-        let kv = kv.reshape([items, tokens, 2 * heads, width / heads]).swap_dims(1, 2);
-        // Each row has its own line of the mask, so the bias is `[items, 1, 1, tokens]`.
-        let scale = ((width / heads) as f64).powf(-0.5);
-        let mut logits = (q * scale).matmul(kv.clone().narrow(1, 0, heads).transpose());
-        if let Some(mask) = mask {
-            logits = logits + mask.clone().select(0, rows.clone() % tokens as i32).reshape([items, 1, 1, tokens]);
-        }
-        let attended = activation::softmax(logits, 3).matmul(kv.narrow(1, heads, heads));
-        let attended = attended.swap_dims(1, 2).reshape([items, width]);
-        let x = K::linear_residual(attended, &self.out_proj, x.select(0, rows));
-        self.mlp::<K>(x, shape.activation)
-    }
-
-    fn mlp<K: Kernels<B>>(&self, x: Tensor<B, 2>, activation: Activation) -> Tensor<B, 2> {
+        let x = K::linear_residual(attended, &self.out_proj, x);
         let hidden = K::linear_activation(K::layer_norm(x.clone(), &self.ln_2), &self.c_fc, activation);
         K::linear_residual(hidden, &self.c_proj, x)
     }

@@ -1,13 +1,11 @@
 //! The frozen image encoder: images in, taps out (METHOD.md section 1).
 
-use std::marker::PhantomData;
-
 use burn::tensor::{DType, FloatDType, Tensor, backend::Backend};
 use harness_method::Arch;
 use harness_method::options::{Activation, Normalize};
 
-use crate::block::{Block, Shape, load_norm};
-use crate::kernels::{Kernels, Linear, Norm, in_precision};
+use crate::block::{Block, load_norm};
+use crate::kernels::{Attention, Kernels, Linear, Norm, in_precision};
 use crate::tensors::{Tensors, to_device};
 use crate::{ModelError, positions};
 
@@ -30,17 +28,16 @@ pub struct Settings<'a> {
 
 /// A CLIP image tower up to its last tap.
 #[derive(Debug)]
-pub struct ImageTower<B: Backend, K> {
+pub struct ImageTower<B: Backend, K: Kernels<B>> {
     arch: Arch,
     image_size: usize,
     taps: Vec<usize>,
     activation: Activation,
-    patches: Linear<B>,
+    patches: K::Layer,
     class_row: Tensor<B, 2>,
     positions: Tensor<B, 2>,
     ln_pre: Norm<B>,
-    blocks: Vec<Block<B>>,
-    kernels: PhantomData<fn() -> K>,
+    blocks: Vec<Block<B, K>>,
 }
 
 impl<B: Backend, K: Kernels<B>> ImageTower<B, K> {
@@ -68,7 +65,7 @@ impl<B: Backend, K: Kernels<B>> ImageTower<B, K> {
         let class_row: Vec<f32> = class.data.iter().zip(&table).map(|(a, b)| a + b).collect();
         let weight = source.expect("visual.conv1.weight", &[width, 3, patch, patch])?;
         Ok(Self {
-            patches: fold_normalization(&weight.data, width, patch, normalize, device).cast(precision),
+            patches: K::layer(fold_normalization(&weight.data, width, patch, normalize, device).cast(precision)),
             class_row: to_device(class_row, [1, width], device),
             positions: to_device(table[width..].to_vec(), [tokens - 1, width], device),
             ln_pre: load_norm(source, "visual.ln_pre", width, device)?,
@@ -79,7 +76,6 @@ impl<B: Backend, K: Kernels<B>> ImageTower<B, K> {
             image_size,
             taps: taps.to_vec(),
             activation,
-            kernels: PhantomData,
         })
     }
 
@@ -105,10 +101,10 @@ impl<B: Backend, K: Kernels<B>> ImageTower<B, K> {
         let class = self.class_row.clone().unsqueeze::<3>().repeat_dim(0, items);
         let tokens = self.tokens();
         let mut x = K::layer_norm(Tensor::cat(vec![class, x], 1).reshape([items * tokens, width]), &self.ln_pre);
-        let shape = Shape { items, tokens, heads: self.arch.heads, activation: self.activation };
+        let attention = Attention { items, tokens, heads: self.arch.heads };
         let mut taps = Vec::with_capacity(self.taps.len());
         for (i, block) in self.blocks.iter().enumerate() {
-            x = block.forward::<K>(x, shape, None);
+            x = block.forward(x, attention, None, self.activation, None);
             if self.taps.contains(&(i + 1)) {
                 taps.push(x.clone().reshape([items, tokens, width]));
             }

@@ -1,9 +1,16 @@
-//! The operations where a backend may do better than a chain of Burn calls. Every body here is plain Burn; a backend
-//! crate overrides what pays on its hardware. The model is written once, on top of these.
+//! The operations where a backend may do better than a chain of Burn calls. Bodies here and in [`crate::Plain`] are
+//! plain Burn; a backend crate overrides what pays on its hardware. The model is written once, on top of these.
+//!
+//! What the model trains with comes with its gradient, so that Burn's graph holds few and large steps (see
+//! [`crate::Recorded`]).
 
-use burn::tensor::{DType, FloatDType, Tensor, activation, backend::Backend};
+use std::fmt::Debug;
+
+use burn::tensor::{DType, FloatDType, Tensor, backend::Backend};
 use harness_method::options::Activation;
 
+use crate::adam::{self, Moments};
+use crate::plain;
 use crate::segmentation::{self, Segmentation};
 
 /// A linear layer in PyTorch's layout.
@@ -31,6 +38,46 @@ pub struct Norm<B: Backend> {
     pub bias: Tensor<B, 1>,
 }
 
+/// Who attends to whom: rows of an attention are `items * tokens`, and a row attends to those of its item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attention {
+    /// Sequences.
+    pub items: usize,
+    /// Tokens of each.
+    pub tokens: usize,
+    /// Heads; they divide the width.
+    pub heads: usize,
+}
+
+/// The heads of an adapter, one below the other.
+#[derive(Clone, Debug)]
+pub struct Heads<B: Backend> {
+    /// `[count * E, W]`.
+    pub weight: Tensor<B, 2>,
+    /// How many there are: detection alone, or detection and segmentation.
+    pub count: usize,
+}
+
+/// Products of unit-length features with directions: cosines where the directions have unit length too.
+#[derive(Clone, Debug)]
+pub struct Cosines<B: Backend> {
+    /// `[N * heads, directions]`, the heads of a token next to each other.
+    pub values: Tensor<B, 2>,
+    /// The features `[N * heads, E]`, where they were to be kept for the gradient.
+    pub features: Option<Tensor<B, 2>>,
+}
+
+/// Gradients of [`Kernels::cosines`].
+#[derive(Clone, Debug)]
+pub struct CosineGradients<B: Backend> {
+    /// With respect to the tokens, `[N, W]`.
+    pub tokens: Tensor<B, 2>,
+    /// With respect to the heads' weight.
+    pub weight: Tensor<B, 2>,
+    /// With respect to the directions.
+    pub directions: Tensor<B, 2>,
+}
+
 /// Epsilon of every norm of the method.
 pub const EPSILON: f64 = 1e-5;
 
@@ -41,56 +88,98 @@ pub const SLOPE: f64 = 0.01;
 ///
 /// In an image tower of half precision the layers are half and so are products and what lies between them; residuals,
 /// norms and softmax stay f32. A layer takes its input in either precision.
+///
+/// A function whose name ends in `_gradient` takes the gradient with respect to the other's result first.
 pub trait Kernels<B: Backend>: 'static {
+    /// A frozen linear layer, laid out as this backend likes it.
+    type Layer: Clone + Debug + Send + Sync + 'static;
+
+    /// Takes a frozen layer.
+    fn layer(linear: Linear<B>) -> Self::Layer;
+
     /// `x W^T + b`, in the layer's precision.
-    fn linear(x: Tensor<B, 2>, layer: &Linear<B>) -> Tensor<B, 2> {
-        in_precision(x, layer.weight.dtype()).matmul(layer.weight.clone().transpose()) + layer.bias.clone().unsqueeze()
-    }
+    fn linear(x: Tensor<B, 2>, layer: &Self::Layer) -> Tensor<B, 2>;
+
+    /// With respect to `x`.
+    fn linear_gradient(gradient: Tensor<B, 2>, layer: &Self::Layer) -> Tensor<B, 2>;
 
     /// `activation(x W^T + b)`.
-    fn linear_activation(x: Tensor<B, 2>, layer: &Linear<B>, kind: Activation) -> Tensor<B, 2> {
-        let x = Self::linear(x, layer);
-        match kind {
-            Activation::Gelu => activation::gelu(x),
-            Activation::QuickGelu => x.clone() * activation::sigmoid(x * 1.702),
-        }
+    fn linear_activation(x: Tensor<B, 2>, layer: &Self::Layer, kind: Activation) -> Tensor<B, 2> {
+        Self::activation(Self::linear(x, layer), kind)
     }
 
     /// `residual + x W^T + b`, in the residual's precision.
-    fn linear_residual(x: Tensor<B, 2>, layer: &Linear<B>, residual: Tensor<B, 2>) -> Tensor<B, 2> {
+    fn linear_residual(x: Tensor<B, 2>, layer: &Self::Layer, residual: Tensor<B, 2>) -> Tensor<B, 2> {
         let x = in_precision(Self::linear(x, layer), residual.dtype());
         residual + x
     }
 
-    /// `leaky_relu(x W^T)`, and `+ b` inside where there is one.
-    fn linear_leaky(x: Tensor<B, 2>, weight: Tensor<B, 2>, bias: Option<Tensor<B, 1>>) -> Tensor<B, 2> {
-        let mut x = x.matmul(weight.transpose());
-        if let Some(bias) = bias {
-            x = x + bias.unsqueeze();
-        }
-        leaky_relu(x)
+    /// The activation of a tower's blocks.
+    fn activation(x: Tensor<B, 2>, kind: Activation) -> Tensor<B, 2> {
+        plain::activation(x, kind)
+    }
+
+    /// With respect to `x`.
+    fn activation_gradient(gradient: Tensor<B, 2>, x: Tensor<B, 2>, kind: Activation) -> Tensor<B, 2> {
+        plain::activation_gradient(gradient, x, kind)
     }
 
     /// Layer norm over the last dimension.
     fn layer_norm(x: Tensor<B, 2>, norm: &Norm<B>) -> Tensor<B, 2> {
-        let centred = x.clone() - x.mean_dim(1);
-        let variance = (centred.clone() * centred.clone()).mean_dim(1);
-        centred / (variance + EPSILON).sqrt() * norm.weight.clone().unsqueeze() + norm.bias.clone().unsqueeze()
+        plain::layer_norm(x, norm)
     }
 
-    /// Self-attention from packed projections: `qkv` `[items * tokens, 3 * width]` -> `[items * tokens, width]`, softmax of
+    /// With respect to `x`.
+    fn layer_norm_gradient(gradient: Tensor<B, 2>, x: Tensor<B, 2>, norm: &Norm<B>) -> Tensor<B, 2> {
+        plain::layer_norm_gradient(gradient, x, norm)
+    }
+
+    /// Self-attention from packed projections: `qkv` `[rows, 3 * width]` -> `[rows, width]`, softmax of
     /// `q k^T / sqrt(width / heads)`, plus `mask` `[tokens, tokens]` where there is one.
-    fn attention(
+    fn attention(qkv: Tensor<B, 2>, attention: Attention, mask: Option<&Tensor<B, 2>>) -> Tensor<B, 2> {
+        plain::attention(qkv, attention, mask)
+    }
+
+    /// With respect to `qkv`.
+    fn attention_gradient(
+        gradient: Tensor<B, 2>,
         qkv: Tensor<B, 2>,
-        items: usize,
-        tokens: usize,
-        heads: usize,
+        attention: Attention,
         mask: Option<&Tensor<B, 2>>,
     ) -> Tensor<B, 2> {
-        let width = qkv.dims()[1] / 3;
-        let parts = qkv.reshape([items, tokens, 3 * heads, width / heads]).swap_dims(1, 2);
-        let part = |i: usize| parts.clone().narrow(1, i * heads, heads);
-        attend(part(0), part(1), part(2), mask).swap_dims(1, 2).reshape([items * tokens, width])
+        plain::attention_gradient(gradient, qkv, attention, mask)
+    }
+
+    /// `leaky_relu(x W^T)` of a trained layer, and `+ b` inside where there is one.
+    fn linear_leaky(x: Tensor<B, 2>, weight: Tensor<B, 2>, bias: Option<Tensor<B, 1>>) -> Tensor<B, 2> {
+        plain::linear_leaky(x, weight, bias)
+    }
+
+    /// With respect to weight and bias (`output` is the function's result); the taps it is applied to are frozen.
+    fn linear_leaky_gradient(
+        gradient: Tensor<B, 2>,
+        x: Tensor<B, 2>,
+        output: Tensor<B, 2>,
+    ) -> (Tensor<B, 2>, Tensor<B, 1>) {
+        plain::linear_leaky_gradient(gradient, x, output)
+    }
+
+    /// Features `leaky_relu(x W^T)` of tokens `x` `[N, W]`, brought to unit length, times `directions` `[D, E]`. `keep`
+    /// says whether the features (at their own length) are wanted too.
+    fn cosines(x: Tensor<B, 2>, heads: &Heads<B>, directions: &Tensor<B, 2>, keep: bool) -> Cosines<B> {
+        plain::cosines(x, heads, directions, keep)
+    }
+
+    /// With respect to tokens, weight and directions; `values` and `features` are the function's results.
+    fn cosines_gradient(
+        gradient: Tensor<B, 2>,
+        values: Tensor<B, 2>,
+        features: Tensor<B, 2>,
+        x: Tensor<B, 2>,
+        heads: &Heads<B>,
+        directions: &Tensor<B, 2>,
+    ) -> CosineGradients<B> {
+        plain::cosines_gradient(gradient, values, features, x, heads, directions)
     }
 
     /// Focal and dice losses of one tap's grids of d `[B, G, G]` against masks `[B, S, S]`, with their gradient.
@@ -98,32 +187,20 @@ pub trait Kernels<B: Backend>: 'static {
     fn segmentation(upsampling: &Tensor<B, 2>, grids: Tensor<B, 3>, masks: Tensor<B, 3>) -> Segmentation<B> {
         segmentation::losses(upsampling, grids, masks)
     }
-}
 
-/// Every operation as a chain of Burn calls: what any backend can run.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Plain;
-
-impl<B: Backend> Kernels<B> for Plain {}
-
-/// Scaled dot-product attention: `[items, heads, queries, d]`, `[items, heads, tokens, d]` twice.
-fn attend<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, v: Tensor<B, 4>, mask: Option<&Tensor<B, 2>>) -> Tensor<B, 4> {
-    let scale = (q.dims()[3] as f64).powf(-0.5);
-    let mut logits = (q * scale).matmul(k.transpose());
-    if let Some(mask) = mask {
-        logits = logits + mask.clone().unsqueeze();
+    /// A flat trainable tensor after step `step` (from 1) of Adam.
+    fn adam(
+        value: Tensor<B, 1>,
+        gradient: Tensor<B, 1>,
+        moments: &mut Moments<B>,
+        step: u32,
+        learning_rate: f64,
+    ) -> Tensor<B, 1> {
+        adam::update(value, gradient, moments, step, learning_rate)
     }
-    let weights = activation::softmax(in_precision(logits, DType::F32), 3);
-    in_precision(weights, v.dtype()).matmul(v)
 }
 
 /// The tensor in this precision; itself where it has it.
 pub(crate) fn in_precision<B: Backend, const D: usize>(x: Tensor<B, D>, precision: DType) -> Tensor<B, D> {
     x.cast(FloatDType::from(precision))
-}
-
-/// LeakyReLU as a sum of a linear part and a ReLU: on backends without a fused derivative of LeakyReLU this needs
-/// fewer passes than masks do.
-pub(crate) fn leaky_relu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
-    activation::relu(x.clone()) * (1.0 - SLOPE) + x * SLOPE
 }

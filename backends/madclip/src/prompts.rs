@@ -4,6 +4,7 @@ use burn::tensor::{Tensor, backend::Backend};
 use harness_method::Options;
 use harness_method::options::{PromptMask, PromptPosition, Prompts, Side};
 
+use crate::kernels::Kernels;
 use crate::tensors::to_device;
 use crate::trainer::Parameters;
 use crate::{ModelError, TextTower};
@@ -32,8 +33,8 @@ enum Source<B: Backend> {
 
 /// Text of both classes.
 #[derive(Debug)]
-pub(crate) struct Text<B: Backend> {
-    tower: Option<TextTower<B>>,
+pub(crate) struct Text<B: Backend, K: Kernels<B>> {
+    tower: Option<TextTower<B, K>>,
     sides: [Source<B>; 2],
     positions: Vec<PromptPosition>,
     context_tokens: usize,
@@ -43,11 +44,11 @@ pub(crate) struct Text<B: Backend> {
 /// Fixed sentences that go through the text tower at once.
 const FIXED_BATCH: usize = 35;
 
-impl<B: Backend> Text<B> {
+impl<B: Backend, K: Kernels<B>> Text<B, K> {
     /// `sentences` of the normal and the abnormal class; not read under `free`.
     pub(crate) fn new(
         options: &Options,
-        tower: Option<TextTower<B>>,
+        tower: Option<TextTower<B, K>>,
         sentences: &[Sentences; 2],
         device: &B::Device,
     ) -> Result<Self, ModelError> {
@@ -148,7 +149,7 @@ impl<B: Backend> Text<B> {
 }
 
 /// Ensemble of fixed sentences: unit length each, mean, unit length. The causal mask is always on.
-fn fixed<B: Backend>(tower: &TextTower<B>, embedded: Tensor<B, 3>, eot: &[usize]) -> Tensor<B, 1> {
+fn fixed<B: Backend, K: Kernels<B>>(tower: &TextTower<B, K>, embedded: Tensor<B, 3>, eot: &[usize]) -> Tensor<B, 1> {
     let mut sum: Option<Tensor<B, 2>> = None;
     for (i, chunk) in eot.chunks(FIXED_BATCH).enumerate() {
         let features = tower.encode(embedded.clone().narrow(0, i * FIXED_BATCH, chunk.len()), chunk, true);
@@ -170,10 +171,10 @@ fn unit<B: Backend>(x: Tensor<B, 1>) -> Tensor<B, 1> {
     x / length
 }
 
-fn check<B: Backend>(
+fn check<B: Backend, K: Kernels<B>>(
     side: Side,
     sentences: &Sentences,
-    tower: &TextTower<B>,
+    tower: &TextTower<B, K>,
     learned: bool,
     context_tokens: usize,
 ) -> Result<(), ModelError> {

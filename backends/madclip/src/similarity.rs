@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, backend::Backend};
 use harness_method::Options;
 use harness_method::options::{Branches, Side};
 
-use crate::adapters::{self, Heads};
+use crate::adapters::{self, Wanted};
 use crate::kernels::Kernels;
 use crate::trainer::Parameters;
 
@@ -39,10 +39,10 @@ pub(crate) fn of_tap<B: Backend, K: Kernels<B>>(
     number: usize,
     tap: Tensor<B, 3>,
     text: &[Tensor<B, 1>; 2],
-    heads: Heads,
+    wanted: Wanted,
 ) -> TapSimilarities<B> {
     let items = tap.dims()[0];
-    let count = if heads == Heads::Both { 2 } else { 1 };
+    let count = wanted.count();
     // With the dual objective s_n = f_n . (t_n - t_ab) and s_ab = f_ab . (t_ab - t_n): one product each.
     let direction = |side: Side| match (side, options.dual_objective) {
         (Side::Normal, true) => text[0].clone() - text[1].clone(),
@@ -50,24 +50,23 @@ pub(crate) fn of_tap<B: Backend, K: Kernels<B>>(
         (Side::Normal, false) => text[0].clone(),
         (Side::Abnormal, false) => text[1].clone(),
     };
-    let features = |branch: &str| {
-        adapters::features::<B, K>(options, parameters, &format!("{branch}.{number}"), tap.clone(), heads)
+    let products = |branch: &str, sides: &[Side]| {
+        let directions = sides.iter().map(|&side| direction(side).unsqueeze_dim(0)).collect();
+        let (prefix, directions) = (format!("{branch}.{number}"), Tensor::cat(directions, 0));
+        adapters::products::<B, K>(options, parameters, &prefix, tap.clone(), &directions, wanted)
     };
     let (normal, abnormal) = match options.branches {
-        Branches::Dual => (
-            cosine(features("normal"), &[direction(Side::Normal)]),
-            cosine(features("abnormal"), &[direction(Side::Abnormal)]),
-        ),
+        Branches::Dual => (products("normal", &[Side::Normal]), products("abnormal", &[Side::Abnormal])),
         Branches::Single => {
-            let both = cosine(features("shared"), &[direction(Side::Normal), direction(Side::Abnormal)]);
+            let both = products("shared", &Side::BOTH);
             (both.clone().narrow(1, 0, 1), both.narrow(1, 1, 1))
         }
         Branches::Normal => {
-            let normal = cosine(features("normal"), &[direction(Side::Normal)]);
+            let normal = products("normal", &[Side::Normal]);
             (normal.clone(), -normal)
         }
         Branches::Abnormal => {
-            let abnormal = cosine(features("abnormal"), &[direction(Side::Abnormal)]);
+            let abnormal = products("abnormal", &[Side::Abnormal]);
             (-abnormal.clone(), abnormal)
         }
     };
@@ -75,13 +74,5 @@ pub(crate) fn of_tap<B: Backend, K: Kernels<B>>(
     let head =
         |x: &Tensor<B, 2>, i: usize| x.clone().reshape([items, tokens, count]).narrow(2, i, 1).reshape([items, tokens]);
     let similarity = |i: usize| Similarity { normal: head(&normal, i), abnormal: head(&abnormal, i) };
-    TapSimilarities { detection: similarity(0), segmentation: (heads == Heads::Both).then(|| similarity(1)) }
-}
-
-/// Rows `[N, E]` at unit length times each direction: `[N, directions]`. The norm is divided out of the product, so
-/// that unit-length features never exist.
-fn cosine<B: Backend>(rows: Tensor<B, 2>, directions: &[Tensor<B, 1>]) -> Tensor<B, 2> {
-    let columns: Vec<Tensor<B, 2>> = directions.iter().map(|v| v.clone().unsqueeze_dim(1)).collect();
-    let length = (rows.clone() * rows.clone()).sum_dim(1).sqrt();
-    rows.matmul(Tensor::cat(columns, 1)) / length
+    TapSimilarities { detection: similarity(0), segmentation: (wanted == Wanted::Both).then(|| similarity(1)) }
 }

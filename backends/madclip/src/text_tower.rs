@@ -4,27 +4,44 @@ use burn::tensor::{FloatDType, Int, Tensor, TensorData, backend::Backend};
 use harness_method::Arch;
 use harness_method::options::Activation;
 
-use crate::block::{Block, Shape, load_norm};
-use crate::kernels::{Kernels, Norm};
+use crate::ModelError;
+use crate::block::{Block, load_norm};
+use crate::kernels::{Attention, Kernels, Norm};
 use crate::tensors::{Tensors, load, to_device};
-use crate::{ModelError, Plain};
 
 /// A CLIP text tower without its vocabulary: the host gathers token vectors. Differentiable with respect to them where
-/// `B` records gradients.
-#[derive(Clone, Debug)]
-pub struct TextTower<B: Backend> {
+/// `B` and `K` record gradients.
+#[derive(Debug)]
+pub struct TextTower<B: Backend, K: Kernels<B>> {
     width: usize,
     context: usize,
     heads: usize,
     activation: Activation,
     positions: Tensor<B, 2>,
-    blocks: Vec<Block<B>>,
+    blocks: Vec<Block<B, K>>,
     ln_final: Norm<B>,
     projection: Tensor<B, 2>,
     device: B::Device,
 }
 
-impl<B: Backend> TextTower<B> {
+/// By hand, because `K` itself need not be `Clone`.
+impl<B: Backend, K: Kernels<B>> Clone for TextTower<B, K> {
+    fn clone(&self) -> Self {
+        Self {
+            width: self.width,
+            context: self.context,
+            heads: self.heads,
+            activation: self.activation,
+            positions: self.positions.clone(),
+            blocks: self.blocks.clone(),
+            ln_final: self.ln_final.clone(),
+            projection: self.projection.clone(),
+            device: self.device.clone(),
+        }
+    }
+}
+
+impl<B: Backend, K: Kernels<B>> TextTower<B, K> {
     /// Loads every block.
     ///
     /// # Errors
@@ -87,16 +104,14 @@ impl<B: Backend> TextTower<B> {
         let mut x = x.reshape([items * tokens, width]);
         let rows: Vec<i32> = eot.iter().enumerate().map(|(i, eot)| (i * tokens + eot) as i32).collect();
         let rows = Tensor::<B, 1, Int>::from_data(TensorData::new(rows, [items]), &self.device);
-        let shape = Shape { items, tokens, heads: self.heads, activation: self.activation };
+        let attention = Attention { items, tokens, heads: self.heads };
         let last = self.blocks.len() - 1;
         for (i, block) in self.blocks.iter().enumerate() {
-            x = if i == last {
-                block.forward_rows::<Plain>(x, shape, rows.clone(), mask.as_ref())
-            } else {
-                block.forward::<Plain>(x, shape, mask.as_ref())
-            };
+            // The last block's output is read at end-of-text alone.
+            let rows = (i == last).then(|| rows.clone());
+            x = block.forward(x, attention, mask.as_ref(), self.activation, rows);
         }
-        <Plain as Kernels<B>>::layer_norm(x, &self.ln_final).matmul(self.projection.clone())
+        K::layer_norm(x, &self.ln_final).matmul(self.projection.clone())
     }
 }
 

@@ -9,11 +9,11 @@ use harness_method::parameters::{Parameter, parameters};
 use harness_method::{Arch, Options};
 
 use crate::adam::Moments;
-use crate::adapters::{Heads, drops_class_token};
+use crate::adapters::{Wanted, drops_class_token};
 use crate::kernels::Kernels;
 use crate::prompts::{Sentences, Text};
 use crate::tensors::{HostTensor, Tensors, to_device, to_host};
-use crate::{ModelError, Plain, TextTower, detection, segmentation, similarity};
+use crate::{ModelError, Recorded, TextTower, detection, segmentation, similarity};
 
 /// Trainable tensors by name. They are kept flat and shaped where they are used, so that update, gradient and state
 /// are the same few lines for every rank.
@@ -69,12 +69,12 @@ struct Support<B: Backend> {
 }
 
 /// A model being trained on one support set, or scoring from a trained state.
-pub struct Trainer<B: Backend, K> {
+pub struct Trainer<B: Backend, K: Kernels<B>> {
     options: Options,
     arch: Arch,
     has_masks: bool,
     learning_rate: f64,
-    text: Text<Autodiff<B>>,
+    text: Text<Autodiff<B>, Recorded<K>>,
     parameters: Parameters<B>,
     moments: BTreeMap<String, Moments<B>>,
     steps: u32,
@@ -96,7 +96,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         arch: &Arch,
         has_masks: bool,
         learning_rate: f64,
-        tower: Option<TextTower<Autodiff<B>>>,
+        tower: Option<TextTower<Autodiff<B>, Recorded<K>>>,
         sentences: &[Sentences; 2],
         state: &dyn Tensors,
         device: &B::Device,
@@ -203,7 +203,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
                 // No gradient: an unused head keeps its value, as zero gradients and zero moments would leave it.
                 continue;
             };
-            *value = moments.update(value.clone(), gradient.clone(), self.steps, self.learning_rate);
+            *value = K::adam(value.clone(), gradient.clone(), moments, self.steps, self.learning_rate);
         }
         Ok(losses)
     }
@@ -242,7 +242,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         let text = self.text_pair();
         let (mut grids, mut detection, mut maps) = (Vec::new(), None, None);
         for (number, tap) in self.options.taps.iter().zip(taps) {
-            let s = similarity::of_tap::<B, K>(&self.options, &self.parameters, *number, tap, &text, Heads::Both);
+            let s = similarity::of_tap::<B, K>(&self.options, &self.parameters, *number, tap, &text, Wanted::Both);
             let score = detection::score(&self.options, &s.detection);
             detection = Some(match detection {
                 Some(sum) => sum + score,
@@ -293,14 +293,14 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
 
         let leaves = self.leaves(true);
         let text = self.text.pair(&leaves);
-        let heads = if self.has_masks { Heads::Both } else { Heads::Detection };
+        let wanted = if self.has_masks { Wanted::Both } else { Wanted::Detection };
         let grid = self.arch.grid(self.options.image_size);
         let mut detection: Option<Tensor<Autodiff<B>, 1>> = None;
         let mut surrogate: Option<Tensor<Autodiff<B>, 1>> = None;
         let (mut focal, mut dice) = (0.0, 0.0);
         for (number, taps) in self.options.taps.iter().zip(&self.support.taps) {
             let tap = Tensor::from_inner(taps[0].clone().select(0, rows.clone()));
-            let s = similarity::of_tap::<Autodiff<B>, Plain>(&self.options, &leaves, *number, tap, &text, heads);
+            let s = similarity::of_tap::<Autodiff<B>, Recorded<K>>(&self.options, &leaves, *number, tap, &text, wanted);
             detection = add(detection, detection::loss(&self.options, &s.detection, labels.clone()));
             if let (Some(s), Some(masks)) = (s.segmentation, &masks) {
                 let logits = s.logit().reshape([n, grid, grid]);
