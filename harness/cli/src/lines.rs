@@ -25,8 +25,8 @@ impl Observer for Lines {
                 "event": "begun", "experiment": plan.name, "smoke": plan.smoke, "cells": plan.cells.len(),
                 "reused": reused, "out": out,
             }),
-            Notice::Training { training, number, of } => json!({
-                "event": "training", "training": training.id, "number": number, "of": of, "dataset": training.dataset,
+            Notice::Training { training, variants, number, of } => json!({
+                "event": "training", "training": training.id, "variants": variants, "number": number, "of": of, "dataset": training.dataset,
                 "shots": training.shots, "draw": training.draw, "seed": training.seed,
                 "backend": training.backend.name,
             }),

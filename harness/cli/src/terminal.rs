@@ -65,13 +65,12 @@ impl Observer for Terminal {
                 let reused = if *reused > 0 { format!(", {reused} of them done already") } else { String::new() };
                 self.line(&format!("{}: {cells} cells{reused}, results in {out}", plan.name));
             }
-            Notice::Training { training, number, of } => {
+            Notice::Training { training, variants, number, of } => {
                 (self.epoch, self.epochs, self.last) = (None, training.epochs, Instant::now());
                 let (dataset, shots, draw, seed) = (&training.dataset, training.shots, training.draw, training.seed);
-                let backend = &training.backend.name;
+                let (variants, backend) = (variants.join(", "), &training.backend.name);
                 self.line(&format!(
-                    "[{number}/{of}] training {}: {dataset}, K {shots}, draw {draw}, seed {seed}, {backend}",
-                    training.id
+                    "[{number}/{of}] {variants}: {dataset}, K {shots}, draw {draw}, seed {seed}, {backend}"
                 ));
             }
             Notice::Progress { phase, done, total, rate, left } => {

@@ -29,6 +29,8 @@ pub enum Notice<'a> {
     Training {
         /// Which.
         training: &'a Training,
+        /// Names of the variants that come to it.
+        variants: &'a [&'a str],
         /// Its number among the trainings that have something to do, from 1.
         number: usize,
         /// How many those are.

@@ -135,7 +135,8 @@ impl<'a> Run<'a> {
             let mut worker = None;
             for unit in units {
                 number += 1;
-                self.observer.notice(&Notice::Training { training: unit.training, number, of });
+                let variants = self.variants(unit.training.id);
+                self.observer.notice(&Notice::Training { training: unit.training, variants: &variants, number, of });
                 match self.unit(&unit, &backend, &mut worker) {
                     Ok(()) => {}
                     Err(Error::Interrupted) => {
@@ -172,6 +173,17 @@ impl<'a> Run<'a> {
         };
         let backends = plan.backends.iter().map(|backend| backend.name.clone());
         backends.map(|backend| (backend.clone(), of_backend(&backend))).filter(|(_, units)| !units.is_empty()).collect()
+    }
+
+    /// Names of the variants that come to a training, in the plan's order.
+    fn variants(&self, training: TrainingId) -> Vec<&'a str> {
+        let mut names: Vec<&str> = Vec::new();
+        for cell in self.plan.cells.iter().filter(|cell| cell.training == training) {
+            if !names.contains(&cell.variant.as_str()) {
+                names.push(&cell.variant);
+            }
+        }
+        names
     }
 
     /// Whether training, predictions and metrics of an evaluation are all there.
