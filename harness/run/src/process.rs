@@ -37,6 +37,8 @@ pub struct BackendInfo {
     pub precisions: Vec<String>,
     /// What it can do.
     pub capabilities: Vec<String>,
+    /// Why it has no device, or what would give one more.
+    pub note: Option<String>,
 }
 
 /// How long a backend may take to load.
@@ -118,9 +120,9 @@ impl WorkerProcess {
         let begun = Instant::now();
         loop {
             match worker.receive(Duration::from_millis(100)) {
-                Received::Event(Event::Ready { version, interface, devices, precisions, capabilities }) => {
+                Received::Event(Event::Ready { version, interface, devices, precisions, capabilities, note }) => {
                     let name = setup.backend.clone();
-                    let info = BackendInfo { name, version, interface, devices, precisions, capabilities };
+                    let info = BackendInfo { name, version, interface, devices, precisions, capabilities, note };
                     return Ok((worker, info));
                 }
                 Received::Event(Event::Failed { class, message }) => return Err(Error::Worker { class, message }),

@@ -75,6 +75,8 @@ pub(crate) enum Event {
         precisions: Vec<String>,
         /// What it can do.
         capabilities: Vec<String>,
+        /// Why it has no device, or what would give one more.
+        note: Option<String>,
     },
     /// How far a phase is.
     Progress {

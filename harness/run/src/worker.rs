@@ -104,6 +104,7 @@ fn prepare(
         devices: description.devices.clone(),
         precisions: description.precisions.clone(),
         capabilities: backend.capabilities().iter().map(|capability| capability.name().to_owned()).collect(),
+        note: description.note.clone(),
     });
     setup.world.as_ref().map(|world| Lab::open(backend, world, setup.threads)).transpose()
 }

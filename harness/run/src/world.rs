@@ -196,7 +196,8 @@ impl Catalogue for World {
             }
         };
         let Some(device) = info.devices.first() else {
-            return Err(CatalogueError::new(format!("backend `{name}` finds no device on this machine")));
+            let why = info.note.map(|note| format!(": {note}")).unwrap_or_default();
+            return Err(CatalogueError::new(format!("backend `{name}` finds no device on this machine{why}")));
         };
         let all = [Precision::F32, Precision::F16, Precision::Bf16];
         Ok(BackendFacts {

@@ -8,7 +8,7 @@ use harness_run::probe;
 
 use super::print;
 use crate::arguments::{BackendFolders, Backends};
-use crate::backends::{BUILT_IN, open, worker};
+use crate::backends::{names, open, worker};
 use crate::exit::{Exit, Failure};
 
 pub(super) fn backends(arguments: &Backends) -> Result<Exit, Failure> {
@@ -18,19 +18,27 @@ pub(super) fn backends(arguments: &Backends) -> Result<Exit, Failure> {
     }
 }
 
+/// A line a backend, each asked in a process of its own.
 fn list(folders: &BackendFolders) -> Result<Exit, Failure> {
     let program = worker(folders)?;
-    let name = BUILT_IN;
-    match probe(&program, name) {
-        Ok(info) => print(format!(
-            "{name} {}: devices {}; precisions {}; interface {}; {}\n",
-            info.version,
-            if info.devices.is_empty() { "none".to_owned() } else { info.devices.join(", ") },
-            info.precisions.join(", "),
-            info.interface,
-            info.capabilities.join(", ")
-        )),
-        Err(error) => print(format!("{name}: {error}\n")),
+    for name in names(folders)? {
+        match probe(&program, &name) {
+            Ok(info) => {
+                let devices = match (info.devices.is_empty(), &info.note) {
+                    (true, Some(note)) => format!("no device: {note}"),
+                    (true, None) => "no device".to_owned(),
+                    (false, _) => format!("devices {}", info.devices.join(", ")),
+                };
+                print(format!(
+                    "{name} {}: {devices}; precisions {}; interface {}; {}\n",
+                    info.version,
+                    info.precisions.join(", "),
+                    info.interface,
+                    info.capabilities.join(", ")
+                ));
+            }
+            Err(error) => print(format!("{name}: can't be used: {error}\n")),
+        }
     }
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use harness_run::{Provenance, probe};
 
 use super::print;
 use crate::arguments::Doctor;
-use crate::backends::{BUILT_IN, worker};
+use crate::backends::{names, worker};
 use crate::exit::{Exit, Failure};
 use crate::paths;
 
@@ -18,11 +18,17 @@ pub(super) fn doctor(arguments: &Doctor) -> Result<Exit, Failure> {
     if let Some(memory) = memory() {
         told("memory", &super::cache::bytes(memory));
     }
-    match probe(&worker(&arguments.backends)?, BUILT_IN) {
-        Ok(info) => told("backend", &format!("{} {} on {}", info.name, info.version, info.devices.join(", "))),
-        Err(error) => {
-            well = false;
-            told("backend", &format!("{BUILT_IN} can't be used: {error}"));
+    let program = worker(&arguments.backends)?;
+    for name in names(&arguments.backends)? {
+        match probe(&program, &name) {
+            Ok(info) if info.devices.is_empty() => {
+                told("backend", &format!("{name}: no device: {}", info.note.unwrap_or_default()));
+            }
+            Ok(info) => told("backend", &format!("{name} {} on {}", info.version, info.devices.join(", "))),
+            Err(error) => {
+                well = false;
+                told("backend", &format!("{name} can't be used: {error}"));
+            }
         }
     }
     let cache = paths::cache(arguments.cache.as_deref())?;
