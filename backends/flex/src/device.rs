@@ -3,8 +3,9 @@
 use burn_flex::{Flex, FlexDevice};
 use harness_backend_abi::plugin::{Failure, SessionOptions};
 use harness_backend_burn::BurnBackend;
-use madclip::Plain;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::FlexKernels;
 
 /// The CPU. With `threads` a session computes on a pool of its own; without, on the process's, which has as many
 /// threads as the machine has cores unless `RAYON_NUM_THREADS` says otherwise.
@@ -15,7 +16,7 @@ pub struct FlexCpu {
 
 impl BurnBackend for FlexCpu {
     type Backend = Flex;
-    type Kernels = Plain;
+    type Kernels = FlexKernels;
     const NAME: &'static str = "flex";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 

@@ -1,7 +1,23 @@
-//! The built-in CPU backend: the model on Burn's Flex, through the same table as a loaded one.
+//! The built-in CPU backend: the model on Burn's Flex with kernels of its own, through the same table as a loaded one.
+//!
+//! Burn's Flex holds the tensors and runs whatever is small. What takes the time goes to kernels on slices, on all
+//! threads, compiled for every instruction set and chosen at run time (`pulp`). An element's value never depends on how
+//! rows were dealt to threads.
 
+mod attention;
+mod buffers;
 mod device;
+mod kernels;
+mod linear;
+mod matrix;
+mod norm;
+mod panels;
+mod threads;
+mod tile;
+mod vector;
 
 pub use device::FlexCpu;
+pub use kernels::FlexKernels;
+pub use linear::Layer;
 
 harness_backend_abi::export_backend!(harness_backend_burn::BurnPlugin<FlexCpu>);
