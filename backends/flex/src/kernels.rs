@@ -4,12 +4,15 @@ use burn::tensor::Tensor;
 use burn_flex::Flex;
 use harness_method::options::Activation;
 use madclip::Kernels;
-use madclip::kernels::{Attention, Linear, Norm};
+use madclip::adam::Moments;
+use madclip::kernels::{Attention, CosineGradients, Cosines, Heads, Linear, Norm};
+use madclip::segmentation::Segmentation;
 
 use crate::attention::{self, Sizes};
-use crate::linear::{Layer, Then};
+use crate::linear::{Layer, Then, product};
 use crate::matrix::{Values, tensor};
-use crate::{buffers, norm};
+use crate::panels::Panels;
+use crate::{adam, adapters, buffers, norm, segmentation};
 
 /// Kernels of the built-in backend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,6 +86,115 @@ impl Kernels<Flex> for FlexKernels {
         qkv.recycle();
         tensor(out, [rows, sizes.width])
     }
+
+    fn linear_leaky(x: Tensor<Flex, 2>, weight: Tensor<Flex, 2>, bias: Option<Tensor<Flex, 1>>) -> Tensor<Flex, 2> {
+        let [rows, depth] = x.dims();
+        let outputs = weight.dims()[0];
+        let (x, bias) = (Values::of(x), bias.map(Values::of));
+        let weight = Panels::of_transposed(Values::of(weight).as_slice(), depth);
+        let mut out = buffers::take(rows * outputs);
+        product(x.as_slice(), &weight, bias.as_ref().map(Values::as_slice), Then::Leaky, &mut out);
+        x.recycle();
+        tensor(out, [rows, outputs])
+    }
+
+    fn linear_leaky_gradient(
+        gradient: Tensor<Flex, 2>,
+        x: Tensor<Flex, 2>,
+        output: Tensor<Flex, 2>,
+        with_bias: bool,
+    ) -> (Tensor<Flex, 2>, Option<Tensor<Flex, 1>>) {
+        let shape = gradient.dims();
+        let (mut gradient, output) = (Values::of(gradient).into_vec(), Values::of(output));
+        adapters::leaky_gradient(&mut gradient, output.as_slice(), shape[1]);
+        output.recycle();
+        let gradient = tensor(gradient, shape);
+        let bias = with_bias.then(|| gradient.clone().sum_dim(0).squeeze_dims(&[0]));
+        (gradient.transpose().matmul(x), bias)
+    }
+
+    fn cosines(x: Tensor<Flex, 2>, heads: &Heads<Flex>, directions: &Tensor<Flex, 2>, keep: bool) -> Cosines<Flex> {
+        let [rows, depth] = x.dims();
+        let (count, embed) = (rows * heads.count, directions.dims()[1]);
+        let sizes = adapters::Sizes { embed, directions: directions.dims()[0] };
+        let (x, directions) = (Values::of(x), Values::of(directions.clone()));
+        let weight = Panels::of_transposed(Values::of(heads.weight.clone()).as_slice(), depth);
+        let features = adapters::features(x.as_slice(), &weight);
+        let values = adapters::cosines(&features, directions.as_slice(), sizes);
+        x.recycle();
+        let values = tensor(values, [count, sizes.directions]);
+        if keep {
+            return Cosines { values, features: Some(tensor(features, [count, embed])) };
+        }
+        buffers::give(features);
+        Cosines { values, features: None }
+    }
+
+    fn cosines_gradient(
+        gradient: Tensor<Flex, 2>,
+        values: Tensor<Flex, 2>,
+        features: Tensor<Flex, 2>,
+        x: Tensor<Flex, 2>,
+        heads: &Heads<Flex>,
+        directions: &Tensor<Flex, 2>,
+    ) -> CosineGradients<Flex> {
+        let [rows, width] = x.dims();
+        let outputs = heads.weight.dims()[0];
+        let [count, embed] = directions.dims();
+        let sizes = adapters::Sizes { embed, directions: count };
+        let (gradient, values, along) = (Values::of(gradient), Values::of(values), Values::of(directions.clone()));
+        let mut of_products = Values::of(features).into_vec();
+        let of_directions = adapters::cosines_gradient(
+            &mut of_products,
+            gradient.as_slice(),
+            values.as_slice(),
+            along.as_slice(),
+            sizes,
+        );
+        let weight = Panels::of(Values::of(heads.weight.clone()).as_slice(), width);
+        let mut of_tokens = buffers::take(rows * width);
+        product(&of_products, &weight, None, Then::Keep, &mut of_tokens);
+        let of_products = tensor(of_products, [rows, outputs]);
+        CosineGradients {
+            tokens: tensor(of_tokens, [rows, width]),
+            weight: of_products.transpose().matmul(x),
+            directions: tensor(of_directions, [count, embed]),
+        }
+    }
+
+    fn segmentation(
+        upsampling: &Tensor<Flex, 2>,
+        grids: Tensor<Flex, 3>,
+        masks: Tensor<Flex, 3>,
+    ) -> Segmentation<Flex> {
+        let (shape, [size, grid]) = (grids.dims(), upsampling.dims());
+        let (matrix, grids, masks) = (Values::of(upsampling.clone()), Values::of(grids), Values::of(masks));
+        let losses = segmentation::losses(matrix.as_slice(), grids.as_slice(), masks.as_slice(), grid, size);
+        Segmentation {
+            focal: tensor(vec![losses.focal], [1]),
+            dice: tensor(vec![losses.dice], [1]),
+            gradient: tensor(losses.gradient, shape),
+        }
+    }
+
+    fn adam(
+        value: &mut Tensor<Flex, 1>,
+        gradient: Tensor<Flex, 1>,
+        moments: &mut Moments<Flex>,
+        step: u32,
+        learning_rate: f64,
+    ) {
+        let (shape, gradient) = (value.dims(), Values::of(gradient));
+        let (mut values, mut first, mut second) = (take(value), take(&mut moments.first), take(&mut moments.second));
+        adam::update(&mut values, gradient.as_slice(), &mut first, &mut second, step, learning_rate);
+        *value = tensor(values, shape);
+        *moments = Moments { first: tensor(first, shape), second: tensor(second, shape) };
+    }
+}
+
+/// The values of a tensor that will be set again.
+fn take(place: &mut Tensor<Flex, 1>) -> Vec<f32> {
+    Values::of(std::mem::replace(place, tensor(Vec::new(), [0]))).into_vec()
 }
 
 fn apply(x: Tensor<Flex, 2>, layer: &Layer, then: Then<'_>) -> Tensor<Flex, 2> {

@@ -4,6 +4,8 @@
 //! threads, compiled for every instruction set and chosen at run time (`pulp`). An element's value never depends on how
 //! rows were dealt to threads.
 
+mod adam;
+mod adapters;
 mod attention;
 mod buffers;
 mod device;
@@ -12,6 +14,7 @@ mod linear;
 mod matrix;
 mod norm;
 mod panels;
+mod segmentation;
 mod threads;
 mod tile;
 mod vector;

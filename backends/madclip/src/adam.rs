@@ -30,15 +30,15 @@ pub fn corrections(step: u32) -> (f64, f64) {
 }
 
 pub(crate) fn update<B: Backend>(
-    value: Tensor<B, 1>,
+    value: &mut Tensor<B, 1>,
     gradient: Tensor<B, 1>,
     moments: &mut Moments<B>,
     step: u32,
     learning_rate: f64,
-) -> Tensor<B, 1> {
+) {
     let (first, root) = corrections(step);
     moments.first = moments.first.clone() * BETAS.0 + gradient.clone() * (1.0 - BETAS.0);
     moments.second = moments.second.clone() * BETAS.1 + gradient.clone() * gradient * (1.0 - BETAS.1);
     let denominator = moments.second.clone().sqrt() / root + EPSILON;
-    value - moments.first.clone() / denominator * (learning_rate / first)
+    *value = value.clone() - moments.first.clone() / denominator * (learning_rate / first);
 }

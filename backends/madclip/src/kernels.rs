@@ -155,13 +155,15 @@ pub trait Kernels<B: Backend>: 'static {
         plain::linear_leaky(x, weight, bias)
     }
 
-    /// With respect to weight and bias (`output` is the function's result); the taps it is applied to are frozen.
+    /// With respect to the weight, and to the bias where there is one (`output` is the function's result); the taps it is
+    /// applied to are frozen.
     fn linear_leaky_gradient(
         gradient: Tensor<B, 2>,
         x: Tensor<B, 2>,
         output: Tensor<B, 2>,
-    ) -> (Tensor<B, 2>, Tensor<B, 1>) {
-        plain::linear_leaky_gradient(gradient, x, output)
+        with_bias: bool,
+    ) -> (Tensor<B, 2>, Option<Tensor<B, 1>>) {
+        plain::linear_leaky_gradient(gradient, x, output, with_bias)
     }
 
     /// Features `leaky_relu(x W^T)` of tokens `x` `[N, W]`, brought to unit length, times `directions` `[D, E]`. `keep`
@@ -188,15 +190,9 @@ pub trait Kernels<B: Backend>: 'static {
         segmentation::losses(upsampling, grids, masks)
     }
 
-    /// A flat trainable tensor after step `step` (from 1) of Adam.
-    fn adam(
-        value: Tensor<B, 1>,
-        gradient: Tensor<B, 1>,
-        moments: &mut Moments<B>,
-        step: u32,
-        learning_rate: f64,
-    ) -> Tensor<B, 1> {
-        adam::update(value, gradient, moments, step, learning_rate)
+    /// Step `step` (from 1) of Adam on a flat trainable tensor.
+    fn adam(value: &mut Tensor<B, 1>, gradient: Tensor<B, 1>, moments: &mut Moments<B>, step: u32, learning_rate: f64) {
+        adam::update(value, gradient, moments, step, learning_rate);
     }
 }
 

@@ -138,9 +138,11 @@ pub(crate) fn linear_leaky_gradient<B: Backend>(
     gradient: Tensor<B, 2>,
     x: Tensor<B, 2>,
     output: Tensor<B, 2>,
-) -> (Tensor<B, 2>, Tensor<B, 1>) {
+    with_bias: bool,
+) -> (Tensor<B, 2>, Option<Tensor<B, 1>>) {
     let gradient = leaky_gradient(gradient, output);
-    (gradient.clone().transpose().matmul(x), gradient.sum_dim(0).squeeze_dims(&[0]))
+    let bias = with_bias.then(|| gradient.clone().sum_dim(0).squeeze_dims(&[0]));
+    (gradient.transpose().matmul(x), bias)
 }
 
 /// LeakyReLU keeps the sign, so its output says which side an input was on.

@@ -87,12 +87,14 @@ impl<B: Backend, K: Kernels<B>> Kernels<Autodiff<B>> for Recorded<K> {
         let output = K::linear_leaky(x.clone(), weight.clone().inner(), bias.clone().map(Tensor::inner));
         let kept = output.clone();
         match bias {
-            None => {
-                step([primitive(weight)], output, move |gradient| [raw(K::linear_leaky_gradient(gradient, x, kept).0)])
-            }
+            None => step([primitive(weight)], output, move |gradient| {
+                [raw(K::linear_leaky_gradient(gradient, x, kept, false).0)]
+            }),
             Some(bias) => step([primitive(weight), primitive(bias)], output, move |gradient| {
-                let (weight, bias) = K::linear_leaky_gradient(gradient, x, kept);
-                [raw(weight), raw(bias)]
+                match K::linear_leaky_gradient(gradient, x, kept, true) {
+                    (weight, Some(bias)) => [raw(weight), raw(bias)],
+                    (_, None) => unreachable!("the bias's gradient was asked for"),
+                }
             }),
         }
     }

@@ -196,14 +196,14 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
     /// # Errors
     /// An index is out of range, or a loss is not finite: no tensor has changed then.
     pub fn step(&mut self, indices: &[usize]) -> Result<Losses, ModelError> {
-        let (losses, gradients) = self.gradients(indices)?;
+        let (losses, mut gradients) = self.gradients(indices)?;
         self.steps += 1;
         for (name, (_, value)) in &mut self.parameters.0 {
-            let (Some(gradient), Some(moments)) = (gradients.get(name), self.moments.get_mut(name)) else {
+            let (Some(gradient), Some(moments)) = (gradients.remove(name), self.moments.get_mut(name)) else {
                 // No gradient: an unused head keeps its value, as zero gradients and zero moments would leave it.
                 continue;
             };
-            *value = K::adam(value.clone(), gradient.clone(), moments, self.steps, self.learning_rate);
+            K::adam(value, gradient, moments, self.steps, self.learning_rate);
         }
         Ok(losses)
     }
