@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::encoder::Precision;
 use crate::ids::ContentHash;
+use crate::spec::Selection;
 use crate::suggest;
 
 /// The world as a plan sees it. Answers must not change while a plan is made; each question is asked once.
@@ -24,6 +25,30 @@ pub trait Catalogue {
     /// # Errors
     /// Too few images, a missing list, a bad mask.
     fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError>;
+
+    /// Whether what runs the plan can choose epochs by this rule.
+    fn selects_by(&self, rule: Selection) -> bool {
+        rule != Selection::BestOnSupport
+    }
+
+    /// Patients of a support set's images, the K abnormal ones first, `None` where one isn't known; empty: none is.
+    /// Asked for `best-on-support` alone, which must not split a patient.
+    ///
+    /// # Errors
+    /// As [`Catalogue::support`].
+    fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
+        let _ = (dataset, shots, draw);
+        Ok(Vec::new())
+    }
+
+    /// Whether a support set may be trained on for the test set of another dataset, `target`.
+    ///
+    /// # Errors
+    /// An image that is in both.
+    fn check_transfer(&self, dataset: &str, shots: u32, draw: u64, target: &str) -> Result<(), CatalogueError> {
+        let _ = (dataset, shots, draw, target);
+        Ok(())
+    }
 
     /// The encoder's weights.
     ///

@@ -40,10 +40,9 @@ impl Plan {
         let mut seen = HashSet::new();
         let mut encodings = std::collections::HashMap::new();
         for training in &self.trainings {
+            // A fold's images are among those of the whole support set, which is trained on too.
             let support = 2 * u64::from(training.shots);
-            let images = support * (SHARED_VIEWS + 1);
-            let steps = images.div_ceil(u64::from(training.batch).max(1)) * u64::from(training.epochs);
-            costs.steps = costs.steps.saturating_add(steps);
+            costs.steps = costs.steps.saturating_add(training.steps());
             let encoding = Encoding::of(training);
             let mut new = 0;
             if seen.insert((encoding.key.clone(), *training.support.as_bytes(), None)) {
@@ -58,7 +57,12 @@ impl Plan {
         }
         for evaluation in &self.evaluations {
             let images = evaluation.test_images;
-            costs.scored = costs.scored.saturating_add(images.saturating_mul(evaluation.epochs.count()));
+            let scored = images.saturating_mul(evaluation.scored_epochs(self.image_scores.len()));
+            costs.scored = costs.scored.saturating_add(scored);
+            if evaluation.on_fold {
+                // Support images as they are: their taps are there.
+                continue;
+            }
             let Some(encoding) = encodings.get(&evaluation.training) else { continue };
             if seen.insert((encoding.key.clone(), *evaluation.test.as_bytes(), None)) {
                 costs.test_encodings = costs.test_encodings.saturating_add(images);

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use toml::ser::ValueSerializer;
 
 use crate::error::Error;
-use crate::ids::{EvaluationId, METHOD_VERSION, TrainingId};
+use crate::ids::{CellId, EvaluationId, METHOD_VERSION, TrainingId};
 use crate::matrix;
 use crate::plan::{Cell, EpochRange, Evaluation, Plan, Training};
+use crate::spec::Selection;
 
 /// Version of the format of `plan.toml`.
 pub const PLAN_FORMAT: u32 = 1;
@@ -39,7 +40,7 @@ struct Whole {
 struct Records {
     trainings: Vec<TrainingRow>,
     evaluations: Vec<EvaluationRow>,
-    cells: Vec<Cell>,
+    cells: Vec<CellRow>,
 }
 
 /// A training by its coordinates; what they stand for is above in the file.
@@ -52,6 +53,9 @@ struct TrainingRow {
     draw: u64,
     seed: u64,
     backend: String,
+    /// Number of the fold held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fold: Option<u32>,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -61,6 +65,28 @@ struct EvaluationRow {
     training: TrainingId,
     dataset: String,
     epochs: EpochRange,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    on_fold: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    chosen_by: Vec<EvaluationId>,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CellRow {
+    id: CellId,
+    variant: String,
+    dataset: String,
+    /// Where it is another dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trained_on: Option<String>,
+    shots: u32,
+    draw: u64,
+    seed: u64,
+    backend: String,
+    selection: Selection,
+    training: TrainingId,
+    evaluation: EvaluationId,
 }
 
 impl Records {
@@ -72,17 +98,33 @@ impl Records {
             draw: training.draw,
             seed: training.seed,
             backend: training.backend.name.clone(),
+            fold: training.fold.as_ref().map(|fold| fold.number),
         };
         let evaluation = |evaluation: &Evaluation| EvaluationRow {
             id: evaluation.id,
             training: evaluation.training,
             dataset: evaluation.dataset.clone(),
             epochs: evaluation.epochs,
+            on_fold: evaluation.on_fold,
+            chosen_by: evaluation.chosen_by.clone(),
+        };
+        let cell = |cell: &Cell| CellRow {
+            id: cell.id,
+            variant: cell.variant.clone(),
+            dataset: cell.dataset.clone(),
+            trained_on: (cell.trained_on != cell.dataset).then(|| cell.trained_on.clone()),
+            shots: cell.shots,
+            draw: cell.draw,
+            seed: cell.seed,
+            backend: cell.backend.clone(),
+            selection: cell.selection,
+            training: cell.training,
+            evaluation: cell.evaluation,
         };
         Self {
             trainings: plan.trainings.iter().map(training).collect(),
             evaluations: plan.evaluations.iter().map(evaluation).collect(),
-            cells: plan.cells.clone(),
+            cells: plan.cells.iter().map(cell).collect(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A plan as people read it before a run: what each variant is, what it costs, which cells there are. `frozen` has the
 //! form that programs read.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use serde_json::Value;
@@ -9,8 +8,8 @@ use serde_json::Value;
 use crate::catalogue::EncoderSource;
 use crate::error::Error;
 use crate::overrides::Overrides;
-use crate::plan::{Plan, Variant};
-use crate::spec::Selection;
+use crate::plan::{Cell, Plan, Variant};
+use crate::spec::{Selection, TransferObject};
 
 /// A plan for reading.
 pub struct Listing<'a> {
@@ -26,17 +25,22 @@ impl Plan {
     /// # Errors
     /// `Encode`, a mistake of this program.
     pub fn listing(&self, cells: bool) -> Result<Listing<'_>, Error> {
-        let mut same: HashMap<String, &str> = HashMap::new();
-        let mut variants = Vec::new();
-        for variant in &self.variants {
-            let text = options(variant)?;
+        let mut variants = Vec::with_capacity(self.variants.len());
+        for (i, variant) in self.variants.iter().enumerate() {
             let heading = format!("{} (preset {})", variant.name, variant.preset.name());
-            // Equal options print equally but for the marks, which depend on the preset.
-            let twin = *same.entry(text.replace('*', " ")).or_insert(&variant.name);
-            variants.push(if twin == variant.name {
-                format!("{heading}\n{text}")
-            } else {
-                format!("{heading}: the same as {twin}; its results are shared\n")
+            let effective = variant.options.effective();
+            let twin = self.variants[..i].iter().find(|earlier| earlier.options.effective() == effective);
+            variants.push(match twin {
+                None => format!("{heading}\n{}", options(variant)?),
+                Some(twin) => {
+                    let idle = Overrides::differing(&variant.options, &twin.options);
+                    let but = if idle.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" but for {}, which has no effect on it", idle.join(", "))
+                    };
+                    format!("{heading}: the same as {}{but}; its results are shared\n", twin.name)
+                }
             });
         }
         Ok(Listing { plan: self, variants, cells })
@@ -70,6 +74,7 @@ impl fmt::Display for Listing<'_> {
         let plan = self.plan;
         let smoke = if plan.smoke { " (smoke test: its numbers say nothing about the method)" } else { "" };
         writeln!(f, "experiment  {}{smoke}", plan.name)?;
+        plan.notes.iter().try_for_each(|note| writeln!(f, "note        {note}"))?;
         self.encoder(f)?;
         let train = &plan.train;
         let (epochs, batch, rate) = (train.epochs, train.batch, train.learning_rate);
@@ -80,6 +85,7 @@ impl fmt::Display for Listing<'_> {
             let images = count(facts.test_images, "test image");
             writeln!(f, "dataset     {}: {images}, {masks}, object \"{}\"", dataset.name, facts.object)?;
         }
+        self.targets(f)?;
         for backend in &plan.backends {
             writeln!(f, "backend     {} {} on {}", backend.name, backend.version, backend.device)?;
         }
@@ -108,9 +114,33 @@ impl Listing<'_> {
         writeln!(f, "; computes in {precision}, taps kept in {store}")
     }
 
+    fn targets(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = self.plan;
+        for target in &plan.targets {
+            let facts = &target.facts;
+            let masks = if facts.has_masks { "masks" } else { "no masks: image metrics alone" };
+            let images = count(facts.test_images, "test image");
+            let object = match plan.transfer_object {
+                TransferObject::Target => format!("\"{}\"", facts.object),
+                TransferObject::Source => "that of the source".to_owned(),
+            };
+            writeln!(f, "target      {}: {images}, {masks}, object {object}", target.name)?;
+        }
+        if plan.targets.is_empty() {
+            return Ok(());
+        }
+        let without: Vec<&str> =
+            plan.datasets.iter().filter(|source| !source.facts.has_masks).map(|source| source.name.as_str()).collect();
+        if !without.is_empty() {
+            let names = without.join(", ");
+            writeln!(f, "            trained on {names} (no masks): detection scores alone, on any target")?;
+        }
+        Ok(())
+    }
+
     fn costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (plan, costs) = (self.plan, self.plan.costs());
-        let factors = [
+        let mut factors = vec![
             count(plan.variants.len() as u64, "variant"),
             count(plan.datasets.len() as u64, "dataset"),
             count(plan.shots.len() as u64, "support size"),
@@ -119,9 +149,16 @@ impl Listing<'_> {
             count(plan.backends.len() as u64, "backend"),
             count(plan.selection.len() as u64, "selection rule"),
         ];
+        if !plan.targets.is_empty() {
+            factors.insert(2, count(plan.targets.len() as u64, "target"));
+        }
+        let left_out = plan.product().saturating_sub(costs.cells);
+        let less = if left_out > 0 { format!(" less {} that rules leave out", group(left_out)) } else { String::new() };
         writeln!(f, "\ncost, before results and taps that are already there are reused")?;
-        writeln!(f, "  cells        {} = {}", group(costs.cells), factors.join(" x "))?;
-        writeln!(f, "  trainings    {} ({})", group(costs.trainings), count(costs.steps, "step"))?;
+        writeln!(f, "  cells        {} = {}{less}", group(costs.cells), factors.join(" x "))?;
+        let folds = plan.trainings.iter().filter(|training| training.fold.is_some()).count();
+        let folds = if folds > 0 { format!("{} of folds, ", group(folds as u64)) } else { String::new() };
+        writeln!(f, "  trainings    {} ({folds}{})", group(costs.trainings), count(costs.steps, "step"))?;
         writeln!(f, "  evaluations  {} ({} scored)", group(costs.evaluations), count(costs.scored, "image"))?;
         let encodings = costs.test_encodings.saturating_add(costs.support_encodings);
         writeln!(
@@ -138,7 +175,7 @@ impl Listing<'_> {
         let cells = &self.plan.cells;
         let width = |title: &str, lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0).max(title.len());
         let variant = width("variant", &mut self.plan.variants.iter().map(|variant| variant.name.len()));
-        let dataset = width("dataset", &mut self.plan.datasets.iter().map(|dataset| dataset.name.len()));
+        let dataset = width("dataset", &mut cells.iter().map(|cell| dataset_of(cell).len()));
         let backend = width("backend", &mut self.plan.backends.iter().map(|backend| backend.name.len()));
         writeln!(
             f,
@@ -151,7 +188,7 @@ impl Listing<'_> {
                 "{}  {:<variant$}  {:<dataset$}  {:>5}  {:>4}  {:>4}  {:<backend$}  {}",
                 cell.id,
                 cell.variant,
-                cell.dataset,
+                dataset_of(cell),
                 cell.shots,
                 cell.draw,
                 cell.seed,
@@ -160,6 +197,15 @@ impl Listing<'_> {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Where a cell was trained and scored: one name, or source -> target.
+fn dataset_of(cell: &Cell) -> String {
+    if cell.trained_on == cell.dataset {
+        cell.dataset.clone()
+    } else {
+        format!("{} -> {}", cell.trained_on, cell.dataset)
     }
 }
 

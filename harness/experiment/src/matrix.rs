@@ -1,119 +1,255 @@
-//! The product of a plan's axes: cells, and the records they share. Nothing is checked here.
+//! The product of a plan's axes, less what its rules leave out: cells, and the records they share. Nothing is checked here.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::error::Error;
+use crate::folds::Fold;
 use crate::ids::{CellId, EvaluationId, METHOD_VERSION, TrainingId};
 use crate::plan::{Backend, Cell, Dataset, EpochRange, Evaluation, Plan, Support, Training, Variant};
 use crate::planner::SCORING_BATCH;
+use crate::rules::Coordinates;
+use crate::spec::{ImageScore, Selection, TransferObject};
 
 /// Largest number of cells of one experiment.
-pub(crate) const MAX_CELLS: usize = 100_000;
+pub(crate) const MAX_CELLS: u64 = 100_000;
 
 /// Fills trainings, evaluations and cells from the rest of a plan.
 pub(crate) fn expand(plan: &mut Plan) -> Result<(), Error> {
-    let supports: HashMap<_, _> = plan
-        .supports
-        .iter()
-        .map(|support| ((support.dataset.as_str(), support.shots, support.draw), support))
-        .collect();
     let mut records = Records::default();
-    for variant in &plan.variants {
-        for dataset in &plan.datasets {
-            for shots in &plan.shots {
-                for draw in &plan.draws {
-                    let support =
-                        supports.get(&(dataset.name.as_str(), *shots, *draw)).ok_or_else(|| Error::Frozen {
-                            what: format!("no support set of `{}`, {shots} shots, draw {draw}", dataset.name),
-                        })?;
-                    for seed in &plan.seeds {
-                        for backend in &plan.backends {
-                            records.add(plan, variant, dataset, support, *seed, backend)?;
-                        }
-                    }
-                }
-            }
-        }
-    }
+    let parts = Parts::of(plan);
+    plan.axes().each(&plan.rules, |at| match parts.row(plan, at) {
+        Some(row) => records.add(&row),
+        // Only a frozen plan that was edited gets here; that its records differ is told.
+        None => Ok(()),
+    })?;
     let Records { trainings, evaluations, cells, .. } = records;
     (plan.trainings, plan.evaluations, plan.cells) = (trainings, evaluations, cells);
     Ok(())
 }
 
-#[derive(Default)]
-struct Records {
-    trainings: Vec<Training>,
-    evaluations: Vec<Evaluation>,
-    cells: Vec<Cell>,
-    known_trainings: HashSet<TrainingId>,
-    known_evaluations: HashSet<EvaluationId>,
+/// Parts of a plan by their names.
+struct Parts<'a> {
+    variants: HashMap<&'a str, &'a Variant>,
+    datasets: HashMap<&'a str, &'a Dataset>,
+    targets: HashMap<&'a str, &'a Dataset>,
+    backends: HashMap<&'a str, &'a Backend>,
+    supports: HashMap<(&'a str, u32, u64), &'a Support>,
 }
 
-impl Records {
-    fn add(
-        &mut self,
-        plan: &Plan,
-        variant: &Variant,
-        dataset: &Dataset,
-        support: &Support,
-        seed: u64,
-        backend: &Backend,
-    ) -> Result<(), Error> {
+impl<'a> Parts<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let datasets = |list: &'a [Dataset]| list.iter().map(|dataset| (dataset.name.as_str(), dataset)).collect();
+        let key = |support: &'a Support| (support.dataset.as_str(), support.shots, support.draw);
+        Self {
+            variants: plan.variants.iter().map(|variant| (variant.name.as_str(), variant)).collect(),
+            datasets: datasets(&plan.datasets),
+            targets: datasets(if plan.targets.is_empty() { &plan.datasets } else { &plan.targets }),
+            backends: plan.backends.iter().map(|backend| (backend.name.as_str(), backend)).collect(),
+            supports: plan.supports.iter().map(|support| (key(support), support)).collect(),
+        }
+    }
+
+    fn row(&self, plan: &'a Plan, at: Coordinates<'a>) -> Option<Row<'a>> {
+        Some(Row {
+            plan,
+            variant: self.variants.get(at.variant)?,
+            source: self.datasets.get(at.dataset)?,
+            target: self.targets.get(at.target)?,
+            support: self.supports.get(&(at.dataset, at.shots, at.draw))?,
+            seed: at.seed,
+            backend: self.backends.get(at.backend)?,
+            selection: at.selection,
+        })
+    }
+}
+
+/// A choice on every axis.
+struct Row<'a> {
+    plan: &'a Plan,
+    variant: &'a Variant,
+    source: &'a Dataset,
+    target: &'a Dataset,
+    support: &'a Support,
+    seed: u64,
+    backend: &'a Backend,
+    selection: Selection,
+}
+
+impl Row<'_> {
+    /// The training on the whole support set, or without a fold.
+    fn training(&self, fold: Option<&Fold>) -> Result<Training, Error> {
+        let Self { plan, variant, source, support, .. } = self;
         let mut training = Training {
             id: TrainingId::from_bytes([0; 8]),
             method_version: METHOD_VERSION,
-            dataset: dataset.name.clone(),
+            dataset: source.name.clone(),
             shots: support.shots,
             draw: support.draw,
             support: support.hash,
-            object: dataset.facts.object.clone(),
-            has_masks: dataset.facts.has_masks,
-            seed,
+            object: self.object(source),
+            has_masks: source.facts.has_masks,
+            seed: self.seed,
             epochs: plan.train.epochs,
             batch: plan.train.batch,
             learning_rate: plan.train.learning_rate,
             precision: plan.encoder.precision,
             store: plan.encoder.store,
             weights: plan.encoder.weights,
-            backend: backend.clone(),
+            backend: self.backend.clone(),
             arch: plan.encoder.arch.clone(),
             options: variant.options.clone(),
+            fold: fold.cloned(),
         };
         training.id = training.identity()?;
-        let training_id = training.id;
-        if self.known_trainings.insert(training_id) {
-            self.trainings.push(training);
-        }
-        for selection in &plan.selection {
-            let mut evaluation = Evaluation {
-                id: EvaluationId::from_bytes([0; 8]),
-                training: training_id,
-                dataset: dataset.name.clone(),
-                test_images: dataset.facts.test_images,
-                test: dataset.facts.test_hash,
-                object: dataset.facts.object.clone(),
-                batch: SCORING_BATCH,
-                epochs: EpochRange::needed_by(*selection, plan.train.epochs),
-            };
-            evaluation.id = evaluation.identity()?;
-            let mut cell = Cell {
-                id: CellId::from_bytes([0; 8]),
-                variant: variant.name.clone(),
-                dataset: dataset.name.clone(),
-                shots: support.shots,
-                draw: support.draw,
-                seed,
-                backend: backend.name.clone(),
-                selection: *selection,
-                training: training_id,
-                evaluation: evaluation.id,
-            };
-            cell.id = cell.identity()?;
-            self.cells.push(cell);
-            if self.known_evaluations.insert(evaluation.id) {
-                self.evaluations.push(evaluation);
+        Ok(training)
+    }
+
+    /// Scores of a training on a dataset's test set.
+    fn evaluation(
+        &self,
+        training: TrainingId,
+        dataset: &Dataset,
+        epochs: EpochRange,
+        chosen_by: Vec<EvaluationId>,
+    ) -> Result<Evaluation, Error> {
+        let named = match self.plan.transfer_object {
+            TransferObject::Target => dataset,
+            TransferObject::Source => self.source,
+        };
+        let mut evaluation = Evaluation {
+            id: EvaluationId::from_bytes([0; 8]),
+            training,
+            dataset: dataset.name.clone(),
+            test_images: dataset.facts.test_images,
+            test: dataset.facts.test_hash,
+            object: self.object(named),
+            batch: SCORING_BATCH,
+            epochs,
+            on_fold: false,
+            chosen_by,
+        };
+        evaluation.id = evaluation.identity()?;
+        Ok(evaluation)
+    }
+
+    /// Scores of a fold's training on the images held out from it, after every epoch.
+    fn fold_evaluation(&self, training: TrainingId, fold: &Fold) -> Result<Evaluation, Error> {
+        let mut evaluation = Evaluation {
+            id: EvaluationId::from_bytes([0; 8]),
+            training,
+            dataset: self.source.name.clone(),
+            test_images: fold.held_out.len() as u64,
+            test: self.support.hash,
+            object: self.object(self.source),
+            batch: SCORING_BATCH,
+            epochs: EpochRange::all(self.plan.train.epochs),
+            on_fold: true,
+            chosen_by: Vec::new(),
+        };
+        evaluation.id = evaluation.identity()?;
+        Ok(evaluation)
+    }
+
+    /// What sentences call a dataset's object; nothing where there are no sentences, so that it decides nothing.
+    fn object(&self, dataset: &Dataset) -> String {
+        if self.variant.options.names_objects() { dataset.facts.object.clone() } else { String::new() }
+    }
+
+    fn image_scores(&self) -> Vec<ImageScore> {
+        let trained = |score: &ImageScore| *score != ImageScore::MapMax || self.source.facts.has_masks;
+        self.plan.image_scores.iter().copied().filter(trained).collect()
+    }
+}
+
+/// What decides a training within a plan: variant, dataset, shots, draw, seed, backend, fold.
+type TrainingPlace<'a> = (&'a str, &'a str, u32, u64, u64, &'a str, Option<u32>);
+
+#[derive(Default)]
+struct Records<'a> {
+    trainings: Vec<Training>,
+    evaluations: Vec<Evaluation>,
+    cells: Vec<Cell>,
+    /// Rows that differ in target or selection share a training, and hashing one takes longer than finding it.
+    places: HashMap<TrainingPlace<'a>, TrainingId>,
+    known_trainings: HashSet<TrainingId>,
+    known_evaluations: HashSet<EvaluationId>,
+}
+
+impl<'a> Records<'a> {
+    fn add(&mut self, row: &Row<'a>) -> Result<(), Error> {
+        let training = self.training(row, None)?;
+        let chosen_by = self.choosers(row, training)?;
+        let epochs = EpochRange::needed_by(row.selection, row.plan.train.epochs);
+        // The test set that chooses is scored at every epoch; any other at the chosen ones alone.
+        let own = row.selection == Selection::BestOnTest && row.source.name == row.target.name;
+        let chosen = if own { Vec::new() } else { chosen_by.clone() };
+        let evaluation = row.evaluation(training, row.target, epochs, chosen)?;
+        let mut cell = Cell {
+            id: CellId::from_bytes([0; 8]),
+            variant: row.variant.name.clone(),
+            dataset: row.target.name.clone(),
+            trained_on: row.source.name.clone(),
+            shots: row.support.shots,
+            draw: row.support.draw,
+            seed: row.seed,
+            backend: row.backend.name.clone(),
+            selection: row.selection,
+            training,
+            evaluation: evaluation.id,
+            chosen_by,
+            image_scores: row.image_scores(),
+            pixel_metrics: row.source.facts.has_masks && row.target.facts.has_masks,
+        };
+        cell.id = cell.identity()?;
+        self.cells.push(cell);
+        self.evaluation(evaluation);
+        Ok(())
+    }
+
+    /// The evaluations that choose a row's epoch, made where they aren't there yet.
+    fn choosers(&mut self, row: &Row<'a>, training: TrainingId) -> Result<Vec<EvaluationId>, Error> {
+        match row.selection {
+            Selection::Last => Ok(Vec::new()),
+            Selection::BestOnTest => {
+                let every = EpochRange::all(row.plan.train.epochs);
+                let evaluation = row.evaluation(training, row.source, every, Vec::new())?;
+                let id = evaluation.id;
+                self.evaluation(evaluation);
+                Ok(vec![id])
+            }
+            Selection::BestOnSupport => {
+                let mut choosers = Vec::with_capacity(row.support.folds.len());
+                for fold in &row.support.folds {
+                    let training = self.training(row, Some(fold))?;
+                    let evaluation = row.fold_evaluation(training, fold)?;
+                    choosers.push(evaluation.id);
+                    self.evaluation(evaluation);
+                }
+                Ok(choosers)
             }
         }
-        Ok(())
+    }
+
+    fn training(&mut self, row: &Row<'a>, fold: Option<&Fold>) -> Result<TrainingId, Error> {
+        let Row { variant, source, support, seed, backend, .. } = row;
+        let number = fold.map(|fold| fold.number);
+        let place =
+            (variant.name.as_str(), source.name.as_str(), support.shots, support.draw, *seed, backend.name.as_str(), number);
+        if let Some(id) = self.places.get(&place) {
+            return Ok(*id);
+        }
+        let training = row.training(fold)?;
+        let id = training.id;
+        self.places.insert(place, id);
+        if self.known_trainings.insert(id) {
+            self.trainings.push(training);
+        }
+        Ok(id)
+    }
+
+    fn evaluation(&mut self, evaluation: Evaluation) {
+        if self.known_evaluations.insert(evaluation.id) {
+            self.evaluations.push(evaluation);
+        }
     }
 }

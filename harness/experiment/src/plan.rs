@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{Catalogue, DatasetFacts, EncoderSource};
 use crate::encoder::{Precision, StorePrecision};
 use crate::error::Error;
+use crate::folds::Fold;
 use crate::ids::{CellId, ContentHash, EvaluationId, TrainingId, identify};
 use crate::presets::Preset;
-use crate::spec::{Selection, Spec};
+use crate::rules::{Axes, Rules};
+use crate::spec::{ImageScore, Selection, Spec, TransferObject};
 
 /// An experiment, checked and complete.
 ///
@@ -31,14 +33,29 @@ pub struct Plan {
     pub seeds: Vec<u64>,
     /// Every selection rule, in the file's order.
     pub selection: Vec<Selection>,
+    /// The image scores that cells report where they can have them, in the file's order.
+    #[serde(default = "ImageScore::all", skip_serializing_if = "ImageScore::are_all")]
+    pub image_scores: Vec<ImageScore>,
+    /// What sentences about a target say (METHOD.md section 8).
+    #[serde(default, skip_serializing_if = "TransferObject::is_default")]
+    pub transfer_object: TransferObject,
+    /// What a reader should know of how this plan came about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The encoder that every cell shares.
     pub encoder: Encoder,
     /// The training settings that every cell shares.
     pub train: Train,
     /// In the file's order.
     pub backends: Vec<Backend>,
-    /// In the file's order.
+    /// What is trained on, in the file's order.
     pub datasets: Vec<Dataset>,
+    /// Whose test sets are scored, in the file's order; empty: each dataset's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Dataset>,
+    /// Which cells of the product of the axes take part.
+    #[serde(default, skip_serializing_if = "Rules::is_empty")]
+    pub rules: Rules,
     /// Support sets: datasets, then shots, then draws in the file's order.
     pub supports: Vec<Support>,
     /// In the file's order, `base` first where it is included.
@@ -49,9 +66,29 @@ pub struct Plan {
     /// Each once, in the order of the first cell that needs it.
     #[serde(skip)]
     pub evaluations: Vec<Evaluation>,
-    /// Variant by variant, then dataset, shots, draw, seed, backend and selection, each in the file's order.
+    /// Variant by variant, then dataset, target, shots, draw, seed, backend and selection, each in the file's order.
     #[serde(skip)]
     pub cells: Vec<Cell>,
+}
+
+impl Plan {
+    /// Cells of the whole product of the axes, before rules.
+    pub fn product(&self) -> u64 {
+        self.axes().size()
+    }
+
+    pub(crate) fn axes(&self) -> Axes<'_> {
+        Axes {
+            variants: self.variants.iter().map(|variant| variant.name.as_str()).collect(),
+            datasets: self.datasets.iter().map(|dataset| dataset.name.as_str()).collect(),
+            targets: self.targets.iter().map(|target| target.name.as_str()).collect(),
+            shots: self.shots.clone(),
+            draws: self.draws.clone(),
+            seeds: self.seeds.clone(),
+            backends: self.backends.iter().map(|backend| backend.name.as_str()).collect(),
+            selection: self.selection.clone(),
+        }
+    }
 }
 
 impl Plan {
@@ -122,6 +159,9 @@ pub struct Support {
     pub draw: u64,
     /// Its content.
     pub hash: ContentHash,
+    /// Its folds, where `best-on-support` is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folds: Vec<Fold>,
 }
 
 /// A backend that takes part.
@@ -150,7 +190,7 @@ pub struct Training {
     pub draw: u64,
     /// Content of the support set.
     pub support: ContentHash,
-    /// What the sentences say.
+    /// What the sentences say; empty where there are none.
     pub object: String,
     /// Whether the segmentation loss takes part.
     pub has_masks: bool,
@@ -174,6 +214,10 @@ pub struct Training {
     pub arch: Arch,
     /// The model.
     pub options: Options,
+    /// Held out from it, to choose an epoch by: its images take no part, and the order of the others has its own stream.
+    /// `None`: the whole support set is trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Fold>,
 }
 
 /// What decides a training.
@@ -193,9 +237,30 @@ struct TrainingKey<'a> {
     backend: &'a Backend,
     arch: &'a Arch,
     options: &'a Options,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fold: &'a Option<Fold>,
 }
 
 impl Training {
+    /// Augmented images it trains on: sixteen variants of each support image that isn't held out.
+    pub fn images(&self) -> u64 {
+        let held_out = self.fold.as_ref().map_or(0, |fold| fold.held_out.len() as u64);
+        16 * (2 * u64::from(self.shots)).saturating_sub(held_out)
+    }
+
+    /// Steps of all its epochs.
+    pub fn steps(&self) -> u64 {
+        self.images().div_ceil(u64::from(self.batch).max(1)) * u64::from(self.epochs)
+    }
+
+    /// The stream that shuffles an epoch (METHOD.md sections 5 and 8).
+    pub fn shuffle_stream(&self, epoch: u32) -> String {
+        match &self.fold {
+            None => format!("shuffle.{epoch}"),
+            Some(fold) => format!("shuffle.fold{}.{epoch}", fold.number),
+        }
+    }
+
     /// The id its fields come to.
     ///
     /// # Errors
@@ -221,6 +286,7 @@ impl Training {
             backend,
             arch,
             options,
+            fold,
         } = self;
         let key = TrainingKey {
             method_version: *method_version,
@@ -236,7 +302,8 @@ impl Training {
             weights,
             backend,
             arch,
-            options,
+            options: &options.effective(),
+            fold,
         };
         identify("training", &key).map(TrainingId::from_bytes)
     }
@@ -252,6 +319,11 @@ pub struct EpochRange {
 }
 
 impl EpochRange {
+    /// Every epoch of a training.
+    pub fn all(epochs: u32) -> Self {
+        Self { first: 0, last: epochs.saturating_sub(1) }
+    }
+
     /// What a selection rule needs of a training of `epochs` epochs.
     pub fn needed_by(selection: Selection, epochs: u32) -> Self {
         let last = epochs.saturating_sub(1);
@@ -270,25 +342,32 @@ impl EpochRange {
     }
 }
 
-/// An evaluation, complete by itself: predictions of a training's states on a test set.
+/// An evaluation, complete by itself: predictions of a training's states on a test set, or on a fold's images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// Hash of all fields but `dataset` and `test_images`.
     pub id: EvaluationId,
     /// The training whose states are scored.
     pub training: TrainingId,
-    /// A dataset that holds the test set. Not part of the id: the images themselves are.
+    /// A dataset that holds the images. Not part of the id: the images themselves are.
     pub dataset: String,
-    /// Images of the test set.
+    /// Images scored.
     pub test_images: u64,
-    /// Content of the test set.
+    /// Content of the test set, or of the support set of a fold.
     pub test: ContentHash,
-    /// What the sentences say.
+    /// What the sentences say; empty where there are none.
     pub object: String,
     /// Images scored together; decides scores where they depend on their batch (METHOD.md section 8).
     pub batch: u32,
-    /// The states that are scored.
+    /// The states that are scored, or may be.
     pub epochs: EpochRange,
+    /// Scored are the images that the training's fold holds out, unaugmented, in the fold's order; no test set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_fold: bool,
+    /// Evaluations by whose metrics an epoch is chosen, one for each image score: only the chosen ones of `epochs` are
+    /// scored here. Empty: all are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chosen_by: Vec<EvaluationId>,
 }
 
 /// What decides an evaluation.
@@ -299,29 +378,42 @@ struct EvaluationKey<'a> {
     object: &'a str,
     batch: u32,
     epochs: EpochRange,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    on_fold: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    chosen_by: &'a [EvaluationId],
 }
 
 impl Evaluation {
+    /// States that are scored at most, for this many image scores that may each choose one.
+    pub fn scored_epochs(&self, image_scores: usize) -> u64 {
+        let all = self.epochs.count();
+        if self.chosen_by.is_empty() { all } else { all.min(image_scores as u64) }
+    }
+
     /// The id its fields come to.
     ///
     /// # Errors
     /// `Encode`, a mistake of this program.
     pub fn identity(&self) -> Result<EvaluationId, Error> {
-        let Self { id: _, dataset: _, test_images: _, training, test, object, batch, epochs } = self;
-        let key = EvaluationKey { training, test, object, batch: *batch, epochs: *epochs };
+        let Self { id: _, dataset: _, test_images: _, training, test, object, batch, epochs, on_fold, chosen_by } = self;
+        let (batch, epochs, on_fold) = (*batch, *epochs, *on_fold);
+        let key = EvaluationKey { training, test, object, batch, epochs, on_fold, chosen_by };
         identify("evaluation", &key).map(EvaluationId::from_bytes)
     }
 }
 
-/// A row of the experiment: one choice on every axis, and the two records it reads.
+/// A row of the experiment: one choice on every axis, and the records it reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
     /// Hash of training, evaluation and selection; rows of equal variants share it.
     pub id: CellId,
     /// Name of the variant.
     pub variant: String,
-    /// Name of the dataset.
+    /// Name of the dataset whose test set is scored.
     pub dataset: String,
+    /// Name of the dataset that was trained on; another one in a transfer.
+    pub trained_on: String,
     /// K.
     pub shots: u32,
     /// Number of the draw.
@@ -336,6 +428,14 @@ pub struct Cell {
     pub training: TrainingId,
     /// The evaluation it reads.
     pub evaluation: EvaluationId,
+    /// Evaluations by whose metrics its epoch is chosen: none for `last`; for `best-on-test` that of the source's test set,
+    /// in a transfer another than `evaluation`; for `best-on-support` one for each fold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chosen_by: Vec<EvaluationId>,
+    /// The image scores it reports. Never `map-max` where the segmentation heads are untrained.
+    pub image_scores: Vec<ImageScore>,
+    /// Whether it reports pixel metrics: segmentation heads are trained, and the test set has masks.
+    pub pixel_metrics: bool,
 }
 
 /// What decides a cell's numbers.

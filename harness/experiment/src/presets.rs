@@ -4,6 +4,7 @@
 use harness_method::Options;
 use harness_method::options::{
     Activation, Adapter, AdapterAttention, Aggregation, Branches, Loss, Normalize, PromptMask, PromptPosition, Prompts,
+    RELEASED_CONTEXT_TOKENS,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,9 +49,9 @@ pub fn released() -> Options {
         adapter: Adapter::Linear,
         adapter_attention: AdapterAttention::Batch,
         prompts: Prompts::Learned,
-        prompt_positions: vec![PromptPosition::End, PromptPosition::Front, PromptPosition::Middle],
+        prompt_positions: PromptPosition::ALL.to_vec(),
         prompt_mask: PromptMask::None,
-        context_tokens: 8,
+        context_tokens: RELEASED_CONTEXT_TOKENS,
         loss: Loss::Siglip,
         aggregation: Aggregation::Mean,
     }

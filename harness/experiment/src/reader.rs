@@ -14,7 +14,20 @@ use crate::value::{FromValue, Kind, wrong_kind};
 const HOMES: [(&str, &[&str]); 4] = [
     (
         "at the top of the file, above the first [table]",
-        &["name", "datasets", "shots", "draws", "seeds", "backends", "selection", "smoke", "include_base"],
+        &[
+            "name",
+            "datasets",
+            "targets",
+            "shots",
+            "draws",
+            "seeds",
+            "backends",
+            "selection",
+            "image_scores",
+            "transfer_object",
+            "smoke",
+            "include_base",
+        ],
     ),
     ("in [encoder]", &["weights", "seed", "heads", "text_heads", "precision", "store", "arch", "image_size", "taps"]),
     ("in [train]", &["epochs", "batch", "learning_rate"]),
@@ -84,6 +97,30 @@ impl<'a, 'i> Table<'a, 'i> {
                 findings: &mut *self.findings,
             };
             all.push((Spanned::new(key.span(), name), read(child)));
+        }
+        all
+    }
+
+    /// Reads every table of a list of tables, `[[key]]`, in the file's order.
+    pub(crate) fn tables<T>(&mut self, key: &'static str, mut read: impl FnMut(Table<'_, 'i>) -> T) -> Vec<T> {
+        self.known.push(key);
+        let Some(value) = self.table.and_then(|table| table.get(key)) else { return Vec::new() };
+        let Some(list) = value.get_ref().as_array() else {
+            let message = format!("`{key}` must be a list of tables; write [[{key}]] and its keys below");
+            self.findings.add(value.span().start, message);
+            return Vec::new();
+        };
+        let header = self.child_header(key);
+        let mut all = Vec::with_capacity(list.len());
+        for item in list {
+            let Some(table) = as_table(&header, item, self.findings) else { continue };
+            all.push(read(Table {
+                header: format!("[[{header}]]"),
+                start: item.span().start,
+                table: Some(table),
+                known: Vec::new(),
+                findings: &mut *self.findings,
+            }));
         }
         all
     }

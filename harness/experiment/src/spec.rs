@@ -15,6 +15,7 @@ use crate::overrides::Overrides;
 use crate::presets::Preset;
 use crate::problems::Findings;
 use crate::reader::Table;
+use crate::rules::RuleSpec;
 use crate::source::Source;
 
 /// How the epoch that is reported is chosen (METHOD.md section 8).
@@ -40,6 +41,60 @@ impl Selection {
     }
 }
 
+/// How an image's score is made (METHOD.md section 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageScore {
+    /// The largest value of the anomaly map; the paper's for datasets with masks.
+    MapMax,
+    /// The detection heads' score; the paper's for datasets without masks.
+    Detection,
+}
+
+impl ImageScore {
+    /// Both, in the order of tables.
+    pub const ALL: [Self; 2] = [Self::MapMax, Self::Detection];
+
+    /// The name in experiment files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MapMax => "map-max",
+            Self::Detection => "detection",
+        }
+    }
+
+    pub(crate) fn all() -> Vec<Self> {
+        Self::ALL.to_vec()
+    }
+
+    pub(crate) fn are_all(scores: &[Self]) -> bool {
+        scores == Self::ALL
+    }
+}
+
+impl fmt::Display for ImageScore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Whose object's name sentences have when a model is scored on another dataset than it was trained on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferObject {
+    /// That of the dataset it is scored on.
+    #[default]
+    Target,
+    /// That of the dataset it was trained on.
+    Source,
+}
+
+impl TransferObject {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -53,6 +108,8 @@ pub struct Spec {
     pub(crate) source: Source,
     pub(crate) findings: Findings,
     pub(crate) typed: Typed,
+    /// What was done to it since it was typed.
+    pub(crate) notes: Vec<String>,
 }
 
 /// The values. `None` is absent or, with a finding, unreadable.
@@ -67,6 +124,13 @@ pub(crate) struct Typed {
     pub(crate) seeds: Option<Spanned<Vec<Spanned<u64>>>>,
     pub(crate) backends: Option<Spanned<Vec<Spanned<String>>>>,
     pub(crate) selection: Option<Spanned<Vec<Spanned<Selection>>>>,
+    pub(crate) image_scores: Option<Spanned<Vec<Spanned<ImageScore>>>>,
+    pub(crate) targets: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(crate) transfer_object: Option<Spanned<TransferObject>>,
+    pub(crate) include: Vec<RuleSpec>,
+    pub(crate) exclude: Vec<RuleSpec>,
+    /// The file was made small: backends that aren't there are left out.
+    pub(crate) reduced: bool,
     pub(crate) encoder: EncoderSpec,
     pub(crate) train: TrainSpec,
     pub(crate) base: OptionsSpec,
@@ -143,7 +207,7 @@ impl Spec {
             std::mem::take(&mut findings).into_problems(&source)?;
         }
         let typed = Typed::read(Table::top(document.get_ref(), &mut findings));
-        Ok(Self { source, findings, typed })
+        Ok(Self { source, findings, typed, notes: Vec::new() })
     }
 
     /// The experiment's name as typed, if it is a string.
@@ -169,6 +233,12 @@ impl Typed {
             seeds: top.required("seeds", "[0, 1, 2]"),
             backends: top.required("backends", "[\"flex\"]"),
             selection: top.required("selection", "[\"last\"]"),
+            image_scores: top.optional("image_scores"),
+            targets: top.optional("targets"),
+            transfer_object: top.optional("transfer_object"),
+            include: top.tables("include", RuleSpec::read),
+            exclude: top.tables("exclude", RuleSpec::read),
+            reduced: false,
             encoder: EncoderSpec::read(top.table("encoder")),
             train: TrainSpec::read(top.table("train")),
             base: OptionsSpec::read(top.table("base")),

@@ -1,13 +1,16 @@
 //! Which name was probably meant. No file, no message around it.
 
-/// The known name nearest to a typed one, or nothing where none is near: a third of its characters may differ.
+/// The known name nearest to a typed one, or nothing where none is near: a third of its characters may differ, or its end
+/// be missing.
 pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(typed);
-    let limit = (folded.chars().count() / 3).max(1);
+    let length = folded.chars().count();
+    let limit = (length / 3).max(1);
+    let begins = |name: &str| length >= 3 && fold(name).starts_with(&folded);
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&folded, &fold(name)), name))
-        .filter(|(distance, _)| *distance <= limit)
+        .filter(|(distance, name)| *distance <= limit || begins(name))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }

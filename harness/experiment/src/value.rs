@@ -139,7 +139,9 @@ choice!(
     crate::encoder::Precision,
     crate::encoder::StorePrecision,
     crate::presets::Preset,
+    crate::spec::ImageScore,
     crate::spec::Selection,
+    crate::spec::TransferObject,
 );
 
 fn choose<T: DeserializeOwned>(key: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Option<T> {

@@ -144,6 +144,9 @@ pub enum PromptPosition {
 }
 
 impl PromptPosition {
+    /// All of them, in the released order.
+    pub const ALL: [Self; 3] = [Self::End, Self::Front, Self::Middle];
+
     /// The name in tensor names.
     pub fn name(self) -> &'static str {
         match self {
@@ -186,6 +189,9 @@ pub enum Aggregation {
     Both,
 }
 
+/// Trained vectors a sentence, as released.
+pub const RELEASED_CONTEXT_TOKENS: usize = 8;
+
 /// The model, completely resolved. The same keys as `[options]` of a golden case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -221,6 +227,26 @@ pub struct Options {
 }
 
 impl Options {
+    /// The same model with every option that can't change its numbers at its released value: two sets of options that
+    /// come to the same here train the same model.
+    pub fn effective(&self) -> Self {
+        let mut options = self.clone();
+        if options.adapter != Adapter::Transformer {
+            options.adapter_attention = AdapterAttention::Batch;
+        }
+        if options.prompts.learned_sides().is_empty() {
+            options.prompt_positions = PromptPosition::ALL.to_vec();
+            options.prompt_mask = PromptMask::None;
+            options.context_tokens = RELEASED_CONTEXT_TOKENS;
+        }
+        options
+    }
+
+    /// Whether an object's name enters: there is none in free text.
+    pub fn names_objects(&self) -> bool {
+        self.prompts != Prompts::Free
+    }
+
     /// Whether a score depends on which images share its batch (METHOD.md section 2).
     pub fn scores_depend_on_batch(&self) -> bool {
         self.adapter == Adapter::Transformer && self.adapter_attention == AdapterAttention::Batch

@@ -4,18 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use harness_backend_abi::host::{OwnedTensor, Trainer};
-use harness_experiment::{Evaluation, Training};
+use harness_experiment::Training;
 use harness_metrics::{GridMaps, map_maxima};
 use harness_tables::{ScoreRow, write_scores};
 
 use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::lab::Lab;
-use crate::protocol::Phase;
+use crate::protocol::{Phase, Task};
 use crate::records::{Cost, EvaluationRecord, FORMAT, state_file, write_toml};
 use crate::state;
 use crate::test_set::TestSet;
@@ -34,27 +34,26 @@ struct EpochScores {
 
 /// An evaluation and its grid file.
 struct Target<'a> {
-    evaluation: &'a Evaluation,
-    folder: &'a Path,
+    task: &'a Task,
     grids: Option<File>,
 }
 
-/// Scores the test set of some evaluations, all of one dataset, with the states in `states`, and fills their folders.
+/// Scores the images of some evaluations, the same for all, with the states in `states`, and fills their folders.
 pub(crate) fn evaluate(
     lab: &mut Lab,
     tests: &mut Vec<TestSet>,
     training: &Training,
     states: &Path,
-    evaluations: &[(Evaluation, PathBuf)],
+    tasks: &[Task],
     events: &mut Events,
 ) -> Result<Cost, Error> {
     let start = Instant::now();
-    let Some((first, _)) = evaluations.first() else { return Ok(Cost::default()) };
+    let Some(first) = tasks.first().map(|task| &task.evaluation) else { return Ok(Cost::default()) };
     let encoding = Encoding::of(training)?;
-    let place = match tests.iter().position(|test| test.is(&first.dataset, &encoding)) {
+    let place = match tests.iter().position(|test| test.is(first, training, &encoding)) {
         Some(place) => place,
         None => {
-            tests.push(TestSet::list(lab, &first.dataset, &encoding)?);
+            tests.push(TestSet::list(lab, first, training, &encoding)?);
             tests.len() - 1
         }
     };
@@ -64,12 +63,8 @@ pub(crate) fn evaluate(
     let taps = training.options.taps.len();
     // Without masks the seg heads were never trained: there are no maps.
     let maps = training.has_masks;
-    let mut targets = evaluations
-        .iter()
-        .map(|(evaluation, folder)| Target::open(evaluation, folder, maps))
-        .collect::<Result<Vec<_>, _>>()?;
-
-    let epochs: BTreeSet<u32> = evaluations.iter().flat_map(|(evaluation, _)| evaluation.epochs.iter()).collect();
+    let mut targets = tasks.iter().map(|task| Target::open(task, maps)).collect::<Result<Vec<_>, _>>()?;
+    let epochs: BTreeSet<u32> = tasks.iter().flat_map(|task| task.epochs.iter().copied()).collect();
     let store = std::rc::Rc::clone(&lab.store);
     let stored = store.fits(count as u64, encoding.shape)?;
     let batch = first.batch.max(1) as usize;
@@ -79,7 +74,10 @@ pub(crate) fn evaluate(
         false => (vec![epochs.iter().copied().collect()], batch * STREAMED_BATCHES),
     };
     let mut writer = match stored {
-        true => Some(store.writer(encoding.shape, &format!("{} test", first.dataset))?),
+        true => Some(store.writer(
+            encoding.shape,
+            &format!("{} {}", first.dataset, if first.on_fold { "support" } else { "test" }),
+        )?),
         false => None,
     };
     let layout = state::initial(training);
@@ -126,8 +124,9 @@ pub(crate) fn evaluate(
             image_size: training.options.image_size,
             taps: if maps { taps } else { 0 },
             grid,
+            epochs: target.task.epochs.clone(),
             cost,
-            evaluation: target.evaluation.clone(),
+            evaluation: target.task.evaluation.clone(),
         };
         target.finish(&record, test, &scores)?;
     }
@@ -168,24 +167,22 @@ impl Scorer<'_> {
 }
 
 impl<'a> Target<'a> {
-    fn open(evaluation: &'a Evaluation, folder: &'a Path, maps: bool) -> Result<Self, Error> {
-        let path = folder.join("grids.f32");
+    fn open(task: &'a Task, maps: bool) -> Result<Self, Error> {
+        let path = task.folder.join("grids.f32");
         let grids = match maps {
             true => Some(File::create(&path).map_err(Error::file("create", &path))?),
             false => None,
         };
-        Ok(Self { evaluation, folder, grids })
+        Ok(Self { task, grids })
     }
 
     /// Puts the grids of images `at..at + n` of `count` in their place.
     fn write(&mut self, epoch: u32, at: usize, count: usize, grids: &[f32], n: usize) -> Result<(), Error> {
-        let epochs = self.evaluation.epochs;
-        let Some(file) = self.grids.as_mut().filter(|_| (epochs.first..=epochs.last).contains(&epoch)) else {
-            return Ok(());
-        };
+        let block = self.task.epochs.iter().position(|wanted| *wanted == epoch);
+        let (Some(block), Some(file)) = (block, self.grids.as_mut()) else { return Ok(()) };
         let image = (grids.len() / n * size_of::<f32>()) as u64;
-        let offset = (u64::from(epoch - epochs.first) * count as u64 + at as u64) * image;
-        let path = self.folder.join("grids.f32");
+        let offset = (block as u64 * count as u64 + at as u64) * image;
+        let path = self.task.folder.join("grids.f32");
         file.seek(SeekFrom::Start(offset))
             .and_then(|_| file.write_all(bytemuck::cast_slice(grids)))
             .map_err(Error::file("write", &path))
@@ -197,16 +194,17 @@ impl<'a> Target<'a> {
         test: &TestSet,
         scores: &BTreeMap<u32, EpochScores>,
     ) -> Result<(), Error> {
-        let path = self.folder.join("grids.f32");
+        let folder = &self.task.folder;
+        let path = folder.join("grids.f32");
         if let Some(file) = self.grids {
             file.sync_all().map_err(Error::file("write", &path))?;
         }
         let mut rows = Vec::new();
-        for epoch in self.evaluation.epochs.iter() {
-            let Some(scores) = scores.get(&epoch) else { continue };
+        for epoch in &self.task.epochs {
+            let Some(scores) = scores.get(epoch) else { continue };
             for (image, item) in test.items.iter().enumerate() {
                 rows.push(ScoreRow {
-                    epoch,
+                    epoch: *epoch,
                     image: item.name.clone(),
                     label: item.abnormal,
                     map_max: scores.map_max.get(image).copied().map(f64::from),
@@ -214,7 +212,7 @@ impl<'a> Target<'a> {
                 });
             }
         }
-        write_scores(&rows, &self.folder.join("scores.parquet"))?;
-        write_toml(record, &self.folder.join("evaluation.toml"))
+        write_scores(&rows, &folder.join("scores.parquet"))?;
+        write_toml(record, &folder.join("evaluation.toml"))
     }
 }

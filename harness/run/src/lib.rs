@@ -8,6 +8,7 @@
 //! - [`run()`] does a plan's work; [`worker::serve`] is the other end of its pipe.
 //! - [`measure`] turns an evaluation's predictions into metrics, [`collect`] turns records into rows and figures.
 
+mod cell_result;
 mod clock;
 pub mod collect;
 mod encoding;

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use harness_data::{Dataset, FileHashes, items_hash};
-use harness_experiment::Selection;
+use harness_data::{Dataset, FileHashes, Item, items_hash};
+use harness_experiment::ImageScore;
 use harness_metrics::{GridMaps, ImageMetrics, PixelMetrics, PixelTruth, per_image_ap};
 use harness_tables::{ScoreRow, read_scores};
 use rayon::prelude::*;
@@ -14,36 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::records::{EvaluationRecord, FORMAT};
-
-/// What an image is scored by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ImageScore {
-    /// The largest value of its map.
-    MapMax,
-    /// The sum over taps of the aggregated abnormal probability of the det heads.
-    Detection,
-}
-
-impl ImageScore {
-    /// Both, in the order of tables.
-    pub const ALL: [Self; 2] = [Self::MapMax, Self::Detection];
-
-    /// The name in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MapMax => "map-max",
-            Self::Detection => "detection",
-        }
-    }
-
-    /// The score of a row, where it is defined.
-    pub fn of(self, row: &ScoreRow) -> Option<f64> {
-        match self {
-            Self::MapMax => row.map_max,
-            Self::Detection => row.detection,
-        }
-    }
-}
 
 /// What is true of a test set.
 #[derive(Debug)]
@@ -57,14 +27,13 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// Reads the labels and, where there are any, the masks of a dataset at S = `size`.
+    /// Reads the labels and, where the dataset has any, the masks of some of its images at S = `size`.
     ///
     /// # Errors
     /// Images or masks that can't be read, a mask of an abnormal image that is empty.
-    pub fn read(dataset: &Dataset, size: usize, hashes: &FileHashes) -> Result<Self, Error> {
-        let items = dataset.test_set()?;
+    pub fn read(dataset: &Dataset, items: &[Item], size: usize, hashes: &FileHashes) -> Result<Self, Error> {
         let values = dataset.mask_values();
-        let hash = items_hash(&items, values, &|source| hashes.of_source(source))?;
+        let hash = items_hash(items, values, &|source| hashes.of_source(source))?;
         let pixels = match dataset.has_masks() {
             false => None,
             true => {
@@ -153,33 +122,61 @@ pub struct PixelValues {
 }
 
 impl Measured {
-    /// The epoch that a rule reports for an image score; `None` where the score is not defined, or where the rule chooses by
-    /// something else than this evaluation.
-    pub fn choose(&self, rule: Selection, score: ImageScore) -> Option<u32> {
-        let value = |epoch: &EpochValues| match score {
-            ImageScore::MapMax => epoch.map_max,
-            ImageScore::Detection => Some(epoch.detection),
-        };
-        match rule {
-            Selection::Last => self.epochs.last().filter(|epoch| value(epoch).is_some()).map(|epoch| epoch.epoch),
-            Selection::BestOnTest => {
-                let mut best: Option<(f64, u32)> = None;
-                for epoch in &self.epochs {
-                    let sum = value(epoch)? + epoch.pixel_auroc.unwrap_or(0.0);
-                    // Strictly better: of equals the earliest stays.
-                    if best.is_none_or(|(most, _)| sum > most) {
-                        best = Some((sum, epoch.epoch));
-                    }
-                }
-                best.map(|(_, epoch)| epoch)
-            }
-            Selection::BestOnSupport => None,
-        }
-    }
-
     /// All metrics of an epoch that some rule reports.
     pub fn reported(&self, epoch: u32) -> Option<&Reported> {
         self.reported.iter().find(|reported| reported.epoch == epoch)
+    }
+
+    /// The last epoch that was scored.
+    pub fn last(&self) -> Option<u32> {
+        self.epochs.last().map(|epoch| epoch.epoch)
+    }
+}
+
+impl EpochValues {
+    fn auroc(&self, score: ImageScore) -> Option<f64> {
+        match score {
+            ImageScore::MapMax => self.map_max,
+            ImageScore::Detection => Some(self.detection),
+        }
+    }
+}
+
+impl Reported {
+    /// Image metrics by a score; `None` where it is not defined.
+    pub fn image(&self, score: ImageScore) -> Option<ImageValues> {
+        match score {
+            ImageScore::MapMax => self.map_max,
+            ImageScore::Detection => Some(self.detection),
+        }
+    }
+}
+
+/// The epoch with the highest mean over `choosers` of image AUROC by `score` plus pixel AUROC, image AUROC alone without
+/// masks; the earliest of equals. `None` without choosers, or where one of them has not the score.
+pub fn best_epoch(choosers: &[&Measured], score: ImageScore) -> Option<u32> {
+    let first = choosers.first()?;
+    let mut best: Option<(f64, u32)> = None;
+    for (place, epoch) in first.epochs.iter().enumerate() {
+        let mut sum = 0.0;
+        for chooser in choosers {
+            let values = chooser.epochs.get(place).filter(|values| values.epoch == epoch.epoch)?;
+            sum += values.auroc(score)? + values.pixel_auroc.unwrap_or(0.0);
+        }
+        let mean = sum / choosers.len() as f64;
+        // Strictly better: of equals the earliest stays.
+        if best.is_none_or(|(most, _)| mean > most) {
+            best = Some((mean, epoch.epoch));
+        }
+    }
+    best.map(|(_, epoch)| epoch)
+}
+
+/// The score of a row, where it is defined.
+pub(crate) fn score_of(row: &ScoreRow, score: ImageScore) -> Option<f64> {
+    match score {
+        ImageScore::MapMax => row.map_max,
+        ImageScore::Detection => row.detection,
     }
 }
 
@@ -190,14 +187,13 @@ impl Measured {
 pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Result<Measured, Error> {
     let rows = read_scores(&folder.join("scores.parquet"))?;
     let count = truth.labels.len();
-    let range = record.evaluation.epochs;
-    if rows.len() as u64 != range.count() * count as u64 {
-        let what = format!("{} rows for {count} images and {} epochs", rows.len(), range.count());
+    if rows.len() != record.epochs.len() * count || count == 0 {
+        let what = format!("{} rows for {count} images and {} epochs", rows.len(), record.epochs.len());
         return Err(Error::record(&folder.join("scores.parquet"), what));
     }
     let mut grids = Grids::open(folder, record)?;
     let mut measured = Measured { format: FORMAT, truth: truth.hash.clone(), epochs: Vec::new(), reported: Vec::new() };
-    for (epoch, rows) in range.iter().zip(rows.chunks_exact(count)) {
+    for (&epoch, rows) in record.epochs.iter().zip(rows.chunks_exact(count)) {
         let image = |score| image_values(&truth.labels, rows, score);
         let detection = image(ImageScore::Detection)?.map(|values| values.image_auroc);
         let Some(detection) = detection else {
@@ -210,16 +206,9 @@ pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Resul
         };
         measured.epochs.push(EpochValues { epoch, map_max, detection, pixel_auroc });
     }
-    let mut reported: Vec<u32> = ImageScore::ALL
-        .into_iter()
-        .flat_map(|score| [Selection::Last, Selection::BestOnTest].map(|rule| measured.choose(rule, score)))
-        .flatten()
-        .collect();
-    reported.sort_unstable();
-    reported.dedup();
-    for epoch in reported {
-        let at = (epoch - range.first) as usize * count;
-        let rows = &rows[at..at + count];
+    for epoch in to_report(record, &measured) {
+        let Some(block) = record.epochs.iter().position(|scored| *scored == epoch) else { continue };
+        let rows = &rows[block * count..][..count];
         let Some(detection) = image_values(&truth.labels, rows, ImageScore::Detection)? else { continue };
         let (mut pixel, mut image_pixel_ap) = (None, Vec::new());
         if let (Some(pixels), Some(grids)) = (&truth.pixels, &mut grids) {
@@ -240,9 +229,25 @@ pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Resul
     Ok(measured)
 }
 
+/// Epochs that some rule may report of an evaluation: what was chosen before it was made; else its last epoch and those
+/// that it would choose itself. Of a fold none: it only chooses.
+fn to_report(record: &EvaluationRecord, measured: &Measured) -> Vec<u32> {
+    if record.evaluation.on_fold {
+        return Vec::new();
+    }
+    if !record.evaluation.chosen_by.is_empty() {
+        return record.epochs.clone();
+    }
+    let own = ImageScore::ALL.into_iter().filter_map(|score| best_epoch(&[measured], score));
+    let mut epochs: Vec<u32> = own.chain(measured.last()).collect();
+    epochs.sort_unstable();
+    epochs.dedup();
+    epochs
+}
+
 /// Image metrics by a score; `None` where it is not defined.
 fn image_values(labels: &[bool], rows: &[ScoreRow], score: ImageScore) -> Result<Option<ImageValues>, Error> {
-    let scores: Option<Vec<f64>> = rows.iter().map(|row| score.of(row)).collect();
+    let scores: Option<Vec<f64>> = rows.iter().map(|row| score_of(row, score)).collect();
     let Some(scores) = scores else { return Ok(None) };
     let ImageMetrics { auroc, ap, f1_max } = ImageMetrics::compute(labels, &scores)?;
     Ok(Some(ImageValues { image_auroc: auroc, image_ap: ap, image_f1_max: f1_max }))
@@ -253,7 +258,7 @@ pub(crate) struct Grids {
     file: File,
     path: std::path::PathBuf,
     values: usize,
-    first: u32,
+    epochs: Vec<u32>,
     slab: Slab,
 }
 
@@ -279,18 +284,20 @@ impl Grids {
         let bytes = file.metadata().map_err(Error::file("read", &path))?.len();
         let values = record.grid_values();
         let expected =
-            (values as u64).saturating_mul(size_of::<f32>() as u64).saturating_mul(record.evaluation.epochs.count());
+            (values as u64).saturating_mul(size_of::<f32>() as u64).saturating_mul(record.epochs.len() as u64);
         if bytes != expected {
             let what = format!("{bytes} bytes, expected {expected}; remove the folder and run the experiment again");
             return Err(Error::record(&path, what));
         }
-        Ok(Some(Self { file, path, values, first: record.evaluation.epochs.first, slab: Slab::default() }))
+        Ok(Some(Self { file, path, values, epochs: record.epochs.clone(), slab: Slab::default() }))
     }
 
     /// The grids after an epoch.
     pub(crate) fn read(&mut self, epoch: u32) -> Result<&Slab, Error> {
         self.slab.0.resize(self.values, 0.0);
-        let offset = u64::from(epoch.saturating_sub(self.first)) * (self.values * size_of::<f32>()) as u64;
+        let block = self.epochs.iter().position(|scored| *scored == epoch);
+        let block = block.ok_or_else(|| Error::record(&self.path, format!("epoch {epoch} was not scored")))?;
+        let offset = block as u64 * (self.values * size_of::<f32>()) as u64;
         self.file
             .seek(SeekFrom::Start(offset))
             .and_then(|_| self.file.read_exact(bytemuck::cast_slice_mut(&mut self.slab.0)))
@@ -334,19 +341,26 @@ mod tests {
     }
 
     #[test]
-    fn best_on_test_takes_the_earliest_of_equal_sums_for_each_image_score() {
+    fn the_earliest_of_equal_sums_is_chosen_for_each_image_score() {
         let measured = measured(&[(0.5, 0.5), (0.75, 0.5), (0.5, 0.75), (0.25, 0.5)]);
-        assert_eq!(measured.choose(Selection::BestOnTest, ImageScore::MapMax), Some(1));
-        assert_eq!(measured.choose(Selection::BestOnTest, ImageScore::Detection), Some(2));
-        assert_eq!(measured.choose(Selection::Last, ImageScore::MapMax), Some(3));
+        assert_eq!(best_epoch(&[&measured], ImageScore::MapMax), Some(1));
+        assert_eq!(best_epoch(&[&measured], ImageScore::Detection), Some(2));
+        assert_eq!(measured.last(), Some(3));
     }
 
     #[test]
-    fn a_score_that_is_not_defined_has_no_epoch() {
+    fn several_choosers_choose_by_their_mean() {
+        let (one, other) = (measured(&[(0.5, 0.5), (1.0, 0.5)]), measured(&[(1.0, 1.0), (0.5, 0.75)]));
+        assert_eq!(best_epoch(&[&one], ImageScore::MapMax), Some(1));
+        assert_eq!(best_epoch(&[&one, &other], ImageScore::MapMax), Some(0));
+        assert_eq!(best_epoch(&[], ImageScore::MapMax), None);
+    }
+
+    #[test]
+    fn a_score_that_is_not_defined_chooses_no_epoch() {
         let mut measured = measured(&[(0.5, 0.5)]);
         measured.epochs[0].map_max = None;
-        assert_eq!(measured.choose(Selection::Last, ImageScore::MapMax), None);
-        assert_eq!(measured.choose(Selection::BestOnTest, ImageScore::MapMax), None);
-        assert_eq!(measured.choose(Selection::Last, ImageScore::Detection), Some(0));
+        assert_eq!(best_epoch(&[&measured], ImageScore::MapMax), None);
+        assert_eq!(best_epoch(&[&measured], ImageScore::Detection), Some(0));
     }
 }

@@ -48,15 +48,26 @@ pub(crate) enum Job {
         /// An empty folder that becomes the record.
         folder: PathBuf,
     },
-    /// Score one test set with states of a training.
+    /// Score one list of images with states of a training.
     Evaluate {
         /// The training.
         training: Box<Training>,
         /// Its record.
         states: PathBuf,
-        /// Evaluations of the same dataset, each with an empty folder that becomes its record.
-        evaluations: Vec<(Evaluation, PathBuf)>,
+        /// What to score: the same images with the same sentences.
+        tasks: Vec<Task>,
     },
+}
+
+/// An evaluation to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    /// Which.
+    pub(crate) evaluation: Evaluation,
+    /// Epochs whose states are scored, ascending.
+    pub(crate) epochs: Vec<u32>,
+    /// An empty folder that becomes its record.
+    pub(crate) folder: PathBuf,
 }
 
 /// What a worker reports.

@@ -62,6 +62,8 @@ pub struct EvaluationRecord {
     pub taps: usize,
     /// Side of a grid, G.
     pub grid: usize,
+    /// Epochs whose states were scored, ascending: the rows of `scores.parquet` and the blocks of `grids.f32`.
+    pub epochs: Vec<u32>,
     /// What it took.
     pub cost: Cost,
     /// What was evaluated.

@@ -1,21 +1,23 @@
 //! The scheduler: which records of a plan are missing, in which order they are made, and what happens when one can't be. It
 //! loads no backend and computes no score; metrics are `measure`'s.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, Plan, Training, TrainingId};
+use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, ImageScore, Plan, Training, TrainingId};
 
+use crate::cell_result::CellResult;
 use crate::clock::{Clock, now};
 use crate::error::{Class, Error};
 use crate::folder::{Folder, Provenance};
 use crate::journal::{Entry, Journal};
-use crate::measure::{self, ImageScore, Measured};
+use crate::measure::{self, Measured, Truth, best_epoch};
 use crate::notice::{Notice, Observer};
 use crate::process::{Received, WorkerProcess};
-use crate::protocol::{Event, Job, Phase, Setup, WorldSetup};
-use crate::records::Cost;
+use crate::protocol::{Event, Job, Phase, Setup, Task, WorldSetup};
+use crate::records::{Cost, EvaluationRecord};
 use crate::world::World;
 
 /// How a plan is run. None of it decides a result.
@@ -112,21 +114,21 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn all(&mut self) -> Result<Finished, Error> {
-        let mut reused = HashSet::new();
+        let mut complete = HashSet::new();
         for evaluation in &self.plan.evaluations {
             if self.is_complete(evaluation)? {
-                reused.insert(evaluation.id);
+                complete.insert(evaluation.id);
             }
         }
-        self.finished.reused = self.plan.cells.iter().filter(|cell| reused.contains(&cell.evaluation)).count();
-        self.told.extend(self.cells(|cell| reused.contains(&cell.evaluation)));
+        self.told.extend(self.cells(|cell| reads(cell).all(|id| complete.contains(&id))));
+        self.finished.reused = self.told.len();
         let (cells, count) = (self.plan.cells.len(), self.finished.reused);
         let harness = env!("CARGO_PKG_VERSION").to_owned();
         self.journal.append(&Entry::Run { at: now(), harness, cells, reused: count })?;
         let (plan, out) = (self.plan, self.folder.path());
         self.observer.notice(&Notice::Begun { plan, out, reused: count });
 
-        let units = self.units(&reused);
+        let units = self.units(&complete);
         let of = units.iter().map(|(_, units)| units.len()).sum();
         self.clock = Clock::new(of);
         let mut number = 0;
@@ -155,15 +157,31 @@ impl<'a> Run<'a> {
         Ok(self.finished)
     }
 
-    /// Trainings with evaluations that are not complete, backend by backend, in the plan's order.
+    /// Trainings with evaluations that are not complete, backend by backend, in the plan's order; those of folds before the
+    /// trainings whose epochs they choose.
     fn units(&self, complete: &HashSet<EvaluationId>) -> Vec<(String, Vec<Unit<'a>>)> {
         let plan: &'a Plan = self.plan;
         let mut evaluations: HashMap<TrainingId, Vec<&'a Evaluation>> = HashMap::new();
         for evaluation in plan.evaluations.iter().filter(|evaluation| !complete.contains(&evaluation.id)) {
             evaluations.entry(evaluation.training).or_default().push(evaluation);
         }
+        let of_evaluation: HashMap<EvaluationId, TrainingId> =
+            plan.evaluations.iter().map(|evaluation| (evaluation.id, evaluation.training)).collect();
+        let places: HashMap<TrainingId, &'a Training> =
+            plan.trainings.iter().map(|training| (training.id, training)).collect();
+        let mut ordered: Vec<&'a Training> = Vec::new();
+        let mut placed = HashSet::new();
+        for training in &plan.trainings {
+            let choosers = evaluations.get(&training.id).into_iter().flatten().flat_map(|e| &e.chosen_by);
+            let before = choosers.filter_map(|chooser| of_evaluation.get(chooser)).chain([&training.id]);
+            for id in before {
+                if placed.insert(*id) {
+                    ordered.extend(places.get(id));
+                }
+            }
+        }
         let of_backend = |backend: &String| -> Vec<Unit<'a>> {
-            let trainings = plan.trainings.iter().filter(|training| training.backend.name == *backend);
+            let trainings = ordered.iter().filter(|training| training.backend.name == *backend);
             trainings
                 .filter_map(|training| {
                     let evaluations = evaluations.get(&training.id)?.clone();
@@ -178,7 +196,9 @@ impl<'a> Run<'a> {
     /// Names of the variants that come to a training, in the plan's order.
     fn variants(&self, training: TrainingId) -> Vec<&'a str> {
         let mut names: Vec<&str> = Vec::new();
-        for cell in self.plan.cells.iter().filter(|cell| cell.training == training) {
+        let evaluations = || self.plan.evaluations.iter().filter(|evaluation| evaluation.training == training);
+        let ids: HashSet<EvaluationId> = evaluations().map(|evaluation| evaluation.id).collect();
+        for cell in self.plan.cells.iter().filter(|cell| reads(cell).any(|id| ids.contains(&id))) {
             if !names.contains(&cell.variant.as_str()) {
                 names.push(&cell.variant);
             }
@@ -192,8 +212,14 @@ impl<'a> Run<'a> {
             return Ok(false);
         }
         let Some(record) = self.folder.read_evaluation(evaluation.id)? else { return Ok(false) };
-        let truth = self.world.truth(&evaluation.dataset, record.image_size)?;
+        let truth = self.truth(evaluation, &record)?;
         Ok(measure::read(&self.folder.evaluation(evaluation.id), Some(&truth.hash))?.is_some())
+    }
+
+    fn truth(&self, evaluation: &Evaluation, record: &EvaluationRecord) -> Result<Rc<Truth>, Error> {
+        let training = self.plan.trainings.iter().find(|training| training.id == evaluation.training);
+        let training = training.ok_or_else(|| Error::record(self.folder.path(), "an evaluation without training"))?;
+        self.world.truth(evaluation, training, record.image_size)
     }
 
     /// Makes the missing records of a training and its evaluations. A failure of theirs is told, not returned.
@@ -204,57 +230,107 @@ impl<'a> Run<'a> {
                 missing.push(*evaluation);
             }
         }
-        let id = unit.training.id;
-        let trained = self.folder.read_training(id)?.is_some();
-        let epochs: BTreeSet<u32> = missing.iter().flat_map(|evaluation| evaluation.epochs.iter()).collect();
-        if !trained || !self.folder.has_states(id, epochs.iter().copied()) {
-            let last = unit.training.epochs.saturating_sub(1);
-            let keep = EpochRange {
-                first: epochs.first().copied().unwrap_or(last),
-                last: epochs.last().copied().unwrap_or(last),
-            };
-            let target = self.folder.training(id);
-            let partial = self.folder.begin(&target)?;
-            let training = Box::new(unit.training.clone());
-            let job = Job::Train { training, keep, folder: partial.clone() };
-            match self.perform(&job, backend, worker) {
-                Ok(cost) => self.commit("training", &id.to_string(), &[(partial, target)], cost)?,
-                Err(error) => {
-                    self.failed("training", &id.to_string(), &partial, &error)?;
-                    return self.tell_failure(&error, |cell| cell.training == id);
+        if !self.train(unit, &missing, backend, worker)? {
+            return Ok(());
+        }
+        // Those that choose come before those that are chosen by them.
+        for choosing in [true, false] {
+            let here = |evaluation: &&&Evaluation| evaluation.chosen_by.is_empty() == choosing;
+            let mut groups: BTreeMap<(&str, &str, bool), Vec<(&'a Evaluation, Vec<u32>)>> = BTreeMap::new();
+            for evaluation in missing.iter().filter(here) {
+                if let Some(epochs) = self.epochs(evaluation)? {
+                    let key = (evaluation.dataset.as_str(), evaluation.object.as_str(), evaluation.on_fold);
+                    groups.entry(key).or_default().push((evaluation, epochs));
                 }
             }
-        }
-        let datasets: BTreeSet<&str> = missing.iter().map(|evaluation| evaluation.dataset.as_str()).collect();
-        for dataset in datasets {
-            let together: Vec<&Evaluation> = missing.iter().filter(|e| e.dataset == dataset).copied().collect();
-            self.evaluate(unit, &together, backend, worker)?;
-        }
-        for evaluation in &unit.evaluations {
-            self.measure(evaluation)?;
+            for together in groups.into_values() {
+                self.evaluate(unit, &together, backend, worker)?;
+            }
+            for evaluation in unit.evaluations.iter().filter(here) {
+                self.measure(evaluation)?;
+            }
         }
         self.prune(unit)
+    }
+
+    /// Trains where the record, or a state that some evaluation waits for, is missing. False where that failed.
+    fn train(
+        &mut self,
+        unit: &Unit<'a>,
+        missing: &[&'a Evaluation],
+        backend: &str,
+        worker: &mut Option<WorkerProcess>,
+    ) -> Result<bool, Error> {
+        let id = unit.training.id;
+        let trained = self.folder.read_training(id)?.is_some();
+        // Which epochs a chosen evaluation needs is known when its choosers are measured: until then, any.
+        let epochs: BTreeSet<u32> = missing.iter().flat_map(|evaluation| evaluation.epochs.iter()).collect();
+        if trained && self.folder.has_states(id, epochs.iter().copied()) {
+            return Ok(true);
+        }
+        let last = unit.training.epochs.saturating_sub(1);
+        let keep =
+            EpochRange { first: epochs.first().copied().unwrap_or(last), last: epochs.last().copied().unwrap_or(last) };
+        let target = self.folder.training(id);
+        let partial = self.folder.begin(&target)?;
+        let training = Box::new(unit.training.clone());
+        let job = Job::Train { training, keep, folder: partial.clone() };
+        match self.perform(&job, backend, worker) {
+            Ok(cost) => {
+                self.commit("training", &id.to_string(), &[(partial, target)], cost)?;
+                Ok(true)
+            }
+            Err(error) => {
+                self.failed("training", &id.to_string(), &partial, &error)?;
+                let ids: HashSet<EvaluationId> = unit.evaluations.iter().map(|evaluation| evaluation.id).collect();
+                self.tell_failure(&error, |cell| reads(cell).any(|id| ids.contains(&id)))?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// The epochs that an evaluation scores; `None`, after telling why, where what chooses them is missing.
+    fn epochs(&mut self, evaluation: &'a Evaluation) -> Result<Option<Vec<u32>>, Error> {
+        if evaluation.chosen_by.is_empty() {
+            return Ok(Some(evaluation.epochs.iter().collect()));
+        }
+        let mut choosers = Vec::new();
+        for chooser in &evaluation.chosen_by {
+            choosers.extend(measure::read(&self.folder.evaluation(*chooser), None)?);
+        }
+        if choosers.len() < evaluation.chosen_by.len() {
+            let message = "its epoch can't be chosen: what chooses it failed".to_owned();
+            let (error, id) = (Error::Worker { class: Class::Input, message }, evaluation.id);
+            self.note_failure("evaluation", &id.to_string(), &error)?;
+            self.tell_failure(&error, |cell| cell.evaluation == id)?;
+            return Ok(None);
+        }
+        let choosers: Vec<&Measured> = choosers.iter().collect();
+        let epochs: BTreeSet<u32> =
+            ImageScore::ALL.into_iter().filter_map(|score| best_epoch(&choosers, score)).collect();
+        Ok(Some(epochs.into_iter().collect()))
     }
 
     fn evaluate(
         &mut self,
         unit: &Unit<'a>,
-        evaluations: &[&'a Evaluation],
+        together: &[(&'a Evaluation, Vec<u32>)],
         backend: &str,
         worker: &mut Option<WorkerProcess>,
     ) -> Result<(), Error> {
-        let mut places = Vec::new();
-        for evaluation in evaluations {
+        let (mut places, mut tasks) = (Vec::new(), Vec::new());
+        for (evaluation, epochs) in together {
             let target = self.folder.evaluation(evaluation.id);
-            places.push((self.folder.begin(&target)?, target));
+            let folder = self.folder.begin(&target)?;
+            places.push((folder.clone(), target));
+            tasks.push(Task { evaluation: (*evaluation).clone(), epochs: epochs.clone(), folder });
         }
-        let folders = evaluations.iter().zip(&places);
         let job = Job::Evaluate {
             training: Box::new(unit.training.clone()),
             states: self.folder.training(unit.training.id),
-            evaluations: folders.map(|(evaluation, (partial, _))| ((*evaluation).clone(), partial.clone())).collect(),
+            tasks,
         };
-        let ids: Vec<String> = evaluations.iter().map(|evaluation| evaluation.id.to_string()).collect();
+        let ids: Vec<String> = together.iter().map(|(evaluation, _)| evaluation.id.to_string()).collect();
         match self.perform(&job, backend, worker) {
             Ok(cost) => {
                 ids.iter().zip(places).try_for_each(|(id, place)| self.commit("evaluation", id, &[place], cost))
@@ -263,8 +339,8 @@ impl<'a> Run<'a> {
                 for (id, (partial, _)) in ids.iter().zip(&places) {
                     self.failed("evaluation", id, partial, &error)?;
                 }
-                let ids: HashSet<EvaluationId> = evaluations.iter().map(|evaluation| evaluation.id).collect();
-                self.tell_failure(&error, |cell| ids.contains(&cell.evaluation))
+                let ids: HashSet<EvaluationId> = together.iter().map(|(evaluation, _)| evaluation.id).collect();
+                self.tell_failure(&error, |cell| reads(cell).any(|id| ids.contains(&id)))
             }
         }
     }
@@ -273,32 +349,26 @@ impl<'a> Run<'a> {
     fn measure(&mut self, evaluation: &'a Evaluation) -> Result<(), Error> {
         let folder = self.folder.evaluation(evaluation.id);
         let Some(record) = self.folder.read_evaluation(evaluation.id)? else { return Ok(()) };
-        let truth = self.world.truth(&evaluation.dataset, record.image_size)?;
-        let measured = match measure::read(&folder, Some(&truth.hash))? {
-            Some(measured) => measured,
-            None => {
-                self.observer.notice(&Notice::Measuring { evaluation });
-                match measure::measure(&folder, &record, &truth) {
-                    Ok(measured) => {
-                        measure::write(&folder, &measured)?;
-                        measured
-                    }
-                    Err(error) if matches!(error.class(), Class::Numeric) => {
-                        let id = evaluation.id;
-                        self.note_failure("evaluation", &id.to_string(), &error)?;
-                        return self.tell_failure(&error, |cell| cell.evaluation == id);
-                    }
-                    Err(error) => return Err(error),
+        let truth = self.truth(evaluation, &record)?;
+        if measure::read(&folder, Some(&truth.hash))?.is_none() {
+            self.observer.notice(&Notice::Measuring { evaluation });
+            match measure::measure(&folder, &record, &truth) {
+                Ok(measured) => measure::write(&folder, &measured)?,
+                Err(error) if matches!(error.class(), Class::Numeric) => {
+                    let id = evaluation.id;
+                    self.note_failure("evaluation", &id.to_string(), &error)?;
+                    return self.tell_failure(&error, |cell| reads(cell).any(|read| read == id));
                 }
+                Err(error) => return Err(error),
             }
-        };
+        }
         let plan = self.plan;
         for place in self.cells(|cell| cell.evaluation == evaluation.id) {
+            let cell = &plan.cells[place];
+            let Some(result) = CellResult::read(self.folder, cell)? else { continue };
             if self.told.insert(place) {
                 self.finished.done += 1;
-                let cell = &plan.cells[place];
-                let values = headline(cell, &measured);
-                self.observer.notice(&Notice::Done { cell, values: &values });
+                self.observer.notice(&Notice::Done { cell, values: &headline(&result) });
             }
         }
         Ok(())
@@ -430,19 +500,16 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A cell's main numbers: AUROCs by the score that its dataset has.
-fn headline(cell: &Cell, measured: &Measured) -> Vec<(String, f64)> {
-    for score in ImageScore::ALL {
-        let Some(reported) = measured.choose(cell.selection, score).and_then(|epoch| measured.reported(epoch)) else {
-            continue;
-        };
-        let image = match score {
-            ImageScore::MapMax => reported.map_max,
-            ImageScore::Detection => Some(reported.detection),
-        };
-        let image = image.map(|values| (format!("image_auroc ({})", score.name()), values.image_auroc));
-        let pixel = reported.pixel.map(|values| ("pixel_auroc".to_owned(), values.pixel_auroc));
-        return image.into_iter().chain(pixel).collect();
-    }
-    Vec::new()
+/// The evaluations that a cell's numbers depend on.
+fn reads(cell: &Cell) -> impl Iterator<Item = EvaluationId> {
+    std::iter::once(cell.evaluation).chain(cell.chosen_by.iter().copied())
+}
+
+/// A cell's main numbers: AUROCs by the first score that it reports.
+fn headline(result: &CellResult) -> Vec<(String, f64)> {
+    let Some((score, epoch)) = result.epochs.first() else { return Vec::new() };
+    let Some(reported) = result.measured.reported(*epoch) else { return Vec::new() };
+    let image = reported.image(*score).map(|values| (format!("image_auroc ({score})"), values.image_auroc));
+    let pixel = reported.pixel.map(|values| ("pixel_auroc".to_owned(), values.pixel_auroc));
+    image.into_iter().chain(pixel).collect()
 }

@@ -1,10 +1,10 @@
-//! A test set in a worker: its images, the keys of their taps once they are known, and the taps batch by batch. What they
+//! Images to be scored, in a worker: a dataset's test set or a fold of a support set, the keys of their taps once they are known, and the taps batch by batch. What they
 //! are scored with is in `evaluating`.
 
 use std::ops::Range;
 
-use harness_data::{Dataset, Item, Source, images_hash, load_image};
-use harness_experiment::{Evaluation, Training};
+use harness_data::{Dataset, Item, Registry, Source, images_hash, load_image};
+use harness_experiment::{Evaluation, Fold, Training};
 use harness_features::{EncodingKey, Key, TapSet, TapWriter};
 use rayon::prelude::*;
 
@@ -12,9 +12,9 @@ use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::lab::{Images, Lab};
 
-/// The images of a dataset's test split under one encoding.
+/// Images in the order in which they are scored, under one encoding.
 pub(crate) struct TestSet {
-    dataset: String,
+    which: Which,
     encoding: EncodingKey,
     pub(crate) items: Vec<Item>,
     /// Known once an image's pixels were seen; its file is not opened again while its taps are stored.
@@ -23,17 +23,57 @@ pub(crate) struct TestSet {
     checked: bool,
 }
 
+/// Which images.
+#[derive(Clone, PartialEq)]
+enum Which {
+    /// A dataset's test set.
+    Test(String),
+    /// What a fold of a support set holds out: dataset, shots, draw.
+    Fold(String, u32, u64, Fold),
+}
+
+impl Which {
+    fn of(evaluation: &Evaluation, training: &Training) -> Self {
+        match training.fold.as_ref().filter(|_| evaluation.on_fold) {
+            Some(fold) => Self::Fold(training.dataset.clone(), training.shots, training.draw, fold.clone()),
+            None => Self::Test(evaluation.dataset.clone()),
+        }
+    }
+}
+
+/// The images that an evaluation scores, in order.
+///
+/// # Errors
+/// A dataset or support set that can't be read; a support set that is not the planned one.
+pub(crate) fn items(registry: &Registry, evaluation: &Evaluation, training: &Training) -> Result<Vec<Item>, Error> {
+    let dataset = Dataset::open(registry, &evaluation.dataset)?;
+    let Some(fold) = training.fold.as_ref().filter(|_| evaluation.on_fold) else { return Ok(dataset.test_set()?) };
+    let set = dataset.support(training.shots as usize, training.draw)?;
+    if set.hash != evaluation.test.to_string() {
+        return Err(Error::Changed { what: format!("[{}]: a support image or mask", evaluation.dataset) });
+    }
+    let all: Vec<Item> = set.abnormal.into_iter().chain(set.normal).collect();
+    Ok(fold.held_out.iter().filter_map(|&place| all.get(place as usize).cloned()).collect())
+}
+
 impl TestSet {
-    /// Lists a dataset's test images. None is opened.
-    pub(crate) fn list(lab: &Lab, dataset: &str, encoding: &Encoding) -> Result<Self, Error> {
-        let items = Dataset::open(&lab.registry, dataset)?.test_set()?;
-        let keys = vec![None; items.len()];
-        Ok(Self { dataset: dataset.to_owned(), encoding: encoding.key.clone(), items, keys, checked: false })
+    /// Lists an evaluation's images. None is opened.
+    pub(crate) fn list(
+        lab: &Lab,
+        evaluation: &Evaluation,
+        training: &Training,
+        encoding: &Encoding,
+    ) -> Result<Self, Error> {
+        let items = items(&lab.registry, evaluation, training)?;
+        let which = Which::of(evaluation, training);
+        // A support set's hash was compared when it was listed.
+        let checked = matches!(which, Which::Fold(..));
+        Ok(Self { which, encoding: encoding.key.clone(), keys: vec![None; items.len()], items, checked })
     }
 
-    /// Whether it is this dataset's under this encoding.
-    pub(crate) fn is(&self, dataset: &str, encoding: &Encoding) -> bool {
-        self.dataset == dataset && self.encoding == encoding.key
+    /// Whether it is an evaluation's images under this encoding.
+    pub(crate) fn is(&self, evaluation: &Evaluation, training: &Training, encoding: &Encoding) -> bool {
+        self.encoding == encoding.key && self.which == Which::of(evaluation, training)
     }
 
     /// Taps of a range of images, one `[n, T, W]` a tap.
@@ -73,7 +113,7 @@ impl TestSet {
     pub(crate) fn check(&mut self, evaluation: &Evaluation) -> Result<(), Error> {
         if !self.checked {
             if images_hash(&self.items, &Source::content_hash)? != evaluation.test.to_string() {
-                return Err(Error::Changed { what: format!("[{}]: a test image", self.dataset) });
+                return Err(Error::Changed { what: format!("[{}]: a test image", evaluation.dataset) });
             }
             self.checked = true;
         }

@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::time::Instant;
 
+use harness_backend_abi::host::Trainer;
 use harness_data::{Dataset, SupportImages};
-use harness_experiment::{EpochRange, Training};
+use harness_experiment::{EpochRange, Fold, Training};
 use harness_method::streams;
 use harness_tables::{CurveRow, write_curve};
 
@@ -35,11 +36,10 @@ pub(crate) fn train(
     let layout = state::layout(&initial);
     let mut trainer = lab.trainer(training, &training.object, &initial)?;
 
-    let mut support = SupportImages::load(&dataset, &set, training.options.image_size, training.seed)?;
-    let masks = support.masks.take().filter(|_| training.has_masks);
-    let images = std::mem::take(&mut support.images);
-    let count = images.len();
-    hold_support(lab, &mut trainer, training, images, &support.labels, masks.as_deref(), events)?;
+    let support = SupportImages::load(&dataset, &set, training.options.image_size, training.seed)?;
+    let support = without_fold(support, training.fold.as_ref());
+    let count = support.images.len();
+    hold_support(lab, &mut trainer, training, support, events)?;
 
     let states = folder.join("states");
     std::fs::create_dir_all(&states).map_err(Error::file("create", &states))?;
@@ -48,7 +48,7 @@ pub(crate) fn train(
     let steps = count.div_ceil(training.batch as usize) as u64;
     for epoch in 0..training.epochs {
         let begun = Instant::now();
-        let order = streams::permutation(&format!("shuffle.{epoch}"), training.seed, count);
+        let order = streams::permutation(&training.shuffle_stream(epoch), training.seed, count);
         let mut sums = [0.0_f64; 3];
         for (batch, images) in order.chunks(training.batch as usize).enumerate() {
             let indices: Vec<u32> = images.iter().map(|&image| image as u32).collect();
@@ -96,16 +96,33 @@ pub(crate) fn train(
     Ok(cost)
 }
 
+/// The augmented images of what a fold does not hold out, in their order.
+fn without_fold(support: SupportImages, fold: Option<&Fold>) -> SupportImages {
+    let Some(fold) = fold else { return support };
+    let SupportImages { images, masks, labels, origins, shots } = support;
+    let kept: Vec<bool> = origins.iter().map(|&origin| !fold.held_out.contains(&(origin as u32))).collect();
+    fn keep<T>(list: Vec<T>, kept: &[bool]) -> Vec<T> {
+        list.into_iter().zip(kept).filter(|(_, kept)| **kept).map(|(item, _)| item).collect()
+    }
+    SupportImages {
+        images: keep(images, &kept),
+        masks: masks.map(|masks| keep(masks, &kept)),
+        labels: keep(labels, &kept),
+        origins: keep(origins, &kept),
+        shots,
+    }
+}
+
 /// Brings the support set's taps into the trainer, a batch at a time.
 fn hold_support(
     lab: &mut Lab,
-    trainer: &mut harness_backend_abi::host::Trainer,
+    trainer: &mut Trainer,
     training: &Training,
-    images: Vec<Vec<f32>>,
-    labels: &[u8],
-    masks: Option<&[Vec<u8>]>,
+    support: SupportImages,
     events: &mut Events,
 ) -> Result<(), Error> {
+    let SupportImages { images, masks, labels, .. } = support;
+    let masks = masks.filter(|_| training.has_masks);
     let encoding = Encoding::of(training)?;
     let store = std::rc::Rc::clone(&lab.store);
     let count = images.len();
@@ -119,7 +136,7 @@ fn hold_support(
         let to = from + batch.len();
         let (_, taps) = lab.taps(training, &encoding, &Images::F32(batch), writer.as_mut())?;
         let taps: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();
-        let masks = masks.map(|masks| masks[from..to].concat());
+        let masks = masks.as_ref().map(|masks| masks[from..to].concat());
         trainer.append_support(&taps, &labels[from..to], masks.as_deref())?;
         events.progress(Phase::Support, to as u64, count as u64);
     }

@@ -126,7 +126,7 @@ fn guarded(lab: &mut Lab, tests: &mut Vec<TestSet>, job: &Job, events: &mut Even
 fn perform(lab: &mut Lab, tests: &mut Vec<TestSet>, job: &Job, events: &mut Events) -> Result<Cost, Error> {
     match job {
         Job::Train { training, keep, folder } => train(lab, training, *keep, folder, events),
-        Job::Evaluate { training, states, evaluations } => evaluate(lab, tests, training, states, evaluations, events),
+        Job::Evaluate { training, states, tasks } => evaluate(lab, tests, training, states, tasks, events),
     }
 }
 
@@ -134,7 +134,7 @@ fn perform(lab: &mut Lab, tests: &mut Vec<TestSet>, job: &Job, events: &mut Even
 pub(crate) fn log_of(job: &Job) -> Option<std::path::PathBuf> {
     let folder = match job {
         Job::Train { folder, .. } => Some(folder),
-        Job::Evaluate { evaluations, .. } => evaluations.first().map(|(_, folder)| folder),
+        Job::Evaluate { tasks, .. } => tasks.first().map(|task| &task.folder),
     };
     folder.map(|folder| folder.join("log.txt"))
 }

@@ -6,10 +6,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use harness_data::{Dataset, FileHashes, Item, Registry, images_hash, overlap, shared_patients};
+use harness_data::{Dataset, FileHashes, Item, Registry, SupportSet, images_hash, overlap, shared_patients};
 use harness_experiment::{
-    BackendFacts, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Precision, SupportFacts,
-    WeightsFacts,
+    BackendFacts, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, Precision,
+    Selection, SupportFacts, Training, WeightsFacts,
 };
 use harness_method::options::{Activation, Side};
 use harness_method::{Arch, Options, prompts};
@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::lab::open_weights;
 use crate::measure::Truth;
 use crate::process::{BackendInfo, Program, probe};
+use crate::test_set;
 
 /// Where the world is found.
 #[derive(Clone, Debug)]
@@ -49,7 +50,8 @@ pub struct World {
     hashes: FileHashes,
     datasets: RefCell<HashMap<String, Rc<Known>>>,
     backends: RefCell<HashMap<String, BackendInfo>>,
-    truths: RefCell<HashMap<(String, usize), Rc<Truth>>>,
+    /// By dataset, fold and side.
+    truths: RefCell<HashMap<(String, String, usize), Rc<Truth>>>,
     warnings: RefCell<BTreeSet<String>>,
 }
 
@@ -98,18 +100,47 @@ impl World {
         Ok(self.hashes.save()?)
     }
 
-    /// Labels and masks of a dataset's test set at S = `size`.
+    /// Labels and masks of the images that an evaluation scores, at S = `size`.
     ///
     /// # Errors
     /// As [`Truth::read`].
-    pub fn truth(&self, dataset: &str, size: usize) -> Result<Rc<Truth>, Error> {
-        let key = (dataset.to_owned(), size);
+    pub fn truth(&self, evaluation: &Evaluation, training: &Training, size: usize) -> Result<Rc<Truth>, Error> {
+        let fold =
+            training.fold.as_ref().filter(|_| evaluation.on_fold).map(|fold| format!("{} {fold:?}", training.support));
+        let key = (evaluation.dataset.clone(), fold.unwrap_or_default(), size);
         if let Some(truth) = self.truths.borrow().get(&key) {
             return Ok(Rc::clone(truth));
         }
-        let truth = Rc::new(Truth::read(&Dataset::open(&self.registry, dataset)?, size, &self.hashes)?);
+        let items = test_set::items(&self.registry, evaluation, training)?;
+        let dataset = Dataset::open(&self.registry, &evaluation.dataset)?;
+        let truth = Rc::new(Truth::read(&dataset, &items, size, &self.hashes)?);
         self.truths.borrow_mut().insert(key, Rc::clone(&truth));
         Ok(truth)
+    }
+
+    /// Refuses support images that are also test images, unless that is allowed, and warns of shared patients.
+    fn check_overlap(&self, what: &str, set: &SupportSet, known: &Known) -> Result<(), CatalogueError> {
+        let items: Vec<Item> = set.normal.iter().chain(&set.abnormal).cloned().collect();
+        let hashes = &self.hashes;
+        let pairs = overlap(&items, &known.test, &|source| hashes.of_source(source)).map_err(told)?;
+        if let Some((support, test)) = pairs.first() {
+            let more = if pairs.len() > 1 { format!(", and {} more", pairs.len() - 1) } else { String::new() };
+            let message = format!("the support image {support} is also the test image {test}{more}");
+            if !self.options.allow_overlap {
+                let advice = "take it out of one of them, or run with --allow-overlap, which every row will say";
+                return Err(CatalogueError::new(format!("{message}; {advice}")));
+            }
+            self.warnings.borrow_mut().insert(format!("{what}: {message}"));
+        }
+        let patients = shared_patients(&items, &known.test);
+        if !patients.is_empty() {
+            self.warnings.borrow_mut().insert(format!(
+                "{what}: {} patients have images in the support set and in the test set ({}): numbers may be too good",
+                patients.len(),
+                patients.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
+            ));
+        }
+        Ok(())
     }
 
     fn known(&self, name: &str) -> Result<Rc<Known>, CatalogueError> {
@@ -141,28 +172,25 @@ impl Catalogue for World {
     fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError> {
         let known = self.known(dataset)?;
         let set = known.dataset.support(shots as usize, draw).map_err(told)?;
-        let items: Vec<Item> = set.normal.iter().chain(&set.abnormal).cloned().collect();
-        let hashes = &self.hashes;
-        let pairs = overlap(&items, &known.test, &|source| hashes.of_source(source)).map_err(told)?;
-        if let Some((support, test)) = pairs.first() {
-            let more = if pairs.len() > 1 { format!(", and {} more", pairs.len() - 1) } else { String::new() };
-            let message = format!("the support image {support} is also the test image {test}{more}");
-            if !self.options.allow_overlap {
-                let advice = "take it out of one of them, or run with --allow-overlap, which every row will say";
-                return Err(CatalogueError::new(format!("{message}; {advice}")));
-            }
-            self.warnings.borrow_mut().insert(format!("[{dataset}], K {shots}, draw {draw}: {message}"));
-        }
-        let patients = shared_patients(&items, &known.test);
-        if !patients.is_empty() {
-            self.warnings.borrow_mut().insert(format!(
-                "[{dataset}], K {shots}, draw {draw}: {} patients have images in the support set and in the test set \
-                 ({}): numbers may be too good",
-                patients.len(),
-                patients.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
-            ));
-        }
+        self.check_overlap(&format!("[{dataset}], K {shots}, draw {draw}"), &set, &known)?;
         Ok(SupportFacts { hash: content_hash(&set.hash)? })
+    }
+
+    fn selects_by(&self, _: Selection) -> bool {
+        true
+    }
+
+    fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
+        let set = self.known(dataset)?.dataset.support(shots as usize, draw).map_err(told)?;
+        let patients: Vec<Option<String>> =
+            set.abnormal.iter().chain(&set.normal).map(|item| item.patient.clone()).collect();
+        Ok(if patients.iter().all(Option::is_none) { Vec::new() } else { patients })
+    }
+
+    fn check_transfer(&self, dataset: &str, shots: u32, draw: u64, target: &str) -> Result<(), CatalogueError> {
+        let set = self.known(dataset)?.dataset.support(shots as usize, draw).map_err(told)?;
+        let what = format!("[{dataset}], K {shots}, draw {draw}, for the test set of [{target}]");
+        self.check_overlap(&what, &set, &*self.known(target)?)
     }
 
     fn weights(&self, encoder: &EncoderSource) -> Result<WeightsFacts, CatalogueError> {

@@ -60,7 +60,9 @@ pub enum Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing { name, expected: Some(expected) } => write!(f, "`{name}` is missing; its shape is {expected:?}"),
+            Self::Missing { name, expected: Some(expected) } => {
+                write!(f, "`{name}` is missing; its shape is {expected:?}")
+            }
             Self::Missing { name, expected: None } => write!(f, "`{name}` is missing"),
             Self::Misshapen { name, expected, found } => {
                 write!(f, "`{name}` has shape {found:?}, expected {expected:?}")

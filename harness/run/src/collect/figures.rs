@@ -4,17 +4,17 @@
 use std::collections::HashMap;
 
 use harness_data::{Dataset, Registry, load_image};
-use harness_experiment::{Cell, Plan, Selection, Training};
+use harness_experiment::{Cell, ImageScore, Plan, Selection, Training};
 use harness_metrics::{MapSource, roc_curve};
 use harness_report::{
     Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, RocSeries, choose,
 };
 use harness_tables::{ScoreRow, read_curve, read_scores};
 
+use crate::cell_result::CellResult;
 use crate::error::Error;
 use crate::folder::Folder;
-use crate::measure::{self, Grids, ImageScore, Measured};
-use crate::records::EvaluationRecord;
+use crate::measure::{Grids, score_of};
 
 /// Figures of a plan.
 #[derive(Default)]
@@ -28,6 +28,7 @@ pub(super) struct Figures {
 /// Cells that belong into one figure: they differ in variant, draw and seed alone.
 struct Group<'a> {
     dataset: &'a str,
+    trained_on: &'a str,
     shots: u32,
     backend: &'a str,
     selection: Selection,
@@ -47,7 +48,7 @@ pub(super) fn figures(plan: &Plan, folder: &Folder, registry: Option<&Registry>)
         let Some((_, first, found)) = shown.first() else { continue };
         figures.roc.push(group.roc(plan, folder, &shown)?);
         // A training's curve is the same under every rule.
-        if Some(&group.selection) == plan.selection.first() {
+        if Some(&group.selection) == plan.selection.first() && group.trained_on == group.dataset {
             figures.curves.push(group.curves(plan, folder, &shown)?);
         }
         match registry.map(|registry| group.panel(plan, folder, registry, first, found)) {
@@ -62,13 +63,13 @@ pub(super) fn figures(plan: &Plan, folder: &Folder, registry: Option<&Registry>)
 }
 
 fn groups(plan: &Plan) -> Vec<Group<'_>> {
-    let mut places: HashMap<(&str, u32, &str, Selection), usize> = HashMap::new();
+    let mut places: HashMap<(&str, &str, u32, &str, Selection), usize> = HashMap::new();
     let mut groups: Vec<Group<'_>> = Vec::new();
     for cell in &plan.cells {
-        let key = (cell.dataset.as_str(), cell.shots, cell.backend.as_str(), cell.selection);
-        let place = *places.entry(key).or_insert_with(|| {
-            let (dataset, shots, backend, selection) = key;
-            groups.push(Group { dataset, shots, backend, selection, cells: Vec::new() });
+        let (dataset, trained_on, backend) = (cell.dataset.as_str(), cell.trained_on.as_str(), cell.backend.as_str());
+        let (shots, selection) = (cell.shots, cell.selection);
+        let place = *places.entry((dataset, trained_on, shots, backend, selection)).or_insert_with(|| {
+            groups.push(Group { dataset, trained_on, shots, backend, selection, cells: Vec::new() });
             groups.len() - 1
         });
         groups[place].cells.push(cell);
@@ -76,23 +77,19 @@ fn groups(plan: &Plan) -> Vec<Group<'_>> {
     groups
 }
 
-/// What is recorded of a cell that is done.
+/// A cell that is done, and the first image score it reports.
 struct Found {
-    record: EvaluationRecord,
-    measured: Measured,
+    result: CellResult,
     score: ImageScore,
     epoch: u32,
 }
 
 impl Found {
-    /// The records of a cell, and the image score its dataset has; `None` where it is not done.
+    /// `None` where the cell is not done or reports no image score.
     fn read(folder: &Folder, cell: &Cell) -> Result<Option<Self>, Error> {
-        let record = folder.read_evaluation(cell.evaluation)?;
-        let measured = measure::read(&folder.evaluation(cell.evaluation), None)?;
-        let (Some(record), Some(measured)) = (record, measured) else { return Ok(None) };
-        let chosen =
-            ImageScore::ALL.into_iter().find_map(|score| Some((score, measured.choose(cell.selection, score)?)));
-        Ok(chosen.map(|(score, epoch)| Self { record, measured, score, epoch }))
+        let Some(result) = CellResult::read(folder, cell)? else { return Ok(None) };
+        let first = result.epochs.first().copied();
+        Ok(first.map(|(score, epoch)| Self { result, score, epoch }))
     }
 
     /// The rows of its epoch, in test order.
@@ -114,7 +111,11 @@ impl<'a> Group<'a> {
     }
 
     fn name(&self, plan: &Plan, kind: &str) -> String {
-        let mut name = format!("{kind}-{}-k{}", self.dataset, self.shots);
+        let mut name = format!("{kind}-{}", self.dataset);
+        if self.trained_on != self.dataset {
+            name += &format!("-from-{}", self.trained_on);
+        }
+        name += &format!("-k{}", self.shots);
         if plan.backends.len() > 1 {
             name += &format!("-{}", self.backend);
         }
@@ -126,7 +127,11 @@ impl<'a> Group<'a> {
 
     /// What the group is, in words.
     fn words(&self, plan: &Plan, cell: &Cell) -> String {
-        let mut words = format!("{}, K = {}", self.dataset, self.shots);
+        let mut words = self.dataset.to_owned();
+        if self.trained_on != self.dataset {
+            words += &format!(", trained on {}", self.trained_on);
+        }
+        words += &format!(", K = {}", self.shots);
         if plan.variants.len() > 1 {
             words += &format!(", draw {}, seed {}", cell.draw, cell.seed);
         }
@@ -139,14 +144,11 @@ impl<'a> Group<'a> {
         for (label, cell, found) in shown {
             let rows = found.scores(folder, cell)?;
             let labels: Vec<bool> = rows.iter().map(|row| row.label).collect();
-            let scores: Option<Vec<f64>> = rows.iter().map(|row| found.score.of(row)).collect();
+            let scores: Option<Vec<f64>> = rows.iter().map(|row| score_of(row, found.score)).collect();
             let Some(scores) = scores else { continue };
             let points = roc_curve(&labels, &scores)?;
-            let reported = found.measured.reported(found.epoch);
-            let auroc = reported.and_then(|reported| match found.score {
-                ImageScore::MapMax => reported.map_max.map(|values| values.image_auroc),
-                ImageScore::Detection => Some(reported.detection.image_auroc),
-            });
+            let reported = found.result.measured.reported(found.epoch);
+            let auroc = reported.and_then(|reported| reported.image(found.score)).map(|values| values.image_auroc);
             series.push(RocSeries {
                 label: label.clone(),
                 selection: cell.selection.name().to_owned(),
@@ -181,11 +183,11 @@ impl<'a> Group<'a> {
     ) -> Result<Option<PanelFigure>, Error> {
         let evaluation = folder.evaluation(cell.evaluation);
         let (Some(mut grids), Some(reported)) =
-            (Grids::open(&evaluation, &found.record)?, found.measured.reported(found.epoch))
+            (Grids::open(&evaluation, &found.result.evaluation)?, found.result.measured.reported(found.epoch))
         else {
             return Ok(None);
         };
-        let size = found.record.image_size;
+        let size = found.result.evaluation.image_size;
         let dataset = Dataset::open(registry, &cell.dataset)?;
         let items = dataset.test_set()?;
         let rows = found.scores(folder, cell)?;
@@ -203,7 +205,7 @@ impl<'a> Group<'a> {
             })
             .collect();
         let slab = grids.read(found.epoch)?;
-        let maps = slab.maps(&found.record)?;
+        let maps = slab.maps(&found.result.evaluation)?;
         let mut shown = Vec::new();
         for (role, place) in choose(&candidates) {
             let (item, candidate) = (&items[place], &candidates[place]);

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use harness_experiment::{Cell, Evaluation, Plan, Selection, Training};
 use harness_tables::{ResultRow, Status};
 
+use crate::cell_result::CellResult;
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::journal;
-use crate::measure::{self, ImageScore, ImageValues, Measured, PixelValues};
-use crate::records::{EvaluationRecord, TrainingRecord};
+use crate::measure::{ImageValues, PixelValues};
 
 /// All rows of a plan, in the order of its cells.
 pub(super) fn rows(plan: &Plan, folder: &Folder, allow_overlap: bool) -> Result<Vec<ResultRow>, Error> {
@@ -23,16 +23,18 @@ pub(super) fn rows(plan: &Plan, folder: &Folder, allow_overlap: bool) -> Result<
             return Err(Error::record(&folder.path().join("plan.toml"), "a cell without training or evaluation"));
         };
         let head = head(plan, cell, training, evaluation, allow_overlap);
-        let records = (folder.read_training(cell.training)?, folder.read_evaluation(cell.evaluation)?);
-        let measured = measure::read(&folder.evaluation(cell.evaluation), None)?;
-        match (records, measured) {
-            ((Some(training), Some(evaluation)), Some(measured)) => {
-                rows.extend(done(cell, &costs(head, &training, &evaluation), &measured));
-            }
-            _ => {
-                let failure = [cell.training.to_string(), cell.evaluation.to_string()]
-                    .iter()
-                    .find_map(|id| failures.get(id))
+        match CellResult::read(folder, cell)? {
+            Some(result) => rows.extend(done(cell, &costs(head, &result), &result)),
+            None => {
+                // The first of what it depends on that failed.
+                let choosers = cell.chosen_by.iter().flat_map(|id| {
+                    let training = evaluations.get(id).map(|evaluation| evaluation.training.to_string());
+                    training.into_iter().chain([id.to_string()])
+                });
+                let own = [cell.training.to_string(), cell.evaluation.to_string()];
+                let failure = choosers
+                    .chain(own)
+                    .find_map(|id| failures.get(&id))
                     .map(|(class, message)| format!("{class}: {message}"));
                 let status = if failure.is_some() { Status::Failed } else { Status::NotRun };
                 rows.push(ResultRow { status, message: failure.unwrap_or_default(), ..head });
@@ -50,7 +52,7 @@ fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, 
         experiment: plan.name.clone(),
         variant: cell.variant.clone(),
         dataset: cell.dataset.clone(),
-        trained_on: training.dataset.clone(),
+        trained_on: cell.trained_on.clone(),
         shots: cell.shots,
         draw: cell.draw,
         seed: cell.seed,
@@ -69,8 +71,8 @@ fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, 
 }
 
 /// Adds what a cell took.
-fn costs(row: ResultRow, training: &TrainingRecord, evaluation: &EvaluationRecord) -> ResultRow {
-    let (train, eval) = (&training.cost, &evaluation.cost);
+fn costs(row: ResultRow, result: &CellResult) -> ResultRow {
+    let (train, eval) = (&result.training.cost, &result.evaluation.cost);
     let reduced = train.reduced_encode_batch.or(eval.reduced_encode_batch);
     ResultRow {
         status: Status::Done,
@@ -85,39 +87,32 @@ fn costs(row: ResultRow, training: &TrainingRecord, evaluation: &EvaluationRecor
 
 /// The metrics of a cell. Under `last` pixel metrics do not depend on the image score and stand once; a rule that chooses an
 /// epoch for each image score has pixel metrics for each.
-fn done(cell: &Cell, head: &ResultRow, measured: &Measured) -> Vec<ResultRow> {
+fn done(cell: &Cell, head: &ResultRow, result: &CellResult) -> Vec<ResultRow> {
     let mut rows = Vec::new();
     let mut push = |epoch: u32, score: &str, metric: &str, value: f64| {
         let (score, metric) = (score.to_owned(), Some(metric.to_owned()));
         rows.push(ResultRow { epoch: Some(epoch), image_score: score, metric, value: Some(value), ..head.clone() });
     };
     let mut pixels_told = false;
-    for score in ImageScore::ALL {
-        let Some(reported) = measured.choose(cell.selection, score).and_then(|epoch| measured.reported(epoch)) else {
-            continue;
-        };
-        let image = match score {
-            ImageScore::MapMax => reported.map_max,
-            ImageScore::Detection => Some(reported.detection),
-        };
-        if let Some(ImageValues { image_auroc, image_ap, image_f1_max }) = image {
+    for (score, epoch) in &result.epochs {
+        let Some(reported) = result.measured.reported(*epoch) else { continue };
+        if let Some(ImageValues { image_auroc, image_ap, image_f1_max }) = reported.image(*score) {
             for (metric, value) in
                 [("image_auroc", image_auroc), ("image_ap", image_ap), ("image_f1_max", image_f1_max)]
             {
-                push(reported.epoch, score.name(), metric, value);
+                push(*epoch, score.name(), metric, value);
             }
         }
         let chosen_by = if cell.selection == Selection::Last { "" } else { score.name() };
-        if let Some(PixelValues { pixel_auroc, pixel_ap, pixel_f1_max, pro_0_3 }) = reported.pixel
-            && !(chosen_by.is_empty() && pixels_told)
-        {
+        let pixel = reported.pixel.filter(|_| cell.pixel_metrics && !(chosen_by.is_empty() && pixels_told));
+        if let Some(PixelValues { pixel_auroc, pixel_ap, pixel_f1_max, pro_0_3 }) = pixel {
             for (metric, value) in [
                 ("pixel_auroc", pixel_auroc),
                 ("pixel_ap", pixel_ap),
                 ("pixel_f1_max", pixel_f1_max),
                 ("pro_0_3", pro_0_3),
             ] {
-                push(reported.epoch, chosen_by, metric, value);
+                push(*epoch, chosen_by, metric, value);
             }
             pixels_told = true;
         }

@@ -1,0 +1,87 @@
+//! Folds of a support set for `best-on-support`: which images are held out together (METHOD.md section 8). Who trains on
+//! the rest is elsewhere.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Most folds of a support set.
+const MOST: u32 = 4;
+
+/// One part of a support set, held out from a training that its images then judge.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fold {
+    /// Which, from 0: the `f` of the stream `shuffle.fold<f>.<epoch>`.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+    /// Support images held out, ascending: places in "K abnormal images, then K normal ones", 0 to 2 K - 1.
+    pub held_out: Vec<u32>,
+}
+
+/// Folds of a support set of K = `shots`, whose images, abnormal ones first, are of these patients (empty: none known).
+///
+/// Image i of a class is in fold i mod F, F = min(K, 4). Images of a patient who is known stay with the first of them, in
+/// the order i = 0, 1, ..., each time abnormal before normal. Where that leaves a fold without one of the classes, F is
+/// the next smaller number for which it does not; `None` where there is no such number from 2 up.
+pub(crate) fn folds(shots: u32, patients: &[Option<String>]) -> Option<Vec<Fold>> {
+    (2..=MOST.min(shots)).rev().find_map(|of| split(shots, patients, of))
+}
+
+fn split(shots: u32, patients: &[Option<String>], of: u32) -> Option<Vec<Fold>> {
+    let mut first = HashMap::new();
+    // Held-out images of the abnormal class and of the normal one.
+    let mut held_out = vec![[Vec::new(), Vec::new()]; of as usize];
+    for i in 0..shots {
+        for (class, image) in [i, shots + i].into_iter().enumerate() {
+            let patient = patients.get(image as usize).and_then(Option::as_ref);
+            let fold = match patient {
+                Some(patient) => *first.entry(patient).or_insert(i % of),
+                None => i % of,
+            };
+            held_out[fold as usize][class].push(image);
+        }
+    }
+    let complete = held_out.iter().all(|classes| classes.iter().all(|images| !images.is_empty()));
+    let fold = |(number, [abnormal, normal]): (u32, [Vec<u32>; 2])| Fold {
+        number,
+        of,
+        held_out: [abnormal, normal].concat(),
+    };
+    complete.then(|| (0..).zip(held_out).map(fold).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held_out(shots: u32, patients: &[&str]) -> Option<Vec<Vec<u32>>> {
+        let patients: Vec<_> = patients.iter().map(|p| (!p.is_empty()).then(|| (*p).to_owned())).collect();
+        Some(folds(shots, &patients)?.into_iter().map(|fold| fold.held_out).collect())
+    }
+
+    #[test]
+    fn image_i_of_a_class_is_in_fold_i_mod_f() {
+        assert_eq!(held_out(2, &[]), Some(vec![vec![0, 2], vec![1, 3]]));
+        let six = vec![vec![0, 4, 6, 10], vec![1, 5, 7, 11], vec![2, 8], vec![3, 9]];
+        assert_eq!(held_out(6, &[]), Some(six));
+        assert_eq!(held_out(1, &[]), None);
+    }
+
+    #[test]
+    fn a_patient_is_in_one_fold() {
+        // Abnormal images of a, b, c, d; normal ones of a, c, and two unknown.
+        let patients = ["a", "b", "c", "d", "a", "c", "", ""];
+        // c's normal image draws its abnormal one into fold 1, and of four or three folds one is left without a diseased image.
+        assert_eq!(held_out(4, &patients), Some(vec![vec![0, 4, 6], vec![1, 2, 3, 5, 7]]));
+        let patients = ["a", "b", "c", "d", "", "b", "", "d"];
+        assert_eq!(held_out(4, &patients), Some(vec![vec![0, 4], vec![1, 5], vec![2, 6], vec![3, 7]]));
+    }
+
+    #[test]
+    fn one_patient_alone_can_not_be_split() {
+        assert_eq!(held_out(4, &["a"; 8]), None);
+        assert_eq!(held_out(2, &["a", "b", "b", "b"]), None, "fold 0 would have no normal image");
+    }
+}

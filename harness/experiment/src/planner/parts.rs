@@ -1,0 +1,165 @@
+//! What is left of the product of the axes after the rules, and the support sets that it needs.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+
+use super::{List, Planner, unique};
+use crate::folds::folds;
+use crate::matrix;
+use crate::plan::{Dataset, Support, Variant};
+use crate::reader::start;
+use crate::rules::{Axes, Coordinates, RuleSpec, Rules};
+use crate::spec::{ImageScore, Selection, Typed};
+use crate::suggest;
+
+/// The axes as typed, each value once.
+pub(super) fn axes<'a>(typed: &'a Typed, variants: &'a [Variant]) -> Axes<'a> {
+    let names = |list: Option<&'a List<String>>| unique(list).into_iter().map(|(_, name)| name.as_str()).collect();
+    fn values<T: Copy + Eq + std::hash::Hash>(list: Option<&List<T>>) -> Vec<T> {
+        unique(list).into_iter().map(|(_, value)| *value).collect()
+    }
+    Axes {
+        variants: variants.iter().map(|variant| variant.name.as_str()).collect(),
+        datasets: names(typed.datasets.as_ref()),
+        targets: names(typed.targets.as_ref()),
+        shots: values(typed.shots.as_ref()),
+        draws: values(typed.draws.as_ref()),
+        seeds: values(typed.seeds.as_ref()),
+        backends: names(typed.backends.as_ref()),
+        selection: values(typed.selection.as_ref()),
+    }
+}
+
+/// What some cell needs: the rest of the product is not looked for.
+#[derive(Default)]
+pub(super) struct Parts {
+    /// Dataset, shots, draw.
+    supports: BTreeSet<(String, u32, u64)>,
+    /// Those of them whose folds choose an epoch.
+    folded: BTreeSet<(String, u32, u64)>,
+    /// Support sets with the other datasets they are scored on.
+    transfers: BTreeSet<(String, u32, u64, String)>,
+}
+
+impl Parts {
+    fn keep(&mut self, at: &Coordinates<'_>) {
+        let key = (at.dataset.to_owned(), at.shots, at.draw);
+        if at.dataset != at.target {
+            self.transfers.insert((at.dataset.to_owned(), at.shots, at.draw, at.target.to_owned()));
+        }
+        if at.selection == Selection::BestOnSupport {
+            self.folded.insert(key.clone());
+        }
+        self.supports.insert(key);
+    }
+}
+
+impl Planner<'_> {
+    pub(super) fn rules(&mut self, axes: &Axes<'_>) -> Rules {
+        let typed = self.typed;
+        for (kind, rules) in [("include", &typed.include), ("exclude", &typed.exclude)] {
+            rules.iter().for_each(|rule| axes.check(kind, rule, &mut self.findings));
+        }
+        let all = |rules: &[RuleSpec]| rules.iter().map(RuleSpec::rule).collect();
+        Rules { include: all(&typed.include), exclude: all(&typed.exclude) }
+    }
+
+    /// What is left of the product after the rules; nothing where it is too large to go through.
+    pub(super) fn parts(&mut self, axes: &Axes<'_>, rules: &Rules) -> Parts {
+        let mut parts = Parts::default();
+        let cells = axes.size();
+        if cells > matrix::MAX_CELLS {
+            let most = matrix::MAX_CELLS;
+            let message = format!("the lists multiply to {cells} cells, more than {most}; split the experiment into several files");
+            self.findings.add(0, message);
+            return parts;
+        }
+        let Ok(()) = axes.each::<Infallible>(rules, |at| {
+            parts.keep(&at);
+            Ok(())
+        });
+        let first = self.typed.include.first().or(self.typed.exclude.first());
+        if let Some(rule) = first.filter(|_| parts.supports.is_empty() && self.findings.len() == 0) {
+            self.findings.add(rule.start, "the rules leave no cell; loosen [[include]] or [[exclude]]");
+        }
+        parts
+    }
+
+    pub(super) fn supports(&mut self, datasets: &[Dataset], parts: &Parts) -> Vec<Support> {
+        let mut supports = Vec::new();
+        for dataset in datasets {
+            for (place, shots) in unique(self.typed.shots.as_ref()).into_iter().filter(|(_, shots)| **shots > 0) {
+                for (_, draw) in unique(self.typed.draws.as_ref()) {
+                    let key = (dataset.name.clone(), *shots, *draw);
+                    if !parts.supports.contains(&key) {
+                        continue;
+                    }
+                    let what = format!("support set of `{}`, {shots} shots, draw {draw}", dataset.name);
+                    let facts = match self.catalogue.support(&dataset.name, *shots, *draw) {
+                        Ok(facts) => facts,
+                        Err(error) => {
+                            self.findings.add(place, format!("{what}: {error}"));
+                            continue;
+                        }
+                    };
+                    let mut support = Support {
+                        dataset: dataset.name.clone(),
+                        shots: *shots,
+                        draw: *draw,
+                        hash: facts.hash,
+                        folds: Vec::new(),
+                    };
+                    if parts.folded.contains(&key) && *shots > 1 {
+                        let patients = self.catalogue.patients(&dataset.name, *shots, *draw);
+                        match patients.map(|patients| folds(*shots, &patients)) {
+                            Ok(Some(folds)) => support.folds = folds,
+                            Ok(None) => {
+                                let message = "its patients can't be split into folds with both classes for \
+                                               best-on-support; leave the draw out by a rule, or use last";
+                                self.findings.add(place, format!("{what}: {message}"));
+                            }
+                            Err(error) => self.findings.add(place, format!("{what}: {error}")),
+                        }
+                    }
+                    supports.push(support);
+                }
+            }
+        }
+        supports
+    }
+
+    pub(super) fn transfers(&mut self, datasets: &[Dataset], targets: &[Dataset], parts: &Parts) {
+        let places = unique(self.typed.targets.as_ref());
+        for (dataset, shots, draw, target) in &parts.transfers {
+            let known = |list: &[Dataset], name: &String| list.iter().any(|dataset| dataset.name == *name);
+            if *shots == 0 || !known(datasets, dataset) || !known(targets, target) {
+                continue;
+            }
+            if let Err(error) = self.catalogue.check_transfer(dataset, *shots, *draw, target) {
+                let place = places.iter().find(|(_, name)| *name == target).map_or(0, |(place, _)| *place);
+                let message = format!("`{dataset}`, {shots} shots, draw {draw}, scored on `{target}`: {error}");
+                self.findings.add(place, message);
+            }
+        }
+    }
+
+    /// The image scores asked for. Refused where a cell could report none of them.
+    pub(super) fn image_scores(&mut self, datasets: &[Dataset], parts: &Parts) -> Vec<ImageScore> {
+        let Some(typed) = &self.typed.image_scores else { return ImageScore::all() };
+        let scores: Vec<ImageScore> = typed.get_ref().iter().map(|score| *score.get_ref()).collect();
+        if scores == [ImageScore::MapMax] {
+            let used = |dataset: &&Dataset| parts.supports.iter().any(|(name, ..)| *name == dataset.name);
+            let without = datasets.iter().filter(used).filter(|dataset| !dataset.facts.has_masks);
+            let names: Vec<&str> = without.map(|dataset| dataset.name.as_str()).collect();
+            if !names.is_empty() {
+                let message = format!(
+                    "`image_scores` map-max needs maps, and without masks nothing trains them: {}; add \"detection\", or \
+                     leave the dataset out",
+                    suggest::list(names)
+                );
+                self.findings.add(start(typed), message);
+            }
+        }
+        scores
+    }
+}

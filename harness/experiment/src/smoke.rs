@@ -1,0 +1,119 @@
+//! An experiment made small: the same structure with an untrained encoder of a few neurons, two epochs, and at most two draws
+//! and seeds, so that any experiment file can be run to the end in a minute. The generated data is the registry's part.
+
+use std::collections::BTreeSet;
+
+use harness_method::Arch;
+use toml::Spanned;
+
+use crate::encoder::Precision;
+use crate::overrides::Overrides;
+use crate::reader::start;
+use crate::rules::RuleSpec;
+use crate::spec::{ArchSpec, Spec, Typed};
+
+/// Most epochs, and most elements of `draws` and of `seeds`.
+const FEW: usize = 2;
+/// Side of a patch, and how far apart sizes of images are.
+const PATCH: usize = 8;
+/// The smallest size of images: four patches a side.
+const SMALLEST: usize = 32;
+
+/// Side of the generated images that suit [`Spec::smoke`].
+pub const SMOKE_SIDE: usize = SMALLEST;
+
+impl Spec {
+    /// The same experiment, small: axes, variants, rules and options stay, but weights are synthetic and tiny with as many
+    /// blocks as any variant's taps need, different image sizes become different small ones, epochs are at most two, draws
+    /// and seeds at most two, and backends that aren't there are left out. Its numbers say nothing.
+    ///
+    /// Plan it against a catalogue whose datasets are generated under the same names, with at least as many images of a class
+    /// as the largest K.
+    #[must_use]
+    pub fn smoke(&self) -> Self {
+        let mut spec = self.clone();
+        let typed = &mut spec.typed;
+        typed.smoke = true;
+        typed.reduced = true;
+        shorten(&mut typed.draws);
+        shorten(&mut typed.seeds);
+        keep_known(typed);
+        let epochs = typed.train.epochs.as_ref();
+        let (place, epochs) = epochs.map_or((0..0, FEW as u32), |e| (e.span(), (*e.get_ref()).min(FEW as u32)));
+        typed.train.epochs = Some(Spanned::new(place, epochs));
+        encoder(typed);
+        let note = "made small: generated data, an untrained encoder, two epochs, at most two draws and seeds";
+        spec.notes.push(note.to_owned());
+        spec
+    }
+}
+
+fn shorten<T>(list: &mut Option<Spanned<Vec<Spanned<T>>>>) {
+    if let Some(list) = list {
+        list.get_mut().truncate(FEW);
+    }
+}
+
+/// Takes from rules the draws and seeds that are no longer there, and rules that named nothing else.
+fn keep_known(typed: &mut Typed) {
+    let known = |list: &Option<Spanned<Vec<Spanned<u64>>>>| -> BTreeSet<u64> {
+        list.iter().flat_map(|list| list.get_ref()).map(|item| *item.get_ref()).collect()
+    };
+    let (draws, seeds) = (known(&typed.draws), known(&typed.seeds));
+    let holds = |list: &mut Option<Spanned<Vec<Spanned<u64>>>>, known: &BTreeSet<u64>| {
+        let Some(list) = list else { return true };
+        list.get_mut().retain(|item| known.contains(item.get_ref()));
+        !list.get_ref().is_empty()
+    };
+    let still = |rule: &mut RuleSpec| holds(&mut rule.draws, &draws) & holds(&mut rule.seeds, &seeds);
+    typed.include.retain_mut(still);
+    typed.exclude.retain_mut(still);
+}
+
+/// Replaces the encoder and every size of image.
+fn encoder(typed: &mut Typed) {
+    let variants = || typed.variants.iter().map(|(_, variant)| &variant.overrides);
+    let set = || [&typed.encoder.overrides, &typed.base.overrides].into_iter().chain(variants());
+    let released = crate::presets::released();
+    let taps = set().filter_map(|overrides| overrides.taps.as_ref()).flat_map(|taps| taps.get_ref());
+    let preset = if typed.encoder.overrides.taps.is_some() { 1 } else { released.taps.into_iter().max().unwrap_or(1) };
+    let layers = taps.copied().max().unwrap_or(1).max(preset);
+    let typed_sizes = set().filter_map(|overrides| overrides.image_size.as_ref()).map(|size| *size.get_ref());
+    let sizes: BTreeSet<usize> = typed_sizes.chain([released.image_size]).collect();
+    let small = |size: usize| SMALLEST + PATCH * sizes.iter().position(|other| *other == size).unwrap_or(0);
+    let arch = Arch {
+        image_size: SMALLEST,
+        patch: PATCH,
+        width: 32,
+        layers,
+        heads: 2,
+        embed: 16,
+        vocab: harness_method::tokenizer::VOCABULARY,
+        context: 77,
+        text_width: 16,
+        text_layers: 1,
+        text_heads: 1,
+    };
+
+    let sizes_of = |overrides: &mut Overrides| {
+        if let Some(size) = &mut overrides.image_size {
+            *size.get_mut() = small(*size.get_ref());
+        }
+    };
+    sizes_of(&mut typed.base.overrides);
+    typed.variants.iter_mut().for_each(|(_, variant)| sizes_of(&mut variant.overrides));
+    let spec = &mut typed.encoder;
+    let place = spec.weights.as_ref().map_or(spec.start, start);
+    let here = place..place;
+    let size = spec.overrides.image_size.as_ref().map_or(released.image_size, |size| *size.get_ref());
+    spec.overrides.image_size = Some(Spanned::new(here.clone(), small(size)));
+    let seed = spec.seed.as_ref().map_or(0, |seed| *seed.get_ref());
+    spec.seed = Some(Spanned::new(here.clone(), seed));
+    // A missing `weights` stays a finding.
+    if let Some(weights) = &mut spec.weights {
+        *weights.get_mut() = "synthetic".to_owned();
+    }
+    (spec.heads, spec.text_heads) = (None, None);
+    spec.precision = Some(Spanned::new(here, Precision::F32));
+    spec.arch = Some(ArchSpec { start: place, arch: Some(arch), places: Vec::new() });
+}
