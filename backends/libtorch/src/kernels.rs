@@ -5,15 +5,25 @@ use burn::tensor::{Tensor, TensorPrimitive};
 use burn_tch::{LibTorch, TchTensor};
 use harness_method::options::Activation;
 use madclip::Kernels;
-use madclip::kernels::{EPSILON, Linear, Norm};
+use madclip::kernels::{Attention, EPSILON, Linear, Norm};
 
 /// Operations of LibTorch.
 #[derive(Clone, Copy, Debug)]
 pub struct Fused;
 
 impl Kernels<LibTorch> for Fused {
+    type Layer = Linear<LibTorch>;
+
+    fn layer(linear: Linear<LibTorch>) -> Linear<LibTorch> {
+        linear
+    }
+
     fn linear(x: Tensor<LibTorch, 2>, layer: &Linear<LibTorch>) -> Tensor<LibTorch, 2> {
         wrap(linear(x, layer))
+    }
+
+    fn linear_gradient(gradient: Tensor<LibTorch, 2>, layer: &Linear<LibTorch>) -> Tensor<LibTorch, 2> {
+        gradient.matmul(layer.weight.clone())
     }
 
     fn linear_activation(x: Tensor<LibTorch, 2>, layer: &Linear<LibTorch>, kind: Activation) -> Tensor<LibTorch, 2> {
@@ -36,15 +46,6 @@ impl Kernels<LibTorch> for Fused {
         wrap(linear(x, layer).to_kind(residual.kind()).g_add_(&residual))
     }
 
-    fn linear_leaky(
-        x: Tensor<LibTorch, 2>,
-        weight: Tensor<LibTorch, 2>,
-        bias: Option<Tensor<LibTorch, 1>>,
-    ) -> Tensor<LibTorch, 2> {
-        // The slope of LibTorch's own is the method's.
-        wrap(unwrap(x).linear(&unwrap(weight), bias.map(unwrap)).leaky_relu_())
-    }
-
     fn layer_norm(x: Tensor<LibTorch, 2>, norm: &Norm<LibTorch>) -> Tensor<LibTorch, 2> {
         let (weight, bias) = (unwrap(norm.weight.clone()), unwrap(norm.bias.clone()));
         let width = weight.size();
@@ -53,12 +54,11 @@ impl Kernels<LibTorch> for Fused {
 
     fn attention(
         qkv: Tensor<LibTorch, 2>,
-        items: usize,
-        tokens: usize,
-        heads: usize,
+        attention: Attention,
         mask: Option<&Tensor<LibTorch, 2>>,
     ) -> Tensor<LibTorch, 2> {
         let width = qkv.dims()[1] / 3;
+        let Attention { items, tokens, heads } = attention;
         let [items, tokens, heads, width] = [items, tokens, heads, width].map(|side| side as i64);
         // [items, tokens, 3, heads, d] to [3, items, heads, tokens, d]: views, nothing is copied.
         let parts = unwrap(qkv).view([items, tokens, 3, heads, width / heads]).permute([2, 0, 3, 1, 4]);
@@ -66,6 +66,15 @@ impl Kernels<LibTorch> for Fused {
         let mask = mask.map(|mask| unwrap(mask.clone()));
         let attended = tch::Tensor::scaled_dot_product_attention(&q, &k, &v, mask, 0.0, false, None, false);
         wrap(attended.transpose(1, 2).reshape([items * tokens, width]))
+    }
+
+    fn linear_leaky(
+        x: Tensor<LibTorch, 2>,
+        weight: Tensor<LibTorch, 2>,
+        bias: Option<Tensor<LibTorch, 1>>,
+    ) -> Tensor<LibTorch, 2> {
+        // The slope of LibTorch's own is the method's.
+        wrap(unwrap(x).linear(&unwrap(weight), bias.map(unwrap)).leaky_relu_())
     }
 }
 

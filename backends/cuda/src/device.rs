@@ -1,0 +1,52 @@
+//! CUDA devices by number.
+
+use burn_cuda::{Cuda, CudaDevice};
+use cubecl::Runtime;
+use cubecl::cuda::CudaRuntime;
+use harness_backend_abi::plugin::{Failure, Precision, SessionOptions};
+use harness_backend_burn::BurnBackend;
+use madclip::Plain;
+
+use crate::probe;
+
+/// One CUDA device.
+#[derive(Debug)]
+pub struct Card(CudaDevice);
+
+fn name(index: usize) -> String {
+    format!("cuda:{index}")
+}
+
+impl BurnBackend for Card {
+    type Backend = Cuda;
+    type Kernels = Plain;
+    const NAME: &'static str = "cuda";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
+    fn devices() -> Vec<String> {
+        (0..*probe::devices().as_ref().unwrap_or(&0)).map(name).collect()
+    }
+
+    fn note() -> Option<String> {
+        probe::devices().as_ref().err().cloned()
+    }
+
+    fn precisions() -> &'static [Precision] {
+        &Precision::ALL
+    }
+
+    fn open(options: &SessionOptions) -> Result<Self, Failure> {
+        let index = (0..*probe::devices().as_ref().unwrap_or(&0)).find(|&index| name(index) == options.device);
+        let index = index.ok_or_else(|| Failure::internal(format!("`{}` is gone", options.device)))?;
+        Ok(Self(CudaDevice::new(index)))
+    }
+
+    fn device(&self) -> &CudaDevice {
+        &self.0
+    }
+
+    fn device_peak_bytes(&self) -> u64 {
+        // What the pool has taken from the device: it grows to the peak and stays there.
+        CudaRuntime::client(&self.0).memory_usage().map_or(0, |usage| usage.bytes_reserved)
+    }
+}
