@@ -4,7 +4,9 @@
 
 use std::time::Instant;
 
-use harness_metrics::{GridMaps, MapSource, PixelMetrics, PixelTruth, map_maxima};
+use harness_metrics::{
+    GridMaps, ImageMetrics, MapSource, MetricValues, PixelMetrics, PixelTruth, Resampling, map_maxima,
+};
 
 const TAPS: usize = 4;
 const GRID: usize = 17;
@@ -63,9 +65,39 @@ fn main() {
     timed("pixel_auroc", || PixelMetrics::auroc_only(&truth, &maps).unwrap());
     let all = timed("all pixel metrics", || PixelMetrics::compute(&truth, &maps).unwrap());
     println!("{all:?}");
+    for bins in [256] {
+        let (_, histograms) =
+            timed("all pixel metrics with histograms", || PixelMetrics::with_histograms(&truth, &maps, bins).unwrap());
+        let parts = histograms.parts();
+        println!(
+            "{} bins, {} entries of normal pixels and {} of lesion pixels",
+            histograms.bins(),
+            parts.normal.bins.len(),
+            parts.lesion.bins.len()
+        );
+        let labels: Vec<bool> = (0..images).map(|image| image % 5 < 2).collect();
+        let scores = map_maxima(&maps).unwrap();
+        let resampling = Resampling::new("scale", 0, Resampling::RESAMPLES, &labels).unwrap();
+        timed("image metrics of 2,000 resamples", || resampling.metrics(&scores, None).unwrap());
+        let replicates =
+            timed("all metrics of 2,000 resamples", || resampling.metrics(&scores, Some(&histograms)).unwrap());
+        for (metric, replicates) in &replicates {
+            let interval = replicates.interval(0.95).unwrap();
+            let exact = MetricValues { image: ImageMetrics::compute(&labels, &scores).unwrap(), pixel: Some(all) }
+                .get(*metric)
+                .unwrap();
+            println!(
+                "{metric}: {:.6} {:.6} .. {:.6} err {:.2e}",
+                replicates.value,
+                interval.low,
+                interval.high,
+                replicates.value - exact
+            );
+        }
+    }
 }
 
-fn timed<T: std::fmt::Debug>(what: &str, work: impl FnOnce() -> T) -> T {
+fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let (start, cpu) = (Instant::now(), cpu_seconds());
     let value = work();
     let (wall, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);

@@ -68,6 +68,40 @@ pub enum Error {
         value: f64,
     },
 
+    /// A probability that is none.
+    #[error("{what} is {value}, but must be between 0 and 1")]
+    Probability {
+        /// Which probability.
+        what: &'static str,
+        /// What was given.
+        value: f64,
+    },
+
+    /// Too few to say anything about their variation.
+    #[error("{found} {what} where at least {needed} are needed: their variation can't be known")]
+    TooFew {
+        /// What was counted.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many there must be.
+        needed: usize,
+    },
+
+    /// Values that can't be compared one by one.
+    #[error("can't pair values of different {what}")]
+    Unpaired {
+        /// What differs.
+        what: &'static str,
+    },
+
+    /// Stored histograms that don't fit together.
+    #[error("the histograms of pixel scores are damaged: {what}")]
+    Histograms {
+        /// What is wrong.
+        what: &'static str,
+    },
+
     /// A size that can't be.
     #[error("{what} is {found}, but must be between 1 and {largest}")]
     Size {

@@ -1,6 +1,7 @@
 //! Metrics over images: a label and a score each. Pixels are in `pixel`.
 
 use crate::error::Error;
+use crate::ranked::{Ranked, RankedImage};
 use crate::sweep::{Step, Sweep};
 
 /// The three metrics over images.
@@ -23,8 +24,8 @@ impl ImageMetrics {
         let ranked = Ranked::new(labels, scores)?;
         let mut sweep = Sweep::new(ranked.normal, ranked.abnormal);
         let mut normal_between = 0;
-        for group in ranked.groups() {
-            let (normal_tied, abnormal) = (group.normal, group.abnormal);
+        for ties in ranked.ties() {
+            let (normal_tied, abnormal) = counts(ties);
             if abnormal == 0 {
                 normal_between += normal_tied;
             } else {
@@ -82,60 +83,21 @@ pub fn roc_curve<T: Copy + Into<f64>>(labels: &[bool], scores: &[T]) -> Result<V
     let ranked = Ranked::new(labels, scores)?;
     let mut points = vec![RocPoint { false_positive_rate: 0.0, true_positive_rate: 0.0, threshold: f64::INFINITY }];
     let (mut normal, mut abnormal) = (0, 0);
-    for group in ranked.groups() {
-        normal += group.normal;
-        abnormal += group.abnormal;
+    for ties in ranked.ties() {
+        let (normal_tied, abnormal_tied) = counts(ties);
+        normal += normal_tied;
+        abnormal += abnormal_tied;
         points.push(RocPoint {
             false_positive_rate: normal as f64 / ranked.normal as f64,
             true_positive_rate: abnormal as f64 / ranked.abnormal as f64,
-            threshold: group.score,
+            threshold: ties[0].score,
         });
     }
     Ok(points)
 }
 
-/// Checked scores, highest first.
-struct Ranked {
-    items: Vec<(f64, bool)>,
-    normal: u64,
-    abnormal: u64,
-}
-
-/// The images of one distinct score.
-struct Group {
-    score: f64,
-    normal: u64,
-    abnormal: u64,
-}
-
-impl Ranked {
-    fn new<T: Copy + Into<f64>>(labels: &[bool], scores: &[T]) -> Result<Self, Error> {
-        if labels.len() != scores.len() {
-            let why = "one score for each label";
-            return Err(Error::Length { what: "image scores", found: scores.len(), expected: labels.len(), why });
-        }
-        if labels.is_empty() {
-            return Err(Error::Empty { what: "images" });
-        }
-        let mut items: Vec<(f64, bool)> =
-            scores.iter().map(|&score| score.into()).zip(labels.iter().copied()).collect();
-        if let Some(image) = items.iter().position(|(score, _)| !score.is_finite()) {
-            return Err(Error::Score { image, score: items[image].0 });
-        }
-        let abnormal = labels.iter().filter(|abnormal| **abnormal).count() as u64;
-        let normal = labels.len() as u64 - abnormal;
-        if normal == 0 || abnormal == 0 {
-            return Err(Error::OneClass { what: "images", normal, abnormal });
-        }
-        items.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        Ok(Self { items, normal, abnormal })
-    }
-
-    /// Distinct scores, highest first. Comparison by `==` makes 0.0 and -0.0 one score.
-    fn groups(&self) -> impl Iterator<Item = Group> {
-        self.items.chunk_by(|a, b| a.0 == b.0).map(|tied| {
-            let abnormal = tied.iter().filter(|(_, abnormal)| *abnormal).count() as u64;
-            Group { score: tied[0].0, normal: tied.len() as u64 - abnormal, abnormal }
-        })
-    }
+/// Normal and abnormal images.
+fn counts(images: &[RankedImage]) -> (u64, u64) {
+    let abnormal = images.iter().filter(|image| image.abnormal).count();
+    ((images.len() - abnormal) as u64, abnormal as u64)
 }

@@ -89,20 +89,26 @@ impl LesionScores {
         }
     }
 
-    /// The steps of a sweep, highest score first. Normal pixels below all lesions are in no step.
-    pub(crate) fn for_each_step(&self, mut step: impl FnMut(Step)) {
+    /// Normal pixels that score less than any lesion.
+    pub(crate) fn normal_below(&self) -> u64 {
+        lock(&self.outside).below
+    }
+
+    /// The steps of a sweep with the keys of their scores, highest first. Normal pixels below all lesions are in no step.
+    pub(crate) fn for_each_step(&self, mut step: impl FnMut(u32, Step)) {
         let mut tied = self.scores.chunk_by(|a, b| a >> 32 == b >> 32).rev();
         let mut between = lock(&self.outside).above;
         for bucket in self.buckets.iter().rev() {
             let counts = lock(&bucket.counts);
             between += counts[2 * bucket.keys.len()];
             for (i, lesions) in (0..bucket.keys.len()).rev().zip(&mut tied) {
-                step(Step {
+                let found = Step {
                     normal_between: between,
                     normal_tied: counts[2 * i + 1],
                     abnormal: lesions.len() as u64,
                     weight: lesions.iter().map(|&lesion| 1.0 / f64::from(lesion as u32)).sum(),
-                });
+                };
+                step((lesions[0] >> 32) as u32, found);
                 between = counts[2 * i];
             }
         }
@@ -175,13 +181,38 @@ impl Counter<'_> {
         let waiting = &self.queues[bucket * QUEUE..][..self.lengths[bucket]];
         let bucket_keys = &self.lesions.keys[self.lesions.buckets[bucket].keys.clone()];
         let mut counts = lock(&self.lesions.buckets[bucket].counts);
-        for &key in waiting {
-            let above = bucket_keys.partition_point(|&lesion| lesion < key);
-            let on = bucket_keys.get(above) == Some(&key);
-            counts[2 * above + usize::from(on)] += 1;
+        let mut count = |key, below: usize| {
+            let on = bucket_keys.get(below) == Some(&key);
+            counts[2 * below + usize::from(on)] += 1;
+        };
+        let (groups, rest) = waiting.as_chunks();
+        for keys in groups {
+            let below = ranks(bucket_keys, keys);
+            keys.iter().zip(below).for_each(|(&key, below)| count(key, below));
+        }
+        for &key in rest {
+            count(key, bucket_keys.partition_point(|&lesion| lesion < key));
         }
         self.lengths[bucket] = 0;
     }
+}
+
+/// How many of some sorted keys are less than each of eight others. A binary search is a chain of steps that wait for
+/// memory; eight of them side by side wait together.
+fn ranks(sorted: &[u32], keys: &[u32; 8]) -> [usize; 8] {
+    let mut below = [0; 8];
+    let mut length = sorted.len();
+    while length > 1 {
+        let half = length / 2;
+        for (below, key) in below.iter_mut().zip(keys) {
+            *below += std::hint::select_unpredictable(sorted[*below + half - 1] < *key, half, 0);
+        }
+        length -= half;
+    }
+    for (below, key) in below.iter_mut().zip(keys) {
+        *below += usize::from(sorted[*below] < *key);
+    }
+    below
 }
 
 /// The counts behind a lock hold whole additions only, so a panic elsewhere leaves nothing broken.

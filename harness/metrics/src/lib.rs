@@ -27,23 +27,35 @@
 //! ```
 
 mod all;
+mod bins;
+mod bootstrap;
 mod components;
+mod delong;
 mod error;
+mod histograms;
+mod holm;
 mod image;
 mod lesions;
 mod maps;
 mod metric;
+mod normal;
 mod order;
 mod pixel;
+mod ranked;
 mod sigmoid;
 mod statistics;
 mod sweep;
 mod truth;
 mod upsample;
+mod wilcoxon;
 
 pub use all::{MetricValues, all_metrics};
+pub use bootstrap::{Difference, Interval, Repetition, Replicates, Resampling, nested};
 pub use components::{Regions, Run, regions};
+pub use delong::{DeLong, delong};
 pub use error::Error;
+pub use histograms::{HistogramParts, PixelHistograms, SparseCounts};
+pub use holm::holm;
 pub use image::{ImageMetrics, RocPoint, auroc, average_precision, f1_max, roc_curve};
 pub use maps::{MapSource, Maps, map_maxima};
 pub use metric::Metric;
@@ -52,3 +64,4 @@ pub use sigmoid::sigmoid;
 pub use statistics::Summary;
 pub use truth::PixelTruth;
 pub use upsample::{GridMaps, Upsampler};
+pub use wilcoxon::{Wilcoxon, smallest_wilcoxon_p, wilcoxon};

@@ -3,7 +3,9 @@
 
 use rayon::prelude::*;
 
+use crate::bins::EdgeChoice;
 use crate::error::Error;
+use crate::histograms::PixelHistograms;
 use crate::lesions::{LesionScores, lesion_score};
 use crate::maps::{MapSource, read_finite};
 use crate::sweep::{Overlap, Sweep};
@@ -34,19 +36,40 @@ impl PixelMetrics {
     /// Truth and maps that differ in images or pixels; no image; one class alone; a map that can't be read or holds a value
     /// that is not finite (an image with lesions is named before any other, then the first).
     pub fn compute<S: MapSource + ?Sized>(truth: &PixelTruth, maps: &S) -> Result<Self, Error> {
+        Ok(Self::of(truth, &pooled(truth, maps)?))
+    }
+
+    /// All four of them, and the histograms that a bootstrap needs, in one more pass over the maps. There are about `bins`
+    /// bins ([`PixelHistograms::BINS`] is a good number), fewer where there are not as many scores, up to five times as many
+    /// where single scores that many pixels share have bins of their own.
+    ///
+    /// # Errors
+    /// As [`PixelMetrics::compute`]; no bin or more than 10,000.
+    pub fn with_histograms<S: MapSource + ?Sized>(
+        truth: &PixelTruth,
+        maps: &S,
+        bins: usize,
+    ) -> Result<(Self, PixelHistograms), Error> {
+        let largest = 10_000;
+        if bins == 0 || bins > largest {
+            return Err(Error::Size { what: "the number of bins", found: bins, largest });
+        }
         let lesions = pooled(truth, maps)?;
+        // At least 1, or no share could be had of it.
+        let among_lesions = (truth.normal_pixels() - lesions.normal_below()).max(1);
+        let mut edges = EdgeChoice::new(bins, among_lesions, truth.abnormal_pixels());
+        lesions.for_each_step(|key, step| edges.push(key, step));
+        Ok((Self::of(truth, &lesions), PixelHistograms::compute(truth, maps, &edges.finish())?))
+    }
+
+    fn of(truth: &PixelTruth, lesions: &LesionScores) -> Self {
         let mut sweep = Sweep::new(truth.normal_pixels(), truth.abnormal_pixels());
         let mut overlap = Overlap::new(truth.normal_pixels(), truth.regions());
-        lesions.for_each_step(|step| {
+        lesions.for_each_step(|_, step| {
             sweep.push(step);
             overlap.push(step);
         });
-        Ok(Self {
-            auroc: sweep.auroc(),
-            ap: sweep.average_precision(),
-            f1_max: sweep.f1_max(),
-            pro_0_3: overlap.finish(),
-        })
+        Self { auroc: sweep.auroc(), ap: sweep.average_precision(), f1_max: sweep.f1_max(), pro_0_3: overlap.finish() }
     }
 
     /// `pixel_auroc` and no more: what `best-on-test` asks after every epoch. The same number as in [`Self::compute`].
@@ -56,7 +79,7 @@ impl PixelMetrics {
     pub fn auroc_only<S: MapSource + ?Sized>(truth: &PixelTruth, maps: &S) -> Result<f64, Error> {
         let lesions = pooled(truth, maps)?;
         let mut sweep = Sweep::new(truth.normal_pixels(), truth.abnormal_pixels());
-        lesions.for_each_step(|step| sweep.push(step));
+        lesions.for_each_step(|_, step| sweep.push(step));
         Ok(sweep.auroc())
     }
 }
@@ -81,7 +104,7 @@ pub fn per_image_ap<S: MapSource + ?Sized>(truth: &PixelTruth, maps: &S) -> Resu
         truth.normal_stretches(image, map).for_each(|stretch| counter.count(stretch));
         counter.finish();
         let mut sweep = Sweep::new((truth.pixels() - abnormal) as u64, abnormal as u64);
-        lesions.for_each_step(|step| sweep.push(step));
+        lesions.for_each_step(|_, step| sweep.push(step));
         Ok(Some(sweep.average_precision()))
     };
     let aps: Vec<Result<Option<f64>, Error>> =
@@ -154,7 +177,7 @@ fn gather(truth: &PixelTruth, image: usize, map: &[f32], scores: &mut [u64]) {
     }
 }
 
-fn check_sizes<S: MapSource + ?Sized>(truth: &PixelTruth, maps: &S) -> Result<(), Error> {
+pub(crate) fn check_sizes<S: MapSource + ?Sized>(truth: &PixelTruth, maps: &S) -> Result<(), Error> {
     if maps.images() != truth.images() {
         let (found, expected) = (maps.images(), truth.images());
         return Err(Error::Length { what: "maps", found, expected, why: "one map for each mask" });
