@@ -22,6 +22,11 @@ impl Sizes {
     pub(crate) fn head(&self) -> usize {
         self.width / self.heads
     }
+
+    /// What logits are multiplied by.
+    pub(crate) fn scale(&self) -> f32 {
+        (self.head() as f32).powf(-0.5)
+    }
 }
 
 /// Queries handled at once: their logits stay in the fastest cache.
@@ -56,8 +61,7 @@ impl Tiled for Item<'_> {
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize>(self, simd: S) {
         let Sizes { tokens, heads, width, .. } = self.sizes;
-        let head = self.sizes.head();
-        let scale = (head as f32).powf(-0.5);
+        let (head, scale) = (self.sizes.head(), self.sizes.scale());
         let (mut keys, mut values) = (Panels::zeros(head, tokens), Panels::zeros(tokens, head));
         let panel = keys.width();
         let padded = tokens.next_multiple_of(panel);
@@ -71,14 +75,11 @@ impl Tiled for Item<'_> {
                 let first = self.first + block * QUERIES;
                 let count = out.len() / width;
                 let queries = Rows::strided(&self.qkv[first * 3 * width + from..], 3 * width, count);
-                sweep::<S, ROWS>(simd, queries, &keys, &mut Logits { out: &mut logits, stride: padded, panel, scale });
+                let mut into = Scaled { out: &mut logits, stride: padded, panel, columns: padded, by: scale };
+                sweep::<S, ROWS>(simd, queries, &keys, &mut into);
                 for (i, row) in logits.chunks_exact_mut(padded).take(count).enumerate() {
-                    if let Some(mask) = self.mask {
-                        let mask = &mask[(first + i) * tokens..][..tokens];
-                        row.iter_mut().zip(mask).for_each(|(logit, mask)| *logit += mask);
-                    }
-                    row[tokens..].fill(f32::NEG_INFINITY);
-                    totals[i] = exponentials(simd, row);
+                    let mask = self.mask.map(|mask| &mask[(first + i) * tokens..][..tokens]);
+                    totals[i] = exponentials(simd, row, tokens, mask);
                 }
                 let shares = Rows::strided(&logits, padded, count);
                 let out = &mut out[from..];
@@ -93,20 +94,23 @@ impl Tiled for Item<'_> {
     }
 }
 
-/// Logits of a block of queries, scaled, in whole panels.
-struct Logits<'a> {
-    out: &'a mut [f32],
-    stride: usize,
-    panel: usize,
-    scale: f32,
+/// A matrix of sums, scaled, as columns of another.
+pub(crate) struct Scaled<'a> {
+    pub(crate) out: &'a mut [f32],
+    pub(crate) stride: usize,
+    pub(crate) panel: usize,
+    /// Columns that are written.
+    pub(crate) columns: usize,
+    pub(crate) by: f32,
 }
 
-impl<S: Simd> Finish<S> for Logits<'_> {
+impl<S: Simd> Finish<S> for Scaled<'_> {
     #[inline(always)]
     fn finish(&mut self, simd: S, row: usize, panel: usize, sum: Part<S>) {
-        let scale = simd.splat_f32s(self.scale);
-        let out = &mut self.out[row * self.stride + panel * self.panel..][..self.panel];
-        write(simd, out, [simd.mul_f32s(sum[0], scale), simd.mul_f32s(sum[1], scale)]);
+        let by = simd.splat_f32s(self.by);
+        let from = panel * self.panel;
+        let out = &mut self.out[row * self.stride + from..][..self.panel.min(self.columns - from)];
+        write(simd, out, [simd.mul_f32s(sum[0], by), simd.mul_f32s(sum[1], by)]);
     }
 }
 
@@ -129,10 +133,16 @@ impl<S: Simd> Finish<S> for Mixed<'_> {
     }
 }
 
-/// Replaces logits by e^(logit - largest) and gives their sum. The row is whole vectors; what is beyond the tokens is
-/// minus infinity before and zero after.
+/// Replaces a row of logits, which is whole vectors, by e^(logit + mask - largest), zero beyond the tokens, and gives their
+/// sum.
 #[inline(always)]
-pub(crate) fn exponentials<S: Simd>(simd: S, row: &mut [f32]) -> f32 {
+pub(crate) fn exponentials<S: Simd>(simd: S, row: &mut [f32], tokens: usize, mask: Option<&[f32]>) -> f32 {
+    if let Some(mask) = mask {
+        for (logit, mask) in row.iter_mut().zip(mask) {
+            *logit += mask;
+        }
+    }
+    row[tokens..].fill(f32::NEG_INFINITY);
     let (row, _) = S::as_mut_simd_f32s(row);
     let mut largest = simd.splat_f32s(f32::NEG_INFINITY);
     for &x in &*row {

@@ -2,24 +2,23 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// Buffers kept at once: about what one block of a tower has in use.
-const KEPT: usize = 8;
+/// Values kept at most, all buffers together: 256 MiB.
+const KEPT: usize = 1 << 26;
 
+/// Buffers, the longest kept first.
 static BUFFERS: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
 /// A buffer of `n` values, which are whatever they were.
 pub(crate) fn take(n: usize) -> Vec<f32> {
-    let mut kept = BUFFERS.lock().unwrap_or_else(PoisonError::into_inner);
-    // The smallest that is large enough, and no more than twice as large.
-    let fits = |buffer: &&(usize, usize)| (n..=2 * n).contains(&buffer.1);
-    let sizes = kept.iter().map(Vec::capacity).enumerate();
-    let found = sizes.collect::<Vec<_>>().iter().filter(fits).min_by_key(|buffer| buffer.1).map(|buffer| buffer.0);
-    let Some(found) = found else {
-        drop(kept);
-        return vec![0.0; n];
+    let found = {
+        let mut kept = BUFFERS.lock().unwrap_or_else(PoisonError::into_inner);
+        // The smallest that is large enough, and no more than twice as large; of equals the warmest.
+        let sizes = kept.iter().map(Vec::capacity).enumerate().rev();
+        let fits = sizes.filter(|&(_, size)| (n..=2 * n).contains(&size)).min_by_key(|&(_, size)| size);
+        fits.map(|(index, _)| kept.remove(index))
     };
-    let mut buffer = kept.swap_remove(found);
-    drop(kept);
+    // Fresh memory comes zeroed from the system; only a buffer that was shorter before is filled up.
+    let Some(mut buffer) = found else { return vec![0.0; n] };
     buffer.resize(n, 0.0);
     buffer
 }
@@ -27,8 +26,12 @@ pub(crate) fn take(n: usize) -> Vec<f32> {
 /// Gives a buffer back.
 pub(crate) fn give(buffer: Vec<f32>) {
     let mut kept = BUFFERS.lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.len() == KEPT {
-        kept.remove(0);
-    }
     kept.push(buffer);
+    let mut total: usize = kept.iter().map(Vec::capacity).sum();
+    let mut oldest = 0;
+    while total > KEPT {
+        total -= kept[oldest].capacity();
+        oldest += 1;
+    }
+    kept.drain(..oldest);
 }

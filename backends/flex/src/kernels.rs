@@ -12,7 +12,7 @@ use crate::attention::{self, Sizes};
 use crate::linear::{Layer, Then, product};
 use crate::matrix::{Values, tensor};
 use crate::panels::Panels;
-use crate::{adam, adapters, buffers, norm, segmentation};
+use crate::{activation, adam, adapters, attention_gradient, buffers, norm, segmentation};
 
 /// Kernels of the built-in backend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,6 +59,19 @@ impl Kernels<Flex> for FlexKernels {
         tensor(out, [rows, layer.outputs()])
     }
 
+    fn activation(x: Tensor<Flex, 2>, kind: Activation) -> Tensor<Flex, 2> {
+        let (shape, mut values) = (x.dims(), Values::of(x).into_vec());
+        activation::activation(&mut values, kind);
+        tensor(values, shape)
+    }
+
+    fn activation_gradient(gradient: Tensor<Flex, 2>, x: Tensor<Flex, 2>, kind: Activation) -> Tensor<Flex, 2> {
+        let (shape, gradient, mut x) = (x.dims(), Values::of(gradient), Values::of(x).into_vec());
+        activation::activation_gradient(gradient.as_slice(), &mut x, kind);
+        gradient.recycle();
+        tensor(x, shape)
+    }
+
     fn layer_norm(x: Tensor<Flex, 2>, norm: &Norm<Flex>) -> Tensor<Flex, 2> {
         let shape = x.dims();
         let (x, weight, bias) = (Values::of(x), Values::of(norm.weight.clone()), Values::of(norm.bias.clone()));
@@ -78,13 +91,28 @@ impl Kernels<Flex> for FlexKernels {
     }
 
     fn attention(qkv: Tensor<Flex, 2>, of: Attention, mask: Option<&Tensor<Flex, 2>>) -> Tensor<Flex, 2> {
-        let [rows, width] = qkv.dims();
-        let sizes = Sizes { items: of.items, tokens: of.tokens, heads: of.heads, width: width / 3 };
+        let (rows, sizes) = (qkv.dims()[0], sizes(&qkv, of));
         let (qkv, mask) = (Values::of(qkv), mask.cloned().map(Values::of));
         let mut out = buffers::take(rows * sizes.width);
         attention::attention(qkv.as_slice(), sizes, mask.as_ref().map(Values::as_slice), &mut out);
         qkv.recycle();
         tensor(out, [rows, sizes.width])
+    }
+
+    fn attention_gradient(
+        gradient: Tensor<Flex, 2>,
+        qkv: Tensor<Flex, 2>,
+        of: Attention,
+        mask: Option<&Tensor<Flex, 2>>,
+    ) -> Tensor<Flex, 2> {
+        let (shape, sizes) = (qkv.dims(), sizes(&qkv, of));
+        let (gradient, qkv, mask) = (Values::of(gradient), Values::of(qkv), mask.cloned().map(Values::of));
+        let mask = mask.as_ref().map(Values::as_slice);
+        let mut out = buffers::take(shape[0] * shape[1]);
+        attention_gradient::attention_gradient(gradient.as_slice(), qkv.as_slice(), sizes, mask, &mut out);
+        gradient.recycle();
+        qkv.recycle();
+        tensor(out, shape)
     }
 
     fn linear_leaky(x: Tensor<Flex, 2>, weight: Tensor<Flex, 2>, bias: Option<Tensor<Flex, 1>>) -> Tensor<Flex, 2> {
@@ -195,6 +223,10 @@ impl Kernels<Flex> for FlexKernels {
 /// The values of a tensor that will be set again.
 fn take(place: &mut Tensor<Flex, 1>) -> Vec<f32> {
     Values::of(std::mem::replace(place, tensor(Vec::new(), [0]))).into_vec()
+}
+
+fn sizes(qkv: &Tensor<Flex, 2>, Attention { items, tokens, heads }: Attention) -> Sizes {
+    Sizes { items, tokens, heads, width: qkv.dims()[1] / 3 }
 }
 
 fn apply(x: Tensor<Flex, 2>, layer: &Layer, then: Then<'_>) -> Tensor<Flex, 2> {

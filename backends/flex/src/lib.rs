@@ -4,9 +4,11 @@
 //! threads, compiled for every instruction set and chosen at run time (`pulp`). An element's value never depends on how
 //! rows were dealt to threads.
 
+mod activation;
 mod adam;
 mod adapters;
 mod attention;
+mod attention_gradient;
 mod buffers;
 mod device;
 mod kernels;

@@ -7,12 +7,12 @@ use harness_method::options::Activation;
 use madclip::kernels::{Linear, SLOPE};
 use pulp::Simd;
 
+use crate::activation::forward;
 use crate::buffers;
 use crate::matrix::Values;
 use crate::panels::Panels;
 use crate::threads::over_rows;
 use crate::tile::{Finish, Part, Rows, Tiled, read, run, sweep, write};
-use crate::vector::{normal_share, sigmoid};
 
 /// A frozen layer, in panels.
 #[derive(Clone, Debug)]
@@ -154,8 +154,8 @@ macro_rules! finish {
 }
 
 finish!(Keep, simd, x, *x);
-finish!(Gelu, simd, x, simd.mul_f32s(*x, normal_share(simd, *x).0));
-finish!(QuickGelu, simd, x, simd.mul_f32s(*x, sigmoid(simd, simd.mul_f32s(*x, simd.splat_f32s(1.702)))));
+finish!(Gelu, simd, x, forward(simd, *x, Activation::Gelu));
+finish!(QuickGelu, simd, x, forward(simd, *x, Activation::QuickGelu));
 finish!(Leaky, simd, x, simd.max_f32s(*x, simd.mul_f32s(*x, simd.splat_f32s(SLOPE as f32))));
 
 struct Add<'a>(Place<'a>, &'a [f32]);

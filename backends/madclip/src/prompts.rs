@@ -1,6 +1,6 @@
 //! Text of the two classes as unit vectors: fixed sentences, trained context, or free vectors (METHOD.md section 4).
 
-use burn::tensor::{Tensor, backend::Backend};
+use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use harness_method::Options;
 use harness_method::options::{PromptMask, PromptPosition, Prompts, Side};
 
@@ -25,8 +25,8 @@ pub struct Sentences {
 enum Source<B: Backend> {
     /// Never changes: computed once.
     Fixed(Tensor<B, 1>),
-    /// Sentences whose context vectors are trained.
-    Learned { embedded: Tensor<B, 3>, eot: Vec<usize>, lengths: Vec<usize> },
+    /// Sentences whose context vectors are trained: their token vectors, `[N * context, Wt]`.
+    Learned(Tensor<B, 2>),
     /// A trained vector.
     Free,
 }
@@ -37,7 +37,10 @@ pub(crate) struct Text<B: Backend, K: Kernels<B>> {
     tower: Option<TextTower<B, K>>,
     sides: [Source<B>; 2],
     positions: Vec<PromptPosition>,
-    context_tokens: usize,
+    /// For each token that goes through the tower, its row in the table of [`Text::table`].
+    rows: Tensor<B, 1, Int>,
+    /// End-of-text index of each sentence that does.
+    ends: Vec<usize>,
     causal: bool,
 }
 
@@ -52,7 +55,8 @@ impl<B: Backend, K: Kernels<B>> Text<B, K> {
         sentences: &[Sentences; 2],
         device: &B::Device,
     ) -> Result<Self, ModelError> {
-        let source = |side: Side, sentences: &Sentences| -> Result<Source<B>, ModelError> {
+        let (mut rows, mut ends, mut table) = (Vec::new(), Vec::new(), 0);
+        let mut source = |side: Side, sentences: &Sentences| -> Result<Source<B>, ModelError> {
             if options.prompts == Prompts::Free {
                 return Ok(Source::Free);
             }
@@ -61,91 +65,102 @@ impl<B: Backend, K: Kernels<B>> Text<B, K> {
                 .ok_or_else(|| ModelError::Invalid("prompts other than `free` need a text tower".into()))?;
             let learned = options.prompts.learned_sides().contains(&side);
             check(side, sentences, tower, learned, options.context_tokens)?;
-            let n = sentences.eot.len();
-            let embedded = to_device(sentences.embedded.clone(), [n, tower.context(), tower.width()], device);
-            if learned {
-                let (eot, lengths) = (sentences.eot.clone(), sentences.lengths.clone());
-                return Ok(Source::Learned { embedded, eot, lengths });
+            let (n, tokens, width) = (sentences.eot.len(), tower.context(), tower.width());
+            let embedded = to_device(sentences.embedded.clone(), [n, tokens, width], device);
+            if !learned {
+                return Ok(Source::Fixed(fixed(tower, embedded, &sentences.eot)));
             }
-            Ok(Source::Fixed(fixed(tower, embedded, &sentences.eot)))
+            for (number, &position) in options.prompt_positions.iter().enumerate() {
+                let context = table + n * (tokens + number * options.context_tokens);
+                for (i, &length) in sentences.lengths.iter().enumerate() {
+                    let (sentence, context) = (table + i * tokens, context + i * options.context_tokens);
+                    let places = arrangement(position, options.context_tokens, length, tokens);
+                    rows.extend(places.map(|place| match place {
+                        Place::Sentence(token) => (sentence + token) as i32,
+                        Place::Context(token) => (context + token) as i32,
+                    }));
+                }
+                ends.extend_from_slice(&sentences.eot);
+            }
+            table += n * (tokens + options.prompt_positions.len() * options.context_tokens);
+            Ok(Source::Learned(embedded.reshape([n * tokens, width])))
         };
+        let sides = [source(Side::Normal, &sentences[0])?, source(Side::Abnormal, &sentences[1])?];
+        let count = rows.len();
         Ok(Self {
-            sides: [source(Side::Normal, &sentences[0])?, source(Side::Abnormal, &sentences[1])?],
+            sides,
             tower,
             positions: options.prompt_positions.clone(),
-            context_tokens: options.context_tokens,
+            rows: Tensor::from_data(TensorData::new(rows, [count]), device),
+            ends,
             causal: options.prompt_mask == PromptMask::Causal,
         })
     }
 
     /// `(t_n, t_ab)`, `[E]` each, unit length.
     pub(crate) fn pair(&self, parameters: &Parameters<B>) -> [Tensor<B, 1>; 2] {
-        // Both classes' rows go through the tower together: fewer, larger products.
-        let mut rows = Vec::new();
-        let mut ends = Vec::new();
-        for (side, source) in Side::BOTH.iter().zip(&self.sides) {
-            if let Source::Learned { embedded, eot, lengths } = source {
-                for position in &self.positions {
-                    let context = parameters.get(&format!("prompt.{}.{}", side.name(), position.name()));
-                    rows.push(self.insert(embedded, lengths, *position, context));
-                    ends.extend_from_slice(eot);
-                }
-            }
-        }
-        let mut features = match &self.tower {
-            Some(tower) if !rows.is_empty() => {
-                let counts = rows.len();
-                let encoded = tower.encode(Tensor::cat(rows, 0), &ends, self.causal);
-                let sides = counts / self.positions.len();
-                let [n, width] = encoded.dims();
-                encoded.reshape([sides, n / sides, width]).mean_dim(1).split(1, 0)
-            }
-            _ => Vec::new(),
-        }
-        .into_iter();
+        let mut features = self.learned(parameters).into_iter();
         let mut vector = |side: usize| match &self.sides[side] {
             Source::Fixed(text) => text.clone(),
             Source::Free => unit(parameters.get(&format!("text.{}", Side::BOTH[side].name()))),
-            Source::Learned { .. } => match features.next() {
+            Source::Learned(_) => match features.next() {
                 Some(mean) => unit(mean.squeeze_dims(&[0, 1])),
-                None => unreachable!("each learned class added rows above"),
+                None => unreachable!("each learned class has rows"),
             },
         };
         [vector(0), vector(1)]
     }
 
-    /// Sentences with their placeholder vectors replaced by trained `context` `[N, n, Wt]`, at one position.
-    fn insert(
-        &self,
-        embedded: &Tensor<B, 3>,
-        lengths: &[usize],
-        position: PromptPosition,
-        context: Tensor<B, 3>,
-    ) -> Tensor<B, 3> {
-        let n = self.context_tokens;
-        let [_, tokens, _] = embedded.dims();
-        let sentences = lengths.iter().enumerate().map(|(i, &length)| {
-            let sentence = |from: usize, to: usize| embedded.clone().narrow(0, i, 1).narrow(1, from, to - from);
-            let trained = |from: usize, to: usize| context.clone().narrow(0, i, 1).narrow(1, from, to - from);
-            let phrase = 1 + n + length;
-            let mut parts = vec![sentence(0, 1)];
-            let before = match position {
-                PromptPosition::End => n,
-                PromptPosition::Front => 0,
-                PromptPosition::Middle => n / 2,
-            };
-            if before > 0 {
-                parts.push(trained(0, before));
-            }
-            parts.push(sentence(1 + n, phrase));
-            if before < n {
-                parts.push(trained(before, n));
-            }
-            parts.push(sentence(phrase, tokens));
-            Tensor::cat(parts, 1)
-        });
-        Tensor::cat(sentences.collect(), 0)
+    /// Mean features of each learned class, `[1, 1, E]`. Both classes' sentences go through the tower together: fewer,
+    /// larger products.
+    fn learned(&self, parameters: &Parameters<B>) -> Vec<Tensor<B, 3>> {
+        let table = self.table(parameters);
+        let sides = self.sides.iter().filter(|side| matches!(side, Source::Learned(_))).count();
+        let (Some(tower), Some(table)) = (&self.tower, table) else { return Vec::new() };
+        let rows = table.select(0, self.rows.clone());
+        let rows = rows.reshape([self.ends.len(), tower.context(), tower.width()]);
+        let encoded = tower.encode(rows, &self.ends, self.causal);
+        let [n, width] = encoded.dims();
+        encoded.reshape([sides, n / sides, width]).mean_dim(1).split(1, 0)
     }
+
+    /// Every vector a learned sentence is made of: for each learned class its tokens, then its trained contexts, position
+    /// by position.
+    fn table(&self, parameters: &Parameters<B>) -> Option<Tensor<B, 2>> {
+        let mut parts = Vec::new();
+        for (side, source) in Side::BOTH.iter().zip(&self.sides) {
+            let Source::Learned(embedded) = source else { continue };
+            parts.push(embedded.clone());
+            for position in &self.positions {
+                let context = parameters.get::<3>(&format!("prompt.{}.{}", side.name(), position.name()));
+                let [sentences, tokens, width] = context.dims();
+                parts.push(context.reshape([sentences * tokens, width]));
+            }
+        }
+        (!parts.is_empty()).then(|| Tensor::cat(parts, 0))
+    }
+}
+
+/// Where a token of a sentence with trained context comes from.
+enum Place {
+    /// The tokenised sentence's own token.
+    Sentence(usize),
+    /// A trained vector.
+    Context(usize),
+}
+
+/// A sentence of `tokens` tokens "start, n placeholders, phrase, rest" with `n` trained vectors for the placeholders, around
+/// the phrase as the position says.
+fn arrangement(position: PromptPosition, n: usize, phrase: usize, tokens: usize) -> impl Iterator<Item = Place> {
+    let before = match position {
+        PromptPosition::End => n,
+        PromptPosition::Front => 0,
+        PromptPosition::Middle => n / 2,
+    };
+    let rest = 1 + n + phrase;
+    let start = std::iter::once(Place::Sentence(0)).chain((0..before).map(Place::Context));
+    let middle = (1 + n..rest).map(Place::Sentence).chain((before..n).map(Place::Context));
+    start.chain(middle).chain((rest..tokens).map(Place::Sentence))
 }
 
 /// Ensemble of fixed sentences: unit length each, mean, unit length. The causal mask is always on.
