@@ -44,11 +44,8 @@ fn split(shots: u32, patients: &[Option<String>], of: u32) -> Option<Vec<Fold>> 
         }
     }
     let complete = held_out.iter().all(|classes| classes.iter().all(|images| !images.is_empty()));
-    let fold = |(number, [abnormal, normal]): (u32, [Vec<u32>; 2])| Fold {
-        number,
-        of,
-        held_out: [abnormal, normal].concat(),
-    };
+    let fold =
+        |(number, [abnormal, normal]): (u32, [Vec<u32>; 2])| Fold { number, of, held_out: [abnormal, normal].concat() };
     complete.then(|| (0..).zip(held_out).map(fold).collect())
 }
 

@@ -233,8 +233,15 @@ impl<'a> Records<'a> {
     fn training(&mut self, row: &Row<'a>, fold: Option<&Fold>) -> Result<TrainingId, Error> {
         let Row { variant, source, support, seed, backend, .. } = row;
         let number = fold.map(|fold| fold.number);
-        let place =
-            (variant.name.as_str(), source.name.as_str(), support.shots, support.draw, *seed, backend.name.as_str(), number);
+        let place = (
+            variant.name.as_str(),
+            source.name.as_str(),
+            support.shots,
+            support.draw,
+            *seed,
+            backend.name.as_str(),
+            number,
+        );
         if let Some(id) = self.places.get(&place) {
             return Ok(*id);
         }

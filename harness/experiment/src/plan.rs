@@ -396,7 +396,8 @@ impl Evaluation {
     /// # Errors
     /// `Encode`, a mistake of this program.
     pub fn identity(&self) -> Result<EvaluationId, Error> {
-        let Self { id: _, dataset: _, test_images: _, training, test, object, batch, epochs, on_fold, chosen_by } = self;
+        let Self { id: _, dataset: _, test_images: _, training, test, object, batch, epochs, on_fold, chosen_by } =
+            self;
         let (batch, epochs, on_fold) = (*batch, *epochs, *on_fold);
         let key = EvaluationKey { training, test, object, batch, epochs, on_fold, chosen_by };
         identify("evaluation", &key).map(EvaluationId::from_bytes)

@@ -78,6 +78,27 @@ fn a_file_cut_anywhere_is_an_error() {
 }
 
 #[test]
+fn weights_written_here_and_cut_at_any_of_200_places_are_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clip.safetensors");
+    small().write_safetensors(&path, Precision::F32).unwrap();
+    assert!(lengths(fs::metadata(&path).unwrap().len() as usize).len() >= 190);
+    every_cut_is_an_error("clip.safetensors", &path, &path);
+}
+
+#[test]
+fn a_pickled_archive_cut_anywhere_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage: Vec<u8> = [1.0f32, 2.0, 3.0, 4.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let whole = archive(&[("x/data.pkl", &one_tensor(0, &[4], &[1])), ("x/data/0", &storage)]);
+    let read = |bytes: &[u8]| PickleFile::open(&file(&folder, bytes)).and_then(|f| f.tensor("t"));
+    assert_eq!(read(&whole).unwrap().data, [1.0, 2.0, 3.0, 4.0]);
+    for length in 0..whole.len() {
+        assert!(read(&whole[..length]).is_err(), "cut to {length} of {}", whole.len());
+    }
+}
+
+#[test]
 fn any_file_of_a_folder_cut_anywhere_is_an_error() {
     for name in ["transformers", "transformers-sharded"] {
         let Some(source) = shared(&format!("weights/formats/{name}")) else { return };

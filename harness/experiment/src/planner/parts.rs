@@ -70,7 +70,9 @@ impl Planner<'_> {
         let cells = axes.size();
         if cells > matrix::MAX_CELLS {
             let most = matrix::MAX_CELLS;
-            let message = format!("the lists multiply to {cells} cells, more than {most}; split the experiment into several files");
+            let message = format!(
+                "the lists multiply to {cells} cells, more than {most}; split the experiment into several files"
+            );
             self.findings.add(0, message);
             return parts;
         }
