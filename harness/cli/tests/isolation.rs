@@ -119,8 +119,8 @@ fn a_kill_by_the_system_is_told_as_such() {
 #[test]
 fn a_backend_that_hangs_is_ended_after_its_silence() {
     // Long enough that a slow machine's next worker is not taken to hang too.
-    fails_one_cell("hang", "trainer_step", &["--silence", "15"], &["stalled:", "15 seconds"]);
-    fails_one_cell("spin", "trainer_score", &["--silence", "15"], &["stalled:", "15 seconds"]);
+    fails_one_cell("hang", "trainer_step", &["--silence", "30"], &["stalled:", "30 seconds"]);
+    fails_one_cell("spin", "trainer_score", &["--silence", "30"], &["stalled:", "30 seconds"]);
 }
 
 #[test]

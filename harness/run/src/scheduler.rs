@@ -410,7 +410,7 @@ impl<'a> Run<'a> {
         loop {
             match running.receive(Duration::from_millis(100)) {
                 Received::Event(event) => {
-                    heard = Instant::now();
+                    let before = std::mem::replace(&mut heard, Instant::now());
                     match event {
                         Event::Done { cost } => return Ok(cost),
                         Event::Failed { class, message } => {
@@ -422,7 +422,7 @@ impl<'a> Run<'a> {
                         }
                         Event::Progress { phase, done, total } => {
                             if of != Some(phase) {
-                                (of, begun) = (Some(phase), heard);
+                                (of, begun) = (Some(phase), before);
                             }
                             self.progress(phase, done, total, begun.elapsed());
                         }
