@@ -14,6 +14,10 @@ use harness_method::parameters::parameters;
 use harness_method::{Arch, Options, streams, synthetic};
 use serde_json::to_value;
 
+/// The program's own allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const IMAGE_SIZE: usize = 224;
 
 fn main() {

@@ -13,22 +13,15 @@ use crate::threads::over_rows;
 /// Rows whose contributions to the directions' gradient are summed together: the same on any number of threads.
 const BLOCK: usize = 256;
 
-/// Makes a gradient with respect to LeakyReLU's output one with respect to its input; the output has the input's sign.
-pub(crate) fn leaky_gradient(gradient: &mut [f32], output: &[f32], width: usize) {
-    struct Masked<'a>(&'a mut [f32], &'a [f32]);
-    impl WithSimd for Masked<'_> {
-        type Output = ();
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) {
-            for (gradient, &output) in self.0.iter_mut().zip(self.1) {
-                *gradient *= if output > 0.0 { 1.0 } else { SLOPE as f32 };
-            }
+/// Sums over tokens of a gradient that is taken through LeakyReLU; the output has the input's sign.
+pub(crate) fn leaky_sums(gradient: &[f32], output: &[f32], width: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; width];
+    for (gradient, output) in gradient.chunks_exact(width).zip(output.chunks_exact(width)) {
+        for ((sum, &gradient), &output) in sums.iter_mut().zip(gradient).zip(output) {
+            *sum += gradient * if output > 0.0 { 1.0 } else { SLOPE as f32 };
         }
     }
-    over_rows(gradient, width, |first, gradient| {
-        let output = &output[first * width..][..gradient.len()];
-        Arch::new().dispatch(Masked(gradient, output));
-    });
+    sums
 }
 
 /// Of features and the directions they are multiplied with.

@@ -12,6 +12,7 @@ use crate::attention::{self, Sizes};
 use crate::linear::{Layer, Then, product};
 use crate::matrix::{Values, tensor};
 use crate::panels::Panels;
+use crate::transposed::transposed_product;
 use crate::{activation, adam, adapters, attention_gradient, buffers, norm, segmentation};
 
 /// Kernels of the built-in backend.
@@ -122,7 +123,6 @@ impl Kernels<Flex> for FlexKernels {
         let weight = Panels::of_transposed(Values::of(weight).as_slice(), depth);
         let mut out = buffers::take(rows * outputs);
         product(x.as_slice(), &weight, bias.as_ref().map(Values::as_slice), Then::Leaky, &mut out);
-        x.recycle();
         tensor(out, [rows, outputs])
     }
 
@@ -132,13 +132,15 @@ impl Kernels<Flex> for FlexKernels {
         output: Tensor<Flex, 2>,
         with_bias: bool,
     ) -> (Tensor<Flex, 2>, Option<Tensor<Flex, 1>>) {
-        let shape = gradient.dims();
-        let (mut gradient, output) = (Values::of(gradient).into_vec(), Values::of(output));
-        adapters::leaky_gradient(&mut gradient, output.as_slice(), shape[1]);
+        let [outputs, width] = [gradient.dims()[1], x.dims()[1]];
+        let (x, gradient, output) = (Values::of(x), Values::of(gradient), Values::of(output));
+        let signs = Some(output.as_slice());
+        let weight = transposed_product(gradient.as_slice(), signs, outputs, x.as_slice(), width);
+        let bias =
+            with_bias.then(|| tensor(adapters::leaky_sums(gradient.as_slice(), output.as_slice(), outputs), [outputs]));
+        gradient.recycle();
         output.recycle();
-        let gradient = tensor(gradient, shape);
-        let bias = with_bias.then(|| gradient.clone().sum_dim(0).squeeze_dims(&[0]));
-        (gradient.transpose().matmul(x), bias)
+        (tensor(weight, [outputs, width]), bias)
     }
 
     fn cosines(x: Tensor<Flex, 2>, heads: &Heads<Flex>, directions: &Tensor<Flex, 2>, keep: bool) -> Cosines<Flex> {
@@ -182,10 +184,15 @@ impl Kernels<Flex> for FlexKernels {
         let weight = Panels::of(Values::of(heads.weight.clone()).as_slice(), width);
         let mut of_tokens = buffers::take(rows * width);
         product(&of_products, &weight, None, Then::Keep, &mut of_tokens);
-        let of_products = tensor(of_products, [rows, outputs]);
+        let x = Values::of(x);
+        let of_weight = transposed_product(&of_products, None, outputs, x.as_slice(), width);
+        buffers::give(of_products);
+        x.recycle();
+        gradient.recycle();
+        values.recycle();
         CosineGradients {
             tokens: tensor(of_tokens, [rows, width]),
-            weight: of_products.transpose().matmul(x),
+            weight: tensor(of_weight, [outputs, width]),
             directions: tensor(of_directions, [count, embed]),
         }
     }

@@ -19,6 +19,7 @@ mod panels;
 mod segmentation;
 mod threads;
 mod tile;
+mod transposed;
 mod vector;
 
 pub use device::FlexCpu;
