@@ -1,7 +1,11 @@
 //! CUDA devices by number.
 
+use std::sync::Once;
+
 use burn_cuda::{Cuda, CudaDevice};
 use cubecl::Runtime;
+use cubecl::config::cache::CacheConfig;
+use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use cubecl::cuda::CudaRuntime;
 use harness_backend_abi::plugin::{Failure, Precision, SessionOptions};
 use harness_backend_burn::BurnBackend;
@@ -15,6 +19,17 @@ pub struct Card(CudaDevice);
 
 fn name(index: usize) -> String {
     format!("cuda:{index}")
+}
+
+/// Before the first device: what was tuned and compiled goes to the user's cache, not to the folder the program runs in.
+fn configure() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let mut config = CubeClRuntimeConfig::from_current_dir();
+        config.autotune.cache = CacheConfig::Global;
+        config.compilation.cache = Some(CacheConfig::Global);
+        CubeClRuntimeConfig::set(config.override_from_env());
+    });
 }
 
 impl BurnBackend for Card {
@@ -38,6 +53,7 @@ impl BurnBackend for Card {
     fn open(options: &SessionOptions) -> Result<Self, Failure> {
         let index = (0..*probe::devices().as_ref().unwrap_or(&0)).find(|&index| name(index) == options.device);
         let index = index.ok_or_else(|| Failure::internal(format!("`{}` is gone", options.device)))?;
+        configure();
         Ok(Self(CudaDevice::new(index)))
     }
 

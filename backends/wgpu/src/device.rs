@@ -1,10 +1,13 @@
 //! The adapters that the system's graphics interface shows, by kind and number.
 
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use burn_wgpu::graphics::{AutoGraphicsApi, GraphicsApi};
 use burn_wgpu::{Wgpu, WgpuDevice, WgpuRuntime};
 use cubecl::Runtime;
+use cubecl::config::autotune::AutotuneLevel;
+use cubecl::config::cache::CacheConfig;
+use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use harness_backend_abi::plugin::{Failure, SessionOptions};
 use harness_backend_burn::BurnBackend;
 use madclip::Plain;
@@ -13,28 +16,43 @@ use madclip::Plain;
 #[derive(Debug)]
 pub struct Adapter(WgpuDevice);
 
-/// Kinds of adapter, the fastest first: name, number in wgpu's runtime, and the device of an index.
-const KINDS: [(&str, u16, fn(usize) -> WgpuDevice); 4] = [
-    ("discrete", 0, WgpuDevice::DiscreteGpu),
-    ("integrated", 1, WgpuDevice::IntegratedGpu),
-    ("virtual", 2, WgpuDevice::VirtualGpu),
-    ("software", 3, |_| WgpuDevice::Cpu),
+/// Kinds of adapter in the order of wgpu's runtime, the fastest first: name, and the device of an index.
+const KINDS: [(&str, fn(usize) -> WgpuDevice); 4] = [
+    ("discrete", WgpuDevice::DiscreteGpu),
+    ("integrated", WgpuDevice::IntegratedGpu),
+    ("virtual", WgpuDevice::VirtualGpu),
+    (SOFTWARE, |_| WgpuDevice::Cpu),
 ];
+
+const SOFTWARE: &str = "software";
 
 /// Every adapter with its name. Asked once: it starts the graphics interface.
 fn all() -> &'static [(String, WgpuDevice)] {
     static ALL: OnceLock<Vec<(String, WgpuDevice)>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let of_kind = |(name, number, device): (&str, u16, fn(usize) -> WgpuDevice)| {
-            let found = WgpuRuntime::enumerate_devices(number, &AutoGraphicsApi::backend()).len();
-            let named = (0..found).map(|index| (format!("{name}:{index}"), device(index)));
-            // Several indices of one device: the runtime has one in software, however many there are.
-            let mut distinct = named.collect::<Vec<_>>();
-            distinct.dedup_by(|a, b| a.1 == b.1);
-            distinct
+        let found = WgpuRuntime::enumerate_all_devices(&AutoGraphicsApi::backend());
+        let of_kind = |(kind, (name, device)): (usize, (&str, fn(usize) -> WgpuDevice))| {
+            let number = found.iter().filter(|id| usize::from(id.type_id) == kind).count();
+            // The runtime has one device in software, however many there are.
+            let number = if name == SOFTWARE { number.min(1) } else { number };
+            (0..number).map(|index| (format!("{name}:{index}"), device(index))).collect::<Vec<_>>()
         };
-        KINDS.into_iter().flat_map(of_kind).collect()
+        KINDS.into_iter().enumerate().flat_map(of_kind).collect()
     })
+}
+
+/// Before the first device: what was tuned goes to the user's cache, not to the folder the program runs in, and where
+/// all is software, tuning would take longer than it saves.
+fn configure() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let mut config = CubeClRuntimeConfig::from_current_dir();
+        config.autotune.cache = CacheConfig::Global;
+        if all().iter().all(|(_, device)| matches!(device, WgpuDevice::Cpu)) {
+            config.autotune.level = AutotuneLevel::Minimal;
+        }
+        CubeClRuntimeConfig::set(config.override_from_env());
+    });
 }
 
 impl BurnBackend for Adapter {
@@ -59,6 +77,7 @@ impl BurnBackend for Adapter {
     fn open(options: &SessionOptions) -> Result<Self, Failure> {
         let found = all().iter().find(|(name, _)| *name == options.device);
         let (_, device) = found.ok_or_else(|| Failure::internal(format!("`{}` is gone", options.device)))?;
+        configure();
         Ok(Self(device.clone()))
     }
 
