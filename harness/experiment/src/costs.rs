@@ -1,6 +1,6 @@
 //! What a plan will cost, in counts and bytes. No time: that depends on machines.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::plan::{Plan, Training};
 
@@ -26,6 +26,8 @@ pub struct Costs {
     pub support_encodings: u64,
     /// Bytes of all taps: images x taps x tokens x width x bytes of a value.
     pub tap_bytes: u64,
+    /// Bytes of the grids of all scores: images x epochs x taps x grid x grid x 4.
+    pub grid_bytes: u64,
 }
 
 impl Plan {
@@ -38,7 +40,8 @@ impl Plan {
             ..Costs::default()
         };
         let mut seen = HashSet::new();
-        let mut encodings = std::collections::HashMap::new();
+        let mut encodings = HashMap::new();
+        let trainings: HashMap<_, _> = self.trainings.iter().map(|training| (training.id, training)).collect();
         for training in &self.trainings {
             // A fold's images are among those of the whole support set, which is trained on too.
             let support = 2 * u64::from(training.shots);
@@ -59,6 +62,11 @@ impl Plan {
             let images = evaluation.test_images;
             let scored = images.saturating_mul(evaluation.scored_epochs(self.image_scores.len()));
             costs.scored = costs.scored.saturating_add(scored);
+            if let Some(training) = trainings.get(&evaluation.training) {
+                let grid = training.arch.grid(training.options.image_size);
+                let bytes = 4 * (training.options.taps.len() * grid * grid) as u64;
+                costs.grid_bytes = costs.grid_bytes.saturating_add(scored.saturating_mul(bytes));
+            }
             if evaluation.on_fold {
                 // Support images as they are: their taps are there.
                 continue;

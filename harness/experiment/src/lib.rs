@@ -29,6 +29,7 @@ mod source;
 mod spec;
 mod suggest;
 mod value;
+mod work;
 
 pub use catalogue::{BackendFacts, Catalogue, CatalogueError, DatasetFacts, EncoderSource, SupportFacts, WeightsFacts};
 pub use costs::Costs;
@@ -47,3 +48,4 @@ pub use problems::{Problem, Problems};
 pub use rules::{Rule, Rules};
 pub use smoke::SMOKE_SIDE;
 pub use spec::{ImageScore, Selection, Spec, TransferObject};
+pub use work::Work;

@@ -168,7 +168,12 @@ impl Listing<'_> {
             group(costs.test_encodings),
             group(costs.support_encodings)
         )?;
-        writeln!(f, "  taps         at most {} on disk", bytes(costs.tap_bytes))
+        writeln!(f, "  taps         at most {} on disk", bytes(costs.tap_bytes))?;
+        writeln!(f, "  results      about {} on disk", bytes(costs.grid_bytes))?;
+        let work = plan.work();
+        let tera = |operations: f64| group((operations / 1e12).ceil() as u64);
+        let (encode, train, score) = (tera(work.encode), tera(work.train), tera(work.score));
+        writeln!(f, "  work         {encode} Tflop to encode, {train} to train, {score} to score")
     }
 
     fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

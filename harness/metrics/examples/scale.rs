@@ -1,11 +1,12 @@
-//! Times all pixel metrics at the size of the largest test sets with masks, 3,715 maps of 240 x 240, and reports peak
-//! memory: `cargo run --release -p harness-metrics --example scale [images]`. Grids and lesions are drawn, no file is read.
+//! Times all pixel metrics and the bootstrap at the size of the largest test sets with masks, 3,715 maps of 240 x 240, and
+//! reports peak memory: `cargo run --release -p harness-metrics --example scale [images]`. Grids and lesions are drawn, no file is read.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people to look at")]
 
 use std::time::Instant;
 
 use harness_metrics::{
-    GridMaps, ImageMetrics, MapSource, MetricValues, PixelMetrics, PixelTruth, Resampling, map_maxima,
+    GridMaps, ImageMetrics, Interval, MapSource, MetricValues, PixelHistograms, PixelMetrics, PixelTruth, Resampling,
+    map_maxima,
 };
 
 const TAPS: usize = 4;
@@ -30,8 +31,8 @@ fn main() {
     let mut grids = Vec::with_capacity(images * TAPS * GRID * GRID);
     let mut truth = PixelTruth::new(SIZE, SIZE).unwrap();
     for image in 0..images {
-        // Two of five images have one to three elliptic lesions of 5 to 45 pixels' radius.
-        let lesions: Vec<[f32; 4]> = (0..if image % 5 < 2 { 1 + image % 3 } else { 0 })
+        // An abnormal image has one to three elliptic lesions of 5 to 45 pixels' radius.
+        let lesions: Vec<[f32; 4]> = (0..if is_abnormal(image) { 1 + image % 3 } else { 0 })
             .map(|_| {
                 [(40.0, 160.0), (40.0, 160.0), (5.0, 40.0), (5.0, 30.0)]
                     .map(|(low, width)| low + width * uniform.draw())
@@ -65,36 +66,29 @@ fn main() {
     timed("pixel_auroc", || PixelMetrics::auroc_only(&truth, &maps).unwrap());
     let all = timed("all pixel metrics", || PixelMetrics::compute(&truth, &maps).unwrap());
     println!("{all:?}");
-    for bins in [256] {
-        let (_, histograms) =
-            timed("all pixel metrics with histograms", || PixelMetrics::with_histograms(&truth, &maps, bins).unwrap());
-        let parts = histograms.parts();
-        println!(
-            "{} bins, {} entries of normal pixels and {} of lesion pixels",
-            histograms.bins(),
-            parts.normal.bins.len(),
-            parts.lesion.bins.len()
-        );
-        let labels: Vec<bool> = (0..images).map(|image| image % 5 < 2).collect();
-        let scores = map_maxima(&maps).unwrap();
-        let resampling = Resampling::new("scale", 0, Resampling::RESAMPLES, &labels).unwrap();
-        timed("image metrics of 2,000 resamples", || resampling.metrics(&scores, None).unwrap());
-        let replicates =
-            timed("all metrics of 2,000 resamples", || resampling.metrics(&scores, Some(&histograms)).unwrap());
-        for (metric, replicates) in &replicates {
-            let interval = replicates.interval(0.95).unwrap();
-            let exact = MetricValues { image: ImageMetrics::compute(&labels, &scores).unwrap(), pixel: Some(all) }
-                .get(*metric)
-                .unwrap();
-            println!(
-                "{metric}: {:.6} {:.6} .. {:.6} err {:.2e}",
-                replicates.value,
-                interval.low,
-                interval.high,
-                replicates.value - exact
-            );
-        }
+    let (_, histograms) = timed("all pixel metrics and histograms", || {
+        PixelMetrics::with_histograms(&truth, &maps, PixelHistograms::BINS).unwrap()
+    });
+    let parts = histograms.parts();
+    let entries = parts.normal.bins.len() + parts.lesion.bins.len();
+    println!("{} bins, {entries} entries of 6 bytes", histograms.bins());
+
+    let labels: Vec<bool> = (0..images).map(is_abnormal).collect();
+    let scores = map_maxima(&maps).unwrap();
+    let resampling = Resampling::new("scale", 0, Resampling::RESAMPLES, &labels).unwrap();
+    timed("2,000 resamples of image metrics", || resampling.metrics(&scores, None).unwrap());
+    let bootstrap = timed("2,000 resamples of all metrics", || resampling.metrics(&scores, Some(&histograms)).unwrap());
+    let image = ImageMetrics::compute(&labels, &scores).unwrap();
+    for (metric, exact) in (MetricValues { image, pixel: Some(all) }).iter() {
+        let replicates = &bootstrap[&metric];
+        let (Interval { low, high }, error) = (replicates.interval(0.95).unwrap(), replicates.value - exact);
+        println!("{metric}: {exact:.5} ({low:.5} to {high:.5}), error of histograms {error:.1e}");
     }
+}
+
+/// Two of five images.
+fn is_abnormal(image: usize) -> bool {
+    image % 5 < 2
 }
 
 fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {

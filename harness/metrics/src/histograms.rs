@@ -16,10 +16,11 @@ use crate::truth::PixelTruth;
 ///
 /// # Error against the exact metrics
 /// AUROC counts pixels of one bin as ties and PRO goes straight through a bin; AP takes lesion pixels and normal pixels as
-/// evenly mixed inside a bin, F1 is looked at on edges alone. A test holds the difference of all four to the exact metrics with [`Self::BINS`]
-/// bins below 2e-5 for AUROC, 2e-4 for AP and F1-max and 1e-4 for PRO, for good, fair and useless maps; an interval is some
-/// hundred times as wide. Maps of few distinct scores, each with many pixels, keep these limits in AUROC and PRO, not in AP,
-/// whose exact value has no mixing inside a tie.
+/// evenly mixed inside a bin, F1 is looked at on edges alone. A score that fills half a bin has one for itself and is a
+/// tie in all four. With [`Self::BINS`] bins, tests hold the error on 40 maps of 64 x 64, good, fair and useless ones, with
+/// few distinct scores or many, below 1e-4 for AUROC, 5e-4 for AP, 1e-3 for F1-max and 2e-4 for PRO. On 3,715 maps of
+/// 240 x 240 it was 5e-6, 6e-5, 5e-5 and 2e-5, a hundredth to a thousandth of the intervals' width; it falls with the square of the
+/// number of bins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PixelHistograms {
     parts: HistogramParts,
@@ -52,7 +53,7 @@ pub struct SparseCounts {
 }
 
 impl PixelHistograms {
-    /// The usual number of bins.
+    /// The usual number of bins: 6 MB for 3,715 maps.
     pub const BINS: usize = 256;
 
     /// Histograms from their stored form.

@@ -7,10 +7,11 @@
 //!   keep them in memory ([`Maps`]), make them from grids ([`GridMaps`]) or fetch them from a disk, and compare them with
 //!   a [`PixelTruth`], which keeps lesions as runs of pixels.
 //! - [`Upsampler`] makes a map from the grids of a score; [`map_maxima`] gives the image scores `map-max`.
-//! - [`Summary`] is mean and deviation over repetitions.
+//! - [`Summary`] is mean and deviation over repetitions; [`bootstrap`] has intervals and the p of differences, [`delong`]
+//!   compares two AUROCs, [`wilcoxon`] variants over datasets, [`holm`] adjusts a family of p values.
 //!
-//! Everything is exact and handles ties: no binning, no sampling of thresholds. No result depends on the number of
-//! threads.
+//! Metrics are exact and handle ties: no binning, no sampling of thresholds. Resampled pixel metrics come from
+//! [`PixelHistograms`], whose error is small and documented. No result depends on the number of threads.
 //!
 //! ```
 //! use harness_metrics::{GridMaps, PixelTruth, all_metrics, map_maxima};
@@ -28,7 +29,7 @@
 
 mod all;
 mod bins;
-mod bootstrap;
+pub mod bootstrap;
 mod components;
 mod delong;
 mod error;

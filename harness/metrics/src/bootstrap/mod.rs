@@ -1,8 +1,36 @@
-//! The bootstrap.
-
+//! The bootstrap over test images, draws and seeds: how far a metric, or the difference of two variants, would move with
+//! another test set and other trainings. Tests by formula are outside: `delong`, `wilcoxon`, `holm`.
+//!
+//! 1. A [`Resampling`] draws the images (or patients) of a test set with replacement within their class, 2,000 times, as a
+//!    weight for each image. It depends on the test set's name, a seed and the labels alone, so every variant has the same
+//!    images in resample `r`.
+//! 2. [`Resampling::metrics`] takes the image scores of one evaluation and the [`PixelHistograms`](crate::PixelHistograms)
+//!    of its maps and makes the [`Replicates`] of each metric. Nothing is sorted again: scores are ranked once and counted
+//!    with weights.
+//! 3. Replicates are what an evaluation stores. [`nested`] joins those of several draws and seeds, [`Replicates::mean`]
+//!    those of several test sets; [`Replicates::interval`] belongs to a value in a table, [`Replicates::minus`] makes the
+//!    paired [`Difference`] of two variants with its interval and p.
+//!
+//! ```
+//! use harness_metrics::{Metric, Repetition, Resampling, nested};
+//!
+//! let labels = [false, false, false, true, true, true];
+//! let resampling = Resampling::new("LggMri", 0, Resampling::RESAMPLES, &labels)?;
+//! let base = resampling.metrics(&[0.1, 0.4, 0.2, 0.3, 0.8, 0.9], None)?;
+//! let variant = resampling.metrics(&[0.1, 0.4, 0.2, 0.5, 0.8, 0.9], None)?;
+//! let of = |metrics| nested("LggMri", 0, &[Repetition { draw: 0, seed: 0, replicates: metrics }]);
+//! let (base, variant) = (of(&base[&Metric::ImageAuroc])?, of(&variant[&Metric::ImageAuroc])?);
+//! let difference = variant.minus(&base)?;
+//! assert!(difference.value > 0.1 && difference.interval(0.95)?.low == 0.0 && difference.p_value()? > 0.05);
+//! # Ok::<(), harness_metrics::Error>(())
+//! ```
+//!
+//! # How good the intervals are
+//! COVERAGE
 mod difference;
 mod images;
 mod interval;
+mod metrics;
 mod nested;
 mod pairing;
 mod pixels;
@@ -14,72 +42,3 @@ pub use interval::Interval;
 pub use nested::{Repetition, nested};
 pub use replicates::Replicates;
 pub use resampling::Resampling;
-
-use std::collections::BTreeMap;
-
-use rayon::prelude::*;
-
-use crate::all::MetricValues;
-use crate::error::Error;
-use crate::histograms::PixelHistograms;
-use crate::metric::Metric;
-use crate::ranked::Ranked;
-use pixels::LANES;
-
-impl Resampling {
-    /// The image metrics of scores (f32 or f64, in test order) and, where histograms are given, the pixel metrics, over all
-    /// resamples; on all threads of the current pool, with the same result on any number of them.
-    ///
-    /// # Errors
-    /// As [`crate::auroc`]; histograms of another number of images; a resample without lesion pixels or without others.
-    pub fn metrics<T: Copy + Into<f64> + Sync>(
-        &self,
-        scores: &[T],
-        pixels: Option<&PixelHistograms>,
-    ) -> Result<BTreeMap<Metric, Replicates>, Error> {
-        let ranked = Ranked::new(self.labels(), scores)?;
-        if let Some(pixels) = pixels.filter(|pixels| pixels.images() != self.images()) {
-            let (found, expected) = (pixels.images(), self.images());
-            return Err(Error::Length { what: "images of histograms", found, expected, why: "one for each label" });
-        }
-        let values = self.block(&ranked, pixels, |_| vec![1; self.images()], 1)?;
-        let blocks: Vec<_> = (0..self.resamples().div_ceil(LANES))
-            .into_par_iter()
-            .map(|block| {
-                let first = block * LANES;
-                self.block(&ranked, pixels, |lane| self.weights(first + lane), LANES.min(self.resamples() - first))
-            })
-            .collect();
-        let mut resamples = Vec::with_capacity(self.resamples());
-        for block in blocks {
-            resamples.extend(block?);
-        }
-        let pairing = self.pairing().0;
-        let of_metric = |(metric, value)| {
-            let replicates = resamples.iter().filter_map(|resample| resample.get(metric)).collect();
-            (metric, Replicates { value, replicates, pairing })
-        };
-        Ok(values[0].iter().map(of_metric).collect())
-    }
-
-    fn block(
-        &self,
-        ranked: &Ranked,
-        pixels: Option<&PixelHistograms>,
-        weights: impl Fn(usize) -> Vec<u32>,
-        lanes: usize,
-    ) -> Result<Vec<MetricValues>, Error> {
-        let mut image_metrics = Vec::with_capacity(lanes);
-        let mut by_image = vec![[1; LANES]; if pixels.is_some() { self.images() } else { 0 }];
-        for lane in 0..lanes {
-            let weights = weights(lane);
-            image_metrics.push(images::weighted(ranked, &weights));
-            for (place, weight) in by_image.iter_mut().zip(weights) {
-                place[lane] = weight;
-            }
-        }
-        let pixels = pixels.map(|pixels| pixels::weighted(pixels, &by_image)).transpose()?;
-        let of_lane = |(lane, image)| MetricValues { image, pixel: pixels.as_ref().map(|pixels| pixels[lane]) };
-        Ok(image_metrics.into_iter().enumerate().map(of_lane).collect())
-    }
-}
