@@ -1,12 +1,13 @@
 //! The model's operations on Flex, each a call of a kernel on slices.
 
 use burn::tensor::Tensor;
-use burn_flex::Flex;
+use burn_flex::{Flex, FlexDevice};
 use harness_method::options::Activation;
 use madclip::Kernels;
 use madclip::adam::Moments;
 use madclip::kernels::{Attention, CosineGradients, Cosines, Heads, Linear, Norm};
 use madclip::segmentation::Segmentation;
+use rayon::prelude::*;
 
 use crate::attention::{self, Sizes};
 use crate::linear::{Layer, Then, product};
@@ -116,6 +117,26 @@ impl Kernels<Flex> for FlexKernels {
         tensor(out, shape)
     }
 
+    fn taps(values: &[f32], [items, tokens, width]: [usize; 3], skipped: usize, _: &FlexDevice) -> Tensor<Flex, 3> {
+        let kept = tokens - skipped;
+        let mut out = buffers::take(items * kept * width);
+        let items_of = values.par_chunks_exact(tokens * width);
+        out.par_chunks_exact_mut(kept * width).zip(items_of).for_each(|(out, item)| {
+            out.copy_from_slice(&item[skipped * width..]);
+        });
+        tensor(out, [items, kept, width])
+    }
+
+    fn batch(taps: &Tensor<Flex, 3>, items: &[usize]) -> Tensor<Flex, 3> {
+        let [_, tokens, width] = taps.dims();
+        let (values, size) = (Values::of(taps.clone()), tokens * width);
+        let mut out = buffers::take(items.len() * size);
+        out.par_chunks_exact_mut(size).zip(items).for_each(|(out, &item)| {
+            out.copy_from_slice(&values.as_slice()[item * size..][..size]);
+        });
+        tensor(out, [items.len(), tokens, width])
+    }
+
     fn linear_leaky(x: Tensor<Flex, 2>, weight: Tensor<Flex, 2>, bias: Option<Tensor<Flex, 1>>) -> Tensor<Flex, 2> {
         let [rows, depth] = x.dims();
         let outputs = weight.dims()[0];
@@ -123,6 +144,7 @@ impl Kernels<Flex> for FlexKernels {
         let weight = Panels::of_transposed(Values::of(weight).as_slice(), depth);
         let mut out = buffers::take(rows * outputs);
         product(x.as_slice(), &weight, bias.as_ref().map(Values::as_slice), Then::Leaky, &mut out);
+        x.recycle();
         tensor(out, [rows, outputs])
     }
 
@@ -138,6 +160,7 @@ impl Kernels<Flex> for FlexKernels {
         let weight = transposed_product(gradient.as_slice(), signs, outputs, x.as_slice(), width);
         let bias =
             with_bias.then(|| tensor(adapters::leaky_sums(gradient.as_slice(), output.as_slice(), outputs), [outputs]));
+        x.recycle();
         gradient.recycle();
         output.recycle();
         (tensor(weight, [outputs, width]), bias)

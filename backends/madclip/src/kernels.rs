@@ -6,12 +6,13 @@
 
 use std::fmt::Debug;
 
-use burn::tensor::{DType, FloatDType, Tensor, backend::Backend};
+use burn::tensor::{DType, FloatDType, Tensor, TensorData, backend::Backend};
 use harness_method::options::Activation;
 
 use crate::adam::{self, Moments};
 use crate::plain;
 use crate::segmentation::{self, Segmentation};
+use crate::tensors::to_device;
 
 /// A linear layer in PyTorch's layout.
 #[derive(Clone, Debug)]
@@ -148,6 +149,21 @@ pub trait Kernels<B: Backend>: 'static {
         mask: Option<&Tensor<B, 2>>,
     ) -> Tensor<B, 2> {
         plain::attention_gradient(gradient, qkv, attention, mask)
+    }
+
+    /// Taps from the host, `[items, tokens, width]`, without the first `skipped` tokens of each item.
+    fn taps(values: &[f32], [items, tokens, width]: [usize; 3], skipped: usize, device: &B::Device) -> Tensor<B, 3> {
+        let kept = tokens - skipped;
+        let mut rows = Vec::with_capacity(items * kept * width);
+        values.chunks_exact(tokens * width).for_each(|item| rows.extend_from_slice(&item[skipped * width..]));
+        to_device(rows, [items, kept, width], device)
+    }
+
+    /// Some items of taps, in this order.
+    fn batch(taps: &Tensor<B, 3>, items: &[usize]) -> Tensor<B, 3> {
+        let rows: Vec<i32> = items.iter().map(|&item| item as i32).collect();
+        let rows = Tensor::from_data(TensorData::new(rows, [items.len()]), &taps.device());
+        taps.clone().select(0, rows)
     }
 
     /// `leaky_relu(x W^T)` of a trained layer, and `+ b` inside where there is one.

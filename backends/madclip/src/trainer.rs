@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use burn::backend::Autodiff;
-use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
+use burn::tensor::{Tensor, backend::Backend};
 use harness_method::parameters::{Parameter, parameters};
 use harness_method::{Arch, Options};
 
@@ -285,8 +285,6 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
             return Err(ModelError::Invalid(format!("batch {indices:?} of {held} support images")));
         }
         let n = indices.len();
-        let rows: Vec<i32> = indices.iter().map(|&i| i as i32).collect();
-        let rows = Tensor::<B, 1, Int>::from_data(TensorData::new(rows, [n]), &self.device);
         let labels: Vec<f32> = indices.iter().map(|&i| self.support.labels[i]).collect();
         let labels = Tensor::from_inner(to_device::<B, 1>(labels, [n], &self.device));
         let masks = self.has_masks.then(|| self.masks(indices));
@@ -299,7 +297,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         let mut surrogate: Option<Tensor<Autodiff<B>, 1>> = None;
         let (mut focal, mut dice) = (0.0, 0.0);
         for (number, taps) in self.options.taps.iter().zip(&self.support.taps) {
-            let tap = Tensor::from_inner(taps[0].clone().select(0, rows.clone()));
+            let tap = Tensor::from_inner(K::batch(&taps[0], indices));
             let s = similarity::of_tap::<Autodiff<B>, Recorded<K>>(&self.options, &leaves, *number, tap, &text, wanted);
             detection = add(detection, detection::loss(&self.options, &s.detection, labels.clone()));
             if let (Some(s), Some(masks)) = (s.segmentation, &masks) {
@@ -337,11 +335,10 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
     fn masks(&self, indices: &[usize]) -> Tensor<B, 3> {
         let size = self.options.image_size;
         let area = size * size;
-        let chosen: Vec<f32> = indices
-            .iter()
-            .flat_map(|&i| &self.support.masks[i * area..(i + 1) * area])
-            .map(|&pixel| f32::from(pixel))
-            .collect();
+        let mut chosen = Vec::with_capacity(indices.len() * area);
+        for i in indices {
+            chosen.extend(self.support.masks[i * area..][..area].iter().map(|&pixel| f32::from(pixel)));
+        }
         to_device(chosen, [indices.len(), size, size], &self.device)
     }
 
@@ -354,19 +351,8 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
                 self.options.taps.len()
             )));
         }
-        let drop = drops_class_token(&self.options);
-        Ok(taps
-            .iter()
-            .map(|tap| {
-                if drop {
-                    let patches: Vec<f32> =
-                        tap.chunks_exact(tokens * width).flat_map(|image| &image[width..]).copied().collect();
-                    to_device(patches, [n, tokens - 1, width], &self.device)
-                } else {
-                    to_device(tap.to_vec(), [n, tokens, width], &self.device)
-                }
-            })
-            .collect())
+        let skipped = usize::from(drops_class_token(&self.options));
+        Ok(taps.iter().map(|tap| K::taps(tap, [n, tokens, width], skipped, &self.device)).collect())
     }
 }
 
