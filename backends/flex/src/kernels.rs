@@ -5,7 +5,7 @@ use burn_flex::{Flex, FlexDevice};
 use harness_method::options::Activation;
 use madclip::Kernels;
 use madclip::adam::Moments;
-use madclip::kernels::{Attention, CosineGradients, Cosines, Heads, Linear, Norm};
+use madclip::kernels::{Attention, CosineGradients, Cosines, Embedding, Heads, Linear, Norm};
 use madclip::segmentation::Segmentation;
 use rayon::prelude::*;
 
@@ -13,6 +13,7 @@ use crate::attention::{self, Sizes};
 use crate::linear::{Layer, Then, product};
 use crate::matrix::{Values, tensor};
 use crate::panels::Panels;
+use crate::patches::{self, Patches};
 use crate::transposed::transposed_product;
 use crate::{activation, adam, adapters, attention_gradient, buffers, norm, segmentation};
 
@@ -59,6 +60,18 @@ impl Kernels<Flex> for FlexKernels {
         };
         x.recycle();
         tensor(out, [rows, layer.outputs()])
+    }
+
+    fn embed(images: Tensor<Flex, 4>, embedding: &Embedding<Flex, Layer>) -> Tensor<Flex, 2> {
+        let Embedding { layer, class_row, positions, patch, grid } = embedding;
+        let [items, _, _, size] = images.dims();
+        let tokens = 1 + grid * grid;
+        let (class_row, positions) = (Values::of(class_row.clone()), Values::of(positions.clone()));
+        let (class_row, positions) = (class_row.as_slice(), positions.as_slice());
+        let mut out = buffers::take(items * tokens * layer.outputs());
+        let patches = Patches { layer, class_row, positions, patch: *patch, grid: *grid, size };
+        patches::embed(Values::of(images).as_slice(), patches, &mut out);
+        tensor(out, [items * tokens, layer.outputs()])
     }
 
     fn activation(x: Tensor<Flex, 2>, kind: Activation) -> Tensor<Flex, 2> {

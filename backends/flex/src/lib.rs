@@ -16,6 +16,7 @@ mod linear;
 mod matrix;
 mod norm;
 mod panels;
+mod patches;
 mod segmentation;
 mod threads;
 mod tile;

@@ -59,6 +59,13 @@ impl Layer {
         product(x, &self.0.weight, Some(&self.0.bias), then, out);
     }
 
+    /// The same on this thread alone.
+    pub(crate) fn apply_here(&self, x: &[f32], then: Then<'_>, out: &mut [f32]) {
+        let panels = &self.0.weight;
+        let place = Place { out, bias: Some(&self.0.bias), columns: panels.columns(), width: panels.width() };
+        run(Product { rows: Rows::of(x, panels.depth()), panels, then, place });
+    }
+
     /// `gradient W`: with respect to x.
     pub(crate) fn gradient(&self, gradient: &[f32]) -> Vec<f32> {
         let back = self.0.back.get_or_init(|| {

@@ -1,11 +1,11 @@
 //! The frozen image encoder: images in, taps out (METHOD.md section 1).
 
-use burn::tensor::{DType, FloatDType, Tensor, backend::Backend};
+use burn::tensor::{FloatDType, Tensor, backend::Backend};
 use harness_method::Arch;
 use harness_method::options::{Activation, Normalize};
 
 use crate::block::{Block, load_norm};
-use crate::kernels::{Attention, Kernels, Linear, Norm, in_precision};
+use crate::kernels::{Attention, Embedding, Kernels, Linear, Norm};
 use crate::tensors::{Tensors, to_device};
 use crate::{ModelError, positions};
 
@@ -33,9 +33,7 @@ pub struct ImageTower<B: Backend, K: Kernels<B>> {
     image_size: usize,
     taps: Vec<usize>,
     activation: Activation,
-    patches: K::Layer,
-    class_row: Tensor<B, 2>,
-    positions: Tensor<B, 2>,
+    embedding: Embedding<B, K::Layer>,
     ln_pre: Norm<B>,
     blocks: Vec<Block<B, K>>,
 }
@@ -65,9 +63,13 @@ impl<B: Backend, K: Kernels<B>> ImageTower<B, K> {
         let class_row: Vec<f32> = class.data.iter().zip(&table).map(|(a, b)| a + b).collect();
         let weight = source.expect("visual.conv1.weight", &[width, 3, patch, patch])?;
         Ok(Self {
-            patches: K::layer(fold_normalization(&weight.data, width, patch, normalize, device).cast(precision)),
-            class_row: to_device(class_row, [1, width], device),
-            positions: to_device(table[width..].to_vec(), [tokens - 1, width], device),
+            embedding: Embedding {
+                layer: K::layer(fold_normalization(&weight.data, width, patch, normalize, device).cast(precision)),
+                class_row: to_device(class_row, [1, width], device),
+                positions: to_device(table[width..].to_vec(), [tokens - 1, width], device),
+                patch,
+                grid: arch.grid(image_size),
+            },
             ln_pre: load_norm(source, "visual.ln_pre", width, device)?,
             blocks: (0..last)
                 .map(|i| Block::load(source, &format!("visual.transformer.resblocks.{i}"), width, precision, device))
@@ -86,21 +88,8 @@ impl<B: Backend, K: Kernels<B>> ImageTower<B, K> {
 
     /// Images `[B, 3, S, S]` in 0..1 to one `[B, T, W]` a tap, class token first.
     pub fn encode(&self, images: Tensor<B, 4>) -> Vec<Tensor<B, 3>> {
-        let [items, ..] = images.dims();
-        let (grid, patch, width) = (self.arch.grid(self.image_size), self.arch.patch, self.arch.width);
-        let used = grid * patch;
-        // A convolution whose stride is its kernel is one product over unfolded patches.
-        let pixels = images
-            .narrow(2, 0, used)
-            .narrow(3, 0, used)
-            .reshape([items, 3, grid, patch, grid, patch])
-            .permute([0, 2, 4, 1, 3, 5])
-            .reshape([items * grid * grid, 3 * patch * patch]);
-        let x = in_precision(K::linear(pixels, &self.patches), DType::F32).reshape([items, grid * grid, width]);
-        let x = x + self.positions.clone().unsqueeze();
-        let class = self.class_row.clone().unsqueeze::<3>().repeat_dim(0, items);
-        let tokens = self.tokens();
-        let mut x = K::layer_norm(Tensor::cat(vec![class, x], 1).reshape([items * tokens, width]), &self.ln_pre);
+        let (items, tokens, width) = (images.dims()[0], self.tokens(), self.arch.width);
+        let mut x = K::layer_norm(K::embed(images, &self.embedding), &self.ln_pre);
         let attention = Attention { items, tokens, heads: self.arch.heads };
         let mut taps = Vec::with_capacity(self.taps.len());
         for (i, block) in self.blocks.iter().enumerate() {

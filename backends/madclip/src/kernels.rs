@@ -39,6 +39,21 @@ pub struct Norm<B: Backend> {
     pub bias: Tensor<B, 1>,
 }
 
+/// What makes an image's patches the tokens of a tower. `L` is a backend's layer.
+#[derive(Clone, Debug)]
+pub struct Embedding<B: Backend, L> {
+    /// Of a patch's pixels, channel by channel and row by row.
+    pub layer: L,
+    /// The class token at its position, `[1, W]`.
+    pub class_row: Tensor<B, 2>,
+    /// Positions of the patches, `[grid * grid, W]`.
+    pub positions: Tensor<B, 2>,
+    /// Pixels a patch is wide and high.
+    pub patch: usize,
+    /// Patches an image is wide and high; what of the image is beyond them is unused.
+    pub grid: usize,
+}
+
 /// Who attends to whom: rows of an attention are `items * tokens`, and a row attends to those of its item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attention {
@@ -113,6 +128,24 @@ pub trait Kernels<B: Backend>: 'static {
     fn linear_residual(x: Tensor<B, 2>, layer: &Self::Layer, residual: Tensor<B, 2>) -> Tensor<B, 2> {
         let x = in_precision(Self::linear(x, layer), residual.dtype());
         residual + x
+    }
+
+    /// Images `[B, 3, S, S]` to tokens, `[B * (1 + grid * grid), W]`, class token first.
+    fn embed(images: Tensor<B, 4>, embedding: &Embedding<B, Self::Layer>) -> Tensor<B, 2> {
+        let Embedding { layer, class_row, positions, patch, grid } = embedding;
+        let (items, used) = (images.dims()[0], grid * patch);
+        let [tokens, width] = positions.dims();
+        // A convolution whose stride is its kernel is one product over unfolded patches.
+        let pixels = images
+            .narrow(2, 0, used)
+            .narrow(3, 0, used)
+            .reshape([items, 3, *grid, *patch, *grid, *patch])
+            .permute([0, 2, 4, 1, 3, 5])
+            .reshape([items * tokens, 3 * patch * patch]);
+        let x = in_precision(Self::linear(pixels, layer), DType::F32).reshape([items, tokens, width]);
+        let x = x + positions.clone().unsqueeze();
+        let class = class_row.clone().unsqueeze::<3>().repeat_dim(0, items);
+        Tensor::cat(vec![class, x], 1).reshape([items * (1 + tokens), width])
     }
 
     /// The activation of a tower's blocks.
