@@ -84,7 +84,6 @@ fn attention_and_its_gradient_with_and_without_a_mask() {
         let qkv = random("qkv", [items * tokens, 3 * width]) * 3.0;
         let gradient = random("gradient", [items * tokens, width]);
         let mask = Tensor::<Flex, 2>::full([tokens, tokens], f32::NEG_INFINITY, &FlexDevice).triu(1);
-        // Below the diagonal zero times minus infinity would be no number: `triu` leaves zeros there.
         for mask in [None, Some(&mask)] {
             assert_close(FlexKernels::attention(qkv.clone(), of, mask), Plain::attention(qkv.clone(), of, mask));
             let expected = Plain::attention_gradient(gradient.clone(), qkv.clone(), of, mask);
@@ -114,8 +113,8 @@ fn patches_of_an_image_they_do_not_cover() {
 fn taps_from_the_host_and_batches_of_them() {
     let values = streams::uniform("taps", 0, 4 * 7 * 5, 1.0);
     for skipped in [0, 1] {
-        let [fast, plain] =
-            [<FlexKernels as Kernels<Flex>>::taps, <Plain as Kernels<Flex>>::taps].map(|taps| taps(&values, [4, 7, 5], skipped, &FlexDevice));
+        let [fast, plain] = [<FlexKernels as Kernels<Flex>>::taps, <Plain as Kernels<Flex>>::taps]
+            .map(|taps| taps(&values, [4, 7, 5], skipped, &FlexDevice));
         assert_close(fast.clone(), plain.clone());
         assert_close(FlexKernels::batch(&fast, &[3, 0, 3]), Plain::batch(&plain, &[3, 0, 3]));
     }
@@ -160,6 +159,20 @@ fn cosines_with_one_and_two_directions_and_their_gradients() {
         assert_close(found.tokens, expected.tokens);
         assert_close(found.weight, expected.weight);
         assert_close(found.directions, expected.directions);
+    }
+}
+
+#[test]
+fn segmentation_losses_and_their_gradient() {
+    for (grid, size) in [(4, 29), (1, 3), (3, 64)] {
+        let upsampling = madclip::segmentation::upsampling::<Flex>(grid, size, &FlexDevice);
+        let grids = random("grids", [3, grid, grid]) * 2.0;
+        let masks = random("masks", [3, size, size]).greater_elem(0.5).float();
+        let found = FlexKernels::segmentation(&upsampling, grids.clone(), masks.clone());
+        let expected = Plain::segmentation(&upsampling, grids, masks);
+        assert_close(found.focal, expected.focal);
+        assert_close(found.dice, expected.dice);
+        assert_close(found.gradient, expected.gradient);
     }
 }
 

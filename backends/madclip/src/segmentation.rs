@@ -8,7 +8,7 @@ use burn::tensor::{Tensor, activation, backend::Backend};
 use crate::tensors::to_device;
 
 /// Bilinear upsampling with aligned corners, `[S, G]`.
-pub(crate) fn upsampling<B: Backend>(grid: usize, size: usize, device: &B::Device) -> Tensor<B, 2> {
+pub fn upsampling<B: Backend>(grid: usize, size: usize, device: &B::Device) -> Tensor<B, 2> {
     let scale = if size > 1 { (grid - 1) as f32 / (size - 1) as f32 } else { 0.0 };
     let mut values = vec![0.0; size * grid];
     for i in 0..size {
