@@ -5,13 +5,13 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use harness_backend_abi::host::{
-    Backend, BackendError, ImageTower, ImageTowerOptions, NamedTensor, OwnedTensor, Session, SessionOptions, Status,
-    TextTower, TextTowerOptions, Trainer, TrainerOptions,
+    Backend, BackendError, DType, ImageTower, ImageTowerOptions, NamedTensor, OwnedTensor, Session, SessionOptions,
+    Status, TextTower, TextTowerOptions, Trainer, TrainerOptions,
 };
 use harness_data::Registry;
 use harness_experiment::{EncoderSource, Training};
 use harness_features::{Key, TapStore, TapWriter};
-use harness_weights::{Heads, Tensor, Weights};
+use harness_weights::{Floats, Heads, Weights};
 
 use crate::encoding::Encoding;
 use crate::error::{Class, Error};
@@ -230,7 +230,8 @@ impl Lab {
         let weights = self.weights(training)?;
         let names: Vec<String> = weights.image_tower_names().map(str::to_owned).collect();
         let tensors = gather(weights, &names)?;
-        let tower = self.session.load_image_tower(&encoding.tower, &named(&tensors))?;
+        let named: Vec<NamedTensor<'_>> = tensors.iter().map(Weight::as_named).collect();
+        let tower = self.session.load_image_tower(&encoding.tower, &named)?;
         self.image_tower = Some((encoding.tower.clone(), tower));
         Ok(())
     }
@@ -244,7 +245,8 @@ impl Lab {
         let weights = self.weights(training)?;
         let names: Vec<String> = weights.text_tower_names().map(str::to_owned).collect();
         let tensors = gather(weights, &names)?;
-        let tower = self.session.load_text_tower(&options, &named(&tensors))?;
+        let named: Vec<NamedTensor<'_>> = tensors.iter().map(Weight::as_named).collect();
+        let tower = self.session.load_text_tower(&options, &named)?;
         self.text_tower = Some((options, tower));
         Ok(())
     }
@@ -276,12 +278,30 @@ pub(crate) fn open_weights(source: &EncoderSource) -> Result<Weights, Error> {
     })
 }
 
-fn gather(weights: &Weights, names: &[String]) -> Result<Vec<Tensor>, Error> {
-    Ok(names.iter().map(|name| weights.tensor(name)).collect::<Result<_, _>>()?)
+/// A tensor on its way to the backend.
+struct Weight {
+    name: String,
+    shape: Vec<usize>,
+    values: Floats,
 }
 
-fn named(tensors: &[Tensor]) -> Vec<NamedTensor<'_>> {
-    tensors.iter().map(|tensor| NamedTensor::f32(&tensor.name, &tensor.shape, &tensor.data)).collect()
+/// Tensors in the narrowest type that holds them: a whole tower is held here while the backend makes its own copy.
+fn gather(weights: &Weights, names: &[String]) -> Result<Vec<Weight>, Error> {
+    let weight = |name: &String| {
+        let shape = weights.shape(name).unwrap_or_default().to_vec();
+        Ok(Weight { name: name.clone(), shape, values: weights.floats(name)? })
+    };
+    names.iter().map(weight).collect()
+}
+
+impl Weight {
+    fn as_named(&self) -> NamedTensor<'_> {
+        let (dtype, bytes) = match &self.values {
+            Floats::F16(values) => (DType::F16, bytemuck::cast_slice(values)),
+            Floats::F32(values) => (DType::F32, bytemuck::cast_slice(values)),
+        };
+        NamedTensor::new(&self.name, dtype, &self.shape, bytes)
+    }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<serde_json::Value, Error> {

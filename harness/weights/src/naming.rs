@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::WeightsError;
 use crate::arch::Difference;
-use crate::tensor::{Dtype, View};
+use crate::tensor::{Dtype, Floats, View};
 
 /// Whose names a file uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -47,6 +47,16 @@ impl Joined {
     pub(crate) fn dtype(&self) -> Dtype {
         let types = || self.0.iter().map(View::dtype);
         types().find(|t| !t.is_float()).or(types().next()).unwrap_or(Dtype::F32)
+    }
+
+    /// Values, row-major, in f16 where all parts are.
+    pub(crate) fn floats(&self) -> Result<Floats, WeightsError> {
+        if self.0.iter().any(|view| view.dtype() != Dtype::F16) {
+            return Ok(Floats::F32(self.values()?));
+        }
+        let mut halves = Vec::with_capacity(self.shape().iter().product());
+        self.0.iter().try_for_each(|view| view.append_halves(&mut halves))?;
+        Ok(Floats::F16(halves))
     }
 
     /// Values, row-major.

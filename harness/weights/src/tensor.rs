@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::WeightsError;
 use crate::mapped::Mapped;
 
-/// A named tensor, row-major f32: what is handed to backends.
+/// A named tensor, row-major f32.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     /// OpenAI's name, or the file's own for a [`crate::PickleFile`].
@@ -20,6 +20,15 @@ pub struct Tensor {
     pub shape: Vec<usize>,
     /// Values, as many as the shape's product.
     pub data: Vec<f32>,
+}
+
+/// Values in the narrower of two types that holds them exactly: what is handed to backends, which widen one tensor at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Floats {
+    /// As the file has them.
+    F16(Vec<f16>),
+    /// Of any other float type, as f32.
+    F32(Vec<f32>),
 }
 
 /// Element type in a file.
@@ -168,22 +177,33 @@ impl View {
 
     /// Appends the values, row-major. Whether the type is a float's is the caller's to check.
     pub(crate) fn append_to(&self, out: &mut Vec<f32>) -> Result<(), WeightsError> {
+        out.reserve_exact(self.shape.iter().product());
+        self.runs(|bytes| append_run(self.dtype, bytes, out))
+    }
+
+    /// Appends the values of a tensor of f16 as they are, row-major.
+    pub(crate) fn append_halves(&self, out: &mut Vec<f16>) -> Result<(), WeightsError> {
+        out.reserve_exact(self.shape.iter().product());
+        self.runs(|bytes| out.extend(bytes.as_chunks().0.iter().map(|half| f16::from_le_bytes(*half))))
+    }
+
+    /// Hands over the elements' bytes, row-major, in runs as long as they lie together.
+    fn runs(&self, mut each: impl FnMut(&[u8])) -> Result<(), WeightsError> {
         self.file.check_unchanged()?;
         let count: usize = self.shape.iter().product();
-        out.reserve_exact(count);
         if count == 0 {
             return Ok(());
         }
         let (size, bytes) = (self.dtype.size(), &self.file.bytes()[self.offset..]);
         if self.is_contiguous() {
-            append_run(self.dtype, &bytes[..count * size], out);
+            each(&bytes[..count * size]);
             return Ok(());
         }
         // Index by index, the last axis fastest.
         let mut index = vec![0; self.shape.len()];
         loop {
             let at = size * index.iter().zip(&self.strides).map(|(i, s)| i * s).sum::<usize>();
-            append_run(self.dtype, &bytes[at..at + size], out);
+            each(&bytes[at..at + size]);
             let Some(axis) = (0..index.len()).rev().find(|a| index[*a] + 1 < self.shape[*a]) else { return Ok(()) };
             index[axis] += 1;
             index[axis + 1..].fill(0);

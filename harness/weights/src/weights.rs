@@ -14,7 +14,7 @@ use crate::arch::{self, Heads};
 use crate::mapped::Mapped;
 use crate::naming::{self, Joined, Named};
 use crate::source::{Kind, Source};
-use crate::tensor::Tensor;
+use crate::tensor::{Floats, Tensor};
 
 const TOKEN_EMBEDDING: &str = "token_embedding.weight";
 
@@ -161,13 +161,27 @@ impl Weights {
     /// # Errors
     /// No such tensor, or a file that changed since it was opened.
     pub fn tensor(&self, name: &str) -> Result<Tensor, WeightsError> {
-        let missing = || WeightsError::Missing { origin: self.origin.clone(), name: name.to_owned(), expected: None };
-        let tensor = self.layout.iter().find(|tensor| tensor.name == name).ok_or_else(missing)?;
+        let tensor = self.layout.iter().find(|tensor| tensor.name == name).ok_or_else(|| self.missing(name))?;
         let data = match &self.values {
-            Values::Files { tensors, .. } => tensors.get(name).ok_or_else(missing)?.values()?,
+            Values::Files { tensors, .. } => tensors.get(name).ok_or_else(|| self.missing(name))?.values()?,
             Values::Rule { seed } => tensor.values(*seed),
         };
         Ok(Tensor { name: name.to_owned(), shape: tensor.shape.clone(), data })
+    }
+
+    /// A tensor's values in f16 where the file has them so, else in f32: half the memory where all of a tower is held.
+    ///
+    /// # Errors
+    /// As [`Self::tensor`].
+    pub fn floats(&self, name: &str) -> Result<Floats, WeightsError> {
+        match &self.values {
+            Values::Files { tensors, .. } => tensors.get(name).ok_or_else(|| self.missing(name))?.floats(),
+            Values::Rule { .. } => Ok(Floats::F32(self.tensor(name)?.data)),
+        }
+    }
+
+    fn missing(&self, name: &str) -> WeightsError {
+        WeightsError::Missing { origin: self.origin.clone(), name: name.to_owned(), expected: None }
     }
 
     /// Rows of the token table, `[ids, Wt]` row-major.

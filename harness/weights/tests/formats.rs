@@ -8,7 +8,7 @@ use harness_method::Arch;
 use harness_method::options::Activation;
 use harness_method::synthetic::clip_state;
 use harness_tests::shared;
-use harness_weights::{Difference, Heads, Kind, PickleFile, Weights, WeightsError, inspect, inspect_with};
+use harness_weights::{Difference, Floats, Heads, Kind, PickleFile, Weights, WeightsError, inspect, inspect_with};
 
 /// The architecture of `weights/formats`.
 fn arch() -> Arch {
@@ -228,4 +228,24 @@ fn several_files_hash_as_their_hashes_in_order() {
     assert_eq!(hashes.len(), 5);
     assert_eq!(weights.hash(), harness_weights::combine_hashes(&hashes));
     assert_eq!(harness_weights::combine_hashes(&hashes[..1]), hashes[0]);
+}
+
+#[test]
+fn halves_leave_a_file_of_f16_as_they_are_and_nothing_else_does() {
+    for (file, halves) in [("openai-torchscript.pt", true), ("state-dict.pt", true), ("open_clip.safetensors", false)] {
+        let Some(path) = shared(&format!("weights/formats/{file}")) else { return };
+        let weights = Weights::open(&path).unwrap();
+        for name in weights.names().map(str::to_owned).collect::<Vec<_>>() {
+            let wide = weights.tensor(&name).unwrap().data;
+            match weights.floats(&name).unwrap() {
+                Floats::F16(values) => {
+                    assert!(halves, "{file}: {name}");
+                    assert_eq!(values.iter().map(|half| half.to_f32()).collect::<Vec<_>>(), wide, "{file}: {name}");
+                }
+                Floats::F32(values) => assert_eq!(values, wide, "{file}: {name}"),
+            }
+        }
+        let image = weights.floats("visual.conv1.weight").unwrap();
+        assert_eq!(matches!(image, Floats::F16(_)), halves, "{file}");
+    }
 }
