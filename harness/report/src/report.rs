@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use harness_tables::{Frame, ResultRow, Status, Values, write_durable};
+use harness_tables::{
+    BackendRow, DeLongRow, DifferenceRow, Frame, IntervalRow, ResultRow, Status, Values, write_durable,
+};
 
 use crate::marks::MOST_SERIES;
 use crate::{
@@ -31,6 +33,16 @@ pub struct ReportInput {
     pub curves: Vec<CurveFigure>,
     /// Figures of images.
     pub panels: Vec<PanelFigure>,
+    /// Name of the variant that the others are compared with; empty where there is nothing to compare.
+    pub base: String,
+    /// Means with their intervals.
+    pub intervals: Vec<IntervalRow>,
+    /// Variants less the base.
+    pub differences: Vec<DifferenceRow>,
+    /// DeLong's test of each pair of trainings.
+    pub delong: Vec<DeLongRow>,
+    /// Backends side by side, the reference first; empty for a single one.
+    pub backends: Vec<BackendRow>,
 }
 
 /// Writes `tables/summary.{csv,parquet,md,tex}`, `figures/*.{svg,png}` and, last, `report.md` below `folder`: the same input

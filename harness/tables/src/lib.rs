@@ -9,7 +9,9 @@ mod durable;
 mod error;
 mod files;
 mod frame;
+mod row;
 mod rows;
+mod statistics;
 mod text;
 
 pub use durable::write_durable;
@@ -19,4 +21,6 @@ pub use files::{
     write_results, write_scores,
 };
 pub use frame::{Frame, Values};
-pub use rows::{CurveRow, ResultRow, Row, ScoreRow, Status};
+pub use row::Row;
+pub use rows::{CurveRow, ResultRow, ScoreRow, Status};
+pub use statistics::{BackendRow, DeLongRow, DifferenceRow, IntervalRow};

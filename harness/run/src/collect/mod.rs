@@ -41,6 +41,7 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         roc: figures.roc,
         curves: figures.curves,
         panels: figures.panels,
+        ..ReportInput::default()
     };
     Ok(Results { report, notes: figures.notes })
 }

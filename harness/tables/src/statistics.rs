@@ -1,0 +1,148 @@
+//! The rows of what follows from many results: intervals, differences, tests, and how fast backends were. Where the numbers
+//! come from is not known here.
+
+use crate::row::row;
+
+row! {
+    /// A mean over draws and seeds with its interval: `tables/intervals.csv`, `.parquet`.
+    IntervalRow is "intervals" {
+        /// Name of the variant.
+        variant: String,
+        /// Data set that was scored; empty: the mean over the data sets of the experiment.
+        dataset: String,
+        /// Data set that was trained on; empty where `dataset` is.
+        trained_on: String,
+        /// Support images a class, K.
+        shots: u32,
+        /// Backend that computed.
+        backend: String,
+        /// Rule that chose the epoch.
+        selection: String,
+        /// `map-max`, `detection`, or empty for pixel metrics that do not depend on it.
+        image_score: String,
+        /// Name of the metric (METHOD.md section 8).
+        metric: String,
+        /// Mean over draws of the means over their seeds, a fraction.
+        mean: f64,
+        /// Lower end of the interval.
+        low: f64,
+        /// Upper end of the interval.
+        high: f64,
+        /// Level of the interval, 0.95.
+        level: f64,
+        /// Draws behind it.
+        draws: u32,
+        /// Trainings behind it, all draws and seeds; of each data set, where they are several.
+        count: u64,
+    }
+}
+
+row! {
+    /// A variant less the base on the same test images, draws and seeds: `tables/differences.csv`, `.parquet`.
+    DifferenceRow is "differences" {
+        /// Name of the variant.
+        variant: String,
+        /// Name of the variant it is compared with.
+        base: String,
+        /// Data set that was scored; empty: the mean over the data sets of the experiment.
+        dataset: String,
+        /// Data set that was trained on; empty where `dataset` is.
+        trained_on: String,
+        /// Support images a class, K.
+        shots: u32,
+        /// Backend that computed.
+        backend: String,
+        /// Rule that chose the epoch.
+        selection: String,
+        /// `map-max`, `detection`, or empty for pixel metrics that do not depend on it.
+        image_score: String,
+        /// Name of the metric.
+        metric: String,
+        /// The variant's mean less the base's, a fraction.
+        difference: f64,
+        /// Lower end of the interval.
+        low: f64,
+        /// Upper end of the interval.
+        high: f64,
+        /// Level of the interval, 0.95.
+        level: f64,
+        /// Two-sided, of no difference, by the nested bootstrap.
+        p: f64,
+        /// The same after Holm's correction for all variants compared on this metric under the same conditions.
+        p_holm: f64,
+        /// Pairs of trainings behind it.
+        count: u64,
+    }
+}
+
+row! {
+    /// DeLong's test of one pair of trainings on the same test set: `tables/delong.csv`, `.parquet`.
+    DeLongRow is "delong" {
+        /// Name of the variant.
+        variant: String,
+        /// Name of the variant it is compared with.
+        base: String,
+        /// Data set that was scored.
+        dataset: String,
+        /// Data set that was trained on.
+        trained_on: String,
+        /// Support images a class, K.
+        shots: u32,
+        /// Number of the support draw.
+        draw: u64,
+        /// Seed of both trainings.
+        seed: u64,
+        /// Backend that computed.
+        backend: String,
+        /// Rule that chose the epoch.
+        selection: String,
+        /// `map-max` or `detection`.
+        image_score: String,
+        /// The variant's image AUROC.
+        auroc: f64,
+        /// The base's.
+        base_auroc: f64,
+        /// Two-sided p of no difference; absent where both rank all images alike.
+        p: Option<f64>,
+    }
+}
+
+row! {
+    /// What one backend took and gave on the cells that all backends computed: `tables/backends.csv`, `.parquet`.
+    BackendRow is "backends" {
+        /// Name of the backend.
+        backend: String,
+        /// Its version.
+        version: String,
+        /// Device that computed.
+        device: String,
+        /// Precision of the encoder and of stored taps.
+        precision: String,
+        /// Cells behind the row.
+        cells: u64,
+        /// Seconds to load backend and weights.
+        load_secs: Option<f64>,
+        /// Images a second through the encoder.
+        encode_rate: Option<f64>,
+        /// Median of a training step's milliseconds.
+        step_p50_ms: Option<f64>,
+        /// 95th percentile of a training step's milliseconds.
+        step_p95_ms: Option<f64>,
+        /// Images a second that one state scores.
+        score_rate: Option<f64>,
+        /// Encoding's share of the machine's rate of matrix products, measured in the same run.
+        gemm_share: Option<f64>,
+        /// Peak memory of the worker in bytes.
+        host_bytes: Option<u64>,
+        /// Peak memory of the device in bytes.
+        device_bytes: Option<u64>,
+        /// Mean image AUROC by the first image score.
+        image_auroc: Option<f64>,
+        /// Mean pixel AUROC.
+        pixel_auroc: Option<f64>,
+        /// Largest difference of a map's value from the reference backend's; absent for the reference.
+        map_difference: Option<f64>,
+        /// Largest difference of an image score from the reference backend's; absent for the reference.
+        score_difference: Option<f64>,
+    }
+}
