@@ -141,6 +141,7 @@ fn input() -> ReportInput {
         roc: vec![roc_figure(6)],
         curves: vec![curve_figure(3, 60, true)],
         panels: vec![panel_figure(48)],
+        ..ReportInput::default()
     }
 }
 
