@@ -103,6 +103,9 @@ pub(crate) struct Plan {
     pub(crate) experiment: PathBuf,
     #[command(flatten)]
     pub(crate) places: Places,
+    /// CPU threads of a worker, for the estimate of time [default: the machine's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
     /// Print every cell
     #[arg(long)]
     pub(crate) cells: bool,

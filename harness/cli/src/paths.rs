@@ -39,6 +39,11 @@ pub(crate) fn taps(cache: &Path) -> PathBuf {
     cache.join("taps")
 }
 
+/// The file that remembers how fast this machine is, in a cache folder.
+pub(crate) fn pace(cache: &Path) -> PathBuf {
+    cache.join("pace.toml")
+}
+
 /// The file that remembers hashes in a cache folder.
 pub(crate) fn hashes(cache: &Path) -> PathBuf {
     cache.join("file-hashes")

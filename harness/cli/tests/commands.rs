@@ -18,6 +18,19 @@ fn a_plan_tells_options_and_costs_and_writes_nothing() {
 }
 
 #[test]
+fn a_plan_tells_hours_from_a_measurement_and_later_from_what_runs_took() {
+    let place = Place::new();
+    let plan = || place.harness(&["plan", "small.toml", "--cache", "cache", "--threads", "1"]).expect(0).out;
+    let told = plan();
+    assert!(told.contains("  time         about") && told.contains("from a short measurement"), "{told}");
+    let measured = std::fs::read_to_string(place.file("cache/pace.toml")).unwrap();
+    assert!(measured.contains("flex") && measured.contains("1 threads") && measured.contains("encode ="), "{measured}");
+    place.write("cache/pace.toml", &format!("{measured}train = 1.0\nscore = 1.0\n"));
+    let told = plan();
+    assert!(told.contains(" h ") && told.contains("at the pace of earlier runs"), "{told}");
+}
+
+#[test]
 fn datasets_are_listed_with_counts_and_verified() {
     let place = Place::new();
     let told = place.harness(&["datasets", "list"]).expect(0).out;

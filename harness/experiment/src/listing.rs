@@ -16,6 +16,7 @@ pub struct Listing<'a> {
     plan: &'a Plan,
     variants: Vec<String>,
     cells: bool,
+    time: Option<String>,
 }
 
 impl Plan {
@@ -43,7 +44,7 @@ impl Plan {
                 }
             });
         }
-        Ok(Listing { plan: self, variants, cells })
+        Ok(Listing { plan: self, variants, cells, time: None })
     }
 }
 
@@ -102,6 +103,12 @@ impl fmt::Display for Listing<'_> {
 }
 
 impl Listing<'_> {
+    /// Adds how long it takes on this machine, in words: a plan does not know machines.
+    #[must_use]
+    pub fn with_time(self, time: String) -> Self {
+        Self { time: Some(time), ..self }
+    }
+
     fn encoder(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let encoder = &self.plan.encoder;
         let arch = &encoder.arch;
@@ -173,7 +180,8 @@ impl Listing<'_> {
         let work = plan.work();
         let tera = |operations: f64| group((operations / 1e12).ceil() as u64);
         let (encode, train, score) = (tera(work.encode), tera(work.train), tera(work.score));
-        writeln!(f, "  work         {encode} Tflop to encode, {train} to train, {score} to score")
+        writeln!(f, "  work         {encode} Tflop to encode, {train} to train, {score} to score")?;
+        self.time.as_ref().map_or(Ok(()), |time| writeln!(f, "  time         {time}"))
     }
 
     fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -47,7 +47,26 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The part of the plan's work that one of its backends does. Backends encode alike.
+    pub fn work_of(&self, backend: &str) -> Work {
+        let mut work = Work { encode: self.work().encode / self.backends.len().max(1) as f64, ..Work::default() };
+        let here = |training: &&Training| training.backend.name == backend;
+        let trainings: HashMap<_, _> = self.trainings.iter().filter(here).map(|t| (t.id, t)).collect();
+        work.train = trainings.values().map(|training| training.work()).sum();
+        let scored =
+            self.evaluations.iter().filter_map(|evaluation| Some((evaluation, trainings.get(&evaluation.training)?)));
+        work.score = scored.map(|(evaluation, training)| evaluation.work(training, self.image_scores.len())).sum();
+        work
+    }
+}
+
 impl Training {
+    /// Floating-point operations of one image through the image tower up to its last tap.
+    pub fn encoding_work(&self) -> f64 {
+        encoding(&self.options, &self.arch)
+    }
+
     /// Floating-point operations of all its steps; its support set is encoded already.
     pub fn work(&self) -> f64 {
         let Self { options, arch, .. } = self;

@@ -16,8 +16,20 @@ pub(crate) struct Setup {
     pub(crate) backend: String,
     /// CPU threads; the machine's without it.
     pub(crate) threads: Option<usize>,
-    /// What it computes with; absent where it shall only describe its backend.
+    /// What it computes with; absent where it shall only describe its backend, or measure it.
     pub(crate) world: Option<WorldSetup>,
+    /// An encoder whose speed it shall measure before anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sample: Option<Sample>,
+}
+
+/// An encoder to measure: a few blocks of it, with made-up weights.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Sample {
+    /// Kind of device, as in the plan.
+    pub(crate) device: String,
+    /// A training that would use the encoder.
+    pub(crate) training: Box<Training>,
 }
 
 /// Where a worker finds what jobs name.
@@ -88,6 +100,11 @@ pub(crate) enum Event {
         capabilities: Vec<String>,
         /// Why it has no device, or what would give one more.
         note: Option<String>,
+    },
+    /// How fast the sample of an encoder was.
+    Pace {
+        /// Floating-point operations a second.
+        encode: f64,
     },
     /// How far a phase is.
     Progress {

@@ -400,7 +400,7 @@ impl<'a> Run<'a> {
                     encoder: self.plan.encoder.source.clone(),
                 };
                 let threads = self.options.threads;
-                let setup = Setup { backend: backend.to_owned(), threads, world: Some(world) };
+                let setup = Setup { backend: backend.to_owned(), threads, world: Some(world), sample: None };
                 let log = self.folder.failure_log(&format!("worker-{backend}"));
                 worker.insert(WorkerProcess::start(self.world.program(), &setup, &log, go_on)?.0)
             }
@@ -427,7 +427,7 @@ impl<'a> Run<'a> {
                             self.progress(phase, done, total, begun.elapsed());
                         }
                         Event::Epoch { epoch, loss } => self.observer.notice(&Notice::Epoch { epoch, loss }),
-                        Event::Ready { .. } => {}
+                        Event::Ready { .. } | Event::Pace { .. } => {}
                     }
                 }
                 Received::Gone => {

@@ -11,7 +11,7 @@ use harness_backend_abi::host::Backend;
 
 use crate::error::{Class, Error};
 use crate::evaluating::evaluate;
-use crate::lab::Lab;
+use crate::lab::{Lab, encoder_pace};
 use crate::protocol::{Event, Job, Phase, Setup};
 use crate::records::Cost;
 use crate::test_set::TestSet;
@@ -106,6 +106,9 @@ fn prepare(
         capabilities: backend.capabilities().iter().map(|capability| capability.name().to_owned()).collect(),
         note: description.note.clone(),
     });
+    if let Some(sample) = &setup.sample {
+        events.send(&Event::Pace { encode: encoder_pace(&backend, sample, setup.threads)? });
+    }
     setup.world.as_ref().map(|world| Lab::open(backend, world, setup.threads)).transpose()
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use harness_experiment::{EncoderSource, Plan};
-use harness_run::{Finished, Folder, Limits, Notice, Observer, Options, collect};
+use harness_run::{Finished, Folder, Limits, Notice, Observer, Options, Pace, collect};
 
 use super::{print, say, world};
 use crate::arguments::Run;
@@ -45,8 +45,10 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     for warning in world.warnings() {
         observer.notice(&Notice::Warning(&warning));
     }
+    let begun = SystemTime::now();
     let finished = harness_run::run(&plan, &folder, &world, &options, observer)?;
     terminal.clear();
+    Pace::open(&paths::pace(&cache)).learn(&plan, &folder, options.threads, begun)?;
     world.save_hashes()?;
     let results = collect(&plan, &folder, Some(world.registry()))?;
     for note in &results.notes {

@@ -1,0 +1,202 @@
+//! How fast this machine is, remembered from run to run, and the hours that a plan takes at that pace. Guesses for people: no
+//! result depends on them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use harness_experiment::{Plan, Training};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::process::{Program, measure};
+use crate::protocol::Sample;
+
+/// Training and scoring work on smaller matrices than the encoder: their share of its rate until it is known better.
+const SHARE: f64 = 0.75;
+
+/// The file's content: rates by backend, device, threads and encoder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Known(BTreeMap<String, Rates>);
+
+/// Floating-point operations a second.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Rates {
+    /// Of the encoder.
+    encode: f64,
+    /// Of training; unknown before the first run.
+    train: Option<f64>,
+    /// Of scoring; unknown before the first run.
+    score: Option<f64>,
+}
+
+/// The pace of this machine.
+#[derive(Debug)]
+pub struct Pace {
+    path: PathBuf,
+    known: Known,
+}
+
+impl Pace {
+    /// Reads what is remembered. A file that does not read is as good as none.
+    pub fn open(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        Self { path: path.to_owned(), known: toml::from_str(&text).unwrap_or_default() }
+    }
+
+    /// How long a plan takes from nothing, in words. What is not known of a backend is measured, which takes it a second.
+    ///
+    /// # Errors
+    /// A backend that can't be loaded or does not compute; the system's.
+    pub fn estimate(&mut self, plan: &Plan, threads: Option<usize>, program: &Program) -> Result<String, Error> {
+        let (mut total, mut parts, mut guessed) = (0.0, Vec::new(), false);
+        for backend in &plan.backends {
+            let here = |training: &&Training| training.backend == *backend;
+            let Some(training) = plan.trainings.iter().find(here) else { continue };
+            let key = key(training, threads);
+            let rates = match self.known.0.get(&key) {
+                Some(rates) => *rates,
+                None => {
+                    let sample = Sample { device: backend.device.clone(), training: Box::new(training.clone()) };
+                    let encode = measure(program, &backend.name, threads, sample)?;
+                    let rates = Rates { encode, train: None, score: None };
+                    self.known.0.insert(key, rates);
+                    self.save()?;
+                    rates
+                }
+            };
+            guessed |= rates.train.is_none() || rates.score.is_none();
+            let work = plan.work_of(&backend.name);
+            let other = |rate: Option<f64>| rate.unwrap_or(SHARE * rates.encode);
+            let secs = work.encode / rates.encode + work.train / other(rates.train) + work.score / other(rates.score);
+            total += secs;
+            parts.push(format!("{} {}", backend.name, words(secs)));
+        }
+        let mut text = format!("about {} on this machine", words(total));
+        if parts.len() > 1 {
+            let _ = write!(text, " ({})", parts.join(", "));
+        }
+        text += if guessed { ", from a short measurement of the encoder" } else { ", at the pace of earlier runs" };
+        Ok(text)
+    }
+
+    /// Learns from what a run did since it began.
+    ///
+    /// # Errors
+    /// Records that can't be read; the system's.
+    pub fn learn(
+        &mut self,
+        plan: &Plan,
+        folder: &Folder,
+        threads: Option<usize>,
+        since: SystemTime,
+    ) -> Result<(), Error> {
+        let mut done: BTreeMap<String, Done> = BTreeMap::new();
+        let new = |path: PathBuf| path.metadata().and_then(|file| file.modified()).is_ok_and(|at| at >= since);
+        let mut trainings = HashMap::new();
+        for training in &plan.trainings {
+            trainings.insert(training.id, training);
+            if !new(folder.training(training.id).join("training.toml")) {
+                continue;
+            }
+            if let Some(record) = folder.read_training(training.id)? {
+                let done = done.entry(key(training, threads)).or_default();
+                done.encode.add(record.cost.encoded as f64 * training.encoding_work(), record.cost.encode_secs);
+                done.train.add(training.work(), record.cost.compute_secs);
+            }
+        }
+        for evaluation in &plan.evaluations {
+            let path = folder.evaluation(evaluation.id).join("evaluation.toml");
+            let (true, Some(training)) = (new(path), trainings.get(&evaluation.training)) else { continue };
+            if let Some(record) = folder.read_evaluation(evaluation.id)? {
+                let done = done.entry(key(training, threads)).or_default();
+                done.encode.add(record.cost.encoded as f64 * training.encoding_work(), record.cost.encode_secs);
+                let scores = plan.image_scores.len();
+                done.score.add(evaluation.work(training, scores), record.cost.compute_secs);
+            }
+        }
+        for (key, done) in done {
+            let known = self.known.0.get(&key).copied();
+            let Some(encode) = done.encode.rate().or(known.map(|rates| rates.encode)) else { continue };
+            let train = done.train.rate().or(known.and_then(|rates| rates.train));
+            let score = done.score.rate().or(known.and_then(|rates| rates.score));
+            self.known.0.insert(key, Rates { encode, train, score });
+        }
+        self.save()
+    }
+
+    fn save(&self) -> Result<(), Error> {
+        let text = toml::to_string(&self.known).map_err(|error| Error::record(&self.path, error))?;
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
+        }
+        Ok(harness_tables::write_durable(&self.path, text.as_bytes())?)
+    }
+}
+
+/// Work and the time it took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    work: f64,
+    secs: f64,
+}
+
+impl Taken {
+    fn add(&mut self, work: f64, secs: f64) {
+        self.work += work;
+        self.secs += secs;
+    }
+
+    /// Operations a second; unknown where next to nothing was done.
+    fn rate(self) -> Option<f64> {
+        (self.secs > 0.5).then(|| self.work / self.secs)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Done {
+    encode: Taken,
+    train: Taken,
+    score: Taken,
+}
+
+/// What a rate depends on.
+fn key(training: &Training, threads: Option<usize>) -> String {
+    let (backend, arch) = (&training.backend, &training.arch);
+    let threads = threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+    format!(
+        "{} {} on {} with {threads} threads, {} blocks of width {}, patches of {} px, images of {} px, {}",
+        backend.name,
+        backend.version,
+        backend.device,
+        arch.layers,
+        arch.width,
+        arch.patch,
+        training.options.image_size,
+        training.precision.name()
+    )
+}
+
+/// Seconds as people say them.
+fn words(secs: f64) -> String {
+    let minutes = (secs / 60.0).round() as u64;
+    match minutes {
+        0 => format!("{} s", secs.ceil() as u64),
+        1..60 => format!("{minutes} min"),
+        _ => format!("{} h {} min", minutes / 60, minutes % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_told_in_a_unit_that_fits() {
+        assert_eq!(words(0.2), "1 s");
+        assert_eq!(words(95.0), "2 min");
+        assert_eq!(words(3.0 * 3600.0 + 125.0), "3 h 2 min");
+    }
+}
