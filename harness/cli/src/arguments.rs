@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Write tables, figures and report of a results folder anew
     Report(Report),
+    /// Compute every metric of a results folder anew from stored predictions, then write its report
+    Score(Score),
     /// Look at registered datasets
     #[command(subcommand)]
     Datasets(Datasets),
@@ -122,6 +124,22 @@ pub(crate) struct Report {
     /// Registry of datasets, for pictures [default: the one of the run]
     #[arg(long, value_name = "FILE")]
     pub(crate) datasets: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Score {
+    /// Results folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Registry of datasets, for labels and masks [default: the one of the run]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) datasets: Option<PathBuf>,
+    /// Folder for file hashes [default: the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Believe no remembered hash of a file: read each again
+    #[arg(long)]
+    pub(crate) verify: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -171,7 +171,7 @@ fn trainings(simulations: u64, draws: usize, seeds: usize) {
         let mut random = Random::new("trainings", simulation);
         let resampling = Resampling::new("trainings", simulation, Resampling::RESAMPLES, &labels).unwrap();
         let shared: Vec<f64> = labels.iter().map(|_| 0.8 * random.normal()).collect();
-        let mut found: [Vec<(u32, u64, Replicates)>; 2] = [Vec::new(), Vec::new()];
+        let mut found: [Vec<(u64, u64, Replicates)>; 2] = [Vec::new(), Vec::new()];
         for draw in 0..draws {
             let of_draw = draw_deviation * random.normal();
             for (variant, distance) in DISTANCES.into_iter().enumerate() {
@@ -185,7 +185,7 @@ fn trainings(simulations: u64, draws: usize, seeds: usize) {
                         })
                         .collect();
                     let metrics = resampling.metrics(&scores, None).unwrap();
-                    found[variant].push((draw as u32, seed as u64, metrics[&Metric::ImageAuroc].clone()));
+                    found[variant].push((draw as u64, seed as u64, metrics[&Metric::ImageAuroc].clone()));
                 }
             }
         }

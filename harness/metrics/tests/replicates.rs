@@ -93,11 +93,11 @@ fn other_test_sets_seeds_and_numbers_of_resamples_do_not_pair() {
 }
 
 /// Trainings whose replicates are constant, so that all variation is that of draws and seeds.
-fn trainings(values: &[(u32, u64, f64)]) -> Vec<(u32, u64, Replicates)> {
+fn trainings(values: &[(u64, u64, f64)]) -> Vec<(u64, u64, Replicates)> {
     values.iter().map(|&(draw, seed, value)| (draw, seed, replicates(value, &[value; 4000]))).collect()
 }
 
-fn nest(trainings: &[(u32, u64, Replicates)]) -> Result<Replicates, Error> {
+fn nest(trainings: &[(u64, u64, Replicates)]) -> Result<Replicates, Error> {
     let repetitions = trainings.iter();
     let repetitions: Vec<Repetition<'_>> =
         repetitions.map(|(draw, seed, replicates)| Repetition { draw: *draw, seed: *seed, replicates }).collect();

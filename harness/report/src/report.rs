@@ -39,6 +39,10 @@ pub struct ReportInput {
     pub intervals: Vec<IntervalRow>,
     /// Variants less the base.
     pub differences: Vec<DifferenceRow>,
+    /// What `best-on-test` adds over `last` on the same trainings: `base` is "last", `selection` "best-on-test".
+    pub optimism: Vec<DifferenceRow>,
+    /// What a reader should know of intervals and tests, a paragraph each.
+    pub notes: Vec<String>,
     /// DeLong's test of each pair of trainings.
     pub delong: Vec<DeLongRow>,
     /// Backends side by side, the reference first; empty for a single one.
@@ -143,6 +147,9 @@ fn compose(input: &ReportInput, table: &str, figures: &str) -> Result<String, Re
     let _ = write!(out, "\n## Summary\n\n{table}");
     if input.results.iter().any(|row| row.status == Status::Done) {
         out.push_str("\nMean ± sample standard deviation over seeds and draws; n is the number of cells behind it.\n");
+    }
+    for note in &input.notes {
+        let _ = write!(out, "\n{}\n", line(note));
     }
     if !figures.is_empty() {
         let _ = write!(out, "\n## Figures\n{figures}");

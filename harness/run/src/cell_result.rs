@@ -6,12 +6,11 @@ use harness_experiment::{Cell, ImageScore, Selection};
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::measure::{self, Measured, best_epoch};
-use crate::records::{EvaluationRecord, TrainingRecord};
+use crate::records::EvaluationRecord;
 
 /// A cell that is done.
 #[derive(Clone, Debug)]
 pub(crate) struct CellResult {
-    pub(crate) training: TrainingRecord,
     pub(crate) evaluation: EvaluationRecord,
     /// Metrics of the evaluation.
     pub(crate) measured: Measured,
@@ -24,22 +23,26 @@ impl CellResult {
     pub(crate) fn read(folder: &Folder, cell: &Cell) -> Result<Option<Self>, Error> {
         let records = (folder.read_training(cell.training)?, folder.read_evaluation(cell.evaluation)?);
         let measured = measure::read(&folder.evaluation(cell.evaluation), None)?;
-        let ((Some(training), Some(evaluation)), Some(measured)) = (records, measured) else { return Ok(None) };
+        let ((Some(_), Some(evaluation)), Some(measured)) = (records, measured) else { return Ok(None) };
         let mut choosers = Vec::new();
         for chooser in &cell.chosen_by {
             let Some(chooser) = measure::read(&folder.evaluation(*chooser), None)? else { return Ok(None) };
             choosers.push(chooser);
         }
         let choosers: Vec<&Measured> = choosers.iter().collect();
-        let epoch = |score: ImageScore| match cell.selection {
-            Selection::Last => measured.last(),
-            Selection::BestOnTest | Selection::BestOnSupport => best_epoch(&choosers, score),
-        };
-        // A score that was not defined, or an epoch that was not scored, reports nothing.
-        let reports =
-            |score: &ImageScore, epoch: u32| measured.reported(epoch).is_some_and(|r| r.image(*score).is_some());
-        let chosen = cell.image_scores.iter().filter_map(|score| Some((*score, epoch(*score)?)));
-        let epochs = chosen.filter(|(score, epoch)| reports(score, *epoch)).collect();
-        Ok(Some(Self { training, evaluation, measured, epochs }))
+        let epochs = reported_epochs(cell, &measured, &choosers);
+        Ok(Some(Self { evaluation, measured, epochs }))
     }
+}
+
+/// Image scores that a cell reports, each with its epoch, by its evaluation's metrics and those of what chooses.
+pub(crate) fn reported_epochs(cell: &Cell, measured: &Measured, choosers: &[&Measured]) -> Vec<(ImageScore, u32)> {
+    let epoch = |score: ImageScore| match cell.selection {
+        Selection::Last => measured.last(),
+        Selection::BestOnTest | Selection::BestOnSupport => best_epoch(choosers, score),
+    };
+    // A score that was not defined, or an epoch that was not scored, reports nothing.
+    let reports = |score: &ImageScore, epoch: u32| measured.reported(epoch).is_some_and(|r| r.image(*score).is_some());
+    let chosen = cell.image_scores.iter().filter_map(|score| Some((*score, epoch(*score)?)));
+    chosen.filter(|(score, epoch)| reports(score, *epoch)).collect()
 }

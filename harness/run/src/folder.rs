@@ -5,7 +5,7 @@
 //! run.toml              how it was last run: versions, machine, registry
 //! journal.jsonl         what happened, append only
 //! trainings/<id>/       training.toml  curve.parquet  states/<epoch>.safetensors  log.txt
-//! evaluations/<id>/     evaluation.toml  scores.parquet  grids.f32  metrics.json  log.txt
+//! evaluations/<id>/     evaluation.toml  scores.parquet  grids.f32  metrics.json  replicates.bin  log.txt
 //! logs/                 of jobs that failed
 //! results.csv .parquet  tables/  figures/  report.md
 //! ```

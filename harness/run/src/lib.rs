@@ -6,7 +6,7 @@
 //!
 //! - [`World`] answers a plan's questions: datasets, support sets, weights, backends.
 //! - [`run()`] does a plan's work; [`worker::serve`] is the other end of its pipe.
-//! - [`measure`] turns an evaluation's predictions into metrics, [`collect`] turns records into rows and figures.
+//! - [`measure`] turns an evaluation's predictions into metrics, [`score`] does so for a whole folder, [`collect`] turns records into rows and figures.
 
 mod cell_result;
 mod clock;
@@ -15,6 +15,7 @@ mod encoding;
 mod error;
 mod evaluating;
 mod folder;
+mod grids;
 mod journal;
 mod lab;
 pub mod measure;
@@ -24,11 +25,14 @@ mod pace;
 mod process;
 mod protocol;
 mod records;
+mod replicates;
 mod scheduler;
+mod scoring;
 mod sentences;
 mod state;
 mod test_set;
 mod training;
+mod truth;
 pub mod worker;
 mod world;
 
@@ -40,4 +44,5 @@ pub use pace::Pace;
 pub use process::{BackendInfo, Program, probe};
 pub use records::{Cost, EvaluationRecord, TrainingRecord};
 pub use scheduler::{Finished, Limits, Options, run};
+pub use scoring::{Scored, score};
 pub use world::{World, WorldOptions};

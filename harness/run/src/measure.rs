@@ -1,60 +1,19 @@
 //! From an evaluation's predictions to metrics, and the choice of the epoch that a rule reports (METHOD.md section 8). The one
 //! place in a run that reads labels and masks; it needs no backend, so metrics can be made anew from stored predictions.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use harness_data::{Dataset, FileHashes, Item, items_hash};
 use harness_experiment::ImageScore;
-use harness_metrics::{GridMaps, ImageMetrics, PixelMetrics, PixelTruth, per_image_ap};
+use harness_metrics::{ImageMetrics, PixelHistograms, PixelMetrics, per_image_ap};
 use harness_tables::{ScoreRow, read_scores};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+pub(crate) use crate::grids::Grids;
 use crate::records::{EvaluationRecord, FORMAT};
-
-/// What is true of a test set.
-#[derive(Debug)]
-pub struct Truth {
-    /// Hash of labels, images and masks in order, and of the side masks are taken at.
-    pub hash: String,
-    /// True for an abnormal image, in test order.
-    pub labels: Vec<bool>,
-    /// The lesions; `None` without masks.
-    pub pixels: Option<PixelTruth>,
-}
-
-impl Truth {
-    /// Reads the labels and, where the dataset has any, the masks of some of its images at S = `size`.
-    ///
-    /// # Errors
-    /// Images or masks that can't be read, a mask of an abnormal image that is empty.
-    pub fn read(dataset: &Dataset, items: &[Item], size: usize, hashes: &FileHashes) -> Result<Self, Error> {
-        let values = dataset.mask_values();
-        let hash = items_hash(items, values, &|source| hashes.of_source(source))?;
-        let pixels = match dataset.has_masks() {
-            false => None,
-            true => {
-                let masks: Vec<Option<Vec<u8>>> = items
-                    .par_iter()
-                    .map(|item| item.abnormal.then(|| item.truth(size, values)).transpose())
-                    .collect::<Result<_, _>>()?;
-                let mut truth = PixelTruth::new(size, size)?;
-                for mask in masks {
-                    match mask {
-                        Some(mask) => truth.push(&mask)?,
-                        None => truth.push_normal(),
-                    }
-                }
-                Some(truth)
-            }
-        };
-        let labels = items.iter().map(|item| item.abnormal).collect();
-        Ok(Self { hash: format!("{hash}-{size}"), labels, pixels })
-    }
-}
+pub(crate) use crate::replicates::ReplicateIndex;
+pub use crate::replicates::ReplicateSet;
+pub use crate::truth::Truth;
 
 /// `metrics.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -180,11 +139,20 @@ pub(crate) fn score_of(row: &ScoreRow, score: ImageScore) -> Option<f64> {
     }
 }
 
-/// Metrics of the predictions in an evaluation's `folder`.
+/// What an evaluation's predictions come to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// `metrics.json`.
+    pub measured: Measured,
+    /// `replicates.bin`; `None` for a fold, which only chooses.
+    pub replicates: Option<ReplicateSet>,
+}
+
+/// Metrics of the predictions in an evaluation's `folder`, and what they would have been on resampled test sets.
 ///
 /// # Errors
 /// Files that can't be read or don't fit each other; metrics that have no value.
-pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Result<Measured, Error> {
+pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Result<Measurement, Error> {
     let rows = read_scores(&folder.join("scores.parquet"))?;
     let count = truth.labels.len();
     if rows.len() != record.epochs.len() * count || count == 0 {
@@ -206,18 +174,29 @@ pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Resul
         };
         measured.epochs.push(EpochValues { epoch, map_max, detection, pixel_auroc });
     }
+    let mut replicates = ReplicateSet::new(truth);
     for epoch in to_report(record, &measured) {
         let Some(block) = record.epochs.iter().position(|scored| *scored == epoch) else { continue };
         let rows = &rows[block * count..][..count];
         let Some(detection) = image_values(&truth.labels, rows, ImageScore::Detection)? else { continue };
-        let (mut pixel, mut image_pixel_ap) = (None, Vec::new());
+        let (mut pixel, mut histograms, mut image_pixel_ap) = (None, None, Vec::new());
         if let (Some(pixels), Some(grids)) = (&truth.pixels, &mut grids) {
             let slab = grids.read(epoch)?;
             let maps = slab.maps(record)?;
-            let PixelMetrics { auroc, ap, f1_max, pro_0_3 } = PixelMetrics::compute(pixels, &maps)?;
+            let metrics = match truth.resampling {
+                None => PixelMetrics::compute(pixels, &maps)?,
+                Some(_) => {
+                    let (metrics, made) = PixelMetrics::with_histograms(pixels, &maps, PixelHistograms::BINS)?;
+                    histograms = Some(made);
+                    metrics
+                }
+            };
+            let PixelMetrics { auroc, ap, f1_max, pro_0_3 } = metrics;
             pixel = Some(PixelValues { pixel_auroc: auroc, pixel_ap: ap, pixel_f1_max: f1_max, pro_0_3 });
             image_pixel_ap = per_image_ap(pixels, &maps)?;
         }
+        let scores = |score| rows.iter().map(|row| score_of(row, score)).collect::<Option<Vec<f64>>>();
+        replicates.add(truth, epoch, &scores, histograms.as_ref())?;
         measured.reported.push(Reported {
             epoch,
             map_max: image_values(&truth.labels, rows, ImageScore::MapMax)?,
@@ -226,7 +205,7 @@ pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Resul
             image_pixel_ap,
         });
     }
-    Ok(measured)
+    Ok(Measurement { measured, replicates: (!record.evaluation.on_fold).then_some(replicates) })
 }
 
 /// Epochs that some rule may report of an evaluation: what was chosen before it was made; else its last epoch and those
@@ -253,59 +232,6 @@ fn image_values(labels: &[bool], rows: &[ScoreRow], score: ImageScore) -> Result
     Ok(Some(ImageValues { image_auroc: auroc, image_ap: ap, image_f1_max: f1_max }))
 }
 
-/// `grids.f32`, an epoch at a time.
-pub(crate) struct Grids {
-    file: File,
-    path: std::path::PathBuf,
-    values: usize,
-    epochs: Vec<u32>,
-    slab: Slab,
-}
-
-/// Grids of all images after one epoch, `[N, taps, G, G]`.
-#[derive(Default)]
-pub(crate) struct Slab(Vec<f32>);
-
-impl Slab {
-    /// The maps they stand for.
-    pub(crate) fn maps(&self, record: &EvaluationRecord) -> Result<GridMaps<'_>, Error> {
-        Ok(GridMaps::new(&self.0, record.taps, record.grid, record.image_size)?)
-    }
-}
-
-impl Grids {
-    /// Opens the file; `None` where the evaluation has no maps.
-    pub(crate) fn open(folder: &Path, record: &EvaluationRecord) -> Result<Option<Self>, Error> {
-        if record.taps == 0 {
-            return Ok(None);
-        }
-        let path = folder.join("grids.f32");
-        let file = File::open(&path).map_err(Error::file("open", &path))?;
-        let bytes = file.metadata().map_err(Error::file("read", &path))?.len();
-        let values = record.grid_values();
-        let expected =
-            (values as u64).saturating_mul(size_of::<f32>() as u64).saturating_mul(record.epochs.len() as u64);
-        if bytes != expected {
-            let what = format!("{bytes} bytes, expected {expected}; remove the folder and run the experiment again");
-            return Err(Error::record(&path, what));
-        }
-        Ok(Some(Self { file, path, values, epochs: record.epochs.clone(), slab: Slab::default() }))
-    }
-
-    /// The grids after an epoch.
-    pub(crate) fn read(&mut self, epoch: u32) -> Result<&Slab, Error> {
-        self.slab.0.resize(self.values, 0.0);
-        let block = self.epochs.iter().position(|scored| *scored == epoch);
-        let block = block.ok_or_else(|| Error::record(&self.path, format!("epoch {epoch} was not scored")))?;
-        let offset = block as u64 * (self.values * size_of::<f32>()) as u64;
-        self.file
-            .seek(SeekFrom::Start(offset))
-            .and_then(|_| self.file.read_exact(bytemuck::cast_slice_mut(&mut self.slab.0)))
-            .map_err(Error::file("read", &self.path))?;
-        Ok(&self.slab)
-    }
-}
-
 /// Reads `metrics.json`, if it is there and was made with this truth.
 pub(crate) fn read(folder: &Path, truth: Option<&str>) -> Result<Option<Measured>, Error> {
     let path = folder.join("metrics.json");
@@ -318,12 +244,37 @@ pub(crate) fn read(folder: &Path, truth: Option<&str>) -> Result<Option<Measured
     Ok(Some(measured).filter(|m| m.format == FORMAT && truth.is_none_or(|truth| m.truth == truth)))
 }
 
-/// Writes `metrics.json`, durable or not at all.
-pub(crate) fn write(folder: &Path, measured: &Measured) -> Result<(), Error> {
+/// Writes `replicates.bin` and `metrics.json`, each durable or not at all.
+pub(crate) fn write(folder: &Path, made: &Measurement) -> Result<(), Error> {
+    if let Some(replicates) = &made.replicates {
+        replicates.write(folder)?;
+    }
     let path = folder.join("metrics.json");
-    let mut text = serde_json::to_string_pretty(measured).map_err(|error| Error::record(&path, error))?;
+    let mut text = serde_json::to_string_pretty(&made.measured).map_err(|error| Error::record(&path, error))?;
     text.push('\n');
     Ok(harness_tables::write_durable(&path, text.as_bytes())?)
+}
+
+/// Removes what was made with another truth, where with the present one nothing can be made.
+pub(crate) fn remove(folder: &Path) -> Result<(), Error> {
+    for name in ["metrics.json", crate::replicates::NAME] {
+        let path = folder.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file("remove", &path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether metrics and replicates of an evaluation are there and were made with this truth.
+pub(crate) fn is_current(folder: &Path, on_fold: bool, truth: &Truth) -> Result<bool, Error> {
+    if read(folder, Some(&truth.hash))?.is_none() {
+        return Ok(false);
+    }
+    Ok(on_fold || ReplicateIndex::open(folder)?.is_some_and(|index| index.is_of(truth)))
 }
 
 #[cfg(test)]

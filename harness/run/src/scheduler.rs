@@ -213,7 +213,7 @@ impl<'a> Run<'a> {
         }
         let Some(record) = self.folder.read_evaluation(evaluation.id)? else { return Ok(false) };
         let truth = self.truth(evaluation, &record)?;
-        Ok(measure::read(&self.folder.evaluation(evaluation.id), Some(&truth.hash))?.is_some())
+        measure::is_current(&self.folder.evaluation(evaluation.id), evaluation.on_fold, &truth)
     }
 
     fn truth(&self, evaluation: &Evaluation, record: &EvaluationRecord) -> Result<Rc<Truth>, Error> {
@@ -350,10 +350,10 @@ impl<'a> Run<'a> {
         let folder = self.folder.evaluation(evaluation.id);
         let Some(record) = self.folder.read_evaluation(evaluation.id)? else { return Ok(()) };
         let truth = self.truth(evaluation, &record)?;
-        if measure::read(&folder, Some(&truth.hash))?.is_none() {
+        if !measure::is_current(&folder, evaluation.on_fold, &truth)? {
             self.observer.notice(&Notice::Measuring { evaluation });
             match measure::measure(&folder, &record, &truth) {
-                Ok(measured) => measure::write(&folder, &measured)?,
+                Ok(made) => measure::write(&folder, &made)?,
                 Err(error) if matches!(error.class(), Class::Numeric) => {
                     let id = evaluation.id;
                     self.note_failure("evaluation", &id.to_string(), &error)?;

@@ -103,7 +103,7 @@ impl World {
     /// Labels and masks of the images that an evaluation scores, at S = `size`.
     ///
     /// # Errors
-    /// As [`Truth::read`].
+    /// As [`Truth::read`]; images that are not those the evaluation was planned with.
     pub fn truth(&self, evaluation: &Evaluation, training: &Training, size: usize) -> Result<Rc<Truth>, Error> {
         let fold =
             training.fold.as_ref().filter(|_| evaluation.on_fold).map(|fold| format!("{} {fold:?}", training.support));
@@ -112,8 +112,16 @@ impl World {
             return Ok(Rc::clone(truth));
         }
         let items = test_set::items(&self.registry, evaluation, training)?;
+        let hashes = &self.hashes;
+        // A support set's hash was compared when it was listed.
+        if !evaluation.on_fold
+            && images_hash(&items, &|source| hashes.of_source(source))? != evaluation.test.to_string()
+        {
+            return Err(Error::Changed { what: format!("[{}]: a test image", evaluation.dataset) });
+        }
         let dataset = Dataset::open(&self.registry, &evaluation.dataset)?;
-        let truth = Rc::new(Truth::read(&dataset, &items, size, &self.hashes)?);
+        let name = (!evaluation.on_fold).then(|| evaluation.test.to_string());
+        let truth = Rc::new(Truth::read(&dataset, &items, size, &self.hashes, name.as_deref())?);
         self.truths.borrow_mut().insert(key, Rc::clone(&truth));
         Ok(truth)
     }

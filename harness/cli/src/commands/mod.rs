@@ -7,6 +7,7 @@ mod doctor;
 mod plan;
 mod report;
 mod run;
+mod score;
 mod weights;
 
 use std::path::Path;
@@ -23,6 +24,7 @@ pub(crate) fn perform(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Run(arguments) => run::run(arguments),
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Report(arguments) => report::report(arguments),
+        Command::Score(arguments) => score::score(arguments),
         Command::Datasets(arguments) => datasets::datasets(arguments),
         Command::Weights(arguments) => weights::weights(arguments),
         Command::Backends(arguments) => backends::backends(arguments),

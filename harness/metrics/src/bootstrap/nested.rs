@@ -13,7 +13,7 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug)]
 pub struct Repetition<'a> {
     /// The support draw.
-    pub draw: u32,
+    pub draw: u64,
     /// The seed of the training.
     pub seed: u64,
     /// The training's metric over resamples of test images.
@@ -36,7 +36,7 @@ pub fn nested(name: &str, seed: u64, repetitions: &[Repetition<'_>]) -> Result<R
         return Err(Error::Empty { what: "trainings" });
     };
     let count = first.replicates.len();
-    let mut draws: BTreeMap<u32, BTreeMap<u64, &Replicates>> = BTreeMap::new();
+    let mut draws: BTreeMap<u64, BTreeMap<u64, &Replicates>> = BTreeMap::new();
     for &Repetition { draw, seed, replicates } in repetitions {
         if replicates.pairing != first.pairing || replicates.replicates.len() != count {
             return Err(Error::Unpaired { what: "test sets or resamplings" });
@@ -45,7 +45,7 @@ pub fn nested(name: &str, seed: u64, repetitions: &[Repetition<'_>]) -> Result<R
             return Err(Error::Unpaired { what: "trainings: a draw and seed is there twice" });
         }
     }
-    let keys = draws.iter().flat_map(|(draw, seeds)| seeds.keys().map(|seed| [u64::from(*draw), *seed]));
+    let keys = draws.iter().flat_map(|(draw, seeds)| seeds.keys().map(|seed| [*draw, *seed]));
     let pairing = Pairing(first.pairing).with(keys.flatten()).0;
     // What is drawn: draws, or the seeds of the only one.
     let units: Vec<Vec<&Replicates>> = match draws.len() {

@@ -140,6 +140,12 @@ impl Resampling {
         self.units.iter().map(|unit| drawn[*unit as usize]).collect()
     }
 
+    /// The [`pairing`](crate::Replicates::pairing) of replicates that are made with it: tells whether stored ones are of
+    /// these resamples.
+    pub fn fingerprint(&self) -> u64 {
+        self.pairing.0
+    }
+
     pub(crate) fn pairing(&self) -> Pairing {
         self.pairing
     }

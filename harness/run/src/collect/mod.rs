@@ -1,16 +1,22 @@
-//! From a plan and its records to what a report is made of: rows of the results table and the data of figures. No score is
-//! computed here, and nothing is drawn.
+//! From a plan and its records to what a report is made of: rows of the results table, what follows from many of them, and the
+//! data of figures. No score is computed here, and nothing is drawn.
 
+mod averages;
+mod delong;
+mod families;
 mod figures;
+mod records;
 mod rows;
+mod statistics;
 
 use std::path::Path;
 
 use harness_data::Registry;
 use harness_experiment::Plan;
 use harness_report::{ReportInput, write_report};
-use harness_tables::{ResultRow, write_results};
+use harness_tables::{ResultRow, Row, write_csv, write_parquet, write_results};
 
+use self::records::Records;
 use crate::error::Error;
 use crate::folder::{Folder, Provenance};
 
@@ -30,7 +36,9 @@ pub struct Results {
 /// Records that can't be read.
 pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Result<Results, Error> {
     let provenance = folder.read_provenance()?;
-    let rows = rows::rows(plan, folder, provenance.allow_overlap)?;
+    let records = Records::read(plan, folder)?;
+    let rows = rows::rows(plan, folder, &records, provenance.allow_overlap)?;
+    let statistics = statistics::statistics(plan, &records)?;
     let figures = figures::figures(plan, folder, registry)?;
     let report = ReportInput {
         experiment: plan.name.clone(),
@@ -41,6 +49,12 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         roc: figures.roc,
         curves: figures.curves,
         panels: figures.panels,
+        base: families::base(plan).map(|place| plan.variants[place].name.clone()).unwrap_or_default(),
+        intervals: statistics.intervals,
+        differences: statistics.differences,
+        delong: statistics.delong,
+        optimism: statistics.optimism,
+        notes: statistics.notes,
         ..ReportInput::default()
     };
     Ok(Results { report, notes: figures.notes })
@@ -58,8 +72,30 @@ impl Results {
     /// The system's; data that make no figure.
     pub fn write(&self, folder: &Path) -> Result<String, Error> {
         write_results(&self.report.results, folder)?;
+        table(&self.report.intervals, folder, "intervals")?;
+        table(&self.report.differences, folder, "differences")?;
+        table(&self.report.optimism, folder, "optimism")?;
+        table(&self.report.delong, folder, "delong")?;
         Ok(write_report(&self.report, folder)?)
     }
+}
+
+/// Writes a table below `folder`; one without rows is not there.
+fn table<R: Row>(rows: &[R], folder: &Path, name: &str) -> Result<(), Error> {
+    let path = |extension: &str| folder.join("tables").join(format!("{name}.{extension}"));
+    if !rows.is_empty() {
+        write_csv(rows, &path("csv"))?;
+        return Ok(write_parquet(rows, &path("parquet"))?);
+    }
+    for path in [path("csv"), path("parquet")] {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file("remove", &path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// What a reader should know of how numbers came about.

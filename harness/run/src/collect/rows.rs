@@ -2,17 +2,21 @@
 
 use std::collections::HashMap;
 
-use harness_experiment::{Cell, Evaluation, Plan, Selection, Training};
+use harness_experiment::{Cell, Evaluation, Plan, Training};
 use harness_tables::{ResultRow, Status};
 
-use crate::cell_result::CellResult;
+use super::records::{Done, Records};
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::journal;
-use crate::measure::{ImageValues, PixelValues};
 
 /// All rows of a plan, in the order of its cells.
-pub(super) fn rows(plan: &Plan, folder: &Folder, allow_overlap: bool) -> Result<Vec<ResultRow>, Error> {
+pub(super) fn rows(
+    plan: &Plan,
+    folder: &Folder,
+    records: &Records,
+    allow_overlap: bool,
+) -> Result<Vec<ResultRow>, Error> {
     let failures = journal::failures(&folder.journal())?;
     let trainings: HashMap<_, _> = plan.trainings.iter().map(|training| (training.id, training)).collect();
     let evaluations: HashMap<_, _> = plan.evaluations.iter().map(|evaluation| (evaluation.id, evaluation)).collect();
@@ -23,8 +27,8 @@ pub(super) fn rows(plan: &Plan, folder: &Folder, allow_overlap: bool) -> Result<
             return Err(Error::record(&folder.path().join("plan.toml"), "a cell without training or evaluation"));
         };
         let head = head(plan, cell, training, evaluation, allow_overlap);
-        match CellResult::read(folder, cell)? {
-            Some(result) => rows.extend(done(cell, &costs(head, &result), &result)),
+        match records.done(cell) {
+            Some(done) => rows.extend(results(&costs(head, &done), &done)),
             None => {
                 // The first of what it depends on that failed.
                 let choosers = cell.chosen_by.iter().flat_map(|id| {
@@ -71,8 +75,8 @@ fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, 
 }
 
 /// Adds what a cell took.
-fn costs(row: ResultRow, result: &CellResult) -> ResultRow {
-    let (train, eval) = (&result.training.cost, &result.evaluation.cost);
+fn costs(row: ResultRow, done: &Done<'_>) -> ResultRow {
+    let (train, eval) = (done.trained, &done.evaluated.cost);
     let reduced = train.reduced_encode_batch.or(eval.reduced_encode_batch);
     ResultRow {
         status: Status::Done,
@@ -85,37 +89,14 @@ fn costs(row: ResultRow, result: &CellResult) -> ResultRow {
     }
 }
 
-/// The metrics of a cell. Under `last` pixel metrics do not depend on the image score and stand once; a rule that chooses an
-/// epoch for each image score has pixel metrics for each.
-fn done(cell: &Cell, head: &ResultRow, result: &CellResult) -> Vec<ResultRow> {
-    let mut rows = Vec::new();
-    let mut push = |epoch: u32, score: &str, metric: &str, value: f64| {
-        let (score, metric) = (score.to_owned(), Some(metric.to_owned()));
-        rows.push(ResultRow { epoch: Some(epoch), image_score: score, metric, value: Some(value), ..head.clone() });
+/// The metrics of a cell.
+fn results(head: &ResultRow, done: &Done<'_>) -> Vec<ResultRow> {
+    let row = |number: &super::records::Number| ResultRow {
+        epoch: Some(number.epoch),
+        image_score: number.score.map(|score| score.name().to_owned()).unwrap_or_default(),
+        metric: Some(number.metric.name().to_owned()),
+        value: Some(number.value),
+        ..head.clone()
     };
-    let mut pixels_told = false;
-    for (score, epoch) in &result.epochs {
-        let Some(reported) = result.measured.reported(*epoch) else { continue };
-        if let Some(ImageValues { image_auroc, image_ap, image_f1_max }) = reported.image(*score) {
-            for (metric, value) in
-                [("image_auroc", image_auroc), ("image_ap", image_ap), ("image_f1_max", image_f1_max)]
-            {
-                push(*epoch, score.name(), metric, value);
-            }
-        }
-        let chosen_by = if cell.selection == Selection::Last { "" } else { score.name() };
-        let pixel = reported.pixel.filter(|_| cell.pixel_metrics && !(chosen_by.is_empty() && pixels_told));
-        if let Some(PixelValues { pixel_auroc, pixel_ap, pixel_f1_max, pro_0_3 }) = pixel {
-            for (metric, value) in [
-                ("pixel_auroc", pixel_auroc),
-                ("pixel_ap", pixel_ap),
-                ("pixel_f1_max", pixel_f1_max),
-                ("pro_0_3", pro_0_3),
-            ] {
-                push(*epoch, chosen_by, metric, value);
-            }
-            pixels_told = true;
-        }
-    }
-    rows
+    done.numbers().iter().map(row).collect()
 }

@@ -1,0 +1,37 @@
+//! `harness score`.
+
+use harness_run::{Folder, Scored, World, WorldOptions, collect};
+
+use super::{print, say};
+use crate::arguments::{BackendFolders, Score};
+use crate::exit::{Exit, Failure};
+use crate::terminal::Terminal;
+use crate::{backends, paths};
+
+pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
+    let folder = Folder::new(&arguments.folder);
+    let (plan, provenance) = (folder.read_plan()?, folder.read_provenance()?);
+    let world = World::open(WorldOptions {
+        registry: arguments.datasets.clone().unwrap_or(provenance.registry),
+        hashes: paths::hashes(&paths::cache(arguments.cache.as_deref())?),
+        verify: arguments.verify,
+        allow_overlap: provenance.allow_overlap,
+        // Asked for by a world; nothing is run with it.
+        program: backends::worker(&BackendFolders::default())?,
+    })?;
+    let mut terminal = Terminal::new();
+    let scored = harness_run::score(&plan, &folder, &world, &|| true, &mut terminal)?;
+    terminal.clear();
+    world.save_hashes()?;
+    let results = collect(&plan, &folder, Some(world.registry()))?;
+    for note in &results.notes {
+        say(format!("note: {note}"));
+    }
+    print(results.write(folder.path())?);
+    let Scored { measured, failed, missing } = scored;
+    say(format!(
+        "{measured} evaluations measured, {failed} failed, {missing} without predictions; written to {}",
+        folder.path().display()
+    ));
+    Ok(if failed > 0 { Exit::CellsFailed } else { Exit::Done })
+}

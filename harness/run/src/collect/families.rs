@@ -1,0 +1,164 @@
+//! Which numbers are averaged, and which are compared with which. What is computed of them is in `averages`; no file is
+//! opened here.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use harness_experiment::{ContentHash, EvaluationId, ImageScore, Plan, Selection};
+use harness_metrics::Metric;
+
+use super::records::{Records, planned};
+use crate::measure::ReplicateIndex;
+
+/// What all numbers of a family share. Places are those in the plan's lists, which order tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FamilyKey {
+    pub(super) shots: usize,
+    pub(super) backend: usize,
+    pub(super) selection: usize,
+    pub(super) metric: Metric,
+    /// `None` for pixel metrics that do not depend on it.
+    pub(super) score: Option<ImageScore>,
+}
+
+/// Place of the dataset that was scored and of the one that was trained on, in [`Names`].
+pub(super) type ConditionKey = (usize, usize);
+
+/// One metric under the same rules, of all variants and datasets.
+#[derive(Default)]
+pub(super) struct Family<'a> {
+    pub(super) conditions: BTreeMap<ConditionKey, Condition<'a>>,
+}
+
+/// One metric of all variants on one dataset: the family of a correction.
+pub(super) struct Condition<'a> {
+    /// The images that are scored, which name their resamples.
+    pub(super) test: ContentHash,
+    /// What is done, by the variant's place. A variant that is planned alone has an empty list.
+    pub(super) variants: BTreeMap<usize, Vec<Member<'a>>>,
+}
+
+/// One training's number.
+#[derive(Clone, Copy)]
+pub(super) struct Member<'a> {
+    pub(super) draw: u64,
+    pub(super) seed: u64,
+    pub(super) epoch: u32,
+    /// The exact metric.
+    pub(super) value: f64,
+    pub(super) replicates: Option<&'a ReplicateIndex>,
+}
+
+/// All families of a plan.
+pub(super) struct Families<'a> {
+    pub(super) names: Names,
+    pub(super) families: BTreeMap<FamilyKey, Family<'a>>,
+}
+
+/// What places stand for.
+pub(super) struct Names {
+    pub(super) datasets: Vec<String>,
+    pub(super) variants: Vec<String>,
+    pub(super) shots: Vec<u32>,
+    pub(super) backends: Vec<String>,
+    pub(super) selection: Vec<Selection>,
+    /// Some cell is scored on another dataset than it was trained on.
+    pub(super) transfers: bool,
+}
+
+/// Place of the variant that others are compared with: the one named `base`, else the first. `None` where there is but one.
+pub(super) fn base(plan: &Plan) -> Option<usize> {
+    let named = || plan.variants.iter().position(|variant| variant.name == "base").unwrap_or(0);
+    (plan.variants.len() > 1).then(named)
+}
+
+impl Names {
+    fn of(plan: &Plan) -> Self {
+        let mut datasets: Vec<String> = Vec::new();
+        for dataset in plan.datasets.iter().chain(&plan.targets) {
+            if !datasets.contains(&dataset.name) {
+                datasets.push(dataset.name.clone());
+            }
+        }
+        Self {
+            datasets,
+            variants: plan.variants.iter().map(|variant| variant.name.clone()).collect(),
+            shots: plan.shots.clone(),
+            backends: plan.backends.iter().map(|backend| backend.name.clone()).collect(),
+            selection: plan.selection.clone(),
+            transfers: plan.cells.iter().any(|cell| cell.dataset != cell.trained_on),
+        }
+    }
+
+    /// Names of the dataset that was scored and of the one that was trained on; both empty for a mean over datasets.
+    pub(super) fn condition(&self, (dataset, trained_on): ConditionKey) -> (String, String) {
+        let name = |place: usize| self.datasets.get(place).cloned().unwrap_or_default();
+        (name(dataset), name(trained_on))
+    }
+
+    pub(super) fn selection_place(&self, selection: Selection) -> Option<usize> {
+        self.selection.iter().position(|known| *known == selection)
+    }
+}
+
+impl Family<'_> {
+    /// Places of the variants that are planned on some dataset.
+    pub(super) fn variants(&self) -> BTreeSet<usize> {
+        self.conditions.values().flat_map(|condition| condition.variants.keys().copied()).collect()
+    }
+}
+
+impl FamilyKey {
+    /// The name of its image score; empty without one.
+    pub(super) fn score_name(self) -> &'static str {
+        self.score.map_or("", ImageScore::name)
+    }
+}
+
+/// Sorts a plan's cells into families.
+pub(super) fn families<'a>(plan: &Plan, records: &'a Records) -> Families<'a> {
+    let names = Names::of(plan);
+    let tests: HashMap<EvaluationId, ContentHash> =
+        plan.evaluations.iter().map(|evaluation| (evaluation.id, evaluation.test)).collect();
+    let mut families: BTreeMap<FamilyKey, Family<'a>> = BTreeMap::new();
+    for cell in &plan.cells {
+        let place = |names: &[String], name: &str| names.iter().position(|known| known == name);
+        let places = (
+            place(&names.datasets, &cell.dataset),
+            place(&names.datasets, &cell.trained_on),
+            place(&names.variants, &cell.variant),
+            place(&names.backends, &cell.backend),
+            names.shots.iter().position(|shots| *shots == cell.shots),
+            names.selection_place(cell.selection),
+            tests.get(&cell.evaluation),
+        );
+        // A frozen plan that names what it does not have is refused where its rows are made.
+        let (Some(dataset), Some(trained_on), Some(variant), Some(backend), Some(shots), Some(selection), Some(test)) =
+            places
+        else {
+            continue;
+        };
+        let numbers = records.done(cell).map(|done| done.numbers()).unwrap_or_default();
+        for (metric, score) in planned(cell) {
+            let key = FamilyKey { shots, backend, selection, metric, score };
+            let condition = families.entry(key).or_default().conditions.entry((dataset, trained_on));
+            let condition = condition.or_insert_with(|| Condition { test: *test, variants: BTreeMap::new() });
+            let members = condition.variants.entry(variant).or_default();
+            let number = numbers.iter().find(|number| number.metric == metric && number.score == score);
+            if let Some(number) = number {
+                members.push(Member {
+                    draw: cell.draw,
+                    seed: cell.seed,
+                    epoch: number.epoch,
+                    value: number.value,
+                    replicates: records.replicates(cell),
+                });
+            }
+        }
+    }
+    for members in families.values_mut().flat_map(|family| family.conditions.values_mut()) {
+        for members in members.variants.values_mut() {
+            members.sort_unstable_by_key(|member| (member.draw, member.seed));
+        }
+    }
+    Families { names, families }
+}
