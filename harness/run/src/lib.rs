@@ -6,6 +6,7 @@
 //!
 //! - [`World`] answers a plan's questions: datasets, support sets, weights, backends.
 //! - [`run()`] does a plan's work; [`worker::serve`] is the other end of its pipe.
+//! - [`predict`] scores images of no dataset with the state of a cell or of a file.
 //! - [`measure`] turns an evaluation's predictions into metrics, [`collect`] turns records into rows and figures.
 
 mod cell_result;
@@ -20,12 +21,15 @@ mod lab;
 pub mod measure;
 mod memory;
 mod notice;
+pub mod predict;
+mod predicting;
 mod process;
 mod protocol;
 mod records;
 mod scheduler;
 mod sentences;
 mod state;
+mod state_metadata;
 mod test_set;
 mod training;
 pub mod worker;
