@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Report(Report),
     /// Compute every metric of a results folder anew from stored predictions, then write its report
     Score(Score),
+    /// Score images with the state of a cell or of a file, and write heat maps
+    Predict(Predict),
     /// Look at registered datasets
     #[command(subcommand)]
     Datasets(Datasets),
@@ -140,6 +142,51 @@ pub(crate) struct Score {
     /// Believe no remembered hash of a file: read each again
     #[arg(long)]
     pub(crate) verify: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// Images, and folders of them
+    #[arg(value_name = "IMAGE", required_unless_present = "test")]
+    pub(crate) images: Vec<PathBuf>,
+    /// Cell whose state predicts: its id, or the beginning of it
+    #[arg(long, value_name = "ID", required_unless_present = "state")]
+    pub(crate) cell: Option<String>,
+    /// Results folder that has the cell [default: each in reports/]
+    #[arg(long, value_name = "DIR", requires = "cell")]
+    pub(crate) results: Option<PathBuf>,
+    /// The score whose epoch predicts, where a cell reports two epochs [default: the cell's first]
+    #[arg(long, value_name = "SCORE", requires = "cell", value_parser = ["map-max", "detection"])]
+    pub(crate) image_score: Option<String>,
+    /// File of a state, or a checkpoint of MadCLIP's authors
+    #[arg(long, value_name = "FILE", conflicts_with = "cell")]
+    pub(crate) state: Option<PathBuf>,
+    /// Weights of the encoder [default: where the experiment has them]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
+    /// Experiment whose model a state file is of, where it doesn't say that itself
+    #[arg(long, value_name = "EXPERIMENT.toml", requires = "state")]
+    pub(crate) experiment: Option<PathBuf>,
+    /// Variant of the experiment [default: its only one]
+    #[arg(long, value_name = "NAME", requires = "experiment")]
+    pub(crate) variant: Option<String>,
+    /// Dataset of the experiment that the state was trained on [default: its only one]
+    #[arg(long, value_name = "NAME", requires = "experiment")]
+    pub(crate) dataset: Option<String>,
+    /// Score the experiment's test set instead of images, and compute metrics
+    #[arg(long, requires = "experiment", conflicts_with_all = ["images", "cell"])]
+    pub(crate) test: bool,
+    /// Backend that computes [default: the one that trained, or the experiment's first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: Option<String>,
+    /// Folder for scores, maps and pictures [default: predictions/<id>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// CPU threads of the worker [default: the machine's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    #[command(flatten)]
+    pub(crate) places: Places,
 }
 
 #[derive(Debug, Subcommand)]

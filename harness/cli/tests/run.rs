@@ -159,3 +159,16 @@ fn snapshot(folder: &Path) -> Vec<(String, Vec<u8>)> {
     files.sort();
     files
 }
+
+#[test]
+fn taps_kept_in_half_give_the_same_numbers_whether_they_were_encoded_now_or_before() {
+    let place = Place::new();
+    place.edit("taps = [1, 2]", "taps = [1, 2]\nstore = \"f16\"");
+    let numbers = |out: &str| {
+        place.harness(&["run", "small.toml", "--cache", "cache", "--out", out]).expect(0);
+        let text = std::fs::read_to_string(place.file(out).join("tables/summary.csv")).unwrap();
+        std::fs::rename(place.file(out), place.file(&format!("{out}-kept"))).unwrap();
+        text
+    };
+    assert_eq!(numbers("cold"), numbers("warm"));
+}

@@ -9,6 +9,7 @@ mod colour;
 mod error;
 mod font;
 mod marks;
+mod overlay;
 mod panel;
 mod raster;
 mod render;
@@ -21,6 +22,7 @@ mod wide;
 
 pub use colour::heat;
 pub use error::ReportError;
+pub use overlay::{OverlayFigure, overlay};
 pub use panel::{Candidate, PanelFigure, PanelRow, Pixels, choose, panel};
 pub use render::Rendered;
 pub use report::{ReportInput, write_report};

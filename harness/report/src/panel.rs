@@ -1,6 +1,7 @@
 //! The figure of images, true lesions and anomaly maps, and the choice of what it shows. Maps come from the caller.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
@@ -138,7 +139,7 @@ pub fn panel(figure: &PanelFigure, smoke: bool) -> Result<Rendered, ReportError>
         let cells: [Vec<u8>; 3] = [image, truth, map];
         rows.push(SketchRow {
             title: font::shorten(font, &row.title, font::EM, f64::from(WIDTH - 2 * MARGIN)),
-            cells: cells.map(|rgb| fitted(row.side as u32, rgb)),
+            cells: cells.map(|rgb| fitted(row.side as u32, CELL, rgb)),
             lesion: row.truth.iter().any(|v| *v != 0),
         });
     }
@@ -150,19 +151,19 @@ const HEADING: [&str; 3] = ["Image", "Truth", "Anomaly map"];
 const TRUTH: usize = 1;
 /// Side of a picture in the figure.
 const CELL: u32 = 480;
-const GAP: u32 = 40;
-const MARGIN: u32 = (WIDTH - 3 * CELL - 2 * GAP) / 2;
-const HEADINGS: u32 = 80;
-const TITLE: u32 = 76;
+pub(crate) const GAP: u32 = 40;
+pub(crate) const MARGIN: u32 = (WIDTH - 3 * CELL - 2 * GAP) / 2;
+pub(crate) const HEADINGS: u32 = 80;
+pub(crate) const TITLE: u32 = 76;
 const ROW: u32 = TITLE + CELL + 26;
-const SCALE: u32 = 260;
+pub(crate) const SCALE: u32 = 260;
 
 /// A square picture at the size of a cell: pixels stay whole where they fit, else they are averaged.
-fn fitted(side: u32, rgb: Vec<u8>) -> Vec<u8> {
-    let filter = if CELL.is_multiple_of(side) { FilterType::Nearest } else { FilterType::Triangle };
+pub(crate) fn fitted(side: u32, cell: u32, rgb: Vec<u8>) -> Vec<u8> {
+    let filter = if cell.is_multiple_of(side) { FilterType::Nearest } else { FilterType::Triangle };
     match RgbImage::from_raw(side, side, rgb) {
-        Some(picture) => resize(&picture, CELL, CELL, filter).into_raw(),
-        None => vec![255; (CELL * CELL * 3) as usize],
+        Some(picture) => resize(&picture, cell, cell, filter).into_raw(),
+        None => vec![255; (cell * cell * 3) as usize],
     }
 }
 
@@ -213,32 +214,29 @@ impl Drawing for Sketch<'_> {
                 }
             }
         }
-        self.draw_scale(area, (HEADINGS + self.rows.len() as u32 * ROW) as i32)
+        scale(area, (HEADINGS + self.rows.len() as u32 * ROW) as i32, self.low..self.high)
     }
 }
 
-impl Sketch<'_> {
-    /// The colour scale with its numbers.
-    fn draw_scale<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, top: i32) -> Drawn<B> {
-        let (width, height) = (3 * CELL + 2 * GAP, 56u32);
-        let line: Vec<u8> = (0..width).flat_map(|x| heat(f64::from(x) / f64::from(width - 1))).collect();
-        let (x, y) = (left(0), top + 24);
-        picture(area, (x, y), (width, height), line.repeat(height as usize))?;
-        let range = self.low..self.high;
-        let bottom = y + height as i32;
-        for (at, words) in Ticks::over(&range, 5).within(&range) {
-            let px = x + ((at - self.low) / (self.high - self.low) * f64::from(width - 1)).round() as i32;
-            area.draw(&PathElement::new(vec![(px, bottom + 4), (px, bottom + 18)], INK.stroke_width(4)))?;
-            area.draw(&Text::new(words, (px, bottom + 26), font::style(INK, HPos::Center, VPos::Top)))?;
-        }
-        let at = (WIDTH as i32 / 2, bottom + 98);
-        let name = "Anomaly score of a pixel, one scale for all maps";
-        area.draw(&Text::new(name, at, font::style(INK, HPos::Center, VPos::Top)))
+/// The colour scale of maps, as wide as the pictures above it, with its numbers; [`SCALE`] high.
+pub(crate) fn scale<B: DrawingBackend>(area: &DrawingArea<B, Shift>, top: i32, range: Range<f64>) -> Drawn<B> {
+    let (width, height) = (WIDTH - 2 * MARGIN, 56u32);
+    let line: Vec<u8> = (0..width).flat_map(|x| heat(f64::from(x) / f64::from(width - 1))).collect();
+    let (x, y) = (left(0), top + 24);
+    picture(area, (x, y), (width, height), line.repeat(height as usize))?;
+    let bottom = y + height as i32;
+    for (at, words) in Ticks::over(&range, 5).within(&range) {
+        let px = x + ((at - range.start) / (range.end - range.start) * f64::from(width - 1)).round() as i32;
+        area.draw(&PathElement::new(vec![(px, bottom + 4), (px, bottom + 18)], INK.stroke_width(4)))?;
+        area.draw(&Text::new(words, (px, bottom + 26), font::style(INK, HPos::Center, VPos::Top)))?;
     }
+    let at = (WIDTH as i32 / 2, bottom + 98);
+    let name = "Anomaly score of a pixel, one scale for all maps";
+    area.draw(&Text::new(name, at, font::style(INK, HPos::Center, VPos::Top)))
 }
 
 /// A picture with a thin frame round it, so that dark and light ones end somewhere.
-fn picture<B: DrawingBackend>(
+pub(crate) fn picture<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
     at: (i32, i32),
     size: (u32, u32),

@@ -46,7 +46,8 @@ pub struct Rendered {
 
 /// Draws a figure in both formats; `smoke` writes above it that it is no result.
 pub(crate) fn render(drawing: &impl Drawing, smoke: bool) -> Result<Rendered, ReportError> {
-    let font = font::font()?;
+    // Text is measured in the embedded font also where it stays text.
+    font::font()?;
     let figure = drawing.name().to_owned();
     let failed = |what: String| ReportError::Drawing { figure: figure.clone(), what };
     let encoded = |source| ReportError::Png { figure: figure.clone(), source };
@@ -58,12 +59,21 @@ pub(crate) fn render(drawing: &impl Drawing, smoke: bool) -> Result<Rendered, Re
     drop(area);
     let svg = vector::finish(&text, &pictures, size).map_err(encoded)?;
 
+    Ok(Rendered { svg, png: png(drawing, smoke)? })
+}
+
+/// The same as a PNG alone.
+pub(crate) fn png(drawing: &impl Drawing, smoke: bool) -> Result<Vec<u8>, ReportError> {
+    let font = font::font()?;
+    let figure = drawing.name().to_owned();
+    let size = (WIDTH, drawing.height() + if smoke { BANNER } else { 0 });
     let mut pixels = raster::blank(size.0, size.1);
     let area = Raster::new(&mut pixels, size.0, size.1, font).into_drawing_area();
-    compose(drawing, smoke, &area).map_err(|e| failed(e.to_string()))?;
+    compose(drawing, smoke, &area)
+        .map_err(|error| ReportError::Drawing { figure: figure.clone(), what: error.to_string() })?;
     drop(area);
     let (width, height, rgb) = raster::finish(&pixels, size.0, size.1);
-    Ok(Rendered { svg, png: encode_png(width, height, &rgb).map_err(encoded)? })
+    encode_png(width, height, &rgb).map_err(|source| ReportError::Png { figure, source })
 }
 
 fn compose<B: DrawingBackend>(drawing: &impl Drawing, smoke: bool, area: &DrawingArea<B, Shift>) -> Drawn<B> {

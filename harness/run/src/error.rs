@@ -75,6 +75,12 @@ pub enum Error {
         /// What changed.
         what: String,
     },
+    /// What was asked for can't be done with what was given.
+    #[error("{what}")]
+    Unusable {
+        /// What does not fit, and what to do.
+        what: String,
+    },
     /// A worker process that failed, in its own words or in those of its end.
     #[error("{message}")]
     Worker {
@@ -157,9 +163,8 @@ impl Error {
             Self::Metrics(_) => Class::Numeric,
             Self::Worker { class, .. } => *class,
             Self::File { .. } | Self::Taps(_) | Self::Tables(_) => Class::Disk,
-            Self::Data(_) | Self::Weights(_) | Self::Prompts(_) | Self::Experiment(_) | Self::Changed { .. } => {
-                Class::Input
-            }
+            Self::Data(_) | Self::Weights(_) | Self::Prompts(_) | Self::Experiment(_) => Class::Input,
+            Self::Changed { .. } | Self::Unusable { .. } => Class::Input,
             Self::Record { .. } | Self::Report(_) | Self::Interrupted => Class::Internal,
         }
     }

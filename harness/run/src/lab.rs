@@ -4,13 +4,14 @@
 use std::rc::Rc;
 use std::time::Instant;
 
+use half::f16;
 use harness_backend_abi::host::{
     Backend, BackendError, DType, ImageTower, ImageTowerOptions, NamedTensor, OwnedTensor, Session, SessionOptions,
     Status, TextTower, TextTowerOptions, Trainer, TrainerOptions,
 };
 use harness_data::Registry;
 use harness_experiment::{EncoderSource, Training};
-use harness_features::{Key, TapStore, TapWriter};
+use harness_features::{Key, StoreDtype, TapStore, TapWriter};
 use harness_method::Arch;
 use harness_weights::{Floats, Heads, Weights};
 
@@ -186,7 +187,14 @@ impl Lab {
             }
             for (tap, out) in taps.iter_mut().zip(&out) {
                 for (&image, values) in batch.iter().zip(out.chunks_exact(length)) {
-                    tap[image * length..][..length].copy_from_slice(values);
+                    let place = &mut tap[image * length..][..length];
+                    match encoding.shape.dtype() {
+                        StoreDtype::F32 => place.copy_from_slice(values),
+                        // As they will be read: a result must not tell whether taps came from the store.
+                        StoreDtype::F16 => {
+                            place.iter_mut().zip(values).for_each(|(to, from)| *to = f16::from_f32(*from).to_f32());
+                        }
+                    }
                 }
             }
             rest = after;

@@ -6,7 +6,9 @@
 //!
 //! - [`World`] answers a plan's questions: datasets, support sets, weights, backends.
 //! - [`run()`] does a plan's work; [`worker::serve`] is the other end of its pipe.
-//! - [`measure`] turns an evaluation's predictions into metrics, [`score`] does so for a whole folder, [`collect`] turns records into rows and figures.
+//! - [`predict`] scores images of no dataset with the state of a cell or of a file.
+//! - [`measure`] turns an evaluation's predictions into metrics, [`score()`] does so for a whole folder, [`collect`] turns
+//!   records into rows and figures.
 
 mod cell_result;
 mod clock;
@@ -22,6 +24,8 @@ pub mod measure;
 mod memory;
 mod notice;
 mod pace;
+pub mod predict;
+mod predicting;
 mod process;
 mod protocol;
 mod records;
@@ -30,6 +34,7 @@ mod scheduler;
 mod scoring;
 mod sentences;
 mod state;
+mod state_metadata;
 mod test_set;
 mod training;
 mod truth;

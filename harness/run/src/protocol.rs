@@ -69,6 +69,19 @@ pub(crate) enum Job {
         /// What to score: the same images with the same sentences.
         tasks: Vec<Task>,
     },
+    /// Score images of no dataset with one state.
+    Predict {
+        /// The training that the state is of.
+        training: Box<Training>,
+        /// What the sentences say.
+        object: String,
+        /// The state's file.
+        state: PathBuf,
+        /// The images' files, in order.
+        images: Vec<PathBuf>,
+        /// A folder for detection scores and grids.
+        folder: PathBuf,
+    },
 }
 
 /// An evaluation to be made.
@@ -146,13 +159,15 @@ pub enum Phase {
     Train,
     /// Test images are encoded where they must be, and scored.
     Score,
+    /// Images of no dataset are encoded and scored.
+    Predict,
 }
 
 impl Phase {
     /// What is counted.
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Support | Self::Score => "images",
+            Self::Support | Self::Score | Self::Predict => "images",
             Self::Train => "steps",
         }
     }
@@ -163,6 +178,7 @@ impl Phase {
             Self::Support => "encoding support images",
             Self::Train => "training",
             Self::Score => "scoring test images",
+            Self::Predict => "scoring images",
         }
     }
 }

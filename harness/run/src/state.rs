@@ -1,11 +1,12 @@
-//! States: the trainable tensors before training and after an epoch, and their safetensors files.
+//! States: the trainable tensors before training and after an epoch, and their safetensors files. What a file says of itself is
+//! in `state_metadata`.
 
 use std::path::Path;
 
 use harness_backend_abi::host::{NamedTensor, OwnedTensor};
 use harness_experiment::Training;
 use harness_method::parameters::parameters;
-use harness_weights::{Precision, WeightsError, write_safetensors};
+use harness_weights::{Precision, WeightsError, write_safetensors_with};
 use safetensors::{Dtype, SafeTensors};
 
 use crate::error::Error;
@@ -32,8 +33,8 @@ pub(crate) fn layout(state: &[OwnedTensor]) -> Vec<(&str, &[usize])> {
     state.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect()
 }
 
-/// Writes a state, durable or not at all.
-pub(crate) fn write(state: &[OwnedTensor], path: &Path) -> Result<(), Error> {
+/// Writes a state and what is to be said of it, durable or not at all.
+pub(crate) fn write(state: &[OwnedTensor], about: &[(&str, String)], path: &Path) -> Result<(), Error> {
     let layout: Vec<(String, Vec<usize>)> =
         state.iter().map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect();
     let mut values = state.iter().map(|tensor| tensor.values.clone());
@@ -45,7 +46,7 @@ pub(crate) fn write(state: &[OwnedTensor], path: &Path) -> Result<(), Error> {
             expected: None,
         })
     };
-    Ok(write_safetensors(path, &layout, Precision::F32, next)?)
+    Ok(write_safetensors_with(path, &layout, Precision::F32, about, next)?)
 }
 
 /// Reads a state that must have the tensors of `like`.
@@ -84,7 +85,7 @@ mod tests {
             shape,
         };
         let state = vec![tensor(vec![2, 3])];
-        write(&state, &path).unwrap();
+        write(&state, &[], &path).unwrap();
         assert_eq!(read(&path, &state).unwrap(), state);
         let error = read(&path, &[tensor(vec![3, 2])]).unwrap_err().to_string();
         assert!(error.contains("[2, 3]") && error.contains("[3, 2]"), "{error}");

@@ -15,8 +15,8 @@ use crate::error::{Class, Error};
 use crate::lab::{ENCODE_BATCH, Images, Lab};
 use crate::protocol::{Event, Phase};
 use crate::records::{Cost, FORMAT, TrainingRecord, state_file, write_toml};
-use crate::state;
 use crate::worker::Events;
+use crate::{state, state_metadata};
 
 /// Trains, keeps the states of the epochs `keep`, and fills `folder` with the record.
 pub(crate) fn train(
@@ -79,7 +79,8 @@ pub(crate) fn train(
         });
         events.send(&Event::Epoch { epoch, loss });
         if (keep.first..=keep.last).contains(&epoch) {
-            state::write(&trainer.read_state(&layout)?, &state_file(folder, epoch))?;
+            let about = state_metadata::describe(training, epoch)?;
+            state::write(&trainer.read_state(&layout)?, &about, &state_file(folder, epoch))?;
         }
     }
     let compute_secs = compute.elapsed().as_secs_f64();

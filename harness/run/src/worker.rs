@@ -12,6 +12,7 @@ use harness_backend_abi::host::Backend;
 use crate::error::{Class, Error};
 use crate::evaluating::evaluate;
 use crate::lab::{Lab, encoder_pace};
+use crate::predicting::predict;
 use crate::protocol::{Event, Job, Phase, Setup};
 use crate::records::Cost;
 use crate::test_set::TestSet;
@@ -130,13 +131,16 @@ fn perform(lab: &mut Lab, tests: &mut Vec<TestSet>, job: &Job, events: &mut Even
     match job {
         Job::Train { training, keep, folder } => train(lab, training, *keep, folder, events),
         Job::Evaluate { training, states, tasks } => evaluate(lab, tests, training, states, tasks, events),
+        Job::Predict { training, object, state, images, folder } => {
+            predict(lab, training, object, state, images, folder, events)
+        }
     }
 }
 
 /// Where a job's prints go.
 pub(crate) fn log_of(job: &Job) -> Option<std::path::PathBuf> {
     let folder = match job {
-        Job::Train { folder, .. } => Some(folder),
+        Job::Train { folder, .. } | Job::Predict { folder, .. } => Some(folder),
         Job::Evaluate { tasks, .. } => tasks.first().map(|task| &task.folder),
     };
     folder.map(|folder| folder.join("log.txt"))

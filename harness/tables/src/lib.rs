@@ -9,6 +9,7 @@ mod durable;
 mod error;
 mod files;
 mod frame;
+mod predictions;
 mod row;
 mod rows;
 mod statistics;
@@ -21,6 +22,7 @@ pub use files::{
     write_results, write_scores,
 };
 pub use frame::{Frame, Values};
+pub use predictions::PredictionRow;
 pub use row::Row;
 pub use rows::{CurveRow, ResultRow, ScoreRow, Status};
 pub use statistics::{BackendRow, DeLongRow, DifferenceRow, IntervalRow};

@@ -142,4 +142,64 @@ pub enum WeightsError {
         /// Values given.
         found: usize,
     },
+    /// A file of torch.save that is no checkpoint of MadCLIP's authors.
+    #[error(
+        "{}: no trained state: it has no tensors `normal_det_adapters...` as a checkpoint of MadCLIP's authors has; \
+         `harness weights inspect` tells what it is", path.display()
+    )]
+    NotCheckpoint {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A trainable tensor that the authors' code has no counterpart of.
+    #[error(
+        "{origin}: the authors' code has nothing like `{name}`, so no checkpoint of theirs fits these options; this one fits {fits}"
+    )]
+    NoCounterpart {
+        /// The checkpoint.
+        origin: String,
+        /// The tensor.
+        name: String,
+        /// Options that it fits.
+        fits: String,
+    },
+    /// A checkpoint of the authors that does not fit the options.
+    #[error("{origin}: it does not fit the options: {}it fits {fits}", lists(missing, misshapen, extra))]
+    Unfit {
+        /// The checkpoint.
+        origin: String,
+        /// The authors' names of tensors that the options need and the file lacks.
+        missing: Vec<String>,
+        /// The authors' names of tensors of another shape, with both shapes.
+        misshapen: Vec<String>,
+        /// Tensors of the file that the options have no place for.
+        extra: Vec<String>,
+        /// Options that it fits.
+        fits: String,
+    },
+    /// A checkpoint of the authors that was trained with another encoder.
+    #[error(
+        "{origin}: it was trained with another encoder: its copy of the text tower's `{name}`: {what}; use the weights it was trained with"
+    )]
+    TextTower {
+        /// The checkpoint.
+        origin: String,
+        /// OpenAI's name of the tensor.
+        name: String,
+        /// How the two differ.
+        what: String,
+    },
+}
+
+/// What is wrong, a few names of each kind.
+fn lists(missing: &[String], misshapen: &[String], extra: &[String]) -> String {
+    const NAMED: usize = 4;
+    let list = |kind: &str, names: &[String]| match names.len() {
+        0 => String::new(),
+        count => {
+            let more = if count > NAMED { format!(" and {} more", count - NAMED) } else { String::new() };
+            format!("{kind}: {}{more}; ", names[..count.min(NAMED)].join(", "))
+        }
+    };
+    list("missing", missing) + &list("misshapen", misshapen) + &list("left over", extra)
 }

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use crate::WeightsError;
 use crate::arch::{self, Difference, Heads};
+use crate::checkpoint::Contents;
 use crate::naming;
+use crate::safetensors_file;
 use crate::source::{Kind, Source};
 use crate::tensor::View;
 use crate::weights::{combine_hashes, hash_file, heads_of, suggested_activation};
@@ -58,6 +60,10 @@ pub struct Report {
     pub extra: Vec<(String, Vec<usize>)>,
     /// Tensors with values that aren't finite.
     pub non_finite: Vec<NonFinite>,
+    /// What a checkpoint of MadCLIP's authors shows of its model, where the file is one.
+    pub checkpoint: Option<Contents>,
+    /// What the file says of itself: the `__metadata__` of a safetensors file. A trained state's has `harness.state`.
+    pub metadata: BTreeMap<String, String>,
     /// What a user should know.
     pub notes: Vec<String>,
 }
@@ -66,6 +72,11 @@ impl Report {
     /// Whether [`crate::Weights::open`] takes the files and all values are finite.
     pub fn is_usable(&self) -> bool {
         self.arch.is_some() && self.differences.is_empty() && self.non_finite.is_empty()
+    }
+
+    /// Whether it is a trained state, this program's or the authors', and no encoder's weights.
+    pub fn is_state(&self) -> bool {
+        self.checkpoint.is_some() || self.metadata.contains_key("harness.state")
     }
 }
 
@@ -100,17 +111,27 @@ pub fn inspect_with(path: &Path, heads: Heads) -> Result<Report, WeightsError> {
         differences: Vec::new(),
         extra: Vec::new(),
         non_finite: Vec::new(),
+        checkpoint: Contents::of(source.tensors.iter().map(|(name, view)| (name.as_str(), view.shape()))),
+        metadata: match (source.kind, source.files.as_slice()) {
+            (Kind::Safetensors, [file]) => safetensors_file::of_itself(file)?,
+            _ => BTreeMap::new(),
+        },
         notes: Vec::new(),
     };
+    if report.is_state() {
+        for (name, view) in &source.tensors {
+            let mut values = Vec::new();
+            view.append_to(&mut values)?;
+            count_non_finite(name, &values, &mut report.non_finite);
+        }
+        return Ok(report);
+    }
     let heads = heads_of(&source, heads);
     report.notes.extend(suggested_activation(&source).map(activation_note));
     let all: Vec<_> = source.tensors.iter().map(|(name, view)| (name.clone(), view.shape().to_vec())).collect();
     let named = match naming::to_openai(source.tensors) {
         Ok(named) => named,
         Err(what) => {
-            if all.iter().any(|(name, _)| name.starts_with("normal_det_adapters.")) {
-                report.notes.push("it looks like a checkpoint of MadCLIP's authors: adapters and prompts".to_owned());
-            }
             report.differences.push(Difference::NoArchitecture { what });
             report.extra = all;
             return Ok(report);
@@ -139,12 +160,16 @@ pub fn inspect_with(path: &Path, heads: Heads) -> Result<Report, WeightsError> {
         Err(difference) => report.differences.push(difference),
     }
     for (name, tensor) in &named.tensors {
-        let count = tensor.values()?.iter().filter(|value| !value.is_finite()).count();
-        if count > 0 {
-            report.non_finite.push(NonFinite { name: name.clone(), count });
-        }
+        count_non_finite(name, &tensor.values()?, &mut report.non_finite);
     }
     Ok(report)
+}
+
+fn count_non_finite(name: &str, values: &[f32], found: &mut Vec<NonFinite>) {
+    let count = values.iter().filter(|value| !value.is_finite()).count();
+    if count > 0 {
+        found.push(NonFinite { name: name.to_owned(), count });
+    }
 }
 
 fn count_types(tensors: &[(String, View)]) -> BTreeMap<String, usize> {

@@ -4,12 +4,14 @@
 //!
 //! - [`Weights`] opens files or makes synthetic weights; [`inspect()`] says what a file is, including what is wrong with it.
 //! - [`PickleFile`] reads any file of `torch.save` without running it; [`write_safetensors`] writes.
+//! - [`Checkpoint`] is a trained state as MadCLIP's authors save it.
 //!
 //! Nothing in a file is trusted: lengths are checked against the file before anything is allocated, and a pickle is
 //! parsed as data, never executed.
 
 mod arch;
 mod bytes;
+mod checkpoint;
 mod error;
 mod inspect;
 mod mapped;
@@ -25,10 +27,12 @@ mod write;
 mod zip;
 
 pub use arch::{Difference, Heads};
+pub use checkpoint::{Checkpoint, Contents};
 pub use error::WeightsError;
 pub use inspect::{File, NonFinite, Report, inspect, inspect_with};
+pub use safetensors_file::metadata as safetensors_metadata;
 pub use source::Kind;
 pub use tensor::{Dtype, Floats, Tensor};
 pub use torch_file::PickleFile;
 pub use weights::{Weights, combine_hashes};
-pub use write::{Precision, write_safetensors};
+pub use write::{Precision, write_safetensors, write_safetensors_with};

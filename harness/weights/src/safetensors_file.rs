@@ -1,5 +1,7 @@
 //! Tensors of a safetensors file. Its header is checked by the `safetensors` crate; names are taken as they are.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use safetensors::SafeTensors;
@@ -30,6 +32,21 @@ pub(crate) fn tensors(file: &Arc<Mapped>) -> Result<Vec<(String, View)>, Weights
         tensors.push((name, view));
     }
     Ok(tensors)
+}
+
+/// What a safetensors file says of itself: its `__metadata__`, empty where it has none.
+///
+/// # Errors
+/// No such file, or no safetensors.
+pub fn metadata(path: &Path) -> Result<BTreeMap<String, String>, WeightsError> {
+    let file = Mapped::open(path)?;
+    of_itself(&file)
+}
+
+pub(crate) fn of_itself(file: &Mapped) -> Result<BTreeMap<String, String>, WeightsError> {
+    let (_, metadata) =
+        SafeTensors::read_metadata(file.bytes()).map_err(|error| file.damaged(format!("safetensors: {error}")))?;
+    Ok(metadata.metadata().clone().unwrap_or_default().into_iter().collect())
 }
 
 /// Strides of a row-major tensor; saturating, since a tensor without elements may state any other dimension.

@@ -55,10 +55,25 @@ pub fn write_safetensors(
     path: &Path,
     layout: &[(String, Vec<usize>)],
     precision: Precision,
+    values: impl FnMut(&str) -> Result<Vec<f32>, WeightsError>,
+) -> Result<(), WeightsError> {
+    write_safetensors_with(path, layout, precision, &[], values)
+}
+
+/// Like [`write_safetensors`], with entries for the file's `__metadata__` besides `format = "pt"`, which other readers look
+/// for.
+///
+/// # Errors
+/// As [`write_safetensors`].
+pub fn write_safetensors_with(
+    path: &Path,
+    layout: &[(String, Vec<usize>)],
+    precision: Precision,
+    metadata: &[(&str, String)],
     mut values: impl FnMut(&str) -> Result<Vec<f32>, WeightsError>,
 ) -> Result<(), WeightsError> {
     let io = |source| WeightsError::Io { path: path.to_owned(), source };
-    let header = header(path, layout, precision)?;
+    let header = header(path, layout, precision, metadata)?;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -118,9 +133,15 @@ fn elements(shape: &[usize]) -> usize {
 }
 
 /// The JSON header, filled with blanks to a multiple of eight bytes.
-fn header(path: &Path, layout: &[(String, Vec<usize>)], precision: Precision) -> Result<Vec<u8>, WeightsError> {
+fn header(
+    path: &Path,
+    layout: &[(String, Vec<usize>)],
+    precision: Precision,
+    metadata: &[(&str, String)],
+) -> Result<Vec<u8>, WeightsError> {
     let mut table = Map::new();
-    table.insert("__metadata__".to_owned(), json!({"format": "pt"}));
+    let about = [("format", "pt")].into_iter().chain(metadata.iter().map(|(key, value)| (*key, value.as_str())));
+    table.insert("__metadata__".to_owned(), about.map(|(key, value)| (key.to_owned(), json!(value))).collect());
     let mut at = 0usize;
     for (name, shape) in layout {
         let end = at.saturating_add(elements(shape).saturating_mul(precision.size()));

@@ -5,6 +5,7 @@ mod cache;
 mod datasets;
 mod doctor;
 mod plan;
+mod predict;
 mod report;
 mod run;
 mod score;
@@ -25,6 +26,7 @@ pub(crate) fn perform(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Report(arguments) => report::report(arguments),
         Command::Score(arguments) => score::score(arguments),
+        Command::Predict(arguments) => predict::predict(arguments),
         Command::Datasets(arguments) => datasets::datasets(arguments),
         Command::Weights(arguments) => weights::weights(arguments),
         Command::Backends(arguments) => backends::backends(arguments),

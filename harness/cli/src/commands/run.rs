@@ -15,7 +15,7 @@ use crate::paths;
 use crate::terminal::Terminal;
 
 /// Set by the first signal; the second ends the process.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+pub(super) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     let world = world(&arguments.experiment, &arguments.places)?;
@@ -92,7 +92,7 @@ fn conclude(plan: &Plan, finished: &Finished, arguments: &Run, folder: &Folder) 
 }
 
 /// Ctrl-C and termination signals end a run in a clean state; a second one ends it at once.
-fn listen() -> Result<(), Failure> {
+pub(super) fn listen() -> Result<(), Failure> {
     let handler = || {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(Exit::Interrupted as i32);

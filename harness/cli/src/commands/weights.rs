@@ -20,7 +20,8 @@ pub(super) fn weights(arguments: &Weights) -> Result<Exit, Failure> {
         }
         false => print(told(file, &report)),
     }
-    Ok(if report.is_usable() { Exit::Done } else { Exit::Found })
+    let sound = report.is_usable() || (report.is_state() && report.non_finite.is_empty());
+    Ok(if sound { Exit::Done } else { Exit::Found })
 }
 
 fn told(file: &Path, report: &Report) -> String {
@@ -41,6 +42,7 @@ fn told(file: &Path, report: &Report) -> String {
     let types: Vec<String> = report.dtypes.iter().map(|(dtype, count)| format!("{count} of {dtype}")).collect();
     line("tensors", types.join(", "));
     match &report.arch {
+        _ if report.is_state() => tell_state(&mut line, report),
         Some(arch) => {
             line(
                 "image tower",
@@ -71,6 +73,22 @@ fn told(file: &Path, report: &Report) -> String {
     for note in &report.notes {
         line("note", note.clone());
     }
-    line("usable", if report.is_usable() { "yes" } else { "no" }.to_owned());
+    let usable = match report {
+        _ if report.is_state() => "as a state that predicts: harness predict --state FILE; it is no encoder",
+        _ if report.is_usable() => "yes",
+        _ => "no",
+    };
+    line("usable", usable.to_owned());
     text
+}
+
+/// What a trained state says of itself, or shows of its model.
+fn tell_state(line: &mut impl FnMut(&str, String), report: &Report) {
+    if let Some(contents) = &report.checkpoint {
+        line("a state", format!("a checkpoint of MadCLIP's authors; it fits {contents}"));
+        line("", "taps, object and the other options are not in it: an experiment says them".to_owned());
+    }
+    for (key, value) in report.metadata.iter().filter(|_| report.checkpoint.is_none()) {
+        line(if key == "harness.state" { "a state" } else { "" }, format!("{key} = {value}"));
+    }
 }

@@ -1,0 +1,119 @@
+//! Which images are meant by paths of files and folders, what their results are called, and whether they can be read.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use harness_data::Source;
+use harness_data::decode::{Depth, EXTENSIONS};
+use rayon::prelude::*;
+
+use crate::error::Error;
+
+/// Images named in one message.
+const NAMED: usize = 20;
+
+/// An image to be scored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputImage {
+    /// Its file.
+    pub path: PathBuf,
+    /// What files of its results are called, without extension; no two images share one.
+    pub name: String,
+}
+
+/// The images in `given`: files as they are, of a folder all images directly in it, byte-sorted; a file that is given twice
+/// counts once.
+///
+/// # Errors
+/// A folder that can't be listed or has no images; nothing given.
+pub fn list(given: &[PathBuf]) -> Result<Vec<InputImage>, Error> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for path in given {
+        if !path.is_dir() {
+            paths.push(path.clone());
+            continue;
+        }
+        let found = images_in(path)?;
+        if found.is_empty() {
+            let what = format!("{}: no image in it ({})", path.display(), EXTENSIONS.join(", "));
+            return Err(Error::Unusable { what });
+        }
+        paths.extend(found);
+    }
+    if paths.is_empty() {
+        return Err(Error::Unusable { what: "no images are given".to_owned() });
+    }
+    let (mut seen, mut names) = (HashSet::new(), HashSet::new());
+    let once = paths.into_iter().filter(|path| seen.insert(path.clone())).collect::<Vec<_>>();
+    Ok(once.into_iter().map(|path| InputImage { name: named(&path, &mut names), path }).collect())
+}
+
+fn images_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(Error::file("list", folder))? {
+        let path = entry.map_err(Error::file("list", folder))?.path();
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden && path.is_file() && EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The file's name without extension; a number is added where another image has it. Names differ by more than case, since
+/// not all file systems see that.
+fn named(path: &Path, taken: &mut HashSet<String>) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let numbered = (2u64..).map(|number| format!("{stem}-{number}"));
+    let mut candidates = std::iter::once(stem.clone()).chain(numbered);
+    candidates.find(|name| taken.insert(name.to_lowercase())).unwrap_or(stem)
+}
+
+/// Decodes every image, so that all that can't be read are told at once, before an encoder is loaded.
+pub(super) fn check(images: &[InputImage]) -> Result<(), Error> {
+    let failures: Vec<String> = images
+        .par_iter()
+        .filter_map(|image| Source::File(image.path.clone()).pixels(Depth::Scaled).err())
+        .map(|error| error.to_string())
+        .collect();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let mut what = format!("{} of {} images can't be read", failures.len(), images.len());
+    for failure in failures.iter().take(NAMED) {
+        what += &format!("\n  {failure}");
+    }
+    if failures.len() > NAMED {
+        what += &format!("\n  and {} more", failures.len() - NAMED);
+    }
+    Err(Error::Unusable { what })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_folder_gives_its_images_sorted_and_names_never_clash() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.png", "a.JPG", "a.png", ".hidden.png", "notes.txt", "A-2.bmp"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("c.png")).unwrap();
+        let given = [folder.path().to_owned(), folder.path().join("b.png"), folder.path().join("notes.txt")];
+        let images = list(&given).unwrap();
+        let names: Vec<&str> = images.iter().map(|image| image.name.as_str()).collect();
+        assert_eq!(names, ["A-2", "a", "a-3", "b", "notes"]);
+        assert!(images[1].path.ends_with("a.JPG") && images[2].path.ends_with("a.png"));
+    }
+
+    #[test]
+    fn a_folder_without_images_and_nothing_at_all_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(list(&[folder.path().to_owned()]).unwrap_err().to_string().contains("no image in it"));
+        assert!(list(&[]).is_err());
+    }
+}

@@ -1,0 +1,256 @@
+//! Whose state predicts: that of a cell in a results folder, or one in a file with what is known of its model.
+
+use std::path::{Path, PathBuf};
+
+use harness_backend_abi::host::OwnedTensor;
+use harness_experiment::{Cell, CellId, EncoderSource, ImageScore, Plan, Training};
+use harness_weights::{Checkpoint, Heads, Weights};
+
+use crate::cell_result::CellResult;
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::journal;
+use crate::lab::open_weights;
+use crate::records::state_file;
+use crate::{state, state_metadata};
+
+/// A state with all that is needed to predict.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The training it is of. Of a state from elsewhere, options, sizes and encoder are its own; the rest says nothing.
+    pub(super) training: Training,
+    /// What the sentences say.
+    pub(super) object: String,
+    /// Where the encoder's weights are.
+    pub(super) encoder: EncoderSource,
+    /// The state's file.
+    state: PathBuf,
+    /// After which epoch, where that is known.
+    epoch: Option<u32>,
+}
+
+/// A cell that was found by its id.
+#[derive(Clone, Debug)]
+pub struct CellChoice {
+    /// Its results folder.
+    pub folder: Folder,
+    /// The plan there.
+    pub plan: Plan,
+    /// The first cell with that id.
+    pub cell: Cell,
+}
+
+/// Finds the cell whose id begins with `id` in some results folders.
+///
+/// # Errors
+/// No such cell, or cells of several ids, which are listed; a plan that can't be read.
+pub fn find_cell(folders: &[PathBuf], id: &str) -> Result<CellChoice, Error> {
+    let mut found: Vec<CellChoice> = Vec::new();
+    let mut known = 0;
+    for path in folders {
+        let folder = Folder::new(path);
+        let plan = folder.read_plan()?;
+        known += plan.cells.len();
+        let matching =
+            plan.cells.iter().filter(|cell| cell.id.to_string().starts_with(id)).cloned().collect::<Vec<_>>();
+        for cell in matching {
+            // Cells of equal variants share an id, and so do results of one experiment in two folders.
+            if found.iter().all(|choice| choice.cell.id != cell.id) {
+                found.push(CellChoice { folder: folder.clone(), plan: plan.clone(), cell });
+            }
+        }
+    }
+    let places = folders.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    match found.len() {
+        0 => Err(Error::Unusable {
+            what: format!("no cell's id begins with `{id}` among {known} cells of {places}; results.csv lists them"),
+        }),
+        1 => Ok(found.remove(0)),
+        count => {
+            let few: Vec<String> = found.iter().take(8).map(|choice| told(&choice.cell)).collect();
+            let more = if count > few.len() { ", ..." } else { "" };
+            let what = format!("{count} cells' ids begin with `{id}`; give more of it: {}{more}", few.join(", "));
+            Err(Error::Unusable { what })
+        }
+    }
+}
+
+/// A cell by id and place.
+fn told(cell: &Cell) -> String {
+    let Cell { id, variant, dataset, shots, draw, seed, backend, selection, .. } = cell;
+    format!("{id} ({variant}, {dataset}, K {shots}, draw {draw}, seed {seed}, {backend}, {selection})")
+}
+
+impl CellChoice {
+    /// The cell's id.
+    pub fn id(&self) -> CellId {
+        self.cell.id
+    }
+
+    /// The model that the cell reports: at the epoch of an image score, its first without one.
+    ///
+    /// # Errors
+    /// A cell that is not done, or does not report that score.
+    pub fn model(&self, score: Option<ImageScore>) -> Result<Model, Error> {
+        let Self { folder, plan, cell } = self;
+        let Some(result) = CellResult::read(folder, cell)? else {
+            let failures = journal::failures(&folder.journal())?;
+            let own = [cell.training.to_string(), cell.evaluation.to_string()];
+            let why =
+                own.iter().find_map(|id| failures.get(id)).map(|(class, message)| format!(": {class}: {message}"));
+            let what = format!("cell {} is not done{}; run its experiment again", told(cell), why.unwrap_or_default());
+            return Err(Error::Unusable { what });
+        };
+        let epoch = match score {
+            None => result.epochs.first(),
+            Some(score) => result.epochs.iter().find(|(reported, _)| *reported == score),
+        };
+        let Some((_, epoch)) = epoch else {
+            let scores: Vec<&str> = result.epochs.iter().map(|(score, _)| score.name()).collect();
+            let what = format!("cell {} reports no such image score; it reports: {}", told(cell), scores.join(", "));
+            return Err(Error::Unusable { what });
+        };
+        let state = state_file(&folder.training(cell.training), *epoch);
+        if !state.is_file() {
+            return Err(Error::record(&state, "the state is gone; remove the training's folder and run again"));
+        }
+        Ok(Model {
+            training: result.training.training,
+            object: result.evaluation.evaluation.object,
+            encoder: plan.encoder.source.clone(),
+            state,
+            epoch: Some(*epoch),
+        })
+    }
+}
+
+impl Model {
+    /// A state in a file that says itself which model it is of. `None` where it is silent: a checkpoint of the authors, or a
+    /// state of an early version.
+    ///
+    /// # Errors
+    /// A file that can't be read; metadata that are wrong.
+    pub fn of_described(path: &Path, encoder: &EncoderSource) -> Result<Option<Self>, Error> {
+        if is_pickle(path)? {
+            return Ok(None);
+        }
+        let Some(described) = state_metadata::read(path)? else { return Ok(None) };
+        let training = described.training;
+        let encoder = with_heads(encoder.clone(), &training);
+        Ok(Some(Self {
+            object: training.object.clone(),
+            epoch: Some(described.epoch),
+            training,
+            encoder,
+            state: path.to_owned(),
+        }))
+    }
+
+    /// A state in a file that says nothing, taken as one of this training's.
+    pub fn of_silent(path: &Path, training: &Training, encoder: &EncoderSource) -> Self {
+        Self {
+            training: training.clone(),
+            object: training.object.clone(),
+            encoder: encoder.clone(),
+            state: path.to_owned(),
+            epoch: None,
+        }
+    }
+
+    /// The same with another place of the encoder's weights.
+    #[must_use]
+    pub fn with_weights(mut self, path: &Path) -> Self {
+        let source = EncoderSource::File { path: path.to_owned(), heads: None, text_heads: None };
+        self.encoder = with_heads(source, &self.training);
+        self
+    }
+
+    /// The same on another backend, which must be there.
+    #[must_use]
+    pub fn on_backend(mut self, backend: harness_experiment::Backend) -> Self {
+        self.training.backend = backend;
+        self
+    }
+
+    /// The training it is of.
+    pub fn training(&self) -> &Training {
+        &self.training
+    }
+
+    /// After which epoch, where that is known.
+    pub fn epoch(&self) -> Option<u32> {
+        self.epoch
+    }
+
+    /// Refuses weights that are not those it was trained with.
+    ///
+    /// # Errors
+    /// Weights that can't be read, or others.
+    pub fn check_weights(&self) -> Result<(), Error> {
+        let weights = open_weights(&self.encoder)?;
+        if weights.hash() != self.training.weights.to_string() {
+            let files: Vec<String> = weights.files().iter().map(|file| file.display().to_string()).collect();
+            let what = format!(
+                "{}: these weights have hash {}, the state was trained on {}",
+                files.join(", "),
+                weights.hash(),
+                self.training.weights
+            );
+            return Err(Error::Unusable { what });
+        }
+        Ok(())
+    }
+
+    /// A file that workers read: the state's own, or one in `folder` made of a checkpoint.
+    pub(super) fn state_file(&self, folder: &Path) -> Result<PathBuf, Error> {
+        if !is_pickle(&self.state)? {
+            return Ok(self.state.clone());
+        }
+        let path = folder.join("state.safetensors");
+        let checkpoint = Checkpoint::open(&self.state)?;
+        checkpoint_state(&checkpoint, &self.training, &open_weights(&self.encoder)?)
+            .and_then(|state| state::write(&state, &[], &path))?;
+        Ok(path)
+    }
+}
+
+/// The state of a checkpoint, under the encoder that it was trained with.
+fn checkpoint_state(
+    checkpoint: &Checkpoint,
+    training: &Training,
+    weights: &Weights,
+) -> Result<Vec<OwnedTensor>, Error> {
+    let state = checkpoint.state(&training.options, &training.arch)?;
+    checkpoint.check_text_tower(weights)?;
+    Ok(state
+        .into_iter()
+        .map(|tensor| OwnedTensor { name: tensor.name, shape: tensor.shape, values: tensor.data })
+        .collect())
+}
+
+/// Heads are the training's, whatever the file suggests.
+fn with_heads(source: EncoderSource, training: &Training) -> EncoderSource {
+    match source {
+        EncoderSource::File { path, .. } => {
+            let Heads { image, text } =
+                Heads { image: Some(training.arch.heads), text: Some(training.arch.text_heads) };
+            EncoderSource::File { path, heads: image, text_heads: text }
+        }
+        synthetic => synthetic,
+    }
+}
+
+/// Whether a file is one of torch.save, by its first bytes; a safetensors file's header begins at the ninth.
+fn is_pickle(path: &Path) -> Result<bool, Error> {
+    use std::io::Read;
+    let mut start = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(9).read_to_end(&mut start))
+        .map_err(Error::file("read the state", path))?;
+    Ok(match start.as_slice() {
+        [b'P', b'K', 3, 4, ..] => true,
+        [_, _, _, _, _, _, _, _, b'{'] => false,
+        [0x80, ..] => true,
+        _ => false,
+    })
+}

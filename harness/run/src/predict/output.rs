@@ -1,0 +1,79 @@
+//! The files of a prediction: maps from grids, pictures, and the table last, so that one that is there is complete.
+
+use std::path::Path;
+
+use harness_data::{Source, load_image};
+use harness_experiment::Training;
+use harness_metrics::{GridMaps, MapSource, map_maxima};
+use harness_report::{OverlayFigure, overlay};
+use harness_tables::{PredictionRow, write_csv, write_durable};
+
+use super::images::InputImage;
+use super::npy;
+use crate::error::Error;
+
+/// Writes everything into `out`. `grids` is empty where there are no maps.
+pub(super) fn write(
+    training: &Training,
+    images: &[InputImage],
+    detection: &[f32],
+    grids: &[f32],
+    out: &Path,
+) -> Result<Vec<PredictionRow>, Error> {
+    let mut rows: Vec<PredictionRow> = images
+        .iter()
+        .zip(detection)
+        .map(|(image, detection)| PredictionRow {
+            image: image.path.display().to_string(),
+            detection: f64::from(*detection),
+            ..PredictionRow::default()
+        })
+        .collect();
+    if !grids.is_empty() {
+        write_maps(training, images, grids, out, &mut rows)?;
+    }
+    write_csv(&rows, &out.join("scores.csv"))?;
+    Ok(rows)
+}
+
+fn write_maps(
+    training: &Training,
+    images: &[InputImage],
+    grids: &[f32],
+    out: &Path,
+    rows: &mut [PredictionRow],
+) -> Result<(), Error> {
+    let size = training.options.image_size;
+    let maps = GridMaps::new(grids, training.options.taps.len(), training.arch.grid(size), size)?;
+    let maxima = map_maxima(&maps)?;
+    let mut map = vec![0.0; maps.pixels()];
+    // One scale for all pictures, so that they can be compared.
+    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+    for image in 0..images.len() {
+        maps.read(image, &mut map)?;
+        low = map.iter().copied().fold(low, f32::min);
+        high = map.iter().copied().fold(high, f32::max);
+    }
+    for (place, ((image, row), max)) in images.iter().zip(rows).zip(maxima).enumerate() {
+        maps.read(place, &mut map)?;
+        row.map_max = Some(f64::from(max));
+        row.map = format!("maps/{}.npy", image.name);
+        row.overlay = format!("overlays/{}.png", image.name);
+        write_durable(&out.join(&row.map), &npy::square(size, &map))?;
+        let figure = OverlayFigure {
+            title: format!("{}: map max {max:.3}, detection {:.3}", image.name, row.detection),
+            side: size,
+            image: interleaved(&load_image(&Source::File(image.path.clone()), size)?),
+            map: std::mem::replace(&mut map, vec![0.0; maps.pixels()]),
+            scale: (low, high),
+        };
+        write_durable(&out.join(&row.overlay), &overlay(&figure)?)?;
+    }
+    Ok(())
+}
+
+/// `[3, S, S]` to `[S, S, 3]`.
+fn interleaved(planar: &[u8]) -> Vec<u8> {
+    let area = planar.len() / 3;
+    (0..area).flat_map(|i| [planar[i], planar[area + i], planar[2 * area + i]]).collect()
+}

@@ -1,0 +1,19 @@
+//! The row of what a state predicts of images outside any experiment: `scores.csv` of a folder of predictions.
+
+use crate::row::row;
+
+row! {
+    /// One image.
+    PredictionRow is "predictions" {
+        /// The image's file.
+        image: String,
+        /// Largest value of the anomaly map; absent where the state has no maps.
+        map_max: Option<f64>,
+        /// Sum over taps of the aggregated abnormal probability of the det heads.
+        detection: f64,
+        /// The anomaly map, a `.npy` file below the folder; empty without maps.
+        map: String,
+        /// The picture of image and map, a PNG below the folder; empty without maps.
+        overlay: String,
+    }
+}
