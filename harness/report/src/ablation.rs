@@ -87,8 +87,10 @@ impl<'a> Ablation<'a> {
             }
         };
         let of_base = || self.differences.iter().filter(|row| row.base == self.base);
-        let images: BTreeSet<Block<'a>> =
-            of_base().filter(|row| row.metric == Measure::Ac.metric()).map(|row| block(row, &row.image_score)).collect();
+        let images: BTreeSet<Block<'a>> = of_base()
+            .filter(|row| row.metric == Measure::Ac.metric())
+            .map(|row| block(row, &row.image_score))
+            .collect();
         let mut found: BTreeSet<Block<'a>> = images
             .iter()
             .filter(|candidate| {
@@ -109,7 +111,13 @@ impl<'a> Ablation<'a> {
     }
 
     /// A variant's difference from a base in a block.
-    pub(crate) fn difference(&self, block: &Block<'_>, measure: Measure, variant: &str, base: &str) -> Option<&'a DifferenceRow> {
+    pub(crate) fn difference(
+        &self,
+        block: &Block<'_>,
+        measure: Measure,
+        variant: &str,
+        base: &str,
+    ) -> Option<&'a DifferenceRow> {
         self.differences.iter().find(|row| {
             row.variant == variant
                 && row.base == base
@@ -275,17 +283,30 @@ struct Long {
 
 impl Long {
     fn push(&mut self, block: &Block<'_>, variant: &str, measure: Measure, entry: &Entry) {
-        let mark = if entry.best { "best" } else if entry.near { "not significantly worse" } else { "" };
+        let mark = if entry.best {
+            "best"
+        } else if entry.near {
+            "not significantly worse"
+        } else {
+            ""
+        };
         let message = if entry.value.is_some() { "" } else { &entry.words };
         let dataset = if block.dataset.is_empty() { "mean" } else { block.dataset };
         let words = [
-            dataset, block.trained_on, block.backend, block.selection(), block.score, variant, measure.name(), mark, message,
+            dataset,
+            block.trained_on,
+            block.backend,
+            block.selection(),
+            block.score,
+            variant,
+            measure.name(),
+            mark,
+            message,
         ];
         self.words.iter_mut().zip(words).for_each(|(column, word)| column.push(word.to_owned()));
         self.shots.push(u64::from(block.shots));
         let of = |of: fn(&DifferenceRow) -> f64| entry.difference.as_ref().map(of);
-        let numbers =
-            [entry.value, of(|d| d.difference), of(|d| d.low), of(|d| d.high), of(|d| d.p), of(|d| d.p_holm)];
+        let numbers = [entry.value, of(|d| d.difference), of(|d| d.low), of(|d| d.high), of(|d| d.p), of(|d| d.p_holm)];
         self.numbers.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number));
     }
 

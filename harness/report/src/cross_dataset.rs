@@ -108,7 +108,8 @@ fn number(group: &[&SummaryRow], measure: Measure, source: &ReportDataset, targe
         own
     };
     let row = measure.find(group, score);
-    let untrained = measure == Measure::As && !source.masks && group.first().is_some_and(|head| head.failed + head.not_run == 0);
+    let untrained =
+        measure == Measure::As && !source.masks && group.first().is_some_and(|head| head.failed + head.not_run == 0);
     let words = match row {
         None if untrained => "source has no masks".to_owned(),
         Some(_) if score != own => cell(group, measure, score) + BY_DETECTION,
@@ -182,8 +183,15 @@ fn long(matrices: &[Matrix]) -> Result<Frame, ReportError> {
             for (target, number) in matrix.targets.iter().zip(numbers) {
                 let message = if number.mean.is_some() { "" } else { &number.words };
                 let words = [
-                    of.selection(), of.variant(), &of.backend, &of.precision, of.measure.name(), source, target,
-                    number.image_score, message,
+                    of.selection(),
+                    of.variant(),
+                    &of.backend,
+                    &of.precision,
+                    of.measure.name(),
+                    source,
+                    target,
+                    number.image_score,
+                    message,
                 ];
                 text.iter_mut().zip(words).for_each(|(column, word)| column.push(word.to_owned()));
                 shots.push(u64::from(of.shots));

@@ -44,8 +44,7 @@ pub(crate) fn few_shot(
         return Ok(None);
     }
     let columns = columns(&datasets);
-    let mut sheet =
-        Sheet::new(&["selection", "method", "backend", "precision", "overlap"], &["K", "n"]);
+    let mut sheet = Sheet::new(&["selection", "method", "backend", "precision", "overlap"], &["K", "n"]);
     for dataset in &datasets {
         let names: Vec<&str> = measures(dataset).map(Measure::name).collect();
         sheet.under(&dataset.name, &names);
@@ -85,7 +84,8 @@ pub(crate) fn few_shot(
     }
     for (other, values) in &others {
         let blank = || String::new();
-        let mut words = vec![other.protocol(), other.name(), blank(), blank(), blank(), other.shots.to_string(), blank()];
+        let mut words =
+            vec![other.protocol(), other.name(), blank(), blank(), blank(), other.shots.to_string(), blank()];
         words.extend(columns.iter().map(|(dataset, measure)| other.cell(values, dataset, *measure)));
         words.extend(means.iter().map(|measure| other.mean(values, &datasets, *measure)));
         sheet.push(words);
@@ -96,7 +96,9 @@ pub(crate) fn few_shot(
             .to_owned(),
     ];
     if !means.is_empty() {
-        notes.push("mean: the mean over data sets of their means; seeds and draws are not counted as data sets.".to_owned());
+        notes.push(
+            "mean: the mean over data sets of their means; seeds and draws are not counted as data sets.".to_owned(),
+        );
     }
     if !others.is_empty() {
         notes.push(
@@ -274,7 +276,8 @@ fn long(
             let score = paper_score(dataset.masks);
             let (row, head) = (measure.find(group, score), group.first());
             let message = head.map_or("not planned", |head| head.message.as_str());
-            let words = ["here", selection.1, variant.1, backend, precision, &dataset.name, measure.name(), score, message];
+            let words =
+                ["here", selection.1, variant.1, backend, precision, &dataset.name, measure.name(), score, message];
             let cells = [row.map_or(0, |row| row.count), head.map_or(0, |h| h.failed), head.map_or(0, |h| h.not_run)];
             push(words, *k, row.and_then(|row| row.mean), row.and_then(|row| row.deviation), cells);
         }
@@ -283,7 +286,8 @@ fn long(
         for (dataset, measure) in columns {
             let Some(value) = other.value(values, dataset, *measure) else { continue };
             let name = other.name();
-            let words = ["published", other.selection, &name, "", "", &dataset.name, measure.name(), "", other.protocol];
+            let words =
+                ["published", other.selection, &name, "", "", &dataset.name, measure.name(), "", other.protocol];
             push(words, other.shots, Some(value), None, [0; 3]);
         }
     }

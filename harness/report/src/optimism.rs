@@ -15,7 +15,16 @@ pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Op
     let mut ordered: Vec<&DifferenceRow> = rows.iter().collect();
     ordered.sort_by_key(|row| {
         let mean = row.dataset.is_empty();
-        (mean, &row.dataset, &row.trained_on, row.shots, place(variants, &row.variant), &row.backend, &row.metric, &row.image_score)
+        (
+            mean,
+            &row.dataset,
+            &row.trained_on,
+            row.shots,
+            place(variants, &row.variant),
+            &row.backend,
+            &row.metric,
+            &row.image_score,
+        )
     });
     let words = ["data set", "trained on", "variant", "backend", "metric", "image score"];
     let mut sheet = Sheet::new(&words, &["K", "added", "interval", "p", "pairs"]);
@@ -44,9 +53,10 @@ pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Op
     Ok(Some(Table {
         name: "optimism",
         heading: "What choosing on the test set adds",
-        sentence: "Numbers at the epoch chosen by the test labels (best-on-test) less those at the last epoch of the same \
+        sentence:
+            "Numbers at the epoch chosen by the test labels (best-on-test) less those at the last epoch of the same \
                    trainings: what such a choice flatters by."
-            .to_owned(),
+                .to_owned(),
         notes: vec![format!(
             "Intervals: {level:.0} %, paired bootstrap; p: two-sided, adjusted by Holm. pairs: trainings behind each line."
         )],

@@ -79,7 +79,15 @@ pub(crate) fn published_table(ours: &Ours<'_>, published: &[PublishedRow]) -> Re
     joined.sort_by_key(|row| {
         let same = row.ours.as_ref().is_some_and(|own| own.same);
         let place = ours.datasets.iter().position(|d| d.name == row.dataset).unwrap_or(ours.datasets.len());
-        (!same, row.ours.is_none(), row.theirs.protocol.clone(), place, row.theirs.shots, row.measure, row.theirs.method.clone())
+        (
+            !same,
+            row.ours.is_none(),
+            row.theirs.protocol.clone(),
+            place,
+            row.theirs.shots,
+            row.measure,
+            row.theirs.method.clone(),
+        )
     });
     let near: Vec<&Joined<'_>> = joined.iter().filter(|row| row.ours.is_some()).collect();
     let all: Vec<&Joined<'_>> = joined.iter().collect();
@@ -90,12 +98,15 @@ pub(crate) fn published_table(ours: &Ours<'_>, published: &[PublishedRow]) -> Re
          rules, and no claim about them."
     )];
     if further > 0 {
-        notes.push(format!("{further} further numbers (zero-shot, full normal training, other K) are in tables/published.md."));
+        notes.push(format!(
+            "{further} further numbers (zero-shot, full normal training, other K) are in tables/published.md."
+        ));
     }
     Ok(Some(Table {
         name: "published",
         heading: "Beside published numbers",
-        sentence: "Published numbers on the same data sets with ours at the same K; difference: ours less theirs.".to_owned(),
+        sentence: "Published numbers on the same data sets with ours at the same K; difference: ours less theirs."
+            .to_owned(),
         notes,
         shown: shown(if near.is_empty() { &all } else { &near })?,
         whole: Some(shown(&all)?),
@@ -149,7 +160,9 @@ impl Ours<'_> {
         let mut seen = BTreeSet::new();
         let mut means = Vec::new();
         for head in published {
-            let Some(measure) = Measure::ALL.into_iter().find(|measure| measure.metric() == head.metric) else { continue };
+            let Some(measure) = Measure::ALL.into_iter().find(|measure| measure.metric() == head.metric) else {
+                continue;
+            };
             if !seen.insert((&head.method, &head.run_by, head.shots, &head.protocol, &head.selection, measure)) {
                 continue;
             }
@@ -203,7 +216,8 @@ fn shown(rows: &[&Joined<'_>]) -> Result<Frame, ReportError> {
     for row in rows {
         let theirs = row.theirs;
         let of = |of: &dyn Fn(&Own) -> String| row.ours.as_ref().map_or_else(|| "–".to_owned(), of);
-        let note = if theirs.note.contains("another transcription") { format!("; {}", theirs.note) } else { String::new() };
+        let note =
+            if theirs.note.contains("another transcription") { format!("; {}", theirs.note) } else { String::new() };
         sheet.push(vec![
             row.dataset.clone(),
             row.measure.name().to_owned(),
@@ -228,9 +242,8 @@ fn long(rows: &[&Joined<'_>]) -> Result<Frame, ReportError> {
     let text = |name: &str, of: &dyn Fn(&Joined<'_>) -> String| {
         (name.to_owned(), Values::Text(rows.iter().map(|row| of(row)).collect()))
     };
-    let own = |name: &str, of: &dyn Fn(&Own) -> String| {
-        text(name, &|row| row.ours.as_ref().map(of).unwrap_or_default())
-    };
+    let own =
+        |name: &str, of: &dyn Fn(&Own) -> String| text(name, &|row| row.ours.as_ref().map(of).unwrap_or_default());
     let number = |name: &str, of: &dyn Fn(&Joined<'_>) -> Option<f64>| {
         (name.to_owned(), Values::Number(rows.iter().map(|row| of(row)).collect()))
     };

@@ -72,7 +72,8 @@ pub(crate) fn write_rows(input: &ReportInput, folder: &Path) -> Result<(), Repor
 /// Notes on the statistics of the tables that there are; empty where there are none.
 pub(crate) fn statistics(input: &ReportInput) -> Vec<String> {
     let mut notes = Vec::new();
-    let Some(level) = input.intervals.iter().map(|row| row.level).chain(input.differences.iter().map(|row| row.level)).next()
+    let Some(level) =
+        input.intervals.iter().map(|row| row.level).chain(input.differences.iter().map(|row| row.level)).next()
     else {
         return notes;
     };

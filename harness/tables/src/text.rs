@@ -26,7 +26,11 @@ impl Grid {
             let cell = word(cell);
             if self.bold.contains(&(row, column)) { bold(cell) } else { cell }
         };
-        self.rows.iter().enumerate().map(|(row, cells)| cells.iter().enumerate().map(|at| cell(row, at)).collect()).collect()
+        self.rows
+            .iter()
+            .enumerate()
+            .map(|(row, cells)| cells.iter().enumerate().map(|at| cell(row, at)).collect())
+            .collect()
     }
 }
 

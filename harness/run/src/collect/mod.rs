@@ -2,6 +2,7 @@
 //! computed here, and nothing is drawn.
 
 mod figures;
+mod published;
 mod rows;
 
 use std::path::Path;
@@ -41,6 +42,8 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         roc: figures.roc,
         curves: figures.curves,
         panels: figures.panels,
+        datasets: published::datasets(plan, registry),
+        methods: published::methods(plan),
         ..ReportInput::default()
     };
     Ok(Results { report, notes: figures.notes })
