@@ -1,6 +1,5 @@
 //! The report's folder: tables, figures and `report.md`. What is in a table or figure is in the module of its name.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -8,10 +7,13 @@ use harness_tables::{
     BackendRow, DeLongRow, DifferenceRow, Frame, IntervalRow, ResultRow, Status, Values, write_durable,
 };
 
-use crate::marks::MOST_SERIES;
+use crate::cross_dataset::matrices;
+use crate::figures::Figures;
+use crate::measure::datasets;
+use crate::sheet::{latex, noted};
+use crate::tables::{Material, statistics, tables};
 use crate::{
-    BEST_ON_TEST_NOTE, CurveFigure, PanelFigure, Rendered, ReportError, RocFigure, panel, roc, summary, summary_frame,
-    training_curve, wide,
+    CurveFigure, PanelFigure, ReportDataset, ReportError, RocFigure, SummaryRow, summary, summary_frame, wide,
 };
 
 /// All a report is made of.
@@ -47,93 +49,53 @@ pub struct ReportInput {
     pub delong: Vec<DeLongRow>,
     /// Backends side by side, the reference first; empty for a single one.
     pub backends: Vec<BackendRow>,
+    /// The data sets, in the order to print.
+    pub datasets: Vec<ReportDataset>,
+    /// Variants that are a published method in every setting, each with the method's published name.
+    pub methods: Vec<(String, String)>,
 }
 
-/// Writes `tables/summary.{csv,parquet,md,tex}`, `figures/*.{svg,png}` and, last, `report.md` below `folder`: the same input
-/// gives the same bytes. Returns the summary table in Markdown, with its notes.
+/// Writes `tables/*.{csv,parquet,md,tex}`, `figures/*.{svg,png}` and, last, `report.md` below `folder`: the same input gives
+/// the same bytes. A table or figure that the results can't fill is left out, the summary excepted. Returns the summary
+/// table in Markdown, with its notes.
 ///
 /// # Errors
 /// The system's, and data that make no figure.
 pub fn write_report(input: &ReportInput, folder: &Path) -> Result<String, ReportError> {
     let rows = summary(&input.results, &input.variants);
-    let long = summary_frame(&rows)?;
-    let table = wide(&rows)?;
-    let mut markdown = if rows.is_empty() { "No cells.\n".to_owned() } else { table.to_markdown()? };
-    let mut latex = table.to_latex()?;
-    if input.results.iter().any(|row| row.status == Status::Done && row.selection == "best-on-test") {
-        let _ = write!(markdown, "\n{BEST_ON_TEST_NOTE}\n");
-        let _ = write!(latex, "\n{{\\footnotesize {}}}\n", BEST_ON_TEST_NOTE.replace('†', "\\dag{}"));
+    let markdown = write_summary(&rows, folder)?;
+    let datasets = datasets(&input.datasets, &rows);
+    let matrices = matrices(&rows, &datasets, &input.variants);
+    let material = Material { input, rows: &rows, datasets: &datasets, matrices: &matrices };
+    let mut sections = String::new();
+    for table in tables(&material)? {
+        sections.push_str(&table.write(folder)?);
     }
-    let tables = folder.join("tables");
-    long.write_csv(&tables.join("summary.csv"))?;
-    long.write_parquet(&tables.join("summary.parquet"), "summary")?;
-    write_durable(&tables.join("summary.md"), markdown.as_bytes())?;
-    write_durable(&tables.join("summary.tex"), latex.as_bytes())?;
-
-    let mut figures = Figures { folder, names: BTreeSet::new(), listed: String::new() };
-    for figure in &input.roc {
-        for (part, series) in parts(&figure.series) {
-            let figure = RocFigure { name: figure.name.clone() + &part, series, ..figure.clone() };
-            figures.write(&figure.name, &figure.caption, &roc(&figure, input.smoke)?)?;
-        }
-    }
-    for figure in &input.curves {
-        for (part, series) in parts(&figure.series) {
-            let figure = CurveFigure { name: figure.name.clone() + &part, series, ..figure.clone() };
-            figures.write(&figure.name, &figure.caption, &training_curve(&figure, input.smoke)?)?;
-        }
-    }
-    for figure in &input.panels {
-        figures.write(&figure.name, &figure.caption, &panel(figure, input.smoke)?)?;
-    }
-    let report = compose(input, &markdown, &figures.listed)?;
+    let figures = Figures::of(&material).write(folder)?;
+    let report = compose(input, &markdown, &sections, &figures)?;
     write_durable(&folder.join("report.md"), report.as_bytes())?;
     Ok(markdown)
 }
 
-/// Series in lots that a figure can tell apart, each with what its name ends in.
-fn parts<T: Clone>(series: &[T]) -> Vec<(String, Vec<T>)> {
-    if series.len() <= MOST_SERIES {
-        return vec![(String::new(), series.to_vec())];
+/// Writes the summary: a row a metric for programs, a line a group for people.
+fn write_summary(rows: &[SummaryRow], folder: &Path) -> Result<String, ReportError> {
+    let table = wide(rows)?;
+    let mut markdown = if rows.is_empty() { "No cells.\n".to_owned() } else { table.to_markdown()? };
+    let notes = noted(&[], &markdown);
+    let latex = latex(&table, &notes)?;
+    for note in notes {
+        let _ = write!(markdown, "\n{note}\n");
     }
-    series.chunks(MOST_SERIES).enumerate().map(|(i, lot)| (format!("-part{}", i + 1), lot.to_vec())).collect()
+    let tables = folder.join("tables");
+    let long = summary_frame(rows)?;
+    long.write_csv(&tables.join("summary.csv"))?;
+    long.write_parquet(&tables.join("summary.parquet"), "summary")?;
+    write_durable(&tables.join("summary.md"), markdown.as_bytes())?;
+    write_durable(&tables.join("summary.tex"), latex.as_bytes())?;
+    Ok(markdown)
 }
 
-struct Figures<'a> {
-    folder: &'a Path,
-    names: BTreeSet<String>,
-    listed: String,
-}
-
-impl Figures<'_> {
-    fn write(&mut self, name: &str, caption: &str, figure: &Rendered) -> Result<(), ReportError> {
-        let name = self.file_name(name);
-        write_durable(&self.folder.join(format!("figures/{name}.svg")), figure.svg.as_bytes())?;
-        write_durable(&self.folder.join(format!("figures/{name}.png")), &figure.png)?;
-        let caption = line(caption);
-        let alternative = caption.replace(['[', ']'], "");
-        let _ = write!(
-            self.listed,
-            "\n![{alternative}](figures/{name}.png)\n\n{caption} ([SVG](figures/{name}.svg), [PNG](figures/{name}.png))\n"
-        );
-        Ok(())
-    }
-
-    /// A name that is a plain file name and not taken yet.
-    fn file_name(&mut self, name: &str) -> String {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
-        let plain: String = name.trim_start_matches('.').chars().map(plain).take(120).collect();
-        let plain = if plain.is_empty() { "figure".to_owned() } else { plain };
-        // Names that differ in case alone are one file on some systems.
-        let free = (1..).map(|i| if i == 1 { plain.clone() } else { format!("{plain}-{i}") });
-        let mut free = free.filter(|name| !self.names.contains(&name.to_ascii_lowercase()));
-        let name = free.next().unwrap_or(plain);
-        self.names.insert(name.to_ascii_lowercase());
-        name
-    }
-}
-
-fn compose(input: &ReportInput, table: &str, figures: &str) -> Result<String, ReportError> {
+fn compose(input: &ReportInput, table: &str, sections: &str, figures: &str) -> Result<String, ReportError> {
     let mut out = format!("# Report: {}\n", line(&input.experiment));
     if input.smoke {
         out.push_str("\n> **Smoke test: not a result.** It shows that the program runs; its numbers mean nothing.\n");
@@ -148,8 +110,13 @@ fn compose(input: &ReportInput, table: &str, figures: &str) -> Result<String, Re
     if input.results.iter().any(|row| row.status == Status::Done) {
         out.push_str("\nMean ± sample standard deviation over seeds and draws; n is the number of cells behind it.\n");
     }
-    for note in &input.notes {
-        let _ = write!(out, "\n{}\n", line(note));
+    out.push_str(sections);
+    let notes = statistics(input);
+    if !notes.is_empty() {
+        out.push_str("\n## Statistics\n\n");
+        for note in &notes {
+            let _ = writeln!(out, "- {note}");
+        }
     }
     if !figures.is_empty() {
         let _ = write!(out, "\n## Figures\n{figures}");
@@ -203,6 +170,6 @@ fn cells(rows: &[&ResultRow], status: Status) -> Result<Frame, ReportError> {
 }
 
 /// Text on one line.
-fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -134,7 +134,7 @@ fn metrics<'a>(groups: &[&'a [SummaryRow]]) -> Vec<&'a str> {
 }
 
 /// A number with all that must go with it.
-fn number(row: &SummaryRow) -> String {
+pub(crate) fn number(row: &SummaryRow) -> String {
     let Some(mean) = row.mean else { return "–".to_owned() };
     let mark = if row.selection == "best-on-test" { "†" } else { "" };
     match row.deviation {
@@ -147,7 +147,7 @@ fn not_done(row: &SummaryRow) -> String {
     let mut parts = Vec::new();
     let counted = |count: u64, word: &str| if count > 1 { format!("{count} {word}") } else { word.to_owned() };
     if row.failed > 0 {
-        let reason = if row.message.is_empty() { "no reason recorded".to_owned() } else { short(&row.message) };
+        let reason = if row.message.is_empty() { "no reason recorded".to_owned() } else { short(&row.message, 80) };
         parts.push(format!("{}: {reason}", counted(row.failed, "failed")));
     }
     if row.not_run > 0 {
@@ -157,8 +157,7 @@ fn not_done(row: &SummaryRow) -> String {
 }
 
 /// A reason that leaves the table readable; the report lists it in full.
-fn short(message: &str) -> String {
-    const MOST: usize = 80;
-    let cut = message.char_indices().nth(MOST).map(|(at, _)| &message[..at]);
+pub(crate) fn short(message: &str, most: usize) -> String {
+    let cut = message.char_indices().nth(most).map(|(at, _)| &message[..at]);
     cut.map_or_else(|| message.to_owned(), |start| format!("{}…", start.trim_end()))
 }

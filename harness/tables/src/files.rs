@@ -126,7 +126,14 @@ pub fn read_parquet<R: Row>(path: &Path) -> Result<Vec<R>, TablesError> {
 /// # Errors
 /// A file that can't be read, has another header, or whose values don't fit.
 pub fn read_csv<R: Row>(path: &Path) -> Result<Vec<R>, TablesError> {
-    let bytes = read(path)?;
+    parse_csv(read(path)?, path)
+}
+
+/// Reads rows from the bytes of a CSV file; `path` names them in messages.
+///
+/// # Errors
+/// As [`read_csv`].
+pub fn parse_csv<R: Row>(bytes: Vec<u8>, path: &Path) -> Result<Vec<R>, TablesError> {
     let header = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let header = String::from_utf8_lossy(header.strip_suffix(b"\r").unwrap_or(header)).into_owned();
     let columns = R::columns();

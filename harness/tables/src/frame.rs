@@ -1,6 +1,8 @@
 //! Tables whose columns are only known at run time, and how they are written. Typed rows are in `rows`; how cells are
 //! laid out as text is in `text`.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
 
 use polars::prelude::{Column, DataFrame, DataType};
@@ -27,6 +29,9 @@ pub enum Values {
 pub struct Frame {
     data: DataFrame,
     right: Vec<bool>,
+    bold: BTreeSet<(usize, usize)>,
+    rules: BTreeSet<usize>,
+    spans: Vec<(Range<usize>, String)>,
 }
 
 impl Frame {
@@ -44,7 +49,7 @@ impl Frame {
                 Values::Count(values) => Column::new(name.into(), values),
             })
             .collect();
-        Ok(Self { data: DataFrame::new_infer_height(columns)?, right })
+        Ok(Self::plain(DataFrame::new_infer_height(columns)?, right))
     }
 
     /// The table of typed rows.
@@ -54,7 +59,30 @@ impl Frame {
     pub fn of<R: Row>(rows: &[R]) -> Result<Self, TablesError> {
         let data = R::frame(rows)?;
         let right = R::columns().iter().map(|(_, dtype)| dtype.is_primitive_numeric()).collect();
-        Ok(Self { data, right })
+        Ok(Self::plain(data, right))
+    }
+
+    fn plain(data: DataFrame, right: Vec<bool>) -> Self {
+        Self { data, right, bold: BTreeSet::new(), rules: BTreeSet::new(), spans: Vec::new() }
+    }
+
+    /// The table with cells (row, column) in bold, in Markdown and LaTeX.
+    #[must_use]
+    pub fn with_bold(self, cells: impl IntoIterator<Item = (usize, usize)>) -> Self {
+        Self { bold: cells.into_iter().collect(), ..self }
+    }
+
+    /// The table with a rule above each of these rows in LaTeX.
+    #[must_use]
+    pub fn with_rules(self, rows: impl IntoIterator<Item = usize>) -> Self {
+        Self { rules: rows.into_iter().collect(), ..self }
+    }
+
+    /// The table with columns under common headings in LaTeX. A column's name starts with its heading and a space, which LaTeX
+    /// leaves out below the heading.
+    #[must_use]
+    pub fn with_headings(self, spans: Vec<(Range<usize>, String)>) -> Self {
+        Self { spans, ..self }
     }
 
     /// Rows.
@@ -100,7 +128,8 @@ impl Frame {
         let rows = (0..self.data.height())
             .map(|row| columns.iter().map(|column| column.get(row).cloned().unwrap_or_default()).collect())
             .collect();
-        Ok(Grid { header, rows, right: self.right.clone() })
+        let (right, bold, rules) = (self.right.clone(), self.bold.clone(), self.rules.clone());
+        Ok(Grid { header, rows, right, bold, rules, spans: self.spans.clone() })
     }
 }
 

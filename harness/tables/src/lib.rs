@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod frame;
 mod predictions;
+mod published;
 mod row;
 mod rows;
 mod statistics;
@@ -18,11 +19,13 @@ mod text;
 pub use durable::write_durable;
 pub use error::TablesError;
 pub use files::{
-    FORMAT, read_csv, read_curve, read_parquet, read_results, read_scores, write_csv, write_curve, write_parquet,
-    write_results, write_scores,
+    FORMAT, parse_csv, read_csv, read_curve, read_parquet, read_results, read_scores, write_csv, write_curve,
+    write_parquet, write_results, write_scores,
 };
 pub use frame::{Frame, Values};
 pub use predictions::PredictionRow;
+pub use published::PublishedRow;
 pub use row::Row;
 pub use rows::{CurveRow, ResultRow, ScoreRow, Status};
 pub use statistics::{BackendRow, DeLongRow, DifferenceRow, IntervalRow};
+pub use text::latex_escape;

@@ -1,5 +1,8 @@
 //! Cells laid out as Markdown and as LaTeX. Where the cells come from is in `frame`.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 /// A table of words.
 pub(crate) struct Grid {
     /// Column names.
@@ -8,15 +11,35 @@ pub(crate) struct Grid {
     pub(crate) rows: Vec<Vec<String>>,
     /// Columns that are aligned to the right.
     pub(crate) right: Vec<bool>,
+    /// Cells (row, column) in bold.
+    pub(crate) bold: BTreeSet<(usize, usize)>,
+    /// Rows with a rule above them, in LaTeX.
+    pub(crate) rules: BTreeSet<usize>,
+    /// Columns under a common heading, in LaTeX.
+    pub(crate) spans: Vec<(Range<usize>, String)>,
+}
+
+impl Grid {
+    /// The rows, each cell through `word` and what is bold through `bold`.
+    fn words(&self, word: fn(&str) -> String, bold: fn(String) -> String) -> Vec<Vec<String>> {
+        let cell = |row: usize, (column, cell): (usize, &String)| {
+            let cell = word(cell);
+            if self.bold.contains(&(row, column)) { bold(cell) } else { cell }
+        };
+        self.rows
+            .iter()
+            .enumerate()
+            .map(|(row, cells)| cells.iter().enumerate().map(|at| cell(row, at)).collect())
+            .collect()
+    }
 }
 
 pub(crate) fn markdown(grid: &Grid) -> String {
     if grid.header.is_empty() {
         return String::new();
     }
-    let escape = |cell: &String| one_line(cell).replace('|', "\\|");
-    let header: Vec<String> = grid.header.iter().map(escape).collect();
-    let rows: Vec<Vec<String>> = grid.rows.iter().map(|row| row.iter().map(escape).collect()).collect();
+    let header: Vec<String> = grid.header.iter().map(|name| markdown_escape(name)).collect();
+    let rows = grid.words(markdown_escape, |cell| format!("**{cell}**"));
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         // Three is the least a rule of dashes may have.
@@ -46,20 +69,66 @@ pub(crate) fn markdown(grid: &Grid) -> String {
 pub(crate) fn latex(grid: &Grid) -> String {
     let align: String = grid.right.iter().map(|right| if *right { 'r' } else { 'l' }).collect();
     let line = |cells: &[String]| {
-        let cells: Vec<String> = cells.iter().map(|cell| latex_escape(cell)).collect();
-        format!("{} \\\\\n", cells.join(" & "))
+        let mut line = cells.join(" & ");
+        // After a line's end, brackets and stars would be read as its options.
+        if line.starts_with(['[', '*']) {
+            line.insert_str(0, "{}");
+        }
+        format!("{line} \\\\\n")
     };
-    let mut out = format!("\\begin{{tabular}}{{{align}}}\n\\toprule\n{}\\midrule\n", line(&grid.header));
-    grid.rows.iter().for_each(|row| out.push_str(&line(row)));
+    let mut out = format!("\\begin{{tabular}}{{{align}}}\n\\toprule\n{}", headings(grid));
+    let header: Vec<String> = (0..grid.header.len()).map(|column| latex_escape(heading(grid, column))).collect();
+    out.push_str(&line(&header));
+    out.push_str("\\midrule\n");
+    for (number, row) in grid.words(latex_escape, |cell| format!("\\textbf{{{cell}}}")).iter().enumerate() {
+        if number > 0 && grid.rules.contains(&number) {
+            out.push_str("\\midrule\n");
+        }
+        out.push_str(&line(row));
+    }
     out.push_str("\\bottomrule\n\\end{tabular}\n");
     out
+}
+
+/// The line of common headings and the rules below them.
+fn headings(grid: &Grid) -> String {
+    if grid.spans.is_empty() {
+        return String::new();
+    }
+    let (mut cells, mut rules, mut column) = (Vec::new(), String::new(), 0);
+    while column < grid.header.len() {
+        match grid.spans.iter().find(|(span, _)| span.start == column && !span.is_empty()) {
+            Some((span, name)) => {
+                cells.push(format!("\\multicolumn{{{}}}{{c}}{{{}}}", span.len(), latex_escape(name)));
+                rules.push_str(&format!("\\cmidrule(lr){{{}-{}}}", span.start + 1, span.end));
+                column = span.end;
+            }
+            None => {
+                cells.push(String::new());
+                column += 1;
+            }
+        }
+    }
+    format!("{} \\\\\n{rules}\n", cells.join(" & "))
+}
+
+/// A column's name, without the heading it stands under.
+fn heading(grid: &Grid, column: usize) -> &str {
+    let name = grid.header[column].as_str();
+    let above = grid.spans.iter().find(|(span, _)| span.contains(&column));
+    above.and_then(|(_, above)| name.strip_prefix(above.as_str())).map_or(name, str::trim_start)
 }
 
 fn one_line(cell: &str) -> String {
     cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-fn latex_escape(cell: &str) -> String {
+fn markdown_escape(cell: &str) -> String {
+    one_line(cell).replace('|', "\\|")
+}
+
+/// Text as LaTeX sets it with any engine: what pdfLaTeX has no letter for is named by its number.
+pub fn latex_escape(cell: &str) -> String {
     let mut out = String::new();
     for c in one_line(cell).chars() {
         match c {
@@ -67,12 +136,31 @@ fn latex_escape(cell: &str) -> String {
             '\\' => out.push_str("\\textbackslash{}"),
             '~' => out.push_str("\\textasciitilde{}"),
             '^' => out.push_str("\\textasciicircum{}"),
+            '<' => out.push_str("\\textless{}"),
+            '>' => out.push_str("\\textgreater{}"),
+            '|' => out.push_str("\\textbar{}"),
+            '"' => out.push_str("{\\char34}"),
             '±' => out.push_str("$\\pm$"),
+            '×' => out.push_str("$\\times$"),
             '−' => out.push_str("$-$"),
+            '≈' => out.push_str("$\\approx$"),
+            '≥' => out.push_str("$\\geq$"),
+            'Δ' => out.push_str("$\\Delta$"),
+            '→' => out.push_str("$\\rightarrow$"),
             '–' => out.push_str("--"),
+            '…' => out.push_str("\\dots{}"),
             '†' => out.push_str("\\dag{}"),
-            c => out.push(c),
+            '‡' => out.push_str("\\ddag{}"),
+            '\u{a0}' => out.push('~'),
+            // Latin-1's letters that the oldest font encoding can make.
+            'Ð' | 'Þ' | 'ð' | 'þ' => out.push_str(&numbered(c)),
+            ' '..='~' | 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ÿ' => out.push(c),
+            c => out.push_str(&numbered(c)),
         }
     }
     out
+}
+
+fn numbered(c: char) -> String {
+    format!("[U+{:04X}]", u32::from(c))
 }

@@ -5,6 +5,7 @@ mod averages;
 mod delong;
 mod families;
 mod figures;
+mod published;
 mod records;
 mod rows;
 mod statistics;
@@ -55,6 +56,8 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         delong: statistics.delong,
         optimism: statistics.optimism,
         notes: statistics.notes,
+        datasets: published::datasets(plan, registry),
+        methods: published::methods(plan),
         ..ReportInput::default()
     };
     Ok(Results { report, notes: figures.notes })

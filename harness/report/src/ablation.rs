@@ -1,0 +1,323 @@
+//! The ablation table: each variant's numbers and what it differs by from the base, with the best marked. Intervals and
+//! p-values come from the caller.
+
+use std::collections::BTreeSet;
+
+use harness_tables::{DifferenceRow, Frame, IntervalRow, Values};
+
+use crate::measure::{Measure, ReportDataset, cell, fraction, p_value, place, rule, signed};
+use crate::sheet::{Sheet, Table};
+use crate::{ReportError, SummaryRow};
+
+/// What is significant.
+const ALPHA: f64 = 0.05;
+
+/// What the table is made of.
+pub(crate) struct Ablation<'a> {
+    pub(crate) rows: &'a [SummaryRow],
+    pub(crate) datasets: &'a [ReportDataset],
+    pub(crate) variants: &'a [String],
+    pub(crate) base: &'a str,
+    pub(crate) intervals: &'a [IntervalRow],
+    pub(crate) differences: &'a [DifferenceRow],
+}
+
+/// What the variants of one block share, in the order to print.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Block<'a> {
+    rule: (usize, &'a str),
+    backend: &'a str,
+    shots: u32,
+    /// The mean over data sets comes last.
+    place: (bool, usize),
+    pub(crate) dataset: &'a str,
+    pub(crate) trained_on: &'a str,
+    pub(crate) score: &'a str,
+}
+
+impl<'a> Block<'a> {
+    /// Rule that chose the epoch.
+    pub(crate) fn selection(&self) -> &'a str {
+        self.rule.1
+    }
+
+    pub(crate) fn shots(&self) -> u32 {
+        self.shots
+    }
+
+    pub(crate) fn backend(&self) -> &'a str {
+        self.backend
+    }
+
+    /// The data set in words.
+    pub(crate) fn words(&self) -> String {
+        match (self.dataset, self.trained_on) {
+            ("", _) => "mean of data sets".to_owned(),
+            (dataset, source) if dataset != source => format!("{dataset}, trained on {source}"),
+            (dataset, _) => dataset.to_owned(),
+        }
+    }
+}
+
+/// One variant's measure in a block.
+struct Entry {
+    /// As printed.
+    words: String,
+    value: Option<f64>,
+    /// Against the base; none for the base itself.
+    difference: Option<DifferenceRow>,
+    best: bool,
+    /// Compared with the best and not significantly worse.
+    near: bool,
+}
+
+impl<'a> Ablation<'a> {
+    /// The blocks there are differences for, by the paper's image score of the data set where it is among them.
+    pub(crate) fn blocks(&self) -> BTreeSet<Block<'a>> {
+        let block = |row: &'a DifferenceRow, score: &'a str| {
+            let place = self.datasets.iter().position(|dataset| dataset.name == row.dataset);
+            Block {
+                rule: rule(&row.selection),
+                backend: &row.backend,
+                shots: row.shots,
+                place: (row.dataset.is_empty(), place.unwrap_or(self.datasets.len())),
+                dataset: &row.dataset,
+                trained_on: &row.trained_on,
+                score,
+            }
+        };
+        let of_base = || self.differences.iter().filter(|row| row.base == self.base);
+        let images: BTreeSet<Block<'a>> = of_base()
+            .filter(|row| row.metric == Measure::Ac.metric())
+            .map(|row| block(row, &row.image_score))
+            .collect();
+        let mut found: BTreeSet<Block<'a>> = images
+            .iter()
+            .filter(|candidate| {
+                // The map's maximum where maps are scored; the detection heads alone where they are all there is.
+                let other = Block { score: "map-max", ..(*candidate).clone() };
+                candidate.score == "map-max" || !images.contains(&other)
+            })
+            .cloned()
+            .collect();
+        for row in of_base().filter(|row| row.metric == Measure::As.metric()) {
+            let pixel = block(row, &row.image_score);
+            let same = |b: &Block<'_>| Block { score: "", ..b.clone() } == Block { score: "", ..pixel.clone() };
+            if !found.iter().any(same) {
+                found.insert(pixel);
+            }
+        }
+        found
+    }
+
+    /// A variant's difference from a base in a block.
+    pub(crate) fn difference(
+        &self,
+        block: &Block<'_>,
+        measure: Measure,
+        variant: &str,
+        base: &str,
+    ) -> Option<&'a DifferenceRow> {
+        self.differences.iter().find(|row| {
+            row.variant == variant
+                && row.base == base
+                && row.dataset == block.dataset
+                && row.trained_on == block.trained_on
+                && row.shots == block.shots
+                && row.backend == block.backend
+                && row.selection == block.selection()
+                && measure.is(&row.metric, &row.image_score, block.score)
+        })
+    }
+
+    /// The variants of a block in the order to print, the base first.
+    pub(crate) fn variants(&self, block: &Block<'_>) -> Vec<&'a str> {
+        let here = self.differences.iter().filter(|row| row.base == self.base).map(|row| row.variant.as_str());
+        let planned = self.rows.iter().filter(|row| row.dataset == block.dataset && row.trained_on == block.trained_on);
+        let mut names: Vec<&str> = here.chain(planned.map(|row| row.variant.as_str())).chain([self.base]).collect();
+        names.sort_by_key(|name| (*name != self.base, place(self.variants, name)));
+        names.dedup();
+        names
+    }
+
+    fn entries(&self, block: &Block<'a>, measure: Measure) -> Vec<Entry> {
+        let variants = self.variants(block);
+        let mut entries: Vec<Entry> = variants.iter().map(|variant| self.entry(block, measure, variant)).collect();
+        let best = entries.iter().filter_map(|entry| entry.value).fold(f64::NEG_INFINITY, f64::max);
+        // What prints alike is a tie.
+        let printed = |value: f64| format!("{value:.3}");
+        for entry in &mut entries {
+            entry.best = entry.value.is_some_and(|value| printed(value) == printed(best));
+        }
+        let leaders: Vec<&str> = variants.iter().zip(&entries).filter(|(_, e)| e.best).map(|(v, _)| *v).collect();
+        for (variant, entry) in variants.iter().zip(&mut entries) {
+            let compared = |leader: &&str| {
+                let row = self.difference(block, measure, variant, leader);
+                row.or_else(|| self.difference(block, measure, leader, variant))
+            };
+            let p = leaders.iter().find_map(compared).map(|row| row.p_holm);
+            entry.near = !entry.best && entry.value.is_some() && p.is_some_and(|p| p >= ALPHA);
+        }
+        entries
+    }
+
+    fn entry(&self, block: &Block<'a>, measure: Measure, variant: &str) -> Entry {
+        let difference = self.difference(block, measure, variant, self.base).cloned();
+        let interval = self.intervals.iter().find(|row| {
+            row.variant == variant
+                && row.dataset == block.dataset
+                && row.trained_on == block.trained_on
+                && row.shots == block.shots
+                && row.backend == block.backend
+                && row.selection == block.selection()
+                && measure.is(&row.metric, &row.image_score, block.score)
+        });
+        let group: Vec<&SummaryRow> = self
+            .rows
+            .iter()
+            .filter(|row| {
+                row.variant == variant
+                    && row.dataset == block.dataset
+                    && row.trained_on == block.trained_on
+                    && row.shots == block.shots
+                    && row.backend == block.backend
+                    && row.selection == block.selection()
+            })
+            .collect();
+        let mean = measure.find(&group, block.score).and_then(|row| row.mean);
+        let value = mean.or(interval.map(|row| row.mean));
+        let words = match interval {
+            _ if !block.dataset.is_empty() => cell(&group, measure, block.score),
+            Some(row) => fraction(row.mean, block.selection()),
+            None => "a data set is missing".to_owned(),
+        };
+        Entry { words, value, difference, best: false, near: false }
+    }
+}
+
+/// The ablation table; `None` where there are no differences from the base.
+pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError> {
+    let blocks = from.blocks();
+    if blocks.is_empty() {
+        return Ok(None);
+    }
+    let mut sheet = Sheet::new(&["data set", "selection", "backend", "image score"], &["K"]);
+    sheet.words_after(&["variant"]);
+    const FIRST: usize = 6;
+    let has = |measure: &Measure| from.differences.iter().any(|row| row.metric == measure.metric());
+    let measures: Vec<Measure> = Measure::ALL.into_iter().filter(has).collect();
+    for measure in &measures {
+        sheet.under(measure.name(), &["value", "difference", "p"]);
+    }
+    let mut long = Long::default();
+    for block in &blocks {
+        sheet.block();
+        let entries: Vec<Vec<Entry>> = measures.iter().map(|measure| from.entries(block, *measure)).collect();
+        for (number, variant) in from.variants(block).iter().enumerate() {
+            let mut words = vec![
+                block.words(),
+                block.selection().to_owned(),
+                block.backend.to_owned(),
+                block.score.to_owned(),
+                block.shots.to_string(),
+                (*variant).to_owned(),
+            ];
+            let line = || entries.iter().filter_map(|entries| entries.get(number));
+            for entry in line() {
+                words.extend(entry_words(entry, *variant == from.base));
+            }
+            sheet.push(words);
+            for (at, entry) in line().enumerate() {
+                if entry.best {
+                    sheet.embolden(FIRST + 3 * at);
+                }
+                long.push(block, variant, measures[at], entry);
+            }
+        }
+    }
+    let level = from.differences.first().map_or(0.95, |row| row.level) * 100.0;
+    Ok(Some(Table {
+        name: "ablation",
+        heading: "Ablation",
+        sentence: format!(
+            "Each variant's mean and its difference from `{}` on the same test images, draws and seeds: a positive difference \
+             is better than the base.",
+            from.base
+        ),
+        notes: vec![
+            format!(
+                "AC: image AUROC; AS: pixel AUROC. Differences with {level:.0} % intervals of the paired bootstrap; p: two-sided, \
+                 of no difference, adjusted by Holm over all variants of a block for the measure."
+            ),
+            format!(
+                "Bold: the best of a block, ties at three decimals included. ≈: compared with the best and not significantly \
+                 worse (adjusted p ≥ {ALPHA}). Variants are compared with the base alone, so where the best is not the base no \
+                 other variant can carry the mark."
+            ),
+        ],
+        shown: sheet.without_constant(&["data set", "selection", "backend", "image score", "K"]).frame()?,
+        whole: None,
+        long: long.frame()?,
+    }))
+}
+
+fn entry_words(entry: &Entry, base: bool) -> [String; 3] {
+    let mark = if entry.near { " ≈" } else { "" };
+    let (difference, p) = match &entry.difference {
+        Some(row) => {
+            (format!("{} [{}, {}]", signed(row.difference), signed(row.low), signed(row.high)), p_value(row.p_holm))
+        }
+        None if base => ("base".to_owned(), "–".to_owned()),
+        None => ("–".to_owned(), "–".to_owned()),
+    };
+    [format!("{}{mark}", entry.words), difference, p]
+}
+
+/// One number a row.
+#[derive(Default)]
+struct Long {
+    words: [Vec<String>; 9],
+    shots: Vec<u64>,
+    numbers: [Vec<Option<f64>>; 6],
+}
+
+impl Long {
+    fn push(&mut self, block: &Block<'_>, variant: &str, measure: Measure, entry: &Entry) {
+        let mark = if entry.best {
+            "best"
+        } else if entry.near {
+            "not significantly worse"
+        } else {
+            ""
+        };
+        let message = if entry.value.is_some() { "" } else { &entry.words };
+        let dataset = if block.dataset.is_empty() { "mean" } else { block.dataset };
+        let words = [
+            dataset,
+            block.trained_on,
+            block.backend,
+            block.selection(),
+            block.score,
+            variant,
+            measure.name(),
+            mark,
+            message,
+        ];
+        self.words.iter_mut().zip(words).for_each(|(column, word)| column.push(word.to_owned()));
+        self.shots.push(u64::from(block.shots));
+        let of = |of: fn(&DifferenceRow) -> f64| entry.difference.as_ref().map(of);
+        let numbers = [entry.value, of(|d| d.difference), of(|d| d.low), of(|d| d.high), of(|d| d.p), of(|d| d.p_holm)];
+        self.numbers.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number));
+    }
+
+    fn frame(self) -> Result<Frame, ReportError> {
+        let words =
+            ["dataset", "trained_on", "backend", "selection", "image_score", "variant", "measure", "mark", "message"];
+        let numbers = ["mean", "difference", "low", "high", "p", "p_holm"];
+        let mut columns: Vec<(String, Values)> =
+            words.into_iter().zip(self.words).map(|(name, v)| (name.to_owned(), Values::Text(v))).collect();
+        columns.push(("shots".to_owned(), Values::Count(self.shots)));
+        columns.extend(numbers.into_iter().zip(self.numbers).map(|(name, v)| (name.to_owned(), Values::Number(v))));
+        Ok(Frame::new(columns)?)
+    }
+}

@@ -1,0 +1,90 @@
+//! The table of backends: what each took and gave on the same cells, the reference first. The figure of it is in
+//! `backend_bars`.
+
+use harness_tables::{BackendRow, Frame};
+
+use crate::ReportError;
+use crate::sheet::{Sheet, Table};
+
+/// A line of the table: its name with the unit, and how a backend's value reads.
+type Line = (&'static str, fn(&BackendRow) -> Option<String>);
+
+/// The lines, in the order of the row's fields.
+const LINES: [Line; 16] = [
+    ("version", |row| Some(row.version.clone())),
+    ("device", |row| Some(row.device.clone())),
+    ("precision", |row| Some(row.precision.clone())),
+    ("cells", |row| Some(row.cells.to_string())),
+    ("load (s)", |row| row.load_secs.map(|v| format!("{v:.2}"))),
+    ("encode (images/s)", |row| row.encode_rate.map(rate)),
+    ("train step, median (ms)", |row| row.step_p50_ms.map(|v| format!("{v:.1}"))),
+    ("train step, 95th percentile (ms)", |row| row.step_p95_ms.map(|v| format!("{v:.1}"))),
+    ("score (images/s)", |row| row.score_rate.map(rate)),
+    ("encode, share of matrix-product rate (%)", |row| row.gemm_share.map(|v| format!("{:.1}", v * 100.0))),
+    ("peak host memory (MiB)", |row| row.host_bytes.map(mebibytes)),
+    ("peak device memory (MiB)", |row| row.device_bytes.map(mebibytes)),
+    ("image AUROC", |row| row.image_auroc.map(|v| format!("{v:.3}"))),
+    ("pixel AUROC", |row| row.pixel_auroc.map(|v| format!("{v:.3}"))),
+    ("largest map difference", |row| row.map_difference.map(|v| format!("{v:.1e}"))),
+    ("largest score difference", |row| row.score_difference.map(|v| format!("{v:.1e}"))),
+];
+
+/// The name of the backend at a place, told apart from others of its name.
+pub(crate) fn label(rows: &[BackendRow], at: usize) -> String {
+    let Some(row) = rows.get(at) else { return String::new() };
+    let twins = || rows.iter().filter(|other| other.backend == row.backend);
+    let mut label = row.backend.clone();
+    if twins().any(|other| other.device != row.device) {
+        label += &format!(" on {}", row.device);
+    }
+    if twins().any(|other| other.precision != row.precision) {
+        label += &format!(", {}", row.precision);
+    }
+    label
+}
+
+/// The table of backends; `None` where there are none.
+pub(crate) fn backends(rows: &[BackendRow]) -> Result<Option<Table>, ReportError> {
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let labels: Vec<String> = (0..rows.len()).map(|at| label(rows, at)).collect();
+    let mut sheet = Sheet::new(&["measure"], &labels.iter().map(String::as_str).collect::<Vec<_>>());
+    for (name, of) in LINES {
+        let difference = name.ends_with("difference");
+        let cell = |(at, row): (usize, &BackendRow)| match of(row) {
+            Some(words) => words,
+            None if at == 0 && difference => "reference".to_owned(),
+            None => "not measured".to_owned(),
+        };
+        let mut words = vec![name.to_owned()];
+        words.extend(rows.iter().enumerate().map(cell));
+        sheet.push(words);
+    }
+    Ok(Some(Table {
+        name: "backends",
+        heading: "Backends",
+        sentence: format!(
+            "The same cells, initial values and batches on each backend; `{}` is the reference that maps and scores are compared \
+             with.",
+            labels.first().map_or("", String::as_str)
+        ),
+        notes: vec![
+            "Speeds are of the processes that computed these cells, on the machine named above. The share of the matrix-product \
+             rate sets encoding against that rate of the same backend, measured in the same run; differences are absolute, the \
+             largest over all test images."
+                .to_owned(),
+        ],
+        shown: sheet.frame()?,
+        whole: None,
+        long: Frame::of(rows)?,
+    }))
+}
+
+fn rate(v: f64) -> String {
+    if v < 100.0 { format!("{v:.2}") } else { format!("{v:.0}") }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.0}", bytes as f64 / f64::from(1 << 20))
+}

@@ -1,0 +1,106 @@
+//! Two tables of tests: what choosing the epoch on the test set adds, and DeLong's test of single trainings. Their numbers come
+//! from the caller.
+
+use harness_tables::{DeLongRow, DifferenceRow, Frame};
+
+use crate::ReportError;
+use crate::measure::{dagger, fraction, p_value, place, signed};
+use crate::sheet::{Sheet, Table};
+
+/// What best-on-test adds over `last`; `None` where both rules were not run.
+pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Option<Table>, ReportError> {
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut ordered: Vec<&DifferenceRow> = rows.iter().collect();
+    ordered.sort_by_key(|row| {
+        let mean = row.dataset.is_empty();
+        (
+            mean,
+            &row.dataset,
+            &row.trained_on,
+            row.shots,
+            place(variants, &row.variant),
+            &row.backend,
+            &row.metric,
+            &row.image_score,
+        )
+    });
+    let words = ["data set", "trained on", "variant", "backend", "metric", "image score"];
+    let mut sheet = Sheet::new(&words, &["K", "added", "interval", "p", "pairs"]);
+    let mut last = None;
+    for row in ordered {
+        let block = (&row.dataset, row.shots);
+        if last.is_some_and(|last| last != block) {
+            sheet.block();
+        }
+        last = Some(block);
+        sheet.push(vec![
+            if row.dataset.is_empty() { "mean of data sets".to_owned() } else { row.dataset.clone() },
+            if row.trained_on == row.dataset { "the same".to_owned() } else { row.trained_on.clone() },
+            row.variant.clone(),
+            row.backend.clone(),
+            row.metric.clone(),
+            row.image_score.clone(),
+            row.shots.to_string(),
+            signed(row.difference) + dagger("best-on-test"),
+            format!("[{}, {}]", signed(row.low), signed(row.high)),
+            p_value(row.p_holm),
+            row.count.to_string(),
+        ]);
+    }
+    let level = rows.first().map_or(0.95, |row| row.level) * 100.0;
+    Ok(Some(Table {
+        name: "optimism",
+        heading: "What choosing on the test set adds",
+        sentence:
+            "Numbers at the epoch chosen by the test labels (best-on-test) less those at the last epoch of the same \
+                   trainings: what such a choice flatters by."
+                .to_owned(),
+        notes: vec![format!(
+            "Intervals: {level:.0} %, paired bootstrap; p: two-sided, adjusted by Holm. pairs: trainings behind each line."
+        )],
+        shown: sheet.without_constant(&["data set", "trained on", "variant", "backend", "image score", "K"]).frame()?,
+        whole: None,
+        long: Frame::of(rows)?,
+    }))
+}
+
+/// DeLong's test of each pair of trainings; `None` where there is no pair.
+pub(crate) fn delong(rows: &[DeLongRow]) -> Result<Option<Table>, ReportError> {
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let words = ["variant", "base", "data set", "trained on", "backend", "selection", "image score"];
+    let mut sheet = Sheet::new(&words, &["K", "draw", "seed", "AUROC", "base AUROC", "p"]);
+    for row in rows {
+        sheet.push(vec![
+            row.variant.clone(),
+            row.base.clone(),
+            row.dataset.clone(),
+            row.trained_on.clone(),
+            row.backend.clone(),
+            row.selection.clone(),
+            row.image_score.clone(),
+            row.shots.to_string(),
+            row.draw.to_string(),
+            row.seed.to_string(),
+            fraction(row.auroc, &row.selection),
+            fraction(row.base_auroc, &row.selection),
+            row.p.map_or_else(|| "ranked alike".to_owned(), p_value),
+        ]);
+    }
+    Ok(Some(Table {
+        name: "delong",
+        heading: "Single trainings: DeLong's test",
+        sentence: "Image AUROC of each training against the base's of the same draw and seed, on the same test images.".to_owned(),
+        notes: vec![
+            "p: two-sided, of equal AUROC given these two trainings, without correction for their number. It says nothing about \
+             other draws and seeds; the p-values of the ablation table do."
+                .to_owned(),
+        ],
+        shown: sheet.without_constant(&["base", "data set", "trained on", "backend", "selection", "K"]).frame()?,
+        whole: None,
+        long: Frame::of(rows)?,
+    }))
+}

@@ -1,0 +1,160 @@
+//! A table of words put together row by row, and a table with its files. Which rows it has is in the table's module.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::ops::Range;
+use std::path::Path;
+
+use harness_tables::{Frame, TablesError, Values, latex_escape, write_durable};
+
+use crate::{BEST_ON_TEST_NOTE, ReportError};
+
+/// Words in rows.
+#[derive(Default)]
+pub(crate) struct Sheet {
+    /// Names of the columns, and whether they are aligned to the right.
+    columns: Vec<(String, bool)>,
+    rows: Vec<Vec<String>>,
+    /// Cells (row, column) in bold.
+    bold: BTreeSet<(usize, usize)>,
+    /// Rows that start a block.
+    blocks: BTreeSet<usize>,
+    /// Columns below a common heading.
+    headings: Vec<(Range<usize>, String)>,
+}
+
+impl Sheet {
+    /// A table whose columns are words, then numbers.
+    pub(crate) fn new(words: &[&str], numbers: &[&str]) -> Self {
+        let columns = words.iter().map(|name| ((*name).to_owned(), false));
+        let numbers = numbers.iter().map(|name| ((*name).to_owned(), true));
+        Self { columns: columns.chain(numbers).collect(), ..Self::default() }
+    }
+
+    /// Adds columns of numbers `heading name` below a heading.
+    pub(crate) fn under(&mut self, heading: &str, names: &[&str]) {
+        let start = self.columns.len();
+        self.columns.extend(names.iter().map(|name| (format!("{heading} {name}"), true)));
+        self.headings.push((start..self.columns.len(), heading.to_owned()));
+    }
+
+    /// Adds columns of words.
+    pub(crate) fn words_after(&mut self, names: &[&str]) {
+        self.columns.extend(names.iter().map(|name| ((*name).to_owned(), false)));
+    }
+
+    /// Adds columns of numbers.
+    pub(crate) fn numbers_after(&mut self, names: &[&str]) {
+        self.columns.extend(names.iter().map(|name| ((*name).to_owned(), true)));
+    }
+
+    /// Adds a row.
+    pub(crate) fn push(&mut self, row: Vec<String>) {
+        self.rows.push(row);
+    }
+
+    /// Makes the cell of the last row in that column bold.
+    pub(crate) fn embolden(&mut self, column: usize) {
+        self.bold.insert((self.rows.len().saturating_sub(1), column));
+    }
+
+    /// Starts a block: a rule above the next row.
+    pub(crate) fn block(&mut self) {
+        self.blocks.insert(self.rows.len());
+    }
+
+    /// The table without those of the named columns that say the same, or nothing, in every row.
+    pub(crate) fn without_constant(mut self, names: &[&str]) -> Self {
+        for name in names {
+            let Some(at) = self.columns.iter().position(|(column, _)| column == name) else { continue };
+            let mut cells = self.rows.iter().map(|row| row.get(at));
+            let first = cells.next().flatten();
+            if cells.all(|cell| cell == first) {
+                self.remove(at);
+            }
+        }
+        self
+    }
+
+    fn remove(&mut self, at: usize) {
+        self.columns.remove(at);
+        self.rows.iter_mut().filter(|row| at < row.len()).for_each(|row| {
+            row.remove(at);
+        });
+        let shift = |column: usize| if column > at { column - 1 } else { column };
+        let bold = std::mem::take(&mut self.bold);
+        self.bold = bold.into_iter().filter(|(_, c)| *c != at).map(|(row, c)| (row, shift(c))).collect();
+        self.headings.iter_mut().for_each(|(span, _)| *span = shift(span.start)..shift(span.end));
+    }
+
+    /// The table as a frame.
+    pub(crate) fn frame(self) -> Result<Frame, TablesError> {
+        let mut names = BTreeSet::new();
+        let mut columns = Vec::new();
+        for (at, (name, right)) in self.columns.iter().enumerate() {
+            // Two columns of one name can't be told apart in a frame.
+            let mut free = (1..).map(|i| if i == 1 { name.clone() } else { format!("{name} ({i})") });
+            let name = free.find(|name| !names.contains(name)).unwrap_or_default();
+            names.insert(name.clone());
+            let cells = self.rows.iter().map(|row| row.get(at).cloned().unwrap_or_default()).collect();
+            columns.push((name, if *right { Values::Measure(cells) } else { Values::Text(cells) }));
+        }
+        Ok(Frame::new(columns)?.with_bold(self.bold).with_rules(self.blocks).with_headings(self.headings))
+    }
+}
+
+/// A table as the report prints it and as programs read it.
+pub(crate) struct Table {
+    /// Name of its files.
+    pub(crate) name: &'static str,
+    /// Heading of its section.
+    pub(crate) heading: &'static str,
+    /// What it shows.
+    pub(crate) sentence: String,
+    /// What stands below it.
+    pub(crate) notes: Vec<String>,
+    /// As people read it.
+    pub(crate) shown: Frame,
+    /// As `.md` has it, where that is more than the report prints.
+    pub(crate) whole: Option<Frame>,
+    /// One number a row.
+    pub(crate) long: Frame,
+}
+
+impl Table {
+    /// Writes `tables/NAME.{md,tex,csv,parquet}` below a folder and returns the section of the report.
+    pub(crate) fn write(&self, folder: &Path) -> Result<String, ReportError> {
+        let shown = self.shown.to_markdown()?;
+        let notes = noted(&self.notes, &shown);
+        let tables = folder.join("tables");
+        let file = |extension: &str| tables.join(format!("{}.{extension}", self.name));
+        let below = notes.iter().fold(String::new(), |mut below, note| {
+            let _ = write!(below, "\n{note}\n");
+            below
+        });
+        let whole = self.whole.as_ref().map_or_else(|| Ok(shown.clone()), Frame::to_markdown)?;
+        write_durable(&file("md"), format!("{whole}{below}").as_bytes())?;
+        write_durable(&file("tex"), latex(&self.shown, &notes)?.as_bytes())?;
+        self.long.write_csv(&file("csv"))?;
+        self.long.write_parquet(&file("parquet"), self.name)?;
+        Ok(format!("\n## {}\n\n{}\n\n{shown}{below}", self.heading, self.sentence))
+    }
+}
+
+/// Notes, and the one that what was chosen on the test set must carry.
+pub(crate) fn noted(notes: &[String], markdown: &str) -> Vec<String> {
+    let mut notes = notes.to_vec();
+    if markdown.contains('†') {
+        notes.push(BEST_ON_TEST_NOTE.to_owned());
+    }
+    notes
+}
+
+/// A table in LaTeX with its notes.
+pub(crate) fn latex(frame: &Frame, notes: &[String]) -> Result<String, ReportError> {
+    let mut latex = frame.to_latex()?;
+    for note in notes {
+        let _ = write!(latex, "\n{{\\footnotesize {}}}\n", latex_escape(note));
+    }
+    Ok(latex)
+}

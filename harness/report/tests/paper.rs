@@ -1,0 +1,534 @@
+//! Promises of the tables that go into a paper: what they say line by line, what they leave out, and that TeX reads them.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use harness_report::{ReportDataset, ReportInput, published, write_report};
+use harness_tables::{BackendRow, DeLongRow, DifferenceRow, IntervalRow, ResultRow, Status};
+
+const BASE: &str = "base";
+
+fn dataset(name: &str, masks: bool, published: Option<&str>) -> ReportDataset {
+    ReportDataset { name: name.into(), masks, published: published.map(str::to_owned) }
+}
+
+fn done(
+    variant: &str,
+    dataset: &str,
+    shots: u32,
+    seed: u64,
+    selection: &str,
+    values: &[(&str, &str, f64)],
+) -> Vec<ResultRow> {
+    let row = |(metric, score, value): &(&str, &str, f64)| ResultRow {
+        cell: format!("{variant}-{dataset}-{shots}-{selection}-{seed}"),
+        variant: variant.into(),
+        dataset: dataset.into(),
+        trained_on: dataset.into(),
+        shots,
+        seed,
+        backend: "flex".into(),
+        selection: selection.into(),
+        image_score: (*score).into(),
+        metric: Some((*metric).into()),
+        value: Some(*value),
+        status: Status::Done,
+        precision: "f32".into(),
+        ..ResultRow::default()
+    };
+    values.iter().map(row).collect()
+}
+
+fn undone(variant: &str, dataset: &str, shots: u32, status: Status, message: &str) -> ResultRow {
+    ResultRow {
+        cell: format!("{variant}-{dataset}-{shots}"),
+        variant: variant.into(),
+        dataset: dataset.into(),
+        trained_on: dataset.into(),
+        shots,
+        backend: "flex".into(),
+        selection: "last".into(),
+        status,
+        message: message.into(),
+        precision: "f32".into(),
+        ..ResultRow::default()
+    }
+}
+
+/// Two seeds around a mean, with masks: image AUROC by both scores and pixel AUROC.
+fn masked(variant: &str, dataset: &str, shots: u32, ac: f64, pixel: f64) -> Vec<ResultRow> {
+    let seed = |(seed, d): (u64, f64)| {
+        let values =
+            [("image_auroc", "map-max", ac + d), ("image_auroc", "detection", 0.5), ("pixel_auroc", "", pixel + d)];
+        done(variant, dataset, shots, seed, "last", &values)
+    };
+    [(0, 0.01), (1, -0.01)].into_iter().flat_map(seed).collect()
+}
+
+fn few_shot() -> ReportInput {
+    let mut results = masked(BASE, "Brain", 4, 0.92, 0.97);
+    results.extend(masked(BASE, "Liver", 4, 0.80, 0.99));
+    results.extend(done(BASE, "HIS", 4, 0, "last", &[("image_auroc", "detection", 0.82)]));
+    results.extend(masked(BASE, "Brain", 16, 0.95, 0.98));
+    results.push(undone(BASE, "Liver", 16, Status::Failed, "out_of_memory: 12 GiB asked for"));
+    results.push(undone(BASE, "HIS", 16, Status::NotRun, ""));
+    ReportInput {
+        variants: vec![BASE.into()],
+        results,
+        datasets: vec![dataset("Brain", true, None), dataset("Liver", true, None), dataset("HIS", false, None)],
+        ..ReportInput::default()
+    }
+}
+
+fn difference(variant: &str, metric: &str, score: &str, value: f64, half: f64, p: f64) -> DifferenceRow {
+    DifferenceRow {
+        variant: variant.into(),
+        base: BASE.into(),
+        dataset: "Brain".into(),
+        trained_on: "Brain".into(),
+        shots: 4,
+        backend: "flex".into(),
+        selection: "last".into(),
+        image_score: score.into(),
+        metric: metric.into(),
+        difference: value,
+        low: value - half,
+        high: value + half,
+        level: 0.95,
+        p: p / 3.0,
+        p_holm: p,
+        count: 2,
+    }
+}
+
+fn ablation() -> ReportInput {
+    let mut results = masked(BASE, "Brain", 4, 0.92, 0.97);
+    results.extend(masked("fixed_prompts", "Brain", 4, 0.90, 0.97));
+    results.extend(masked("single & alone", "Brain", 4, 0.80, 0.90));
+    results.push(undone("free", "Brain", 4, Status::Failed, "timeout: 60 s"));
+    let of = |variant: &str, ac: (f64, f64), pixel: (f64, f64)| {
+        [
+            difference(variant, "image_auroc", "map-max", ac.0, 0.03, ac.1),
+            difference(variant, "image_auroc", "detection", 0.0, 0.01, 1.0),
+            difference(variant, "pixel_auroc", "", pixel.0, 0.01, pixel.1),
+        ]
+    };
+    let mut differences = of("fixed_prompts", (-0.02, 0.21), (0.0, 1.0)).to_vec();
+    differences.extend(of("single & alone", (-0.12, 0.0004), (-0.07, 0.02)));
+    ReportInput {
+        variants: [BASE, "fixed_prompts", "single & alone", "free"].map(str::to_owned).to_vec(),
+        base: BASE.into(),
+        results,
+        differences,
+        datasets: vec![dataset("Brain", true, None)],
+        ..ReportInput::default()
+    }
+}
+
+fn cross() -> ReportInput {
+    let transfer = |source: &str, target: &str, values: &[(&str, &str, f64)]| {
+        let rows = done(BASE, target, 16, 0, "last", values);
+        rows.into_iter().map(|row| ResultRow { trained_on: source.into(), ..row }).collect::<Vec<_>>()
+    };
+    let mut results = transfer("Brain", "Brain", &[("image_auroc", "map-max", 0.95), ("pixel_auroc", "", 0.97)]);
+    results.extend(transfer("Brain", "HIS", &[("image_auroc", "detection", 0.61)]));
+    results.extend(transfer("HIS", "Brain", &[("image_auroc", "detection", 0.55)]));
+    let failed = undone(BASE, "HIS", 16, Status::Failed, "");
+    results.push(failed);
+    ReportInput {
+        results,
+        datasets: vec![dataset("Brain", true, None), dataset("HIS", false, None)],
+        ..ReportInput::default()
+    }
+}
+
+fn backends() -> ReportInput {
+    let row = |backend: &str| BackendRow {
+        backend: backend.into(),
+        version: "0.3.0".into(),
+        device: "cpu".into(),
+        precision: "f32".into(),
+        cells: 2,
+        load_secs: Some(0.51),
+        encode_rate: Some(21.5),
+        step_p50_ms: Some(103.4),
+        step_p95_ms: Some(131.0),
+        score_rate: Some(310.0),
+        gemm_share: Some(0.87),
+        host_bytes: Some(900 << 20),
+        image_auroc: Some(0.934),
+        pixel_auroc: Some(0.971),
+        ..BackendRow::default()
+    };
+    let other = BackendRow {
+        encode_rate: Some(24.0),
+        device_bytes: Some(3 << 30),
+        map_difference: Some(2.1e-5),
+        score_difference: Some(3.0e-6),
+        ..row("libtorch")
+    };
+    ReportInput { backends: vec![row("flex"), other], ..ReportInput::default() }
+}
+
+fn published_input() -> ReportInput {
+    // The third-party numbers at K 4 by best-on-test are: HIS 0.8243, BrainMRI 0.9264 and 0.9731.
+    let best = |dataset: &str, values: &[(&str, &str, f64)]| done(BASE, dataset, 4, 0, "best-on-test", values);
+    let mut results = best("Brain", &[("image_auroc", "map-max", 0.92), ("pixel_auroc", "map-max", 0.90)]);
+    results.extend(best("HIS", &[("image_auroc", "detection", 0.83)]));
+    results.extend(done(BASE, "HIS", 4, 0, "last", &[("image_auroc", "detection", 0.80)]));
+    ReportInput {
+        variants: vec![BASE.into()],
+        results,
+        methods: vec![(BASE.into(), "MadCLIP".into())],
+        datasets: vec![dataset("Brain", true, Some("BrainMRI")), dataset("HIS", false, Some("HIS"))],
+        ..ReportInput::default()
+    }
+}
+
+fn optimism() -> ReportInput {
+    let mean = DifferenceRow {
+        dataset: String::new(),
+        trained_on: String::new(),
+        ..difference(BASE, "image_auroc", "map-max", 0.03, 0.01, 0.01)
+    };
+    let rows = vec![difference(BASE, "image_auroc", "map-max", 0.02, 0.015, 0.04), mean];
+    let optimism =
+        rows.into_iter().map(|row| DifferenceRow { base: "last".into(), selection: "best-on-test".into(), ..row });
+    let delong = DeLongRow {
+        variant: "fixed_prompts".into(),
+        base: BASE.into(),
+        dataset: "Brain".into(),
+        trained_on: "Brain".into(),
+        shots: 4,
+        selection: "best-on-test".into(),
+        image_score: "map-max".into(),
+        auroc: 0.91,
+        base_auroc: 0.93,
+        ..DeLongRow::default()
+    };
+    ReportInput { optimism: optimism.collect(), delong: vec![delong], ..ReportInput::default() }
+}
+
+/// Every table's file.
+fn tables(input: &ReportInput) -> BTreeMap<String, String> {
+    let folder = tempfile::tempdir().unwrap();
+    write_report(input, folder.path()).unwrap();
+    let mut found = BTreeMap::new();
+    found.insert("report.md".to_owned(), fs::read_to_string(folder.path().join("report.md")).unwrap());
+    for entry in fs::read_dir(folder.path().join("tables")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        found.insert(name, String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned());
+    }
+    found
+}
+
+/// The table alone, without its notes.
+fn table(text: &str) -> Vec<&str> {
+    text.lines().take_while(|line| !line.is_empty()).collect()
+}
+
+/// The cells of a Markdown table's line.
+fn cells(line: &str) -> Vec<&str> {
+    line.trim_matches('|').split('|').map(str::trim).collect()
+}
+
+#[test]
+fn the_few_shot_table_has_a_line_a_k_and_says_why_a_number_is_missing() {
+    let files = tables(&few_shot());
+    assert_eq!(
+        table(&files["few-shot.md"]),
+        [
+            "| method |   K |      n |      Brain AC |      Brain AS |                         Liver AC |                         Liver AS |  HIS AC |       mean AC |       mean AS |",
+            "|--------|----:|-------:|--------------:|--------------:|---------------------------------:|---------------------------------:|--------:|--------------:|--------------:|",
+            "| base   |   4 | 1 to 2 | 0.920 ± 0.014 | 0.970 ± 0.014 |                    0.800 ± 0.014 |                    0.990 ± 0.014 |   0.820 |         0.847 |         0.980 |",
+            "| base   |  16 |      2 | 0.950 ± 0.014 | 0.980 ± 0.014 | failed: out_of_memory: 12 GiB asked for | failed: out_of_memory: 12 GiB asked for | not run | Liver, HIS missing | Liver missing |",
+        ]
+    );
+    assert_eq!(
+        table(&files["few-shot.tex"]),
+        [
+            "\\begin{tabular}{lrrrrrrrrr}",
+            "\\toprule",
+            " &  &  & \\multicolumn{2}{c}{Brain} & \\multicolumn{2}{c}{Liver} & \\multicolumn{1}{c}{HIS} & \\multicolumn{2}{c}{mean} \\\\",
+            "\\cmidrule(lr){4-5}\\cmidrule(lr){6-7}\\cmidrule(lr){8-8}\\cmidrule(lr){9-10}",
+            "method & K & n & AC & AS & AC & AS & AC & AC & AS \\\\",
+            "\\midrule",
+            "base & 4 & 1 to 2 & 0.920 $\\pm$ 0.014 & 0.970 $\\pm$ 0.014 & 0.800 $\\pm$ 0.014 & 0.990 $\\pm$ 0.014 & 0.820 & 0.847 & 0.980 \\\\",
+            "base & 16 & 2 & 0.950 $\\pm$ 0.014 & 0.980 $\\pm$ 0.014 & failed: out\\_of\\_memory: 12 GiB asked for & failed: out\\_of\\_memory: 12 GiB asked for & not run & Liver, HIS missing & Liver missing \\\\",
+            "\\bottomrule",
+            "\\end{tabular}",
+        ]
+    );
+    let csv: Vec<&str> = files["few-shot.csv"].lines().collect();
+    assert_eq!(
+        csv[0],
+        "run,selection,method,backend,precision,dataset,measure,image_score,shots,mean,deviation,count,failed,not_run,message"
+    );
+    assert!(csv[1].starts_with("here,last,base,flex,f32,Brain,AC,map-max,4,0.92,0.0141"), "{}", csv[1]);
+    assert_eq!(csv.len(), 1 + 2 * 5);
+}
+
+#[test]
+fn the_ablation_table_marks_the_best_and_what_is_not_significantly_worse() {
+    let files = tables(&ablation());
+    let lines = table(&files["ablation.md"]).into_iter().map(cells).collect::<Vec<_>>();
+    assert_eq!(lines[0], ["variant", "AC value", "AC difference", "AC p", "AS value", "AS difference", "AS p"]);
+    assert_eq!(
+        lines[2..],
+        [
+            ["base", "**0.920 ± 0.014**", "base", "–", "**0.970 ± 0.014**", "base", "–"],
+            [
+                "fixed_prompts",
+                "0.900 ± 0.014 ≈",
+                "−0.020 [−0.050, +0.010]",
+                "0.210",
+                "**0.970 ± 0.014**",
+                "0.000 [−0.010, +0.010]",
+                "1.000"
+            ],
+            [
+                "single & alone",
+                "0.800 ± 0.014",
+                "−0.120 [−0.150, −0.090]",
+                "< 0.001",
+                "0.900 ± 0.014",
+                "−0.070 [−0.080, −0.060]",
+                "0.020"
+            ],
+            ["free", "failed: timeout: 60 s", "–", "–", "failed: timeout: 60 s", "–", "–"],
+        ]
+    );
+    let tex = table(&files["ablation.tex"]);
+    assert_eq!(tex[2], " & \\multicolumn{3}{c}{AC} & \\multicolumn{3}{c}{AS} \\\\");
+    assert_eq!(
+        tex[6],
+        "base & \\textbf{0.920 $\\pm$ 0.014} & base & -- & \\textbf{0.970 $\\pm$ 0.014} & base & -- \\\\"
+    );
+    assert!(
+        tex[7].starts_with("fixed\\_prompts & 0.900 $\\pm$ 0.014 $\\approx$ & $-$0.020 [$-$0.050, +0.010] &"),
+        "{}",
+        tex[7]
+    );
+    assert!(tex[8].starts_with("single \\& alone & "), "{}", tex[8]);
+    assert!(files["differences.csv"].starts_with("variant,base,dataset,"));
+    assert!(files["report.md"].contains("\n## Statistics\n\n- Intervals are percentile intervals at 95 %"));
+}
+
+#[test]
+fn a_variant_that_was_not_compared_with_the_best_carries_no_mark() {
+    let mut input = ablation();
+    // Now a variant is best; the base was compared with it and is near, the other variant was not.
+    input
+        .results
+        .iter_mut()
+        .filter(|row| row.variant == "fixed_prompts")
+        .for_each(|row| row.value = row.value.map(|v| v + 0.04));
+    let files = tables(&input);
+    let lines = table(&files["ablation.md"]).into_iter().map(cells).collect::<Vec<_>>();
+    assert_eq!(lines[2][1], "0.920 ± 0.014 ≈");
+    assert!(lines[3][1].starts_with("**0.940"));
+    assert_eq!(lines[4][1], "0.800 ± 0.014");
+}
+
+#[test]
+fn the_cross_dataset_matrix_says_what_a_source_without_masks_can_give() {
+    let files = tables(&cross());
+    let lines = table(&files["cross-dataset.md"]).into_iter().map(cells).collect::<Vec<_>>();
+    assert_eq!(lines[0], ["measure", "trained on", "Brain", "HIS"]);
+    assert_eq!(
+        lines[2..],
+        [
+            ["AC", "Brain", "0.950", "0.610"],
+            ["AC", "HIS", "0.550‡", "failed: no reason recorded"],
+            ["AS", "Brain", "0.970", "no masks"],
+            ["AS", "HIS", "source has no masks", "no masks"],
+        ]
+    );
+    assert!(files["cross-dataset.tex"].contains("0.550\\ddag{} & failed: no reason recorded \\\\\n\\midrule\n"));
+    assert!(files["cross-dataset.md"].contains("‡ by the detection heads: the source has no masks"));
+}
+
+#[test]
+fn the_backend_table_has_units_and_its_reference_first() {
+    let files = tables(&backends());
+    let lines = table(&files["backends.md"]).into_iter().map(cells).collect::<Vec<_>>();
+    assert_eq!(lines[0], ["measure", "flex", "libtorch"]);
+    let find = |name: &str| lines.iter().find(|line| line[0] == name).unwrap()[1..].to_vec();
+    assert_eq!(find("encode (images/s)"), ["21.50", "24.00"]);
+    assert_eq!(find("train step, 95th percentile (ms)"), ["131.0", "131.0"]);
+    assert_eq!(find("encode, share of matrix-product rate (%)"), ["87.0", "87.0"]);
+    assert_eq!(find("peak device memory (MiB)"), ["not measured", "3072"]);
+    assert_eq!(find("largest map difference"), ["reference", "2.1e-5"]);
+    assert_eq!(lines.len(), 2 + 16);
+}
+
+#[test]
+fn a_verdict_needs_the_same_method_k_rule_and_image_score() {
+    let files = tables(&published_input());
+    let lines = table(&files["published.md"]).into_iter().map(cells).collect::<Vec<_>>();
+    let header = &lines[0];
+    let column = |name: &str| header.iter().position(|column| *column == name).unwrap();
+    let verdict = column("verdict");
+    let judged: Vec<Vec<&str>> = lines[2..]
+        .iter()
+        .filter(|line| line[verdict] != "not run here")
+        .map(|line| {
+            ["data set", "measure", "method", "theirs", "ours", "difference", "verdict"]
+                .map(|n| line[column(n)])
+                .to_vec()
+        })
+        .collect();
+    assert_eq!(
+        judged,
+        [
+            ["Brain", "AC", "MadCLIP (run by SGGP)", "0.926†", "0.920†", "−0.006†", "within 6 points"],
+            ["Brain", "AS", "MadCLIP (run by SGGP)", "0.973†", "0.900†", "−0.073†", "outside 6 points"],
+            ["HIS", "AC", "MadCLIP (run by SGGP)", "0.824†", "0.830†", "+0.006†", "within 6 points"],
+        ]
+    );
+    let at_other_k = lines.iter().find(|line| line[column("method")] == "MVFA" && line[column("K")] == "16").unwrap();
+    assert_eq!([at_other_k[column("ours")], at_other_k[verdict]], ["–", "not run here"]);
+    assert!(!files["published.tex"].contains("zero-shot &"), "the LaTeX table keeps to K of the experiment");
+    let few_shot = &files["few-shot.md"];
+    assert!(few_shot.contains("| not run here: third-party, best-on-test"), "{few_shot}");
+    // The numbers of a smoke test stand beside nothing.
+    assert!(!tables(&ReportInput { smoke: true, ..published_input() }).contains_key("published.md"));
+    // A variant that is not the published method gets no verdict.
+    let other = tables(&ReportInput { methods: Vec::new(), ..published_input() });
+    assert!(!other["published.csv"].contains("within") && !other["published.csv"].contains("outside"));
+}
+
+#[test]
+fn the_mean_over_data_sets_is_judged_where_all_of_theirs_were_run() {
+    let masked = [("OCT", false, "OCT17", 0.9963), ("HIS", false, "HIS", 0.8243), ("Chest", false, "ChestXray", 0.827)];
+    let more =
+        [("Brain", true, "BrainMRI", 0.9264), ("Liver", true, "LiverCT", 0.8342), ("RESC", true, "RESC", 0.9428)];
+    let mut input = ReportInput {
+        variants: vec![BASE.into()],
+        methods: vec![(BASE.into(), "MadCLIP".into())],
+        ..ReportInput::default()
+    };
+    for (name, masks, known, value) in masked.into_iter().chain(more) {
+        let score = if masks { "map-max" } else { "detection" };
+        input.results.extend(done(BASE, name, 4, 0, "best-on-test", &[("image_auroc", score, value + 0.02)]));
+        input.datasets.push(dataset(name, masks, Some(known)));
+    }
+    let csv = tables(&input)["published.csv"].clone();
+    let mean = csv.lines().find(|line| line.starts_with("mean of 6,")).unwrap();
+    assert!(mean.contains("outside 1 point"), "{mean}");
+    input.results.pop();
+    assert!(!tables(&input)["published.csv"].contains("mean of"));
+}
+
+#[test]
+fn published_numbers_have_protocol_selection_and_source_and_keep_both_of_two_transcriptions() {
+    let rows = published().unwrap();
+    assert_eq!(rows.len(), 426);
+    let protocols = ["few-shot", "zero-shot", "full normal training", "third-party", "few-shot, normal images alone"];
+    for row in &rows {
+        assert!(protocols.contains(&row.protocol.as_str()), "{row:?}");
+        assert!((0.0..=100.0).contains(&row.percent) && row.percent > 1.0, "{row:?}");
+        assert!(["image_auroc", "pixel_auroc"].contains(&row.metric.as_str()), "{row:?}");
+        assert!(!row.source.is_empty() && !row.selection.is_empty() && !row.image_score.is_empty(), "{row:?}");
+        assert_eq!(row.shots.is_none(), row.protocol == "full normal training", "{row:?}");
+        assert_eq!(row.shots == Some(0), row.protocol == "zero-shot", "{row:?}");
+    }
+    let twice: Vec<f64> = rows
+        .iter()
+        .filter(|r| r.method == "DRA" && r.dataset == "RESC" && r.shots == Some(16) && r.metric == "pixel_auroc")
+        .map(|row| row.percent)
+        .collect();
+    assert_eq!(twice, [84.01, 80.01]);
+}
+
+#[test]
+fn what_choosing_on_the_test_set_adds_carries_its_mark() {
+    let files = tables(&optimism());
+    let lines = table(&files["optimism.md"]).into_iter().map(cells).collect::<Vec<_>>();
+    assert_eq!(lines[0], ["data set", "trained on", "added", "interval", "p", "pairs"]);
+    assert_eq!(lines[2], ["Brain", "the same", "+0.020†", "[+0.005, +0.035]", "0.040", "2"]);
+    assert_eq!(lines[3][0], "mean of data sets");
+    assert!(files["optimism.md"].contains(harness_report::BEST_ON_TEST_NOTE));
+    let lines = table(&files["delong.md"]).into_iter().map(cells).collect::<Vec<_>>();
+    assert_eq!(lines[2].last(), Some(&"ranked alike"));
+    assert!(files["delong.md"].contains("0.910†"));
+}
+
+#[test]
+fn a_table_that_nothing_fills_is_not_written() {
+    let files = tables(&ReportInput::default());
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    assert_eq!(names, ["report.md", "summary.csv", "summary.md", "summary.parquet", "summary.tex"]);
+    let failed = ReportInput { results: vec![undone(BASE, "Brain", 4, Status::Failed, "x")], ..ReportInput::default() };
+    assert!(!tables(&failed).contains_key("few-shot.md"));
+}
+
+#[test]
+fn the_same_input_gives_the_same_tables() {
+    for input in [few_shot(), ablation(), cross(), backends(), published_input(), optimism()] {
+        assert_eq!(tables(&input), tables(&input));
+    }
+}
+
+/// A TeX that is there: the program and what it is told.
+fn tex() -> Option<(&'static str, &'static [&'static str])> {
+    let known: [(&str, &[&str]); 3] = [
+        ("pdflatex", &["-interaction=nonstopmode", "-halt-on-error"]),
+        ("latex", &["-interaction=nonstopmode", "-halt-on-error"]),
+        ("tectonic", &[]),
+    ];
+    known
+        .into_iter()
+        .find(|(program, _)| Command::new(program).arg("--version").output().is_ok_and(|out| out.status.success()))
+}
+
+fn awkward() -> ReportInput {
+    let name = "[a] & b_c%$#{d}~^\\<e>|\"é–…Δ \u{4e2d}";
+    let mut input = few_shot();
+    input.results.iter_mut().for_each(|row| row.variant = name.into());
+    input.datasets[0].name = "*Br_ain".into();
+    input.results.iter_mut().filter(|row| row.dataset == "Brain").for_each(|row| {
+        row.dataset = "*Br_ain".into();
+        row.trained_on = "*Br_ain".into();
+    });
+    ReportInput { variants: vec![name.into()], ..input }
+}
+
+#[test]
+fn tex_reads_every_table() {
+    let Some((program, arguments)) = tex() else {
+        println!("skipped: no TeX");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut body = String::new();
+    for (number, input) in
+        [few_shot(), ablation(), cross(), backends(), published_input(), optimism(), awkward()].iter().enumerate()
+    {
+        for (name, text) in tables(input).into_iter().filter(|(name, _)| name.ends_with(".tex")) {
+            let name = format!("{number}-{name}");
+            fs::write(folder.path().join(&name), text).unwrap();
+            body += &format!("\\input{{{name}}}\\clearpage\n");
+        }
+    }
+    let document = format!(
+        "\\documentclass{{article}}\n\\usepackage[paperwidth=90cm,paperheight=200cm,margin=1cm]{{geometry}}\n\\usepackage{{booktabs}}\n\\begin{{document}}\n\\noindent\n{body}\\end{{document}}\n"
+    );
+    compile(folder.path(), program, arguments, &document);
+}
+
+fn compile(folder: &Path, program: &str, arguments: &[&str], document: &str) {
+    fs::write(folder.join("all.tex"), document).unwrap();
+    let out = Command::new(program).args(arguments).arg("all.tex").current_dir(folder).output().unwrap();
+    let log = String::from_utf8_lossy(&out.stdout);
+    if log.contains("`booktabs.sty' not found") || log.contains("`geometry.sty' not found") {
+        println!("skipped: no TeX with booktabs and geometry");
+        return;
+    }
+    assert!(out.status.success(), "{log}");
+    assert!(!log.contains("Overfull \\hbox"), "{log}");
+}
