@@ -25,6 +25,7 @@ mod protocol;
 mod records;
 mod scheduler;
 mod sentences;
+mod speed;
 mod state;
 mod test_set;
 mod training;

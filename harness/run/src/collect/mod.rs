@@ -1,6 +1,7 @@
 //! From a plan and its records to what a report is made of: rows of the results table and the data of figures. No score is
 //! computed here, and nothing is drawn.
 
+mod backends;
 mod figures;
 mod rows;
 
@@ -41,6 +42,7 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         roc: figures.roc,
         curves: figures.curves,
         panels: figures.panels,
+        backends: backends::backends(plan, folder)?,
         ..ReportInput::default()
     };
     Ok(Results { report, notes: figures.notes })
