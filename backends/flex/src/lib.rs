@@ -11,6 +11,7 @@ mod attention;
 mod attention_gradient;
 mod buffers;
 mod device;
+mod gemm;
 mod kernels;
 mod linear;
 mod matrix;
@@ -24,6 +25,7 @@ mod transposed;
 mod vector;
 
 pub use device::FlexCpu;
+pub use gemm::gemm_gflops;
 pub use kernels::FlexKernels;
 pub use linear::Layer;
 

@@ -29,7 +29,7 @@ mod source;
 mod spec;
 mod suggest;
 mod value;
-mod work;
+pub mod work;
 
 pub use catalogue::{BackendFacts, Catalogue, CatalogueError, DatasetFacts, EncoderSource, SupportFacts, WeightsFacts};
 pub use costs::Costs;

@@ -95,11 +95,21 @@ fn block(tokens: usize, width: usize) -> f64 {
     24.0 * tokens * width * width + 4.0 * tokens * tokens * width
 }
 
-/// One image through the image tower up to its last tap.
-fn encoding(options: &Options, arch: &Arch) -> f64 {
+/// Floating-point operations of one image through the image tower up to its last tap.
+pub fn encoding(options: &Options, arch: &Arch) -> f64 {
     let tokens = arch.tokens(options.image_size);
     let patches = 6.0 * (tokens * arch.patch * arch.patch * arch.width) as f64;
     patches + options.taps.last().copied().unwrap_or(0) as f64 * block(tokens, arch.width)
+}
+
+/// Floating-point operations of a training step on so many images whose taps are there.
+pub fn step(options: &Options, arch: &Arch, images: usize) -> f64 {
+    2.0 * learned_text(options, arch) + 3.0 * scoring(options, arch, images)
+}
+
+/// Floating-point operations of scoring so many images whose taps are there, with sentences that are encoded already.
+pub fn scoring(options: &Options, arch: &Arch, images: usize) -> f64 {
+    images as f64 * adapters(options, arch)
 }
 
 /// The adapters on one image, both heads.

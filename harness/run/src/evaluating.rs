@@ -97,7 +97,9 @@ pub(crate) fn evaluate(
                     let length = encoding.shape.tap_len();
                     let place = (at - from) * length..(at - from + n) * length;
                     let slices: Vec<&[f32]> = tensors.iter().map(|tap| &tap[place.clone()]).collect();
+                    let called = Instant::now();
                     let found = trainer.score(&slices, n, false)?;
+                    lab.spent.score.add(called.elapsed().as_secs_f64(), n);
                     into.detection[at..at + n].copy_from_slice(&found.detection);
                     if maps {
                         let maps = GridMaps::new(&found.grids, taps, grid, training.options.image_size)?;

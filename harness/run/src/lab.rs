@@ -21,6 +21,7 @@ use crate::memory;
 use crate::protocol::{Sample, WorldSetup};
 use crate::records::Cost;
 use crate::sentences::Sentences;
+use crate::speed::{Times, milliseconds};
 use crate::state;
 
 /// Images that go through the encoder at once.
@@ -50,12 +51,30 @@ impl Images {
     }
 }
 
-/// What encoding took.
+/// What a job took of the backend, since the last one was accounted for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spent {
+    /// Loading the backend, its device and weights.
+    load_secs: f64,
+    /// Encoding, without loading.
+    encode_secs: f64,
+    images: u64,
+    reduced_batch: Option<u64>,
+    /// Calls that encode, an image.
+    encode: Times,
+    /// Calls that train, a step.
+    pub(crate) step: Times,
+    /// Calls that score, an image.
+    pub(crate) score: Times,
+}
+
+/// What a worker found out before it opened its device.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct EncodeCost {
-    pub(crate) secs: f64,
-    pub(crate) images: u64,
-    pub(crate) reduced_batch: Option<u64>,
+pub(crate) struct Known {
+    /// Seconds to load the backend.
+    pub(crate) load_secs: f64,
+    /// As [`Cost::gemm_gflops`].
+    pub(crate) gemm_gflops: Option<f64>,
 }
 
 /// A worker's equipment.
@@ -68,14 +87,24 @@ pub(crate) struct Lab {
     image_tower: Option<(ImageTowerOptions, ImageTower)>,
     text_tower: Option<(TextTowerOptions, TextTower)>,
     encode_batch: usize,
-    pub(crate) encode: EncodeCost,
+    gemm_gflops: Option<f64>,
+    pub(crate) spent: Spent,
 }
 
 impl Lab {
-    /// Opens the device, the registry and the store. Weights are opened when they are needed.
-    pub(crate) fn open(backend: Backend, setup: &WorldSetup, threads: Option<usize>) -> Result<Self, Error> {
+    /// Opens the device, the registry and the store. Weights are opened when they are needed. What was done of the machine's
+    /// and the backend's part before is in `known`.
+    pub(crate) fn open(
+        backend: Backend,
+        setup: &WorldSetup,
+        threads: Option<usize>,
+        known: Known,
+    ) -> Result<Self, Error> {
+        let start = Instant::now();
+        let session = open_session(&backend, &setup.device, threads)?;
+        let load_secs = known.load_secs + start.elapsed().as_secs_f64();
         Ok(Self {
-            session: open_session(&backend, &setup.device, threads)?,
+            session,
             registry: Registry::load(&setup.registry)?,
             store: Rc::new(TapStore::open(&setup.taps, setup.budget)?),
             source: setup.encoder.clone(),
@@ -83,7 +112,8 @@ impl Lab {
             image_tower: None,
             text_tower: None,
             encode_batch: ENCODE_BATCH,
-            encode: EncodeCost::default(),
+            gemm_gflops: known.gemm_gflops,
+            spent: Spent { load_secs, ..Spent::default() },
         })
     }
 
@@ -91,7 +121,13 @@ impl Lab {
     pub(crate) fn weights(&mut self, training: &Training) -> Result<&Weights, Error> {
         let weights = match self.weights.take() {
             Some(weights) => weights,
-            None => open_weights(&self.source)?,
+            None => {
+                let start = Instant::now();
+                let weights = open_weights(&self.source)?;
+                weights.hash();
+                self.spent.load_secs += start.elapsed().as_secs_f64();
+                weights
+            }
         };
         if weights.hash() != training.weights.to_string() {
             return Err(Error::Changed { what: "the encoder's weights".to_owned() });
@@ -170,8 +206,8 @@ impl Lab {
         which: &[usize],
         taps: &mut [Vec<f32>],
     ) -> Result<(), Error> {
-        let start = Instant::now();
         self.load_image_tower(training, encoding)?;
+        let start = Instant::now();
         let length = encoding.shape.tap_len();
         let mut rest = which;
         while !rest.is_empty() {
@@ -180,7 +216,7 @@ impl Lab {
             match self.encode_batch(images, batch, &mut out) {
                 Err(error) if error.status == Status::ResourceExhausted && self.encode_batch == ENCODE_BATCH => {
                     self.encode_batch = ENCODE_BATCH / 2;
-                    self.encode.reduced_batch = Some(self.encode_batch as u64);
+                    self.spent.reduced_batch = Some(self.encode_batch as u64);
                     continue;
                 }
                 done => done?,
@@ -199,24 +235,29 @@ impl Lab {
             }
             rest = after;
         }
-        self.encode.secs += start.elapsed().as_secs_f64();
-        self.encode.images += which.len() as u64;
+        self.spent.encode_secs += start.elapsed().as_secs_f64();
+        self.spent.images += which.len() as u64;
         Ok(())
     }
 
     fn encode_batch(&mut self, images: &Images, batch: &[usize], out: &mut [Vec<f32>]) -> Result<(), BackendError> {
         let Some((_, tower)) = &mut self.image_tower else { unreachable!("loaded by the caller") };
         let mut out: Vec<&mut [f32]> = out.iter_mut().map(Vec::as_mut_slice).collect();
+        let start;
         match images {
             Images::U8(images) => {
                 let pixels: Vec<u8> = batch.iter().flat_map(|&image| &images[image]).copied().collect();
-                tower.encode_u8(&pixels, batch.len(), &mut out)
+                start = Instant::now();
+                tower.encode_u8(&pixels, batch.len(), &mut out)?;
             }
             Images::F32(images) => {
                 let pixels: Vec<f32> = batch.iter().flat_map(|&image| &images[image]).copied().collect();
-                tower.encode_f32(&pixels, batch.len(), &mut out)
+                start = Instant::now();
+                tower.encode_f32(&pixels, batch.len(), &mut out)?;
             }
         }
+        self.spent.encode.add(start.elapsed().as_secs_f64(), batch.len());
+        Ok(())
     }
 
     fn load_image_tower(&mut self, training: &Training, encoding: &Encoding) -> Result<(), Error> {
@@ -226,11 +267,13 @@ impl Lab {
         // The old one's memory is free before the new one takes its own.
         self.image_tower = None;
         let weights = self.weights(training)?;
+        let start = Instant::now();
         let names: Vec<String> = weights.image_tower_names().map(str::to_owned).collect();
         let tensors = gather(weights, &names)?;
         let named: Vec<NamedTensor<'_>> = tensors.iter().map(Weight::as_named).collect();
         let tower = self.session.load_image_tower(&encoding.tower, &named)?;
         self.image_tower = Some((encoding.tower.clone(), tower));
+        self.spent.load_secs += start.elapsed().as_secs_f64();
         Ok(())
     }
 
@@ -241,27 +284,35 @@ impl Lab {
         }
         self.text_tower = None;
         let weights = self.weights(training)?;
+        let start = Instant::now();
         let names: Vec<String> = weights.text_tower_names().map(str::to_owned).collect();
         let tensors = gather(weights, &names)?;
         let named: Vec<NamedTensor<'_>> = tensors.iter().map(Weight::as_named).collect();
         let tower = self.session.load_text_tower(&options, &named)?;
         self.text_tower = Some((options, tower));
+        self.spent.load_secs += start.elapsed().as_secs_f64();
         Ok(())
     }
 
-    /// What a job took, `encode` apart, which is counted since the last call of this.
+    /// What a job took: these, and what was spent since the last call of this.
     pub(crate) fn cost(&mut self, compute_secs: f64, total_secs: f64) -> Cost {
-        let encode = std::mem::take(&mut self.encode);
+        let spent = std::mem::take(&mut self.spent);
         let known = |bytes: u64| (bytes > 0).then_some(bytes);
         let memory = self.session.memory().unwrap_or_default();
         Cost {
-            encode_secs: encode.secs,
-            encoded: encode.images,
+            encode_secs: spent.encode_secs,
+            encoded: spent.images,
             compute_secs,
             total_secs,
             peak_memory_bytes: known(memory.host_peak_bytes).max(memory::peak("self")),
             device_memory_bytes: known(memory.device_peak_bytes),
-            reduced_encode_batch: encode.reduced_batch,
+            reduced_encode_batch: spent.reduced_batch,
+            load_secs: Some(spent.load_secs),
+            encode_rate: spent.encode.rate(),
+            step_p50_ms: spent.step.percentile(0.5).map(milliseconds),
+            step_p95_ms: spent.step.percentile(0.95).map(milliseconds),
+            score_rate: spent.score.rate(),
+            gemm_gflops: self.gemm_gflops,
         }
     }
 }

@@ -33,6 +33,7 @@ mod replicates;
 mod scheduler;
 mod scoring;
 mod sentences;
+mod speed;
 mod state;
 mod state_metadata;
 mod test_set;

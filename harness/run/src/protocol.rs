@@ -45,6 +45,8 @@ pub(crate) struct WorldSetup {
     pub(crate) device: String,
     /// The weights.
     pub(crate) encoder: EncoderSource,
+    /// Measure the machine's rate of matrix products first.
+    pub(crate) compared: bool,
 }
 
 /// One piece of work. A training names no test set, so nothing of one can reach it.

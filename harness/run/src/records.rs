@@ -15,7 +15,8 @@ pub(crate) const FORMAT: u32 = 1;
 /// What a record took. Nothing here is part of an id or of a reproducible table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
-    /// Seconds in the encoder, loading its weights included; 0 where all taps were stored already.
+    /// Seconds in the encoder; 0 where all taps were stored already. Without `load_secs`, as older records are, loading the
+    /// encoder's weights is in it.
     pub encode_secs: f64,
     /// Images that went through the encoder.
     pub encoded: u64,
@@ -32,6 +33,25 @@ pub struct Cost {
     /// Images the encoder took at once, where it was fewer than usual for lack of memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduced_encode_batch: Option<u64>,
+    /// Seconds to load the backend, to open its device and to load weights into it, as far as this job did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_secs: Option<f64>,
+    /// Images a second through the encoder, of the median batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encode_rate: Option<f64>,
+    /// Median of a training step's milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_p50_ms: Option<f64>,
+    /// 95th percentile of a training step's milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_p95_ms: Option<f64>,
+    /// Images a second that one state scores, of the median batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_rate: Option<f64>,
+    /// The machine's rate of matrix products in f32, in 10^9 operations a second, by the threads of the worker that did the
+    /// job, measured when it started; only where backends are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gemm_gflops: Option<f64>,
 }
 
 /// `training.toml`.

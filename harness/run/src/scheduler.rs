@@ -398,6 +398,7 @@ impl<'a> Run<'a> {
                     budget: self.options.budget,
                     device: kind.map(|known| known.device.clone()).unwrap_or_default(),
                     encoder: self.plan.encoder.source.clone(),
+                    compared: self.plan.backends.len() > 1,
                 };
                 let threads = self.options.threads;
                 let setup = Setup { backend: backend.to_owned(), threads, world: Some(world), sample: None };

@@ -52,10 +52,12 @@ pub(crate) fn train(
         let mut sums = [0.0_f64; 3];
         for (batch, images) in order.chunks(training.batch as usize).enumerate() {
             let indices: Vec<u32> = images.iter().map(|&image| image as u32).collect();
+            let called = Instant::now();
             let losses = trainer.step(&indices).map_err(|source| match Error::from(source.clone()).class() {
                 Class::Numeric => Error::Diverged { epoch, batch: batch as u32, source },
                 _ => source.into(),
             })?;
+            lab.spent.step.add(called.elapsed().as_secs_f64(), 1);
             for (sum, loss) in sums.iter_mut().zip(losses) {
                 *sum += f64::from(loss);
             }

@@ -11,7 +11,7 @@ use harness_backend_abi::host::Backend;
 
 use crate::error::{Class, Error};
 use crate::evaluating::evaluate;
-use crate::lab::{Lab, encoder_pace};
+use crate::lab::{Known, Lab, encoder_pace};
 use crate::predicting::predict;
 use crate::protocol::{Event, Job, Phase, Setup};
 use crate::records::Cost;
@@ -46,11 +46,12 @@ impl Events {
     }
 }
 
-/// Serves jobs until the scheduler closes its end. `open` gives a backend by name, or says why there is none.
+/// Serves jobs until the scheduler closes its end. `open` gives a backend by name, or says why there is none; `gemm` measures
+/// the machine's rate of f32 matrix products on the threads of this process, in 10^9 operations a second.
 ///
 /// # Errors
 /// The pipes could not be set up; all else is told to the scheduler.
-pub fn serve(open: &dyn Fn(&str) -> Result<Backend, String>) -> Result<(), Error> {
+pub fn serve(open: &dyn Fn(&str) -> Result<Backend, String>, gemm: &dyn Fn() -> f64) -> Result<(), Error> {
     // A worker without its scheduler has nobody to work for, also in the middle of a backend's call.
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
@@ -64,7 +65,7 @@ pub fn serve(open: &dyn Fn(&str) -> Result<Backend, String>) -> Result<(), Error
     let Some(Ok(line)) = lines.next() else { return Ok(()) };
     let prepared = serde_json::from_str(&line)
         .map_err(|error| Error::Worker { class: Class::Internal, message: format!("setup: {error}") })
-        .and_then(|setup: Setup| prepare(&setup, open, &mut events));
+        .and_then(|setup: Setup| prepare(&setup, open, gemm, &mut events));
     let lab = match prepared {
         Ok(lab) => lab,
         Err(error) => {
@@ -91,13 +92,18 @@ pub fn serve(open: &dyn Fn(&str) -> Result<Backend, String>) -> Result<(), Error
 fn prepare(
     setup: &Setup,
     open: &dyn Fn(&str) -> Result<Backend, String>,
+    gemm: &dyn Fn() -> f64,
     events: &mut Events,
 ) -> Result<Option<Lab>, Error> {
     if let Some(threads) = setup.threads {
         // The first to ask decides; nobody asked before.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
+    // Before the backend's own threads are there.
+    let gemm_gflops = setup.world.as_ref().filter(|world| world.compared).map(|_| gemm());
+    let start = Instant::now();
     let backend = open(&setup.backend).map_err(|message| Error::Worker { class: Class::Input, message })?;
+    let known = Known { load_secs: start.elapsed().as_secs_f64(), gemm_gflops };
     let description = backend.describe();
     events.send(&Event::Ready {
         version: description.version.clone(),
@@ -110,7 +116,7 @@ fn prepare(
     if let Some(sample) = &setup.sample {
         events.send(&Event::Pace { encode: encoder_pace(&backend, sample, setup.threads)? });
     }
-    setup.world.as_ref().map(|world| Lab::open(backend, world, setup.threads)).transpose()
+    setup.world.as_ref().map(|world| Lab::open(backend, world, setup.threads, known)).transpose()
 }
 
 /// Does a job with prints going to its folder's log. A panic fails the job, not the process.

@@ -33,7 +33,7 @@ pub(crate) fn perform(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Cache(arguments) => cache::cache(arguments),
         Command::Doctor(arguments) => doctor::doctor(arguments),
         Command::Worker(folders) => {
-            harness_run::worker::serve(&|name| found::open(name, folders))?;
+            harness_run::worker::serve(&|name| found::open(name, folders), &harness_backend_flex::gemm_gflops)?;
             Ok(Exit::Done)
         }
     }

@@ -2,6 +2,7 @@
 //! data of figures. No score is computed here, and nothing is drawn.
 
 mod averages;
+mod backends;
 mod delong;
 mod families;
 mod figures;
@@ -58,6 +59,7 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         notes: statistics.notes,
         datasets: published::datasets(plan, registry),
         methods: published::methods(plan),
+        backends: backends::backends(plan, folder)?,
         ..ReportInput::default()
     };
     Ok(Results { report, notes: figures.notes })
