@@ -6,11 +6,12 @@ use harness_experiment::{Cell, ImageScore, Selection};
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::measure::{self, Measured, best_epoch};
-use crate::records::EvaluationRecord;
+use crate::records::{EvaluationRecord, TrainingRecord};
 
 /// A cell that is done.
 #[derive(Clone, Debug)]
 pub(crate) struct CellResult {
+    pub(crate) training: TrainingRecord,
     pub(crate) evaluation: EvaluationRecord,
     /// Metrics of the evaluation.
     pub(crate) measured: Measured,
@@ -23,7 +24,7 @@ impl CellResult {
     pub(crate) fn read(folder: &Folder, cell: &Cell) -> Result<Option<Self>, Error> {
         let records = (folder.read_training(cell.training)?, folder.read_evaluation(cell.evaluation)?);
         let measured = measure::read(&folder.evaluation(cell.evaluation), None)?;
-        let ((Some(_), Some(evaluation)), Some(measured)) = (records, measured) else { return Ok(None) };
+        let ((Some(training), Some(evaluation)), Some(measured)) = (records, measured) else { return Ok(None) };
         let mut choosers = Vec::new();
         for chooser in &cell.chosen_by {
             let Some(chooser) = measure::read(&folder.evaluation(*chooser), None)? else { return Ok(None) };
@@ -31,7 +32,7 @@ impl CellResult {
         }
         let choosers: Vec<&Measured> = choosers.iter().collect();
         let epochs = reported_epochs(cell, &measured, &choosers);
-        Ok(Some(Self { evaluation, measured, epochs }))
+        Ok(Some(Self { training, evaluation, measured, epochs }))
     }
 }
 

@@ -51,13 +51,13 @@ pub fn evaluate(
     work(model, &job, world.registry().path(), partial.path(), options, observer)?;
     let record: EvaluationRecord = records::read_toml(&folder.join("evaluation.toml"))?;
     let truth = world.truth(&evaluation, training, record.image_size)?;
-    let measured = measure::measure(&folder, &record, &truth)?;
-    measure::write(&folder, &measured)?;
+    let made = measure::measure(&folder, &record, &truth)?;
+    measure::write(&folder, &made)?;
     for name in KEPT {
         let (from, to) = (folder.join(name), out.join(name));
         if from.is_file() {
             std::fs::rename(&from, &to).map_err(Error::file("complete", &to))?;
         }
     }
-    Ok(measured)
+    Ok(made.measured)
 }
