@@ -1,6 +1,18 @@
 /* The interface between harness and a backend. Reasons and rules: README.md beside this folder. The Rust side is
  * src/table.rs; a test compiles this file and compares every size and offset.
  *
+ * The rules in a line each; a test is named after each of them
+ *   1 Every struct begins with its size; fields are only ever appended.
+ *   2 Magic and major are equal on both sides; a function that is absent is null and its capability not announced.
+ *   3 A function returns a status and leaves a message; nothing unwinds out of it.
+ *   4 The caller allocates and owns every buffer; only opaque handles are the backend's.
+ *   5 One thread at a time uses a session and what came from it; two sessions share nothing that shows.
+ *   6 Nothing is drawn at random.
+ *   7 Symbols are resolved when the library is loaded and stay local; it is never unloaded.
+ *   8 Losses and scores are f32 and finite; what is not is HARNESS_NUMERIC, no memory is HARNESS_RESOURCE_EXHAUSTED.
+ *   9 Options are JSON; an unknown key is HARNESS_INVALID_ARGUMENT.
+ *  10 Peak memory is the backend's to report; 0 is unknown.
+ *
  * Promises of the caller, on which a backend may rely
  *  - A handle is null or was given by this backend and not freed. Towers and trainers are freed before their session, a
  *    text tower after the trainers created with it. Freeing null does nothing.

@@ -14,8 +14,10 @@ use crate::{ReportError, font};
 /// An image and its map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OverlayFigure {
-    /// Name and scores.
+    /// Name of the image.
     pub title: String,
+    /// Its scores, for a line of their own.
+    pub scores: String,
     /// Side S of image and map in pixels.
     pub side: usize,
     /// The image, S x S, three bytes a pixel: red, green, blue.
@@ -57,7 +59,7 @@ pub fn overlay(figure: &OverlayFigure) -> Result<Vec<u8>, ReportError> {
     let title = font::shorten(font, &figure.title, font::EM, f64::from(WIDTH - 2 * MARGIN));
     let side = figure.side as u32;
     let pictures = [fitted(side, CELL, figure.image.clone()), fitted(side, CELL, over)];
-    png(&Sketch { title, pictures, low, high }, false)
+    png(&Sketch { title, scores: &figure.scores, pictures, low, high }, false)
 }
 
 /// A pixel of the image in grey under the colour of its map value, `t` along the scale.
@@ -69,26 +71,29 @@ fn blended([red, green, blue]: [u8; 3], t: f64) -> [u8; 3] {
     heat(t).map(|colour| (share * f64::from(colour) + (1.0 - share) * grey).round() as u8)
 }
 
-struct Sketch {
+struct Sketch<'a> {
     title: String,
+    scores: &'a str,
     pictures: [Vec<u8>; 2],
     low: f64,
     high: f64,
 }
 
-impl Drawing for Sketch {
+impl Drawing for Sketch<'_> {
     fn name(&self) -> &str {
         &self.title
     }
 
     fn height(&self) -> u32 {
-        TITLE + HEADINGS + CELL + SCALE
+        2 * TITLE + HEADINGS + CELL + SCALE
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
-        let at = (MARGIN as i32, TITLE as i32 / 2);
-        area.draw(&Text::new(self.title.clone(), at, font::style(INK, HPos::Left, VPos::Center)))?;
-        let top = (TITLE + HEADINGS) as i32;
+        for (line, text) in [self.title.as_str(), self.scores].into_iter().enumerate() {
+            let at = (MARGIN as i32, (line as u32 * TITLE + TITLE / 2 + 10) as i32);
+            area.draw(&Text::new(text.to_owned(), at, font::style(INK, HPos::Left, VPos::Center)))?;
+        }
+        let top = (2 * TITLE + HEADINGS) as i32;
         for (column, (heading, rgb)) in ["Image", "Anomaly map over it"].into_iter().zip(&self.pictures).enumerate() {
             let left = (MARGIN + column as u32 * (CELL + GAP)) as i32;
             let style = font::style(INK, HPos::Center, VPos::Center);
@@ -107,7 +112,8 @@ mod tests {
     fn figure() -> OverlayFigure {
         let image = (0..4 * 4 * 3).map(|i| i * 5).collect();
         let map = (0..16).map(|i| i as f32 / 15.0).collect();
-        OverlayFigure { title: "a: map max 1.000".to_owned(), side: 4, image, map, scale: (0.0, 1.0) }
+        let (title, scores) = ("a".to_owned(), "map max 1.000".to_owned());
+        OverlayFigure { title, scores, side: 4, image, map, scale: (0.0, 1.0) }
     }
 
     #[test]

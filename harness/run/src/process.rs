@@ -210,7 +210,7 @@ fn describe(status: ExitStatus) -> String {
         if let Some(signal) = status.signal() {
             let name = match signal {
                 4 => "SIGILL, an instruction this processor does not have",
-                6 => "SIGABRT, it gave up",
+                6 => "SIGABRT, it gave up: a failed assertion, or an exception that nothing caught",
                 7 => "SIGBUS, a disk or memory error",
                 8 => "SIGFPE, an arithmetic error",
                 9 => "SIGKILL, perhaps for lack of memory",

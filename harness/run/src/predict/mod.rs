@@ -101,6 +101,7 @@ fn work(
         budget: None,
         device: backend.device.clone(),
         encoder: model.encoder.clone(),
+        compared: false,
     };
     let setup = Setup { backend: backend.name.clone(), threads: options.threads, world: Some(world) };
     let log = folder.join("worker.txt");
@@ -124,7 +125,7 @@ fn work(
                         let rate = done as f64 / begun.elapsed().as_secs_f64().max(1e-9);
                         observer.notice(&Notice::Progress { phase, done, total, rate, left: None });
                     }
-                    Event::Ready { .. } | Event::Epoch { .. } => {}
+                    Event::Ready { .. } | Event::Pace { .. } | Event::Epoch { .. } => {}
                 }
             }
             Received::Gone => return Err(worker.end(&backend.name, crate::worker::log_of(job).as_deref())),

@@ -1,5 +1,6 @@
 //! Whose state predicts: that of a cell in a results folder, or one in a file with what is known of its model.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use harness_backend_abi::host::OwnedTensor;
@@ -45,31 +46,39 @@ pub struct CellChoice {
 /// # Errors
 /// No such cell, or cells of several ids, which are listed; a plan that can't be read.
 pub fn find_cell(folders: &[PathBuf], id: &str) -> Result<CellChoice, Error> {
-    let mut found: Vec<CellChoice> = Vec::new();
-    let mut known = 0;
+    let mut plans = Vec::new();
     for path in folders {
         let folder = Folder::new(path);
-        let plan = folder.read_plan()?;
-        known += plan.cells.len();
-        let matching =
-            plan.cells.iter().filter(|cell| cell.id.to_string().starts_with(id)).cloned().collect::<Vec<_>>();
-        for cell in matching {
-            // Cells of equal variants share an id, and so do results of one experiment in two folders.
-            if found.iter().all(|choice| choice.cell.id != cell.id) {
-                found.push(CellChoice { folder: folder.clone(), plan: plan.clone(), cell });
+        plans.push((folder.read_plan()?, folder));
+    }
+    let mut found: Vec<(usize, &Cell)> = Vec::new();
+    let mut seen = HashSet::new();
+    for (place, (plan, _)) in plans.iter().enumerate() {
+        for cell in plan.cells.iter().filter(|cell| cell.id.to_string().starts_with(id)) {
+            // Cells of equal variants share an id, and so do those of one experiment in two folders.
+            if seen.insert(cell.id) {
+                found.push((place, cell));
             }
         }
     }
-    let places = folders.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-    match found.len() {
-        0 => Err(Error::Unusable {
-            what: format!("no cell's id begins with `{id}` among {known} cells of {places}; results.csv lists them"),
-        }),
-        1 => Ok(found.remove(0)),
-        count => {
-            let few: Vec<String> = found.iter().take(8).map(|choice| told(&choice.cell)).collect();
-            let more = if count > few.len() { ", ..." } else { "" };
-            let what = format!("{count} cells' ids begin with `{id}`; give more of it: {}{more}", few.join(", "));
+    match found.as_slice() {
+        [] => {
+            let known: usize = plans.iter().map(|(plan, _)| plan.cells.len()).sum();
+            let places = folders.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+            let what =
+                format!("no cell's id begins with `{id}` among {known} cells of {places}; results.csv lists them");
+            Err(Error::Unusable { what })
+        }
+        [(place, cell)] => {
+            let (place, cell) = (*place, (*cell).clone());
+            let (plan, folder) = plans.swap_remove(place);
+            Ok(CellChoice { folder, plan, cell })
+        }
+        several => {
+            let few: Vec<String> = several.iter().take(8).map(|(_, cell)| told(cell)).collect();
+            let more = if several.len() > few.len() { ", ..." } else { "" };
+            let what =
+                format!("{} cells' ids begin with `{id}`; give more of it: {}{more}", several.len(), few.join(", "));
             Err(Error::Unusable { what })
         }
     }

@@ -61,7 +61,8 @@ fn write_maps(
         row.overlay = format!("overlays/{}.png", image.name);
         write_durable(&out.join(&row.map), &npy::square(size, &map))?;
         let figure = OverlayFigure {
-            title: format!("{}: map max {max:.3}, detection {:.3}", image.name, row.detection),
+            title: image.name.clone(),
+            scores: format!("map max {max:.3}, detection {:.3}", row.detection),
             side: size,
             image: interleaved(&load_image(&Source::File(image.path.clone()), size)?),
             map: std::mem::replace(&mut map, vec![0.0; maps.pixels()]),
