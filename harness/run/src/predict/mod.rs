@@ -102,7 +102,8 @@ fn work(
         device: backend.device.clone(),
         encoder: model.encoder.clone(),
     };
-    let setup = Setup { backend: backend.name.clone(), threads: options.threads, world: Some(world) };
+    let setup =
+        Setup { backend: backend.name.clone(), threads: options.threads, world: Some(world), ..Setup::default() };
     let log = folder.join("worker.txt");
     let (mut worker, info) = WorkerProcess::start(options.program, &setup, &log, options.go_on)?;
     if info.version != backend.version {
