@@ -101,6 +101,7 @@ fn work(
         budget: None,
         device: backend.device.clone(),
         encoder: model.encoder.clone(),
+        compared: false,
     };
     let setup =
         Setup { backend: backend.name.clone(), threads: options.threads, world: Some(world), ..Setup::default() };
