@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 
 use burn::backend::Autodiff;
 use burn::tensor::{Tensor, backend::Backend};
@@ -75,6 +76,8 @@ pub struct Trainer<B: Backend, K: Kernels<B>> {
     has_masks: bool,
     learning_rate: f64,
     text: Text<Autodiff<B>, Recorded<K>>,
+    /// The text vectors under the present parameters, once somebody asked: a state scores many batches with them.
+    vectors: OnceLock<[Tensor<B, 1>; 2]>,
     parameters: Parameters<B>,
     moments: BTreeMap<String, Moments<B>>,
     steps: u32,
@@ -106,6 +109,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         }
         let mut trainer = Self {
             text: Text::new(options, tower, sentences, device)?,
+            vectors: OnceLock::new(),
             parameters: Parameters(BTreeMap::new()),
             moments: BTreeMap::new(),
             steps: 0,
@@ -154,6 +158,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
             .map(|(name, (_, flat))| (name.clone(), Moments::zeros(flat.dims()[0], &self.device)))
             .collect();
         self.parameters = Parameters(values);
+        self.vectors = OnceLock::new();
         self.steps = 0;
         Ok(())
     }
@@ -198,6 +203,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
     pub fn step(&mut self, indices: &[usize]) -> Result<Losses, ModelError> {
         let (losses, mut gradients) = self.gradients(indices)?;
         self.steps += 1;
+        self.vectors = OnceLock::new();
         for (name, (_, value)) in &mut self.parameters.0 {
             let (Some(gradient), Some(moments)) = (gradients.remove(name), self.moments.get_mut(name)) else {
                 // No gradient: an unused head keeps its value, as zero gradients and zero moments would leave it.
@@ -264,7 +270,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
     }
 
     fn text_pair(&self) -> [Tensor<B, 1>; 2] {
-        self.text.pair(&self.leaves(false)).map(Tensor::inner)
+        self.vectors.get_or_init(|| self.text.pair(&self.leaves(false)).map(Tensor::inner)).clone()
     }
 
     /// Parameters as leaves of a new graph.

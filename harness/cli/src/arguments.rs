@@ -39,6 +39,8 @@ pub(crate) enum Command {
     /// Look at backends
     #[command(subcommand)]
     Backends(Backends),
+    /// Measure encoding, training, scoring and metrics alone, in turns across backends
+    Bench(Bench),
     /// Look at the store of encoded images
     #[command(subcommand)]
     Cache(Cache),
@@ -236,6 +238,36 @@ pub(crate) enum Backends {
         #[command(flatten)]
         folders: BackendFolders,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Backends, the first of which others are compared with [default: all that have a device]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) backends: Vec<String>,
+    /// Sizes of the model: vit-b16, vit-s14, vit-l14 or tiny; weights and images are synthetic
+    #[arg(long, value_name = "NAME", default_value = "vit-s14")]
+    pub(crate) arch: String,
+    /// Parts to measure: encode, step, score, metrics [default: all]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) parts: Vec<String>,
+    /// Images of a batch
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) batch: u16,
+    /// CPU threads of each backend [default: the machine's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Rounds; one more warms up
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rounds: u16,
+    /// Another program to measure in the same turns, such as "python3 scripts/compare-pytorch.py"
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) against: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) folders: BackendFolders,
 }
 
 #[derive(Debug, Subcommand)]

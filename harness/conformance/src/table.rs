@@ -13,6 +13,9 @@ use crate::{Case, Observed, Sentences, Subject};
 /// Images encoded in one call.
 const ENCODE_BATCH: usize = 6;
 
+/// How far text vectors of the same state may lie apart.
+const SAME_STATE: f32 = 1e-6;
+
 /// A backend with an open device.
 pub struct ThroughTable<'a>(&'a Session);
 
@@ -57,12 +60,20 @@ impl Subject for ThroughTable<'_> {
         let gradients = by_name(trainer.gradients(first, &wanted).map_err(text_of)?);
         let losses = batches.iter().map(|batch| trainer.step(batch).map_err(text_of)).collect::<Result<_, _>>()?;
         let scores = trainer.score(&slices(&of(&case.test)), case.test.len(), true).map_err(text_of)?;
+        let parameters = by_name(trainer.read_state(&wanted).map_err(text_of)?);
+        // Nothing that was kept for one state may answer for another.
+        trainer.write_state(&initial).map_err(text_of)?;
+        let again = trainer.text().map_err(text_of)?;
+        let distance = text.iter().zip(&again).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+        if distance > SAME_STATE {
+            return Err(format!("with the initial state written back its text vectors are off by {distance:.1e}"));
+        }
         Ok(Observed {
             taps: of(&[0, 1]),
             text,
             gradients,
             losses,
-            parameters: by_name(trainer.read_state(&wanted).map_err(text_of)?),
+            parameters,
             maps: scores.maps.unwrap_or_default(),
             detection: scores.detection,
         })

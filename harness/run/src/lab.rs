@@ -371,14 +371,14 @@ pub(crate) fn open_weights(source: &EncoderSource) -> Result<Weights, Error> {
 }
 
 /// A tensor on its way to the backend.
-struct Weight {
+pub(crate) struct Weight {
     name: String,
     shape: Vec<usize>,
     values: Floats,
 }
 
 /// Tensors in the narrowest type that holds them: a whole tower is held here while the backend makes its own copy.
-fn gather(weights: &Weights, names: &[String]) -> Result<Vec<Weight>, Error> {
+pub(crate) fn gather(weights: &Weights, names: &[String]) -> Result<Vec<Weight>, Error> {
     let weight = |name: &String| {
         let shape = weights.shape(name).unwrap_or_default().to_vec();
         Ok(Weight { name: name.clone(), shape, values: weights.floats(name)? })
@@ -387,7 +387,7 @@ fn gather(weights: &Weights, names: &[String]) -> Result<Vec<Weight>, Error> {
 }
 
 impl Weight {
-    fn as_named(&self) -> NamedTensor<'_> {
+    pub(crate) fn as_named(&self) -> NamedTensor<'_> {
         let (dtype, bytes) = match &self.values {
             Floats::F16(values) => (DType::F16, bytemuck::cast_slice(values)),
             Floats::F32(values) => (DType::F32, bytemuck::cast_slice(values)),
@@ -396,6 +396,6 @@ impl Weight {
     }
 }
 
-fn json(value: &impl serde::Serialize) -> Result<serde_json::Value, Error> {
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<serde_json::Value, Error> {
     serde_json::to_value(value).map_err(|error| Error::record("options".as_ref(), error))
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Class, Error};
 use crate::memory;
-use crate::protocol::{Event, Job, Sample, Setup};
+use crate::protocol::{Event, Sample, Setup};
 
 /// The program whose process calls [`crate::worker::serve`], and how it is asked to.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ const LOAD_LIMIT: Duration = Duration::from_secs(120);
 /// No such backend, or one that can't be loaded, with the reason.
 pub fn probe(program: &Program, name: &str) -> Result<BackendInfo, Error> {
     let folder = tempfile::tempdir().map_err(Error::file("create", Path::new("a temporary folder")))?;
-    let setup = Setup { backend: name.to_owned(), threads: None, world: None, sample: None };
+    let setup = Setup { backend: name.to_owned(), ..Setup::default() };
     Ok(WorkerProcess::start(program, &setup, &folder.path().join("log.txt"), &|| true)?.1)
 }
 
@@ -60,7 +60,7 @@ pub fn probe(program: &Program, name: &str) -> Result<BackendInfo, Error> {
 /// A backend that can't be loaded or does not compute.
 pub(crate) fn measure(program: &Program, backend: &str, threads: Option<usize>, sample: Sample) -> Result<f64, Error> {
     let folder = tempfile::tempdir().map_err(Error::file("create", Path::new("a temporary folder")))?;
-    let setup = Setup { backend: backend.to_owned(), threads, world: None, sample: Some(sample) };
+    let setup = Setup { backend: backend.to_owned(), threads, sample: Some(sample), ..Setup::default() };
     let (mut worker, _) = WorkerProcess::start(program, &setup, &folder.path().join("log.txt"), &|| true)?;
     match worker.receive(LOAD_LIMIT) {
         Received::Event(Event::Pace { encode }) => Ok(encode),
@@ -159,8 +159,8 @@ impl WorkerProcess {
         }
     }
 
-    /// Gives it a job.
-    pub(crate) fn send(&mut self, job: &Job) -> Result<(), Error> {
+    /// Gives it a job, or asks it for a measurement.
+    pub(crate) fn send(&mut self, job: &impl serde::Serialize) -> Result<(), Error> {
         self.write(job)
     }
 

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use harness_experiment::{EncoderSource, EpochRange, Evaluation, Training};
 use serde::{Deserialize, Serialize};
 
+use crate::bench::Workload;
 use crate::error::Class;
 use crate::records::Cost;
 
 /// The first line to a worker: what its process is for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Setup {
     /// Name of the backend it loads. It loads no other.
     pub(crate) backend: String,
@@ -21,6 +22,9 @@ pub(crate) struct Setup {
     /// An encoder whose speed it shall measure before anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sample: Option<Sample>,
+    /// What it measures, in a benchmark: then its lines are [`crate::bench::Ask`]s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bench: Option<Workload>,
 }
 
 /// An encoder to measure: a few blocks of it, with made-up weights.
@@ -141,6 +145,11 @@ pub(crate) enum Event {
     Done {
         /// What it cost.
         cost: Cost,
+    },
+    /// What a benchmark asked for: seconds, or a rate.
+    Measured {
+        /// The number.
+        value: f64,
     },
     /// The job, or the setup, could not be done.
     Failed {

@@ -401,7 +401,7 @@ impl<'a> Run<'a> {
                     compared: self.plan.backends.len() > 1,
                 };
                 let threads = self.options.threads;
-                let setup = Setup { backend: backend.to_owned(), threads, world: Some(world), sample: None };
+                let setup = Setup { backend: backend.to_owned(), threads, world: Some(world), ..Setup::default() };
                 let log = self.folder.failure_log(&format!("worker-{backend}"));
                 worker.insert(WorkerProcess::start(self.world.program(), &setup, &log, go_on)?.0)
             }
@@ -428,7 +428,7 @@ impl<'a> Run<'a> {
                             self.progress(phase, done, total, begun.elapsed());
                         }
                         Event::Epoch { epoch, loss } => self.observer.notice(&Notice::Epoch { epoch, loss }),
-                        Event::Ready { .. } | Event::Pace { .. } => {}
+                        Event::Ready { .. } | Event::Pace { .. } | Event::Measured { .. } => {}
                     }
                 }
                 Received::Gone => {

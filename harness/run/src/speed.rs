@@ -29,7 +29,7 @@ pub(crate) fn milliseconds(secs: f64) -> f64 {
 }
 
 /// The median; `None` of nothing.
-pub(crate) fn median(values: &[f64]) -> Option<f64> {
+pub fn median(values: &[f64]) -> Option<f64> {
     percentile(values, 0.5)
 }
 

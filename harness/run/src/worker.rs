@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use harness_backend_abi::host::Backend;
 
+use crate::bench::{Ask, Equipment};
 use crate::error::{Class, Error};
 use crate::evaluating::evaluate;
 use crate::lab::{Known, Lab, encoder_pace};
@@ -66,14 +67,20 @@ pub fn serve(open: &dyn Fn(&str) -> Result<Backend, String>, gemm: &dyn Fn() -> 
     let prepared = serde_json::from_str(&line)
         .map_err(|error| Error::Worker { class: Class::Internal, message: format!("setup: {error}") })
         .and_then(|setup: Setup| prepare(&setup, open, gemm, &mut events));
-    let lab = match prepared {
-        Ok(lab) => lab,
+    let mut lab = match prepared {
+        Ok(Prepared::Nothing) => return Ok(()),
+        Ok(Prepared::Lab(lab)) => lab,
+        Ok(Prepared::Equipment(mut equipment)) => {
+            while let Some(Ok(line)) = lines.next() {
+                events.send(&measured(&mut equipment, &line, gemm));
+            }
+            return Ok(());
+        }
         Err(error) => {
             events.send(&failed(&error));
             return Ok(());
         }
     };
-    let Some(mut lab) = lab else { return Ok(()) };
     let mut tests = Vec::new();
     while let Some(Ok(line)) = lines.next() {
         let done = match serde_json::from_str(&line) {
@@ -88,13 +95,23 @@ pub fn serve(open: &dyn Fn(&str) -> Result<Backend, String>, gemm: &dyn Fn() -> 
     Ok(())
 }
 
+/// What a worker does its work with.
+enum Prepared {
+    /// It only described its backend.
+    Nothing,
+    /// For jobs.
+    Lab(Box<Lab>),
+    /// For measurements.
+    Equipment(Box<Equipment>),
+}
+
 /// Loads the backend, says what it is, and opens the rest where there is work to come.
 fn prepare(
     setup: &Setup,
     open: &dyn Fn(&str) -> Result<Backend, String>,
     gemm: &dyn Fn() -> f64,
     events: &mut Events,
-) -> Result<Option<Lab>, Error> {
+) -> Result<Prepared, Error> {
     if let Some(threads) = setup.threads {
         // The first to ask decides; nobody asked before.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
@@ -116,7 +133,13 @@ fn prepare(
     if let Some(sample) = &setup.sample {
         events.send(&Event::Pace { encode: encoder_pace(&backend, sample, setup.threads)? });
     }
-    setup.world.as_ref().map(|world| Lab::open(backend, world, setup.threads, known)).transpose()
+    if let Some(workload) = &setup.bench {
+        let (equipment, load_secs) = Equipment::load(&backend, workload, setup.threads)?;
+        events.send(&Event::Measured { value: known.load_secs + load_secs });
+        return Ok(Prepared::Equipment(Box::new(equipment)));
+    }
+    let Some(world) = &setup.world else { return Ok(Prepared::Nothing) };
+    Ok(Prepared::Lab(Box::new(Lab::open(backend, world, setup.threads, known)?)))
 }
 
 /// Does a job with prints going to its folder's log. A panic fails the job, not the process.
@@ -131,6 +154,16 @@ fn guarded(lab: &mut Lab, tests: &mut Vec<TestSet>, job: &Job, events: &mut Even
             Err(Error::Worker { class: Class::Internal, message })
         }
     }
+}
+
+/// The answer to a line of a benchmark.
+fn measured(equipment: &mut Equipment, line: &str, gemm: &dyn Fn() -> f64) -> Event {
+    let value = match serde_json::from_str(line) {
+        Ok(Ask::Gemm) => Ok(gemm()),
+        Ok(Ask::Time(part)) => equipment.time(part),
+        Err(error) => Err(Error::Worker { class: Class::Internal, message: format!("question: {error}") }),
+    };
+    value.map_or_else(|error| failed(&error), |value| Event::Measured { value })
 }
 
 fn perform(lab: &mut Lab, tests: &mut Vec<TestSet>, job: &Job, events: &mut Events) -> Result<Cost, Error> {

@@ -1,6 +1,7 @@
 //! What each command does. Results go to standard output, everything else to standard error.
 
 mod backends;
+mod bench;
 mod cache;
 mod datasets;
 mod doctor;
@@ -30,6 +31,7 @@ pub(crate) fn perform(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Datasets(arguments) => datasets::datasets(arguments),
         Command::Weights(arguments) => weights::weights(arguments),
         Command::Backends(arguments) => backends::backends(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
         Command::Cache(arguments) => cache::cache(arguments),
         Command::Doctor(arguments) => doctor::doctor(arguments),
         Command::Worker(folders) => {

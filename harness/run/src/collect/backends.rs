@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use harness_experiment::{Cell, EvaluationId, Plan, Selection, Training, TrainingId, work};
+use harness_experiment::{Cell, EvaluationId, Plan, Selection, Training, TrainingId};
 use harness_metrics::{GridMaps, MapSource};
 use harness_tables::{BackendRow, ScoreRow, read_scores};
 use rayon::prelude::*;
@@ -142,9 +142,7 @@ impl<'a> Costs<'a> {
     /// Median over the records that encoded.
     fn gemm_share(&self) -> Option<f64> {
         let share = |(cost, training): &(Cost, Option<&Training>)| {
-            let training = training.as_ref()?;
-            let operations = work::encoding(&training.options, &training.arch);
-            Some(operations * cost.encode_rate? / (1e9 * cost.gemm_gflops?))
+            Some(training.as_ref()?.encoding_work() * cost.encode_rate? / (1e9 * cost.gemm_gflops?))
         };
         median(&self.all.iter().filter_map(share).collect::<Vec<_>>())
     }

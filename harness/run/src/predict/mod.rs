@@ -103,7 +103,8 @@ fn work(
         encoder: model.encoder.clone(),
         compared: false,
     };
-    let setup = Setup { backend: backend.name.clone(), threads: options.threads, world: Some(world) };
+    let setup =
+        Setup { backend: backend.name.clone(), threads: options.threads, world: Some(world), ..Setup::default() };
     let log = folder.join("worker.txt");
     let (mut worker, info) = WorkerProcess::start(options.program, &setup, &log, options.go_on)?;
     if info.version != backend.version {

@@ -1,0 +1,188 @@
+//! Who is measured when: rounds in which every part is measured once by every backend, one after the other, the first of a
+//! round being another each time. The first round warms up and is not counted.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::metrics::Maps;
+use super::outside::Outside;
+use super::{Ask, Part, Workload};
+use crate::error::{Class, Error};
+use crate::process::{Program, Received, WorkerProcess};
+use crate::protocol::{Event, Setup};
+use crate::speed::median;
+
+/// Longest time for a measurement, or for loading weights.
+const LIMIT: Duration = Duration::from_secs(1800);
+
+/// What is measured, and how often.
+pub struct Benchmark<'a> {
+    /// What loads backends.
+    pub program: &'a Program,
+    /// Names of backends; the first is what others are compared with.
+    pub backends: Vec<String>,
+    /// Another program that does the same work, measured in the same turns: a command, words separated by spaces.
+    pub against: Option<String>,
+    /// Sizes.
+    pub workload: Workload,
+    /// What is measured, in the order of a round.
+    pub parts: Vec<Part>,
+    /// CPU threads of each; the machine's without it.
+    pub threads: Option<usize>,
+    /// Rounds that count.
+    pub rounds: usize,
+    /// Asked several times a second; no ends the benchmark.
+    pub go_on: &'a dyn Fn() -> bool,
+    /// Told after each round how many are done, the one that warms up included.
+    pub done: &'a dyn Fn(usize),
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    /// Backends in the order they were asked for, then the other program.
+    pub subjects: Vec<Subject>,
+    /// The machine's rate of f32 matrix products in each round, in 10^9 operations a second, on as many threads.
+    pub gemm_gflops: Vec<f64>,
+    /// Seconds for the metrics of a batch, round by round.
+    pub metrics: Vec<f64>,
+}
+
+/// One that was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Subject {
+    /// Name of the backend, or what the other program calls itself.
+    pub name: String,
+    /// The device it computes on; empty for another program.
+    pub device: String,
+    /// Seconds to open the device and load weights; absent for another program.
+    pub load_secs: Option<f64>,
+    /// Seconds of each part, round by round; empty where it does not do the part.
+    pub encode: Vec<f64>,
+    /// As `encode`.
+    pub step: Vec<f64>,
+    /// As `encode`.
+    pub score: Vec<f64>,
+}
+
+impl Subject {
+    /// Seconds of a part, round by round.
+    pub fn times(&self, part: Part) -> &[f64] {
+        match part {
+            Part::Encode => &self.encode,
+            Part::Step => &self.step,
+            Part::Score => &self.score,
+            Part::Metrics => &[],
+        }
+    }
+
+    /// Median over rounds of this one's rate by that of `other` in the same round.
+    pub fn rate_to(&self, other: &Self, part: Part) -> Option<f64> {
+        let rounds = self.times(part).iter().zip(other.times(part));
+        median(&rounds.map(|(own, other)| other / own).collect::<Vec<_>>())
+    }
+}
+
+/// One that can be asked.
+enum Asked {
+    Worker(WorkerProcess, String),
+    Outside(Box<Outside>),
+}
+
+/// Measures.
+///
+/// # Errors
+/// A backend that can't be loaded or fails, a program that gives no times, `Interrupted`.
+pub fn bench(benchmark: &Benchmark<'_>) -> Result<Measured, Error> {
+    let logs = tempfile::tempdir().map_err(Error::file("create", Path::new("a temporary folder")))?;
+    let (mut asked, mut subjects) = (Vec::new(), Vec::new());
+    for name in &benchmark.backends {
+        let setup = Setup {
+            backend: name.clone(),
+            threads: benchmark.threads,
+            bench: Some(benchmark.workload.clone()),
+            ..Setup::default()
+        };
+        let log = logs.path().join(format!("{name}.txt"));
+        let (mut worker, info) = WorkerProcess::start(benchmark.program, &setup, &log, benchmark.go_on)?;
+        let load_secs = Some(answer(&mut worker, name, benchmark.go_on)?);
+        let device = info.devices.into_iter().next().unwrap_or_default();
+        subjects.push(subject(name.clone(), device, load_secs));
+        asked.push(Asked::Worker(worker, name.clone()));
+    }
+    if let Some(command) = &benchmark.against {
+        let (outside, name) = Outside::start(command, &benchmark.workload, benchmark.threads, benchmark.go_on)?;
+        subjects.push(subject(name, String::new(), None));
+        asked.push(Asked::Outside(Box::new(outside)));
+    }
+    let maps = Maps::new(&benchmark.workload)?;
+    let mut measured = Measured { subjects, gemm_gflops: Vec::new(), metrics: Vec::new() };
+    for round in 0..=benchmark.rounds {
+        let counts = round > 0;
+        let gemm = match asked.first_mut() {
+            Some(first) => first.ask(Ask::Gemm, benchmark.go_on)?,
+            None => None,
+        };
+        measured.gemm_gflops.extend(gemm.filter(|_| counts));
+        for &part in &benchmark.parts {
+            if part == Part::Metrics {
+                let secs = maps.time()?;
+                measured.metrics.extend(counts.then_some(secs));
+                continue;
+            }
+            for turn in 0..asked.len() {
+                let at = (turn + round) % asked.len();
+                let secs = asked[at].ask(Ask::Time(part), benchmark.go_on)?;
+                let subject = &mut measured.subjects[at];
+                let times = match part {
+                    Part::Encode => &mut subject.encode,
+                    Part::Step => &mut subject.step,
+                    Part::Score | Part::Metrics => &mut subject.score,
+                };
+                times.extend(secs.filter(|_| counts));
+            }
+        }
+        (benchmark.done)(round + 1);
+    }
+    Ok(measured)
+}
+
+fn subject(name: String, device: String, load_secs: Option<f64>) -> Subject {
+    Subject { name, device, load_secs, encode: Vec::new(), step: Vec::new(), score: Vec::new() }
+}
+
+impl Asked {
+    fn ask(&mut self, ask: Ask, go_on: &dyn Fn() -> bool) -> Result<Option<f64>, Error> {
+        match (self, ask) {
+            (Self::Worker(worker, name), ask) => {
+                worker.send(&ask)?;
+                answer(worker, name, go_on).map(Some)
+            }
+            (Self::Outside(outside), Ask::Time(part)) => outside.time(part, go_on),
+            (Self::Outside(_), Ask::Gemm) => Ok(None),
+        }
+    }
+}
+
+/// The number a worker answers with.
+fn answer(worker: &mut WorkerProcess, backend: &str, go_on: &dyn Fn() -> bool) -> Result<f64, Error> {
+    let begun = Instant::now();
+    loop {
+        match worker.receive(Duration::from_millis(100)) {
+            Received::Event(Event::Measured { value }) => return Ok(value),
+            Received::Event(Event::Failed { class, message }) => {
+                return Err(Error::Worker { class, message: format!("backend `{backend}`: {message}") });
+            }
+            Received::Event(_) => {}
+            Received::Gone => return Err(worker.end(backend, None)),
+            Received::Nothing if !go_on() => return Err(Error::Interrupted),
+            Received::Nothing if begun.elapsed() > LIMIT => {
+                let message = format!("backend `{backend}` gave no answer in {} seconds", LIMIT.as_secs());
+                return Err(Error::Worker { class: Class::Stalled, message });
+            }
+            Received::Nothing => {}
+        }
+    }
+}
