@@ -234,14 +234,8 @@ fn image_values(labels: &[bool], rows: &[ScoreRow], score: ImageScore) -> Result
 
 /// Reads `metrics.json`, if it is there and was made with this truth.
 pub(crate) fn read(folder: &Path, truth: Option<&str>) -> Result<Option<Measured>, Error> {
-    let path = folder.join("metrics.json");
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::file("read", &path)(error)),
-    };
-    let measured: Measured = serde_json::from_slice(&bytes).map_err(|error| Error::record(&path, error))?;
-    Ok(Some(measured).filter(|m| m.format == FORMAT && truth.is_none_or(|truth| m.truth == truth)))
+    let measured: Option<Measured> = read_json(&folder.join("metrics.json"))?;
+    Ok(measured.filter(|m| m.format == FORMAT && truth.is_none_or(|truth| m.truth == truth)))
 }
 
 /// Writes `replicates.bin` and `metrics.json`, each durable or not at all.
@@ -269,12 +263,42 @@ pub(crate) fn remove(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether metrics and replicates of an evaluation are there and were made with this truth.
-pub(crate) fn is_current(folder: &Path, on_fold: bool, truth: &Truth) -> Result<bool, Error> {
-    if read(folder, Some(&truth.hash))?.is_none() {
-        return Ok(false);
+/// What an evaluation's folder says it was measured with.
+pub(crate) struct MeasuredWith {
+    metrics: Option<String>,
+    replicates: Option<ReplicateIndex>,
+    on_fold: bool,
+}
+
+/// The head of `metrics.json`.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+    truth: String,
+}
+
+impl MeasuredWith {
+    /// Reads no more than that.
+    pub(crate) fn read(folder: &Path, on_fold: bool) -> Result<Self, Error> {
+        let head: Option<Head> = read_json(&folder.join("metrics.json"))?;
+        let replicates = if on_fold { None } else { ReplicateIndex::open(folder)? };
+        Ok(Self { metrics: head.filter(|head| head.format == FORMAT).map(|head| head.truth), replicates, on_fold })
     }
-    Ok(on_fold || ReplicateIndex::open(folder)?.is_some_and(|index| index.is_of(truth)))
+
+    /// Whether all is there and was made with this truth.
+    pub(crate) fn is(&self, truth: &Truth) -> bool {
+        self.metrics.as_ref() == Some(&truth.hash)
+            && (self.on_fold || self.replicates.as_ref().is_some_and(|index| index.is_of(truth)))
+    }
+}
+
+/// Reads a file; `None` where there is none.
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::record(path, error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("read", path)(error)),
+    }
 }
 
 #[cfg(test)]

@@ -7,13 +7,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, ImageScore, Plan, Training, TrainingId};
+use rayon::prelude::*;
 
 use crate::cell_result::CellResult;
 use crate::clock::{Clock, now};
 use crate::error::{Class, Error};
 use crate::folder::{Folder, Provenance};
 use crate::journal::{Entry, Journal};
-use crate::measure::{self, Measured, Truth, best_epoch};
+use crate::measure::{self, Measured, MeasuredWith, Truth, best_epoch};
 use crate::notice::{Notice, Observer};
 use crate::process::{Received, WorkerProcess};
 use crate::protocol::{Event, Job, Phase, Setup, Task, WorldSetup};
@@ -114,12 +115,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn all(&mut self) -> Result<Finished, Error> {
-        let mut complete = HashSet::new();
-        for evaluation in &self.plan.evaluations {
-            if self.is_complete(evaluation)? {
-                complete.insert(evaluation.id);
-            }
-        }
+        let complete = self.complete()?;
         self.told.extend(self.cells(|cell| reads(cell).all(|id| complete.contains(&id))));
         self.finished.reused = self.told.len();
         let (cells, count) = (self.plan.cells.len(), self.finished.reused);
@@ -206,14 +202,28 @@ impl<'a> Run<'a> {
         names
     }
 
-    /// Whether training, predictions and metrics of an evaluation are all there.
-    fn is_complete(&self, evaluation: &Evaluation) -> Result<bool, Error> {
-        if self.folder.read_training(evaluation.training)?.is_none() {
-            return Ok(false);
+    /// Evaluations whose training, predictions and metrics are all there.
+    fn complete(&self) -> Result<HashSet<EvaluationId>, Error> {
+        // A large study has thousands of records; what is true of their images is read once, by this thread.
+        let folder = self.folder;
+        let trainings = self.plan.trainings.par_iter();
+        let trained = trainings.map(|training| Ok((training.id, folder.read_training(training.id)?.is_some())));
+        let trained: HashMap<TrainingId, bool> = trained.collect::<Result<_, Error>>()?;
+        let stored = self.plan.evaluations.par_iter().map(|evaluation| {
+            let with = MeasuredWith::read(&folder.evaluation(evaluation.id), evaluation.on_fold)?;
+            Ok(folder.read_evaluation(evaluation.id)?.map(|record| (record, with)))
+        });
+        let stored: Vec<Option<(EvaluationRecord, MeasuredWith)>> = stored.collect::<Result<_, Error>>()?;
+        let mut complete = HashSet::new();
+        for (evaluation, stored) in self.plan.evaluations.iter().zip(stored) {
+            let Some((record, with)) = stored.filter(|_| trained.get(&evaluation.training) == Some(&true)) else {
+                continue;
+            };
+            if with.is(&*self.truth(evaluation, &record)?) {
+                complete.insert(evaluation.id);
+            }
         }
-        let Some(record) = self.folder.read_evaluation(evaluation.id)? else { return Ok(false) };
-        let truth = self.truth(evaluation, &record)?;
-        measure::is_current(&self.folder.evaluation(evaluation.id), evaluation.on_fold, &truth)
+        Ok(complete)
     }
 
     fn truth(&self, evaluation: &Evaluation, record: &EvaluationRecord) -> Result<Rc<Truth>, Error> {
@@ -350,7 +360,7 @@ impl<'a> Run<'a> {
         let folder = self.folder.evaluation(evaluation.id);
         let Some(record) = self.folder.read_evaluation(evaluation.id)? else { return Ok(()) };
         let truth = self.truth(evaluation, &record)?;
-        if !measure::is_current(&folder, evaluation.on_fold, &truth)? {
+        if !MeasuredWith::read(&folder, evaluation.on_fold)?.is(&truth) {
             self.observer.notice(&Notice::Measuring { evaluation });
             match measure::measure(&folder, &record, &truth) {
                 Ok(made) => measure::write(&folder, &made)?,

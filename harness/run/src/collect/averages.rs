@@ -13,9 +13,12 @@ use crate::truth::RESAMPLING_SEED;
 pub(super) struct Loaded<'a> {
     test: String,
     members: BTreeMap<(u64, u64), (Member<'a>, Replicates)>,
+    /// The mean of all of them; `None` of none.
+    pub(super) average: Option<Average>,
 }
 
 /// A mean over draws and seeds, or of several of them over datasets.
+#[derive(Clone)]
 pub(super) struct Average {
     /// Mean over draws of the means over their seeds, of exact metrics.
     pub(super) mean: f64,
@@ -40,16 +43,16 @@ impl<'a> Loaded<'a> {
                 loaded.insert((member.draw, member.seed), (*member, replicates));
             }
         }
-        Ok(Self { test: condition.test.to_string(), members: loaded })
-    }
-
-    /// The mean of all of them; `None` of none.
-    pub(super) fn average(&self) -> Result<Option<Average>, Error> {
-        self.average_of(|_| true)
+        let mut loaded = Self { test: condition.test.to_string(), members: loaded, average: None };
+        loaded.average = loaded.average_of(|_| true)?;
+        Ok(loaded)
     }
 
     /// The means of both over the draws and seeds that both have; `None` where they have none in common.
     pub(super) fn in_common(&self, other: &Self) -> Result<Option<[Average; 2]>, Error> {
+        if self.members.keys().eq(other.members.keys()) {
+            return Ok(self.average.clone().zip(other.average.clone()).map(<[_; 2]>::from));
+        }
         let both = |key: &(u64, u64)| self.members.contains_key(key) && other.members.contains_key(key);
         let (Some(of_self), Some(of_other)) = (self.average_of(both)?, other.average_of(both)?) else {
             return Ok(None);

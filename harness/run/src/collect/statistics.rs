@@ -106,8 +106,8 @@ fn of_family(all: &Families<'_>, key: FamilyKey, base: Option<usize>) -> Result<
                     &read
                 }
             };
-            if let Some(average) = loaded.average()? {
-                averages.insert(*place, average);
+            if let Some(average) = &loaded.average {
+                averages.insert(*place, average.clone());
             }
             if let Some(base) = bases.get(place).filter(|_| base != Some(variant))
                 && let Some(pair) = loaded.in_common(base)?

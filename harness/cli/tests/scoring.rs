@@ -1,0 +1,128 @@
+//! `harness score`: metrics from stored predictions, with labels and masks as they are now and without a backend.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use common::Place;
+
+/// A dataset of files in the mvfa layout: four images a class for supports, five to test.
+fn on_files() -> Place {
+    let place = Place::new();
+    place.write(
+        "datasets.toml",
+        "[Files]\nroot = \"files\"\nlayout = \"mvfa\"\nobject = \"Liver\"\nmodality = \"none\"\nmasks = true\n",
+    );
+    place.edit("datasets = [\"Small\"]", "datasets = [\"Files\"]");
+    place.edit("[train]", "[variants.other]\nloss = \"contrastive\"\n\n[train]");
+    for (split, count) in [("valid", 4), ("test", 5)] {
+        for i in 0..count {
+            let texture = |x: u32, y: u32| ((x * 3 + y * 5 + i * 31 + x * y * (i + 2) % 17) % 110) as u8;
+            let image = |file: &str, lift: u8| {
+                save(&place, &format!("{split}/{file}{i}.png"), &|x, y| {
+                    texture(x, y) + lift * u8::from(lesion(i, x, y))
+                });
+            };
+            image("good/img/n", 0);
+            image("Ungood/img/a", 120);
+            save(&place, &format!("{split}/Ungood/anomaly_mask/a{i}.png"), &|x, y| 255 * u8::from(lesion(i, x, y)));
+        }
+    }
+    place
+}
+
+fn lesion(image: u32, x: u32, y: u32) -> bool {
+    (6..12 + 2 * image).contains(&x) && (9..20).contains(&y)
+}
+
+fn save(place: &Place, name: &str, pixel: &dyn Fn(u32, u32) -> u8) {
+    let path = place.file("files").join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    image::GrayImage::from_fn(32, 32, |x, y| image::Luma([pixel(x, y)])).save(path).unwrap();
+}
+
+/// Files below a folder that a run leaves, by name.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let (mut files, mut folders) = (BTreeMap::new(), vec![folder.to_owned()]);
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.insert(path.strip_prefix(folder).unwrap().to_owned(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn the_same_truth_gives_the_same_bytes_whatever_was_measured_before() {
+    let place = on_files();
+    place.run(&[]).expect(0);
+    let before = files(&place.file("out"));
+    for (i, entry) in std::fs::read_dir(place.file("out/evaluations")).unwrap().enumerate() {
+        let metrics = entry.unwrap().path().join("metrics.json");
+        match i % 2 {
+            0 => std::fs::remove_file(&metrics).unwrap(),
+            // Believed, it would show.
+            _ => {
+                let text = std::fs::read_to_string(&metrics).unwrap();
+                std::fs::write(&metrics, text.replace("\"image_auroc\": 0.", "\"image_auroc\": 0.0")).unwrap();
+            }
+        }
+    }
+    std::fs::remove_dir_all(place.file("out/tables")).unwrap();
+    let ended = place.harness(&["score", "out", "--cache", "cache"]).expect(0);
+    ended.says(&["4 evaluations measured, 0 failed, 0 without predictions"]);
+    assert!(ended.out.contains("| base"), "{}", ended.out);
+    let after = files(&place.file("out"));
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    for (name, bytes) in &before {
+        assert!(after[name] == *bytes, "{}", name.display());
+    }
+}
+
+#[test]
+fn a_corrected_mask_changes_pixel_metrics_and_calls_no_backend() {
+    let place = on_files();
+    place.run(&[]).expect(0);
+    let before = files(&place.file("out"));
+    save(&place, "test/Ungood/anomaly_mask/a2.png", &|x, y| 255 * u8::from(lesion(2, x, y) || (x > 20 && y > 20)));
+    place.harness(&["score", "out", "--cache", "cache", "--datasets", "datasets.toml"]).expect(0);
+    let after = files(&place.file("out"));
+    for (name, bytes) in &before {
+        let told = name.to_string_lossy();
+        let predictions = ["grids.f32", "scores.parquet", "evaluation.toml", "journal.jsonl", "log.txt"];
+        if told.starts_with("trainings") || predictions.iter().any(|kept| told.ends_with(kept)) {
+            assert!(after[name] == *bytes, "{told}");
+        }
+        if told.ends_with("replicates.bin") || told.ends_with("intervals.csv") {
+            assert!(after[name] != *bytes, "{told}");
+        }
+    }
+    let values = |files: &BTreeMap<PathBuf, Vec<u8>>, metric: &str| -> Vec<String> {
+        let text = String::from_utf8(files[Path::new("results.csv")].clone()).unwrap();
+        let rows = text.lines().filter(|line| line.contains(&format!(",{metric},")));
+        rows.map(|line| line.split(&format!(",{metric},")).nth(1).unwrap().split(',').next().unwrap().to_owned())
+            .collect()
+    };
+    assert_ne!(values(&before, "pixel_auroc"), values(&after, "pixel_auroc"));
+    // Under `last` no mask has a say in image metrics.
+    assert_eq!(values(&before, "image_auroc")[..1], values(&after, "image_auroc")[..1]);
+    // The next run finds all of it current.
+    assert_eq!(place.run(&["--json"]).expect(0).last_event()["reused"], 4);
+}
+
+#[test]
+fn other_images_than_those_that_were_scored_are_refused() {
+    let place = on_files();
+    place.run(&[]).expect(0);
+    save(&place, "test/good/img/n1.png", &|x, y| (x * y % 251) as u8);
+    let ended = place.harness(&["score", "out", "--cache", "cache"]).expect(2);
+    ended.says(&["[Files]: a test image changed", "run the experiment again"]);
+    place.harness(&["score", "nowhere", "--cache", "cache"]).expect(4).says(&["plan.toml"]);
+}

@@ -1,0 +1,284 @@
+//! Intervals, differences and tests of a run: the library's numbers of what was stored, whatever the order, and what happens
+//! where something is missing.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use common::Place;
+use harness_metrics::{Metric, Repetition, Replicates, Resampling, delong, holm, nested};
+use harness_tables::{DeLongRow, DifferenceRow, IntervalRow, ResultRow, Row, read_parquet, read_results, read_scores};
+
+/// Two draws and two seeds of a base, a variant that is the same, and one that is not.
+fn variants() -> Place {
+    let place = Place::new();
+    let text = std::fs::read_to_string(place.file("datasets.toml")).unwrap();
+    place.write("datasets.toml", &text.replace("test = 6", "test = 8"));
+    place.edit("draws = [0]", "draws = [0, 1]");
+    place.edit("seeds = [0]", "seeds = [0, 1]");
+    place.edit("[train]", "[variants.same]\nloss = \"siglip\"\n\n[variants.other]\nloss = \"contrastive\"\n\n[train]");
+    place
+}
+
+fn table<R: Row>(place: &Place, name: &str) -> Vec<R> {
+    read_parquet(&place.file("out/tables").join(name).with_extension("parquet")).unwrap()
+}
+
+fn results(place: &Place) -> Vec<ResultRow> {
+    read_results(&place.file("out/results.parquet")).unwrap()
+}
+
+fn evaluation(place: &Place, row: &ResultRow) -> PathBuf {
+    place.file("out/evaluations").join(&row.evaluation)
+}
+
+/// Labels and map-max scores of a cell's epoch.
+fn scores(place: &Place, row: &ResultRow) -> (Vec<bool>, Vec<f64>) {
+    let rows = read_scores(&evaluation(place, row).join("scores.parquet")).unwrap();
+    let rows = rows.iter().filter(|score| Some(score.epoch) == row.epoch);
+    rows.map(|row| (row.label, row.map_max.unwrap())).unzip()
+}
+
+/// The hash of the images of the test set, by which it is resampled.
+fn test_set(place: &Place, row: &ResultRow) -> String {
+    let text = std::fs::read_to_string(evaluation(place, row).join("evaluation.toml")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("test = ")).unwrap();
+    line.trim_matches('"').to_owned()
+}
+
+/// Cells of a variant under `last` with their image AUROC by map-max, and what the library makes of their scores.
+fn trainings(place: &Place, variant: &str, patients: Option<&[Option<String>]>) -> Vec<(ResultRow, Replicates)> {
+    let rows = results(place).into_iter().filter(|row| {
+        row.variant == variant
+            && row.selection == "last"
+            && row.image_score == "map-max"
+            && row.metric.as_deref() == Some("image_auroc")
+    });
+    rows.map(|row| {
+        let (labels, scores) = scores(place, &row);
+        let (name, count) = (test_set(place, &row), Resampling::RESAMPLES);
+        let resampling = match patients {
+            None => Resampling::new(&name, 0, count, &labels),
+            Some(patients) => Resampling::of_patients(&name, 0, count, &labels, patients),
+        };
+        let mut metrics = resampling.unwrap().metrics(&scores, None).unwrap();
+        (row, metrics.remove(&Metric::ImageAuroc).unwrap())
+    })
+    .collect()
+}
+
+fn together(place: &Place, trainings: &[(ResultRow, Replicates)]) -> Replicates {
+    let repetitions = trainings.iter();
+    let repetitions: Vec<Repetition<'_>> =
+        repetitions.map(|(row, replicates)| Repetition { draw: row.draw, seed: row.seed, replicates }).collect();
+    nested(&test_set(place, &trainings[0].0), 0, &repetitions).unwrap()
+}
+
+fn find<'a>(rows: &'a [IntervalRow], variant: &str) -> &'a IntervalRow {
+    let wanted = |row: &&IntervalRow| {
+        row.variant == variant && row.selection == "last" && row.image_score == "map-max" && row.metric == "image_auroc"
+    };
+    rows.iter().find(wanted).unwrap()
+}
+
+#[test]
+fn rows_are_what_the_library_makes_of_the_stored_scores() {
+    let place = variants();
+    place.run(&[]).expect(0);
+    let (base, other) = (trainings(&place, "base", None), trainings(&place, "other", None));
+    let (of_base, of_other) = (together(&place, &base), together(&place, &other));
+
+    let intervals: Vec<IntervalRow> = table(&place, "intervals");
+    let row = find(&intervals, "base");
+    let interval = of_base.interval(0.95).unwrap();
+    assert_eq!((row.low, row.high, row.level), (interval.low, interval.high, 0.95));
+    let values: Vec<f64> = base.iter().map(|(row, _)| row.value.unwrap()).collect();
+    assert!((row.mean - values.iter().sum::<f64>() / 4.0).abs() < 1e-12);
+    assert_eq!((row.draws, row.count, row.dataset.as_str()), (2, 4, "Small"));
+    for metric in Metric::ALL {
+        assert!(intervals.iter().any(|row| row.metric == metric.name()), "{metric}");
+    }
+
+    let differences: Vec<DifferenceRow> = table(&place, "differences");
+    let of = |variant: &str| {
+        let wanted = |row: &&DifferenceRow| {
+            (row.variant.as_str(), row.selection.as_str(), row.image_score.as_str(), row.metric.as_str())
+                == (variant, "last", "map-max", "image_auroc")
+        };
+        differences.iter().find(wanted).unwrap()
+    };
+    let difference = of_other.minus(&of_base).unwrap();
+    let (interval, p) = (difference.interval(0.95).unwrap(), difference.p_value().unwrap());
+    let row = of("other");
+    assert_eq!((row.low, row.high, row.p), (interval.low, interval.high, p));
+    assert_eq!((row.base.as_str(), row.count), ("base", 4));
+    assert!((row.difference - difference.value).abs() < 1e-12);
+    // Of two variants beside the base, the one that is the base has p = 1: the other's is doubled.
+    assert_eq!(row.p_holm, holm(&[1.0, p]).unwrap()[1]);
+    let same = of("same");
+    assert_eq!((same.difference, same.low, same.high, same.p, same.p_holm), (0.0, 0.0, 0.0, 1.0, 1.0));
+
+    let list: Vec<DeLongRow> = table(&place, "delong");
+    assert_eq!(list.len(), 2 * 4 * 2 * 2, "variants, trainings, rules, scores");
+    for ((row, _), (base, _)) in other.iter().zip(&base) {
+        let (labels, scores) = scores(&place, row);
+        let test = delong(&labels, &scores, &self::scores(&place, base).1).unwrap();
+        let wanted = |found: &&DeLongRow| {
+            found.variant == "other"
+                && (found.draw, found.seed) == (row.draw, row.seed)
+                && (found.selection.as_str(), found.image_score.as_str()) == ("last", "map-max")
+        };
+        let found = list.iter().find(wanted).unwrap();
+        assert_eq!((found.auroc, found.base_auroc, found.p), (test.aurocs[0], test.aurocs[1], test.p));
+    }
+    assert!(list.iter().filter(|row| row.variant == "same").all(|row| row.p == Some(1.0)));
+}
+
+#[test]
+fn optimism_is_what_choosing_by_the_test_set_adds_on_the_same_trainings() {
+    let place = variants();
+    place.edit("epochs = 2", "epochs = 4");
+    place.run(&[]).expect(0);
+    let mut means: BTreeMap<(String, String, String, String), Vec<f64>> = BTreeMap::new();
+    for row in results(&place) {
+        let key = (row.variant, row.selection, row.image_score, row.metric.unwrap());
+        means.entry(key).or_default().push(row.value.unwrap());
+    }
+    let mean = |variant: &str, selection: &str, score: &str, metric: &str| {
+        let values = &means[&(variant.to_owned(), selection.to_owned(), score.to_owned(), metric.to_owned())];
+        assert_eq!(values.len(), 4);
+        values.iter().sum::<f64>() / 4.0
+    };
+    let optimism: Vec<DifferenceRow> = table(&place, "optimism");
+    assert_eq!(optimism.len(), 3 * 2 * 7, "variants, scores, metrics");
+    for row in &optimism {
+        assert_eq!((row.base.as_str(), row.selection.as_str(), row.count), ("last", "best-on-test", 4));
+        // Under `last` pixel metrics stand once, for both scores.
+        let score = if row.metric.starts_with("image") { row.image_score.as_str() } else { "" };
+        let expected = mean(&row.variant, "best-on-test", &row.image_score, &row.metric)
+            - mean(&row.variant, "last", score, &row.metric);
+        assert!((row.difference - expected).abs() < 1e-12, "{row:?}");
+        assert!(row.low <= row.high && row.p <= row.p_holm);
+    }
+    assert!(optimism.iter().any(|row| row.difference != 0.0));
+}
+
+#[test]
+fn neither_order_nor_threads_nor_an_interruption_shows_in_a_row() {
+    let places = [variants(), variants()];
+    places[1].edit("draws = [0, 1]", "draws = [1, 0]");
+    places[1].edit("seeds = [0, 1]", "seeds = [1, 0]");
+    places[0].run(&["--threads", "2"]).expect(0);
+    places[1].run(&["--threads", "1"]).expect(0);
+    let names = ["intervals.csv", "differences.csv", "optimism.csv", "intervals.parquet", "differences.parquet"];
+    let files = |place: &Place| names.map(|name| std::fs::read(place.file("out/tables").join(name)).unwrap());
+    let whole = files(&places[0]);
+    assert_eq!(whole, files(&places[1]));
+    let sorted = |place: &Place| {
+        let text = std::fs::read_to_string(place.file("out/tables/delong.csv")).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&places[0]), sorted(&places[1]));
+
+    // As a kill may leave it: predictions without metrics, metrics without replicates, no evaluation at all.
+    let evaluations = std::fs::read_dir(places[0].file("out/evaluations")).unwrap();
+    for (i, folder) in evaluations.map(|entry| entry.unwrap().path()).enumerate() {
+        match i % 4 {
+            0 => std::fs::remove_dir_all(&folder).unwrap(),
+            1 => std::fs::remove_file(folder.join("metrics.json")).unwrap(),
+            2 => std::fs::remove_file(folder.join("replicates.bin")).unwrap(),
+            _ => {}
+        }
+    }
+    places[0].run(&[]).expect(0);
+    assert_eq!(files(&places[0]), whole);
+}
+
+#[test]
+fn what_is_missing_is_not_counted_and_the_rest_is_compared() {
+    let place = variants();
+    place.run(&[]).expect(0);
+    let (base, other) = (trainings(&place, "base", None), trainings(&place, "other", None));
+    std::fs::remove_dir_all(evaluation(&place, &other[1].0)).unwrap();
+    place.harness(&["report", "out"]).expect(0);
+    let rest = [0, 2, 3];
+    let of = |all: &[(ResultRow, Replicates)]| together(&place, &rest.map(|i| all[i].clone()));
+    let difference = of(&other).minus(&of(&base)).unwrap();
+    let differences: Vec<DifferenceRow> = table(&place, "differences");
+    let wanted = |row: &&DifferenceRow| {
+        row.variant == "other" && row.selection == "last" && row.image_score == "map-max" && row.metric == "image_auroc"
+    };
+    let row = differences.iter().find(wanted).unwrap();
+    assert_eq!((row.count, row.p), (3, difference.p_value().unwrap()));
+    let intervals: Vec<IntervalRow> = table(&place, "intervals");
+    assert_eq!((find(&intervals, "base").count, find(&intervals, "other").count), (4, 3));
+}
+
+#[test]
+fn images_of_a_patient_are_resampled_together() {
+    let place = Place::new();
+    // Six images a class of three patients: `0003.png` is of patient 0, as is `0000.png`.
+    let registry = std::fs::read_to_string(place.file("datasets.toml")).unwrap();
+    place.run(&[]).expect(0);
+    let by_image: Vec<IntervalRow> = table(&place, "intervals");
+    let names = read_scores(&evaluation(&place, &results(&place)[0]).join("scores.parquet")).unwrap();
+    let names: Vec<String> = names.iter().filter(|row| row.epoch == 1).map(|row| row.image.clone()).collect();
+    let patient = |name: &String| {
+        let digits: String = name.chars().filter(char::is_ascii_digit).collect();
+        digits.chars().last().filter(|last| *last < '3').map(|last| last.to_string())
+    };
+    let patients: Vec<Option<String>> = names.iter().map(patient).collect();
+    assert!(patients.iter().any(Option::is_some), "{names:?}");
+    place.write("datasets.toml", &registry.replace("masks = true", "masks = true\npatient = \"([012])\\\\.[a-z]+$\""));
+    place.run(&[]).expect(0);
+    let by_patient: Vec<IntervalRow> = table(&place, "intervals");
+    let found = trainings(&place, "base", Some(&patients));
+    let interval = together(&place, &found).interval(0.95).unwrap();
+    let row = find(&by_patient, "base");
+    assert_eq!((row.low, row.high), (interval.low, interval.high));
+    assert_ne!(by_image, by_patient);
+}
+
+#[test]
+fn a_mean_over_datasets_resamples_each_and_warns_where_ranks_can_not_tell() {
+    let place = Place::new();
+    let text = std::fs::read_to_string(place.file("datasets.toml")).unwrap();
+    let second = text.replace("[Small]", "[Other]").replace("seed = 1", "seed = 2");
+    place.write("datasets.toml", &(text + &second));
+    place.edit("datasets = [\"Small\"]", "datasets = [\"Small\", \"Other\"]");
+    place.edit("[train]", "[variants.other]\nloss = \"contrastive\"\n\n[train]");
+    place.run(&[]).expect(0);
+    let intervals: Vec<IntervalRow> = table(&place, "intervals");
+    let of = |dataset: &str| {
+        let wanted = |row: &&IntervalRow| {
+            row.dataset == dataset && row.variant == "base" && row.metric == "pixel_auroc" && row.selection == "last"
+        };
+        intervals.iter().find(wanted).unwrap()
+    };
+    let mean = of("");
+    assert!((mean.mean - (of("Small").mean + of("Other").mean) / 2.0).abs() < 1e-12);
+    assert_eq!((mean.count, mean.trained_on.as_str()), (1, ""));
+    assert!(mean.high - mean.low < (of("Small").high - of("Small").low).max(of("Other").high - of("Other").low));
+    let differences: Vec<DifferenceRow> = table(&place, "differences");
+    assert!(differences.iter().any(|row| row.dataset.is_empty() && row.variant == "other"));
+    let report = std::fs::read_to_string(place.file("out/report.md")).unwrap();
+    assert!(report.contains("2 data sets are too few for a test by ranks"), "{report}");
+}
+
+#[test]
+fn tables_of_an_earlier_experiment_do_not_stay_where_there_is_nothing_to_compare() {
+    let place = Place::new();
+    place.edit("[train]", "[variants.other]\nloss = \"contrastive\"\n\n[train]");
+    place.run(&[]).expect(0);
+    assert!(place.file("out/tables/differences.csv").is_file());
+    place.edit("[variants.other]\nloss = \"contrastive\"\n\n", "");
+    place.run(&[]).expect(0);
+    assert!(place.file("out/tables/intervals.csv").is_file() && place.file("out/tables/optimism.csv").is_file());
+    for name in ["differences.csv", "differences.parquet", "delong.csv", "delong.parquet"] {
+        assert!(!place.file("out/tables").join(name).exists(), "{name}");
+    }
+}
