@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use harness_tables::{DifferenceRow, Frame, IntervalRow, Values};
 
-use crate::measure::{Measure, ReportDataset, cell, fraction, p_value, place, rule, signed};
+use crate::measure::{Measure, ReportDataset, cell, fraction, p_value, place, place_words, rule, signed};
 use crate::sheet::{Sheet, Table};
 use crate::{ReportError, SummaryRow};
 
 /// What is significant.
-const ALPHA: f64 = 0.05;
+pub(crate) const ALPHA: f64 = 0.05;
 
 /// What the table is made of.
 pub(crate) struct Ablation<'a> {
@@ -51,11 +51,7 @@ impl<'a> Block<'a> {
 
     /// The data set in words.
     pub(crate) fn words(&self) -> String {
-        match (self.dataset, self.trained_on) {
-            ("", _) => "mean of data sets".to_owned(),
-            (dataset, source) if dataset != source => format!("{dataset}, trained on {source}"),
-            (dataset, _) => dataset.to_owned(),
-        }
+        place_words(self.dataset, self.trained_on)
     }
 }
 
