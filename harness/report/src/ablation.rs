@@ -253,7 +253,7 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
         ],
         shown: sheet.without_constant(&["data set", "selection", "backend", "image score", "K"]).frame()?,
         whole: None,
-        long: long.frame()?,
+        long: Some(long.frame()?),
     }))
 }
 

@@ -169,7 +169,7 @@ pub(crate) fn cross_dataset(matrices: &[Matrix]) -> Result<Option<Table>, Report
         notes,
         shown: sheet.without_constant(&["selection", "variant", "backend", "precision", "K", "measure"]).frame()?,
         whole: None,
-        long: long(matrices)?,
+        long: Some(long(matrices)?),
     }))
 }
 

@@ -115,7 +115,7 @@ pub(crate) fn few_shot(
         notes,
         shown: sheet.without_constant(&["selection", "backend", "precision", "overlap"]).frame()?,
         whole: None,
-        long: long(&lines, &columns, &others)?,
+        long: Some(long(&lines, &columns, &others)?),
     }))
 }
 
