@@ -232,6 +232,8 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
         }
     }
     let level = from.differences.first().map_or(0.95, |row| row.level) * 100.0;
+    let (sheet, everywhere) =
+        sheet.without_constant(&["data set", "selection", "backend", "image score", "K"]);
     Ok(Some(Table {
         name: "ablation",
         heading: "Ablation",
@@ -240,7 +242,7 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
              is better than the base.",
             from.base
         ),
-        notes: vec![
+        notes: everywhere.into_iter().chain([
             format!(
                 "AC: image AUROC; AS: pixel AUROC. Differences with {level:.0} % intervals of the paired bootstrap; p: two-sided, \
                  of no difference, adjusted by Holm over all variants of a block for the measure."
@@ -250,8 +252,8 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
                  worse (adjusted p ≥ {ALPHA}). Variants are compared with the base alone, so where the best is not the base no \
                  other variant can carry the mark."
             ),
-        ],
-        shown: sheet.without_constant(&["data set", "selection", "backend", "image score", "K"]).frame()?,
+        ]).collect(),
+        shown: sheet.frame()?,
         whole: None,
         long: Some(long.frame()?),
     }))

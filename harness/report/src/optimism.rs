@@ -50,6 +50,7 @@ pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Op
         ]);
     }
     let level = rows.first().map_or(0.95, |row| row.level) * 100.0;
+    let (sheet, everywhere) = sheet.without_constant(&["data set", "trained on", "variant", "backend", "image score", "K"]);
     Ok(Some(Table {
         name: "optimism",
         heading: "What choosing on the test set adds",
@@ -57,10 +58,10 @@ pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Op
             "Numbers at the epoch chosen by the test labels (best-on-test) less those at the last epoch of the same \
                    trainings: what such a choice flatters by."
                 .to_owned(),
-        notes: vec![format!(
+        notes: everywhere.into_iter().chain([format!(
             "Intervals: {level:.0} %, paired bootstrap; p: two-sided, adjusted by Holm. pairs: trainings behind each line."
         )],
-        shown: sheet.without_constant(&["data set", "trained on", "variant", "backend", "image score", "K"]).frame()?,
+        shown: sheet.frame()?,
         whole: None,
         long: None,
     }))
@@ -90,6 +91,7 @@ pub(crate) fn delong(rows: &[DeLongRow]) -> Result<Option<Table>, ReportError> {
             row.p.map_or_else(|| "ranked alike".to_owned(), p_value),
         ]);
     }
+    let (sheet, everywhere) = sheet.without_constant(&["base", "data set", "trained on", "backend", "selection", "K"]);
     Ok(Some(Table {
         name: "delong",
         heading: "Single trainings: DeLong's test",
@@ -98,8 +100,8 @@ pub(crate) fn delong(rows: &[DeLongRow]) -> Result<Option<Table>, ReportError> {
             "p: two-sided, of equal AUROC given these two trainings, without correction for their number. It says nothing about \
              other draws and seeds; the p-values of the ablation table do."
                 .to_owned(),
-        ],
-        shown: sheet.without_constant(&["base", "data set", "trained on", "backend", "selection", "K"]).frame()?,
+        ]).collect(),
+        shown: sheet.frame()?,
         whole: None,
         long: None,
     }))

@@ -63,17 +63,21 @@ impl Sheet {
         self.blocks.insert(self.rows.len());
     }
 
-    /// The table without those of the named columns that say the same, or nothing, in every row.
-    pub(crate) fn without_constant(mut self, names: &[&str]) -> Self {
+    /// The table without those of the named columns that say one thing alone, and a note of what they say.
+    pub(crate) fn without_constant(mut self, names: &[&str]) -> (Self, Option<String>) {
+        let mut said = Vec::new();
         for name in names {
             let Some(at) = self.columns.iter().position(|(column, _)| column == name) else { continue };
-            let mut cells = self.rows.iter().map(|row| row.get(at));
-            let first = cells.next().flatten();
-            if cells.all(|cell| cell == first) {
+            let words: BTreeSet<&str> = self.rows.iter().filter_map(|row| row.get(at)).map(String::as_str).collect();
+            let mut words = words.into_iter().filter(|word| !word.is_empty());
+            let (word, further) = (words.next().map(str::to_owned), words.next().is_some());
+            if !further {
+                said.extend(word.map(|word| format!("{name} {word}")));
                 self.remove(at);
             }
         }
-        self
+        let note = (!said.is_empty()).then(|| format!("In every line run here: {}.", said.join(", ")));
+        (self, note)
     }
 
     fn remove(&mut self, at: usize) {

@@ -463,6 +463,13 @@ fn a_table_that_nothing_fills_is_not_written() {
     let files = tables(&ReportInput::default());
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
     assert_eq!(names, ["report.md", "summary.csv", "summary.md", "summary.parquet", "summary.tex"]);
+    // Nor is one of an earlier report left.
+    let folder = tempfile::tempdir().unwrap();
+    let there = || folder.path().join("tables/few-shot.parquet").exists();
+    write_report(&few_shot(), folder.path()).unwrap();
+    assert!(there());
+    write_report(&ReportInput::default(), folder.path()).unwrap();
+    assert!(!there());
     let failed = ReportInput { results: vec![undone(BASE, "Brain", 4, Status::Failed, "x")], ..ReportInput::default() };
     assert!(!tables(&failed).contains_key("few-shot.md"));
 }
