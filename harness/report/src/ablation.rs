@@ -232,8 +232,7 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
         }
     }
     let level = from.differences.first().map_or(0.95, |row| row.level) * 100.0;
-    let (sheet, everywhere) =
-        sheet.without_constant(&["data set", "selection", "backend", "image score", "K"]);
+    let (sheet, everywhere) = sheet.without_constant(&["data set", "selection", "backend", "image score", "K"]);
     Ok(Some(Table {
         name: "ablation",
         heading: "Ablation",

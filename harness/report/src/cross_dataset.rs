@@ -162,8 +162,7 @@ pub(crate) fn cross_dataset(matrices: &[Matrix]) -> Result<Option<Table>, Report
             "{BY_DETECTION} by the detection heads: the source has no masks, so its segmentation heads are untrained."
         ));
     }
-    let (sheet, everywhere) =
-        sheet.without_constant(&["selection", "variant", "backend", "precision", "K", "measure"]);
+    let (sheet, everywhere) = sheet.without_constant(&["selection", "variant", "backend", "precision", "K", "measure"]);
     notes.splice(0..0, everywhere);
     Ok(Some(Table {
         name: "cross-dataset",

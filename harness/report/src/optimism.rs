@@ -50,7 +50,8 @@ pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Op
         ]);
     }
     let level = rows.first().map_or(0.95, |row| row.level) * 100.0;
-    let (sheet, everywhere) = sheet.without_constant(&["data set", "trained on", "variant", "backend", "image score", "K"]);
+    let (sheet, everywhere) =
+        sheet.without_constant(&["data set", "trained on", "variant", "backend", "image score", "K"]);
     Ok(Some(Table {
         name: "optimism",
         heading: "What choosing on the test set adds",
@@ -58,9 +59,12 @@ pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Op
             "Numbers at the epoch chosen by the test labels (best-on-test) less those at the last epoch of the same \
                    trainings: what such a choice flatters by."
                 .to_owned(),
-        notes: everywhere.into_iter().chain([format!(
-            "Intervals: {level:.0} %, paired bootstrap; p: two-sided, adjusted by Holm. pairs: trainings behind each line."
-        )],
+        notes: everywhere
+            .into_iter()
+            .chain([format!(
+                "Intervals: {level:.0} %, paired bootstrap; p: two-sided, adjusted by Holm. pairs: trainings behind each line."
+            )])
+            .collect(),
         shown: sheet.frame()?,
         whole: None,
         long: None,
@@ -96,7 +100,7 @@ pub(crate) fn delong(rows: &[DeLongRow]) -> Result<Option<Table>, ReportError> {
         name: "delong",
         heading: "Single trainings: DeLong's test",
         sentence: "Image AUROC of each training against the base's of the same draw and seed, on the same test images.".to_owned(),
-        notes: vec![
+        notes: everywhere.into_iter().chain([
             "p: two-sided, of equal AUROC given these two trainings, without correction for their number. It says nothing about \
              other draws and seeds; the p-values of the ablation table do."
                 .to_owned(),

@@ -194,9 +194,7 @@ impl DrawingBackend for Raster<'_> {
             let edges = points.iter().zip(points.iter().cycle().skip(1));
             crossings.clear();
             crossings.extend(
-                edges
-                    .filter(|(a, b)| (a.1 > y) != (b.1 > y))
-                    .map(|(a, b)| (b.0 - a.0) * (y - a.1) / (b.1 - a.1) + a.0),
+                edges.filter(|(a, b)| (a.1 > y) != (b.1 > y)).map(|(a, b)| (b.0 - a.0) * (y - a.1) / (b.1 - a.1) + a.0),
             );
             crossings.sort_by(f64::total_cmp);
             for span in crossings.chunks_exact(2) {
