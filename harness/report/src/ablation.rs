@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use harness_tables::{DifferenceRow, Frame, IntervalRow, Values};
 
-use crate::measure::{Measure, ReportDataset, cell, fraction, p_value, place, rule, signed};
+use crate::measure::{Measure, ReportDataset, cell, fraction, p_value, place, place_words, rule, signed};
 use crate::sheet::{Sheet, Table};
 use crate::{ReportError, SummaryRow};
 
 /// What is significant.
-const ALPHA: f64 = 0.05;
+pub(crate) const ALPHA: f64 = 0.05;
 
 /// What the table is made of.
 pub(crate) struct Ablation<'a> {
@@ -51,11 +51,7 @@ impl<'a> Block<'a> {
 
     /// The data set in words.
     pub(crate) fn words(&self) -> String {
-        match (self.dataset, self.trained_on) {
-            ("", _) => "mean of data sets".to_owned(),
-            (dataset, source) if dataset != source => format!("{dataset}, trained on {source}"),
-            (dataset, _) => dataset.to_owned(),
-        }
+        place_words(self.dataset, self.trained_on)
     }
 }
 
@@ -236,6 +232,7 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
         }
     }
     let level = from.differences.first().map_or(0.95, |row| row.level) * 100.0;
+    let (sheet, everywhere) = sheet.without_constant(&["data set", "selection", "backend", "image score", "K"]);
     Ok(Some(Table {
         name: "ablation",
         heading: "Ablation",
@@ -244,7 +241,7 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
              is better than the base.",
             from.base
         ),
-        notes: vec![
+        notes: everywhere.into_iter().chain([
             format!(
                 "AC: image AUROC; AS: pixel AUROC. Differences with {level:.0} % intervals of the paired bootstrap; p: two-sided, \
                  of no difference, adjusted by Holm over all variants of a block for the measure."
@@ -254,10 +251,10 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
                  worse (adjusted p ≥ {ALPHA}). Variants are compared with the base alone, so where the best is not the base no \
                  other variant can carry the mark."
             ),
-        ],
-        shown: sheet.without_constant(&["data set", "selection", "backend", "image score", "K"]).frame()?,
+        ]).collect(),
+        shown: sheet.frame()?,
         whole: None,
-        long: long.frame()?,
+        long: Some(long.frame()?),
     }))
 }
 

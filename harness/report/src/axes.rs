@@ -34,11 +34,18 @@ pub(crate) struct Axis<'a> {
     pub(crate) ticks: Ticks,
 }
 
-/// Ticks at whole multiples of a step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Ticks {
-    step: f64,
-    decimals: usize,
+/// Where an axis has ticks, and what they say.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Ticks {
+    /// At whole multiples of a step.
+    Steps {
+        /// The step.
+        step: f64,
+        /// Digits after the point.
+        decimals: usize,
+    },
+    /// At these places.
+    Named(Vec<(f64, String)>),
 }
 
 impl Ticks {
@@ -49,23 +56,29 @@ impl Ticks {
         let base = 10f64.powf(power);
         let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * base >= rough * 0.8).unwrap_or(10.0);
         let power = if factor == 10.0 { power + 1.0 } else { power };
-        Self { step: factor * base, decimals: (-power).max(0.0) as usize }
+        Self::Steps { step: factor * base, decimals: (-power).max(0.0) as usize }
     }
 
     /// The same, at whole numbers alone.
     pub(crate) fn whole(range: &Range<f64>, count: usize) -> Self {
-        let ticks = Self::over(range, count);
-        if ticks.step < 1.0 { Self { step: 1.0, decimals: 0 } } else { ticks }
+        match Self::over(range, count) {
+            Self::Steps { step, .. } if step < 1.0 => Self::Steps { step: 1.0, decimals: 0 },
+            ticks => ticks,
+        }
     }
 
     /// Places and words of the ticks within a range.
     pub(crate) fn within(&self, range: &Range<f64>) -> Vec<(f64, String)> {
-        let slack = self.step * 1e-6;
-        let first = ((range.start - slack) / self.step).ceil() as i64;
-        let last = ((range.end + slack) / self.step).floor() as i64;
+        let (step, decimals) = match self {
+            Self::Steps { step, decimals } => (*step, *decimals),
+            Self::Named(ticks) => return ticks.clone(),
+        };
+        let slack = step * 1e-6;
+        let first = ((range.start - slack) / step).ceil() as i64;
+        let last = ((range.end + slack) / step).floor() as i64;
         let tick = |i: i64| {
-            let at = i as f64 * self.step;
-            let words = format!("{at:.*}", self.decimals);
+            let at = i as f64 * step;
+            let words = format!("{at:.decimals$}");
             // A true minus, as the font has it.
             (at, words.replace('-', "−"))
         };
@@ -74,8 +87,9 @@ impl Ticks {
 
     /// The range widened to whole steps.
     pub(crate) fn widen(&self, range: &Range<f64>) -> Range<f64> {
+        let Self::Steps { step, .. } = self else { return range.clone() };
         let slack = 1e-6;
-        (range.start / self.step + slack).floor() * self.step..(range.end / self.step - slack).ceil() * self.step
+        (range.start / step + slack).floor() * step..(range.end / step - slack).ceil() * step
     }
 }
 

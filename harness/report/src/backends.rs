@@ -77,7 +77,7 @@ pub(crate) fn backends(rows: &[BackendRow]) -> Result<Option<Table>, ReportError
         ],
         shown: sheet.frame()?,
         whole: None,
-        long: Frame::of(rows)?,
+        long: Some(Frame::of(rows)?),
     }))
 }
 

@@ -162,14 +162,16 @@ pub(crate) fn cross_dataset(matrices: &[Matrix]) -> Result<Option<Table>, Report
             "{BY_DETECTION} by the detection heads: the source has no masks, so its segmentation heads are untrained."
         ));
     }
+    let (sheet, everywhere) = sheet.without_constant(&["selection", "variant", "backend", "precision", "K", "measure"]);
+    notes.splice(0..0, everywhere);
     Ok(Some(Table {
         name: "cross-dataset",
         heading: "Cross-dataset",
         sentence: "Trained on the data set of the line, scored on the test set of the column.".to_owned(),
         notes,
-        shown: sheet.without_constant(&["selection", "variant", "backend", "precision", "K", "measure"]).frame()?,
+        shown: sheet.frame()?,
         whole: None,
-        long: long(matrices)?,
+        long: Some(long(matrices)?),
     }))
 }
 

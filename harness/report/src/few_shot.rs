@@ -107,15 +107,17 @@ pub(crate) fn few_shot(
                 .to_owned(),
         );
     }
+    let (sheet, everywhere) = sheet.without_constant(&["selection", "backend", "precision", "overlap"]);
+    notes.splice(0..0, everywhere);
     Ok(Some(Table {
         name: "few-shot",
         heading: "Few-shot detection and segmentation",
         sentence: "Each variant at each K, trained and scored on the same data set, a block for each rule that chose the epoch."
             .to_owned(),
         notes,
-        shown: sheet.without_constant(&["selection", "backend", "precision", "overlap"]).frame()?,
+        shown: sheet.frame()?,
         whole: None,
-        long: long(&lines, &columns, &others)?,
+        long: Some(long(&lines, &columns, &others)?),
     }))
 }
 

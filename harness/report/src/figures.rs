@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::ops::Range;
 use std::path::Path;
 
 use harness_tables::write_durable;
 
+use crate::figure_data::{backend_bars, forests, heat_maps, over_shots};
 use crate::marks::MOST_SERIES;
 use crate::report::line;
 use crate::tables::Material;
-use crate::{CurveFigure, Rendered, ReportError, RocFigure, panel, roc, training_curve};
+use crate::{
+    CurveFigure, Rendered, ReportError, RocFigure, ShotsFigure, ShotsPlot, bars, forest, heat_map, panel, roc, shots,
+    training_curve,
+};
 
 /// The figures of a report.
 pub(crate) struct Figures<'a> {
@@ -26,6 +31,27 @@ impl<'a> Figures<'a> {
     pub(crate) fn write(&self, folder: &Path) -> Result<String, ReportError> {
         let mut files = Files { folder, names: BTreeSet::new(), listed: String::new() };
         let input = self.from.input;
+        for figure in over_shots(self.from) {
+            for (part, lot) in lots(figure.labels.len()) {
+                let lines = |plot: &ShotsPlot| ShotsPlot {
+                    measure: plot.measure.clone(),
+                    lines: plot.lines.get(lot.clone()).unwrap_or_default().to_vec(),
+                };
+                let labels = figure.labels.get(lot.clone()).unwrap_or_default().to_vec();
+                let plots = figure.plots.iter().map(lines).collect();
+                let figure = ShotsFigure { name: figure.name.clone() + &part, labels, plots, ..figure.clone() };
+                files.write(&figure.name, &figure.caption, &shots(&figure, input.smoke)?)?;
+            }
+        }
+        for figure in forests(self.from) {
+            files.write(&figure.name, &figure.caption, &forest(&figure, input.smoke)?)?;
+        }
+        for figure in heat_maps(self.from.matrices) {
+            files.write(&figure.name, &figure.caption, &heat_map(&figure, input.smoke)?)?;
+        }
+        if let Some(figure) = backend_bars(&input.backends) {
+            files.write(&figure.name, &figure.caption, &bars(&figure, input.smoke)?)?;
+        }
         for figure in &input.roc {
             for (part, series) in parts(&figure.series) {
                 let figure = RocFigure { name: figure.name.clone() + &part, series, ..figure.clone() };
@@ -45,12 +71,18 @@ impl<'a> Figures<'a> {
     }
 }
 
-/// Series in lots that a figure can tell apart, each with what its name ends in.
-fn parts<T: Clone>(series: &[T]) -> Vec<(String, Vec<T>)> {
-    if series.len() <= MOST_SERIES {
-        return vec![(String::new(), series.to_vec())];
+/// Places of series in lots that a figure can tell apart, each with what its name ends in.
+fn lots(count: usize) -> Vec<(String, Range<usize>)> {
+    if count <= MOST_SERIES {
+        return vec![(String::new(), 0..count)];
     }
-    series.chunks(MOST_SERIES).enumerate().map(|(i, lot)| (format!("-part{}", i + 1), lot.to_vec())).collect()
+    let lot = |i: usize| i * MOST_SERIES..((i + 1) * MOST_SERIES).min(count);
+    (0..count.div_ceil(MOST_SERIES)).map(|i| (format!("-part{}", i + 1), lot(i))).collect()
+}
+
+/// The same with the series.
+fn parts<T: Clone>(series: &[T]) -> Vec<(String, Vec<T>)> {
+    lots(series.len()).into_iter().map(|(part, lot)| (part, series.get(lot).unwrap_or_default().to_vec())).collect()
 }
 
 struct Files<'a> {

@@ -39,6 +39,37 @@ pub(crate) fn series<B: DrawingBackend>(area: &DrawingArea<B, Shift>, index: usi
     Ok(())
 }
 
+/// Draws an upright bar from `low` to `high` with ends, in the colour of the `index`-th series.
+pub(crate) fn whisker<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    index: usize,
+    (low, high): (Point, Point),
+) -> Drawn<B> {
+    const HALF: i32 = 13;
+    let style = SERIES[index % MOST_SERIES].stroke_width(4);
+    area.draw(&PathElement::new(vec![low, high], style))?;
+    for (x, y) in [low, high] {
+        area.draw(&PathElement::new(vec![(x - HALF, y), (x + HALF, y)], style))?;
+    }
+    Ok(())
+}
+
+/// Fills what lies between two lines in a light tint of the `index`-th series, with its edges drawn thin.
+pub(crate) fn band<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    index: usize,
+    low: &[Point],
+    high: &[Point],
+) -> Drawn<B> {
+    let colour = SERIES[index % MOST_SERIES];
+    let outline: Vec<Point> = low.iter().chain(high.iter().rev()).copied().collect();
+    area.draw(&Polygon::new(outline, colour.mix(0.16).filled()))?;
+    for edge in [low, high] {
+        area.draw(&PathElement::new(edge.to_vec(), colour.mix(0.55).stroke_width(2)))?;
+    }
+    Ok(())
+}
+
 /// Draws a dotted reference line.
 pub(crate) fn reference<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,

@@ -125,6 +125,15 @@ pub(crate) fn place<'a>(names: &[String], name: &'a str) -> (usize, &'a str) {
     (names.iter().position(|known| known == name).unwrap_or(names.len()), name)
 }
 
+/// A data set, and what was trained on where that is another, in words; an empty name is the mean.
+pub(crate) fn place_words(dataset: &str, source: &str) -> String {
+    match (dataset, source) {
+        ("", _) => "mean of data sets".to_owned(),
+        (dataset, source) if dataset != source => format!("{dataset}, trained on {source}"),
+        (dataset, _) => dataset.to_owned(),
+    }
+}
+
 /// Rules in the order of tables.
 pub(crate) fn rule(selection: &str) -> (usize, &str) {
     const RULES: [&str; 3] = ["last", "best-on-support", "best-on-test"];

@@ -1,7 +1,7 @@
 //! Two tables of tests: what choosing the epoch on the test set adds, and DeLong's test of single trainings. Their numbers come
 //! from the caller.
 
-use harness_tables::{DeLongRow, DifferenceRow, Frame};
+use harness_tables::{DeLongRow, DifferenceRow};
 
 use crate::ReportError;
 use crate::measure::{dagger, fraction, p_value, place, signed};
@@ -50,6 +50,8 @@ pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Op
         ]);
     }
     let level = rows.first().map_or(0.95, |row| row.level) * 100.0;
+    let (sheet, everywhere) =
+        sheet.without_constant(&["data set", "trained on", "variant", "backend", "image score", "K"]);
     Ok(Some(Table {
         name: "optimism",
         heading: "What choosing on the test set adds",
@@ -57,12 +59,15 @@ pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Op
             "Numbers at the epoch chosen by the test labels (best-on-test) less those at the last epoch of the same \
                    trainings: what such a choice flatters by."
                 .to_owned(),
-        notes: vec![format!(
-            "Intervals: {level:.0} %, paired bootstrap; p: two-sided, adjusted by Holm. pairs: trainings behind each line."
-        )],
-        shown: sheet.without_constant(&["data set", "trained on", "variant", "backend", "image score", "K"]).frame()?,
+        notes: everywhere
+            .into_iter()
+            .chain([format!(
+                "Intervals: {level:.0} %, paired bootstrap; p: two-sided, adjusted by Holm. pairs: trainings behind each line."
+            )])
+            .collect(),
+        shown: sheet.frame()?,
         whole: None,
-        long: Frame::of(rows)?,
+        long: None,
     }))
 }
 
@@ -90,17 +95,18 @@ pub(crate) fn delong(rows: &[DeLongRow]) -> Result<Option<Table>, ReportError> {
             row.p.map_or_else(|| "ranked alike".to_owned(), p_value),
         ]);
     }
+    let (sheet, everywhere) = sheet.without_constant(&["base", "data set", "trained on", "backend", "selection", "K"]);
     Ok(Some(Table {
         name: "delong",
         heading: "Single trainings: DeLong's test",
         sentence: "Image AUROC of each training against the base's of the same draw and seed, on the same test images.".to_owned(),
-        notes: vec![
+        notes: everywhere.into_iter().chain([
             "p: two-sided, of equal AUROC given these two trainings, without correction for their number. It says nothing about \
              other draws and seeds; the p-values of the ablation table do."
                 .to_owned(),
-        ],
-        shown: sheet.without_constant(&["base", "data set", "trained on", "backend", "selection", "K"]).frame()?,
+        ]).collect(),
+        shown: sheet.frame()?,
         whole: None,
-        long: Frame::of(rows)?,
+        long: None,
     }))
 }

@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters_backend::DrawingBackend;
 
 use crate::colour::{INK, heat};
-use crate::panel::{GAP, HEADINGS, MARGIN, SCALE, TITLE, fitted, picture, scale};
+use crate::panel::{GAP, HEADINGS, MARGIN, OF_MAPS, SCALE, TITLE, fitted, picture, scale};
 use crate::render::{Drawing, Drawn, WIDTH, png};
 use crate::{ReportError, font};
 
@@ -100,7 +100,8 @@ impl Drawing for Sketch<'_> {
             area.draw(&Text::new(heading, (left + CELL as i32 / 2, top - HEADINGS as i32 / 2 + 4), style))?;
             picture(area, (left, top), (CELL, CELL), rgb.clone())?;
         }
-        scale(area, top + CELL as i32, self.low..self.high)
+        let at = (MARGIN as i32, top + CELL as i32);
+        scale(area, at, WIDTH - 2 * MARGIN, &(self.low..self.high), OF_MAPS)
     }
 }
 

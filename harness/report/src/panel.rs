@@ -156,7 +156,6 @@ pub(crate) const MARGIN: u32 = (WIDTH - 3 * CELL - 2 * GAP) / 2;
 pub(crate) const HEADINGS: u32 = 80;
 pub(crate) const TITLE: u32 = 76;
 const ROW: u32 = TITLE + CELL + 26;
-pub(crate) const SCALE: u32 = 260;
 
 /// A square picture at the size of a cell: pixels stay whole where they fit, else they are averaged.
 pub(crate) fn fitted(side: u32, cell: u32, rgb: Vec<u8>) -> Vec<u8> {
@@ -214,25 +213,37 @@ impl Drawing for Sketch<'_> {
                 }
             }
         }
-        scale(area, (HEADINGS + self.rows.len() as u32 * ROW) as i32, self.low..self.high)
+        let top = (HEADINGS + self.rows.len() as u32 * ROW) as i32;
+        scale(area, (left(0), top), WIDTH - 2 * MARGIN, &(self.low..self.high), OF_MAPS)
     }
 }
 
-/// The colour scale of maps, as wide as the pictures above it, with its numbers; [`SCALE`] high.
-pub(crate) fn scale<B: DrawingBackend>(area: &DrawingArea<B, Shift>, top: i32, range: Range<f64>) -> Drawn<B> {
-    let (width, height) = (WIDTH - 2 * MARGIN, 56u32);
+/// What the colour scale of maps is of.
+pub(crate) const OF_MAPS: &str = "Anomaly score of a pixel, one scale for all maps";
+
+/// Height of a colour scale with its numbers and its name.
+pub(crate) const SCALE: u32 = 260;
+
+/// Draws a colour scale of values `range` with its numbers and its name.
+pub(crate) fn scale<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    (left, top): (i32, i32),
+    width: u32,
+    range: &Range<f64>,
+    name: &str,
+) -> Drawn<B> {
+    let height = 56u32;
     let line: Vec<u8> = (0..width).flat_map(|x| heat(f64::from(x) / f64::from(width - 1))).collect();
-    let (x, y) = (left(0), top + 24);
-    picture(area, (x, y), (width, height), line.repeat(height as usize))?;
+    let y = top + 24;
+    picture(area, (left, y), (width, height), line.repeat(height as usize))?;
     let bottom = y + height as i32;
-    for (at, words) in Ticks::over(&range, 5).within(&range) {
-        let px = x + ((at - range.start) / (range.end - range.start) * f64::from(width - 1)).round() as i32;
+    for (at, words) in Ticks::over(range, 5).within(range) {
+        let px = left + ((at - range.start) / (range.end - range.start) * f64::from(width - 1)).round() as i32;
         area.draw(&PathElement::new(vec![(px, bottom + 4), (px, bottom + 18)], INK.stroke_width(4)))?;
         area.draw(&Text::new(words, (px, bottom + 26), font::style(INK, HPos::Center, VPos::Top)))?;
     }
-    let at = (WIDTH as i32 / 2, bottom + 98);
-    let name = "Anomaly score of a pixel, one scale for all maps";
-    area.draw(&Text::new(name, at, font::style(INK, HPos::Center, VPos::Top)))
+    let at = (left + width as i32 / 2, bottom + 98);
+    area.draw(&Text::new(name.to_owned(), at, font::style(INK, HPos::Center, VPos::Top)))
 }
 
 /// A picture with a thin frame round it, so that dark and light ones end somewhere.

@@ -184,16 +184,25 @@ impl DrawingBackend for Raster<'_> {
 
     fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Drawn {
         let points: Vec<(f64, f64)> = path.into_iter().map(centre).collect();
-        let fold = |pick: fn(f64, f64) -> f64, start: f64| {
-            points.iter().fold((start, start), |m, p| (pick(m.0, p.0), pick(m.1, p.1)))
-        };
-        let (low, high) = (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY));
-        self.paint(low, high, style.color(), |x, y| {
+        let k = f64::from(SCALE);
+        let (low, high) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(p.1), h.max(p.1)));
+        let rows = (low * k).floor().max(0.0) as i64..((high * k).ceil().min(f64::from(self.height) * k) as i64).max(0);
+        let mut crossings: Vec<f64> = Vec::new();
+        // Line by line: a pixel is inside where an odd number of edges is left of its centre.
+        for row in rows {
+            let y = (row as f64 + 0.5) / k;
             let edges = points.iter().zip(points.iter().cycle().skip(1));
-            let crossings =
-                edges.filter(|(a, b)| ((a.1 > y) != (b.1 > y)) && x < (b.0 - a.0) * (y - a.1) / (b.1 - a.1) + a.0);
-            (crossings.count() % 2) as f64
-        });
+            crossings.clear();
+            crossings.extend(
+                edges.filter(|(a, b)| (a.1 > y) != (b.1 > y)).map(|(a, b)| (b.0 - a.0) * (y - a.1) / (b.1 - a.1) + a.0),
+            );
+            crossings.sort_by(f64::total_cmp);
+            for span in crossings.chunks_exact(2) {
+                let first = (span[0] * k - 0.5).ceil().max(0.0) as i64;
+                let last = (span[1] * k - 0.5).ceil().min(f64::from(self.width) * k) as i64;
+                (first..last).for_each(|x| self.blend(x, row, style.color(), 1.0));
+            }
+        }
         Ok(())
     }
 

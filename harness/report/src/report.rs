@@ -11,7 +11,7 @@ use crate::cross_dataset::matrices;
 use crate::figures::Figures;
 use crate::measure::datasets;
 use crate::sheet::{latex, noted};
-use crate::tables::{Material, statistics, tables};
+use crate::tables::{Material, remove_others, statistics, tables};
 use crate::{
     CurveFigure, PanelFigure, ReportDataset, ReportError, RocFigure, SummaryRow, summary, summary_frame, wide,
 };
@@ -68,7 +68,9 @@ pub fn write_report(input: &ReportInput, folder: &Path) -> Result<String, Report
     let matrices = matrices(&rows, &datasets, &input.variants);
     let material = Material { input, rows: &rows, datasets: &datasets, matrices: &matrices };
     let mut sections = String::new();
-    for table in tables(&material)? {
+    let tables = tables(&material)?;
+    remove_others(folder, &tables)?;
+    for table in &tables {
         sections.push_str(&table.write(folder)?);
     }
     let figures = Figures::of(&material).write(folder)?;

@@ -19,6 +19,8 @@ pub struct RocSeries {
     pub selection: String,
     /// False-positive and true-positive rate, ascending, from (0, 0) to (1, 1).
     pub points: Vec<(f64, f64)>,
+    /// A band round it: false-positive rate, lowest and highest true-positive rate, ascending; empty for none.
+    pub band: Vec<(f64, f64, f64)>,
     /// Area under it, as recorded.
     pub auroc: f64,
 }
@@ -45,7 +47,8 @@ pub fn roc(figure: &RocFigure, smoke: bool) -> Result<Rendered, ReportError> {
     }
     let unit = |v: f64| (0.0..=1.0).contains(&v);
     for series in &figure.series {
-        if let Some((x, y)) = series.points.iter().find(|(x, y)| !unit(*x) || !unit(*y)) {
+        let edges = series.band.iter().flat_map(|(x, low, high)| [(*x, *low), (*x, *high)]);
+        if let Some((x, y)) = series.points.iter().copied().chain(edges).find(|(x, y)| !unit(*x) || !unit(*y)) {
             return Err(wrong(format!("`{}` has the point ({x}, {y}); rates lie in 0..1", series.label)));
         }
     }
@@ -88,6 +91,11 @@ impl Drawing for Sketch<'_> {
         let axis = |name| Axis { name, range: 0.0..1.0, ticks: Ticks::over(&(0.0..1.0), 5) };
         let place = axes(&plot, &axis("False-positive rate"), &axis("True-positive rate"))?;
         marks::reference(&plot, &[place(0.0, 0.0), place(1.0, 1.0)], GREY)?;
+        for (index, series) in self.figure.series.iter().enumerate().filter(|(_, series)| !series.band.is_empty()) {
+            let low: Vec<_> = series.band.iter().map(|(x, low, _)| place(*x, *low)).collect();
+            let high: Vec<_> = series.band.iter().map(|(x, _, high)| place(*x, *high)).collect();
+            marks::band(&plot, index, &low, &high)?;
+        }
         for (index, series) in self.figure.series.iter().enumerate() {
             let points: Vec<_> = series.points.iter().map(|(x, y)| place(*x, *y)).collect();
             marks::series(&plot, index, &points)?;

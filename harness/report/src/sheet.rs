@@ -63,17 +63,21 @@ impl Sheet {
         self.blocks.insert(self.rows.len());
     }
 
-    /// The table without those of the named columns that say the same, or nothing, in every row.
-    pub(crate) fn without_constant(mut self, names: &[&str]) -> Self {
+    /// The table without those of the named columns that say one thing alone, and a note of what they say.
+    pub(crate) fn without_constant(mut self, names: &[&str]) -> (Self, Option<String>) {
+        let mut said = Vec::new();
         for name in names {
             let Some(at) = self.columns.iter().position(|(column, _)| column == name) else { continue };
-            let mut cells = self.rows.iter().map(|row| row.get(at));
-            let first = cells.next().flatten();
-            if cells.all(|cell| cell == first) {
+            let words: BTreeSet<&str> = self.rows.iter().filter_map(|row| row.get(at)).map(String::as_str).collect();
+            let mut words = words.into_iter().filter(|word| !word.is_empty());
+            let (word, further) = (words.next().map(str::to_owned), words.next().is_some());
+            if !further {
+                said.extend(word.map(|word| format!("{name} {word}")));
                 self.remove(at);
             }
         }
-        self
+        let note = (!said.is_empty()).then(|| format!("In every line run here: {}.", said.join(", ")));
+        (self, note)
     }
 
     fn remove(&mut self, at: usize) {
@@ -117,8 +121,8 @@ pub(crate) struct Table {
     pub(crate) shown: Frame,
     /// As `.md` has it, where that is more than the report prints.
     pub(crate) whole: Option<Frame>,
-    /// One number a row.
-    pub(crate) long: Frame,
+    /// One number a row; absent where the caller has written the rows it is made from.
+    pub(crate) long: Option<Frame>,
 }
 
 impl Table {
@@ -135,8 +139,10 @@ impl Table {
         let whole = self.whole.as_ref().map_or_else(|| Ok(shown.clone()), Frame::to_markdown)?;
         write_durable(&file("md"), format!("{whole}{below}").as_bytes())?;
         write_durable(&file("tex"), latex(&self.shown, &notes)?.as_bytes())?;
-        self.long.write_csv(&file("csv"))?;
-        self.long.write_parquet(&file("parquet"), self.name)?;
+        if let Some(long) = &self.long {
+            long.write_csv(&file("csv"))?;
+            long.write_parquet(&file("parquet"), self.name)?;
+        }
         Ok(format!("\n## {}\n\n{}\n\n{shown}{below}", self.heading, self.sentence))
     }
 }

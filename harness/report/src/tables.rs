@@ -1,5 +1,9 @@
 //! All tables of a report in the order in which it has them. What is in a table is in the module of its name.
 
+use std::path::Path;
+
+use harness_tables::TablesError;
+
 use crate::ablation::{Ablation, ablation};
 use crate::backends::backends;
 use crate::cross_dataset::{Matrix, cross_dataset};
@@ -30,6 +34,33 @@ impl<'a> Material<'a> {
             differences: &self.input.differences,
         }
     }
+}
+
+/// Names of all tables but the summary, with what the report writes of them.
+const WRITTEN: [(&str, &[&str]); 7] = [
+    ("few-shot", &["md", "tex", "csv", "parquet"]),
+    ("published", &["md", "tex", "csv", "parquet"]),
+    ("ablation", &["md", "tex", "csv", "parquet"]),
+    ("optimism", &["md", "tex"]),
+    ("cross-dataset", &["md", "tex", "csv", "parquet"]),
+    ("backends", &["md", "tex", "csv", "parquet"]),
+    ("delong", &["md", "tex"]),
+];
+
+/// Removes files of tables that an earlier report had and this one has not.
+pub(crate) fn remove_others(folder: &Path, tables: &[Table]) -> Result<(), ReportError> {
+    for (name, extensions) in WRITTEN.iter().filter(|(name, _)| tables.iter().all(|table| table.name != *name)) {
+        for extension in *extensions {
+            let path = folder.join("tables").join(format!("{name}.{extension}"));
+            match std::fs::remove_file(&path) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(TablesError::Io { path, source }.into());
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The tables that the results can fill.

@@ -25,6 +25,7 @@ fn roc_figure(series: usize) -> RocFigure {
                 .into(),
             selection: if i == 1 { "best-on-test" } else { "last" }.into(),
             points: curve(power),
+            band: Vec::new(),
             auroc: power / (1.0 + power),
         }
     };

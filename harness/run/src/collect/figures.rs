@@ -1,20 +1,20 @@
 //! The data of figures: ROC curves, training curves, panels of test images. Which cells are shown is decided here; how, in
 //! `harness-report`.
 
+mod roc;
+
 use std::collections::HashMap;
 
 use harness_data::{Dataset, Registry, load_image};
 use harness_experiment::{Cell, ImageScore, Plan, Selection, Training};
-use harness_metrics::{MapSource, roc_curve};
-use harness_report::{
-    Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, RocSeries, choose,
-};
+use harness_metrics::MapSource;
+use harness_report::{Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, choose};
 use harness_tables::{ScoreRow, read_curve, read_scores};
 
 use crate::cell_result::CellResult;
 use crate::error::Error;
 use crate::folder::Folder;
-use crate::measure::{Grids, score_of};
+use crate::measure::Grids;
 
 /// Figures of a plan.
 #[derive(Default)]
@@ -46,7 +46,7 @@ pub(super) fn figures(plan: &Plan, folder: &Folder, registry: Option<&Registry>)
             }
         }
         let Some((_, first, found)) = shown.first() else { continue };
-        figures.roc.push(group.roc(plan, folder, &shown)?);
+        figures.roc.extend(group.roc(plan, folder)?);
         // A training's curve is the same under every rule.
         if Some(&group.selection) == plan.selection.first() && group.trained_on == group.dataset {
             figures.curves.push(group.curves(plan, folder, &shown)?);
@@ -125,41 +125,21 @@ impl<'a> Group<'a> {
         name
     }
 
-    /// What the group is, in words.
-    fn words(&self, plan: &Plan, cell: &Cell) -> String {
+    /// What all cells of the group share, in words.
+    fn condition(&self) -> String {
         let mut words = self.dataset.to_owned();
         if self.trained_on != self.dataset {
             words += &format!(", trained on {}", self.trained_on);
         }
-        words += &format!(", K = {}", self.shots);
-        if plan.variants.len() > 1 {
-            words += &format!(", draw {}, seed {}", cell.draw, cell.seed);
-        }
-        words += &format!(", {}", self.backend);
-        words
+        words + &format!(", K = {}, {}", self.shots, self.backend)
     }
 
-    fn roc(&self, plan: &Plan, folder: &Folder, shown: &[(String, &Cell, Found)]) -> Result<RocFigure, Error> {
-        let mut series = Vec::new();
-        for (label, cell, found) in shown {
-            let rows = found.scores(folder, cell)?;
-            let labels: Vec<bool> = rows.iter().map(|row| row.label).collect();
-            let scores: Option<Vec<f64>> = rows.iter().map(|row| score_of(row, found.score)).collect();
-            let Some(scores) = scores else { continue };
-            let points = roc_curve(&labels, &scores)?;
-            let reported = found.result.measured.reported(found.epoch);
-            let auroc = reported.and_then(|reported| reported.image(found.score)).map(|values| values.image_auroc);
-            series.push(RocSeries {
-                label: label.clone(),
-                selection: cell.selection.name().to_owned(),
-                points: points.iter().map(|point| (point.false_positive_rate, point.true_positive_rate)).collect(),
-                auroc: auroc.unwrap_or(f64::NAN),
-            });
+    /// What the group is, in words, with the draw and seed of a figure that shows one of each variant.
+    fn words(&self, plan: &Plan, cell: &Cell) -> String {
+        match plan.variants.len() {
+            0 | 1 => self.condition(),
+            _ => format!("{}, draw {}, seed {}", self.condition(), cell.draw, cell.seed),
         }
-        let (_, cell, found) = &shown[0];
-        let (words, score, rule) = (self.words(plan, cell), found.score.name(), self.selection.name());
-        let caption = format!("Image-level ROC by {score}, selection {rule}: {words}.");
-        Ok(RocFigure { name: self.name(plan, "roc"), caption, series })
     }
 
     fn curves(&self, plan: &Plan, folder: &Folder, shown: &[(String, &Cell, Found)]) -> Result<CurveFigure, Error> {

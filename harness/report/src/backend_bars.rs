@@ -1,0 +1,127 @@
+//! The figure of backends' speeds: bars with their numbers. The numbers come from the caller.
+
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
+use plotters::element::{PathElement, Rectangle, Text};
+use plotters::style::Color;
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters_backend::DrawingBackend;
+
+use crate::colour::{GREY, INK, SERIES};
+use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
+use crate::{ReportError, font};
+
+/// One bar.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bar {
+    /// The backend.
+    pub label: String,
+    /// How long the bar is; absent where it was not measured.
+    pub value: Option<f64>,
+    /// Where a thin line beyond the bar ends.
+    pub reach: Option<f64>,
+}
+
+/// Bars of one measure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BarPlot {
+    /// The measure with its unit.
+    pub title: String,
+    /// The bars, top to bottom.
+    pub bars: Vec<Bar>,
+}
+
+/// Plots below one another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BarFigure {
+    /// Name of the files, without extension.
+    pub name: String,
+    /// What it shows, for the report.
+    pub caption: String,
+    /// The plots.
+    pub plots: Vec<BarPlot>,
+}
+
+/// Draws bars; `smoke` marks the figure as no result.
+///
+/// # Errors
+/// A value that is negative or not finite.
+pub fn bars(figure: &BarFigure, smoke: bool) -> Result<Rendered, ReportError> {
+    let all = figure.plots.iter().flat_map(|plot| &plot.bars).flat_map(|bar| bar.value.into_iter().chain(bar.reach));
+    if all.into_iter().any(|value| !value.is_finite() || value < 0.0) {
+        let what = "a value is negative or not finite".to_owned();
+        return Err(ReportError::Figure { figure: figure.name.clone(), what });
+    }
+    let font = font::font()?;
+    let mut figure = figure.clone();
+    for bar in figure.plots.iter_mut().flat_map(|plot| &mut plot.bars) {
+        bar.label = font::shorten(font, &bar.label, font::EM, f64::from(LEFT - 40));
+    }
+    render(&Sketch { figure }, smoke)
+}
+
+struct Sketch {
+    figure: BarFigure,
+}
+
+const LEFT: i32 = 480;
+/// Room for a number beyond the longest bar.
+const RIGHT: i32 = 230;
+const TITLE: u32 = 100;
+const ROW: u32 = 96;
+const GAP: u32 = 30;
+const HALF: i32 = 30;
+
+impl Drawing for Sketch {
+    fn name(&self) -> &str {
+        &self.figure.name
+    }
+
+    fn height(&self) -> u32 {
+        self.figure.plots.iter().map(|plot| TITLE + plot.bars.len() as u32 * ROW + GAP).sum::<u32>().max(ROW)
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let mut top = 0;
+        for plot in &self.figure.plots {
+            let longest = plot.bars.iter().flat_map(|bar| bar.value.into_iter().chain(bar.reach)).fold(0.0, f64::max);
+            let room = f64::from(WIDTH as i32 - LEFT - RIGHT);
+            let length = |value: f64| if longest > 0.0 { (value / longest * room).round() as i32 } else { 0 };
+            let style = font::style(INK, HPos::Left, VPos::Center);
+            area.draw(&Text::new(plot.title.clone(), (20, (top + TITLE / 2) as i32 + 8), style))?;
+            top += TITLE;
+            let foot = (top + plot.bars.len() as u32 * ROW) as i32;
+            area.draw(&PathElement::new(vec![(LEFT, top as i32), (LEFT, foot)], INK.stroke_width(4)))?;
+            for bar in &plot.bars {
+                let y = (top + ROW / 2) as i32;
+                area.draw(&Text::new(bar.label.clone(), (LEFT - 20, y), font::style(INK, HPos::Right, VPos::Center)))?;
+                draw_bar(area, bar, y, length)?;
+                top += ROW;
+            }
+            top += GAP;
+        }
+        Ok(())
+    }
+}
+
+fn draw_bar<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    bar: &Bar,
+    y: i32,
+    length: impl Fn(f64) -> i32,
+) -> Drawn<B> {
+    let Some(value) = bar.value else {
+        let style = font::style(GREY, HPos::Left, VPos::Center);
+        return area.draw(&Text::new("not measured", (LEFT + 20, y), style));
+    };
+    let end = LEFT + length(value);
+    area.draw(&Rectangle::new([(LEFT + 2, y - HALF), (end, y + HALF)], SERIES[0].filled()))?;
+    let mut last = end;
+    if let Some(reach) = bar.reach.filter(|reach| *reach > value) {
+        last = LEFT + length(reach);
+        area.draw(&PathElement::new(vec![(end, y), (last, y)], INK.stroke_width(5)))?;
+        area.draw(&PathElement::new(vec![(last, y - 16), (last, y + 16)], INK.stroke_width(5)))?;
+    }
+    let words = if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") };
+    area.draw(&Text::new(words, (last + 18, y), font::style(INK, HPos::Left, VPos::Center)))
+}

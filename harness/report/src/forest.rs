@@ -1,0 +1,151 @@
+//! The forest plot of differences from the base: a line a variant, with its interval and the line of no difference. The numbers
+//! come from the caller.
+
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
+use plotters::element::{Circle, PathElement, Text};
+use plotters::style::Color;
+use plotters::style::WHITE;
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters_backend::DrawingBackend;
+
+use crate::axes::Ticks;
+use crate::colour::{FAINT, GREY, INK};
+use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
+use crate::{ReportError, font, marks};
+
+/// One line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForestRow {
+    /// The variant.
+    pub label: String,
+    /// Difference and the ends of its interval, fractions.
+    pub difference: Option<(f64, f64, f64)>,
+    /// Differs significantly from none: its mark is filled.
+    pub significant: bool,
+    /// Why there is no difference; empty where there is one.
+    pub reason: String,
+}
+
+/// Lines of one measure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForestPlot {
+    /// What the axis is of.
+    pub axis: String,
+    /// The lines, top to bottom.
+    pub rows: Vec<ForestRow>,
+}
+
+/// Plots below one another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForestFigure {
+    /// Name of the files, without extension.
+    pub name: String,
+    /// What it shows, for the report.
+    pub caption: String,
+    /// The plots.
+    pub plots: Vec<ForestPlot>,
+}
+
+/// Draws a forest plot; `smoke` marks the figure as no result.
+///
+/// # Errors
+/// A value that is not finite.
+pub fn forest(figure: &ForestFigure, smoke: bool) -> Result<Rendered, ReportError> {
+    let values = figure.plots.iter().flat_map(|plot| &plot.rows).filter_map(|row| row.difference);
+    if values.into_iter().any(|(d, low, high)| !(d.is_finite() && low.is_finite() && high.is_finite())) {
+        return Err(ReportError::Figure { figure: figure.name.clone(), what: "a value is not finite".to_owned() });
+    }
+    let font = font::font()?;
+    let mut figure = figure.clone();
+    for row in figure.plots.iter_mut().flat_map(|plot| &mut plot.rows) {
+        row.label = font::shorten(font, &row.label, font::EM, f64::from(LEFT - 50));
+        row.reason = font::shorten(font, &row.reason, font::EM, f64::from(WIDTH as i32 - LEFT - 2 * RIGHT));
+    }
+    render(&Sketch { figure }, smoke)
+}
+
+struct Sketch {
+    figure: ForestFigure,
+}
+
+const LEFT: i32 = 560;
+const RIGHT: i32 = 60;
+const ROW: u32 = 84;
+const ABOVE: u32 = 30;
+const BELOW: u32 = 190;
+
+fn height(plot: &ForestPlot) -> u32 {
+    ABOVE + plot.rows.len() as u32 * ROW + BELOW
+}
+
+impl Drawing for Sketch {
+    fn name(&self) -> &str {
+        &self.figure.name
+    }
+
+    fn height(&self) -> u32 {
+        self.figure.plots.iter().map(height).sum::<u32>().max(ROW)
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let mut rest = area.clone();
+        for plot in &self.figure.plots {
+            let (here, below) = rest.split_vertically(height(plot));
+            draw_plot(&here, plot)?;
+            rest = below;
+        }
+        Ok(())
+    }
+}
+
+fn draw_plot<B: DrawingBackend>(area: &DrawingArea<B, Shift>, plot: &ForestPlot) -> Drawn<B> {
+    let range = range(plot);
+    let right = WIDTH as i32 - RIGHT;
+    let bottom = (ABOVE + plot.rows.len() as u32 * ROW) as i32;
+    let place =
+        |v: f64| LEFT + ((v - range.start) / (range.end - range.start) * f64::from(right - LEFT)).round() as i32;
+    for (at, words) in Ticks::over(&range, 4).within(&range) {
+        let x = place(at);
+        area.draw(&PathElement::new(vec![(x, ABOVE as i32), (x, bottom)], FAINT.stroke_width(3)))?;
+        area.draw(&PathElement::new(vec![(x, bottom), (x, bottom + 14)], INK.stroke_width(4)))?;
+        area.draw(&Text::new(words, (x, bottom + 24), font::style(INK, HPos::Center, VPos::Top)))?;
+    }
+    let zero = place(0.0);
+    marks::reference(area, &[(zero, ABOVE as i32), (zero, bottom)], INK)?;
+    for (number, row) in plot.rows.iter().enumerate() {
+        let y = (ABOVE + number as u32 * ROW + ROW / 2) as i32;
+        area.draw(&Text::new(row.label.clone(), (20, y), font::style(INK, HPos::Left, VPos::Center)))?;
+        match row.difference {
+            Some((difference, low, high)) => {
+                let (low, high) = (place(low), place(high));
+                area.draw(&PathElement::new(vec![(low, y), (high, y)], INK.stroke_width(6)))?;
+                for x in [low, high] {
+                    area.draw(&PathElement::new(vec![(x, y - 14), (x, y + 14)], INK.stroke_width(6)))?;
+                }
+                let at = (place(difference), y);
+                area.draw(&Circle::new(at, 18, INK.filled()))?;
+                if !row.significant {
+                    area.draw(&Circle::new(at, 12, WHITE.filled()))?;
+                }
+            }
+            None => {
+                let at = (LEFT + RIGHT, y);
+                area.draw(&Text::new(row.reason.clone(), at, font::style(GREY, HPos::Left, VPos::Center)))?;
+            }
+        }
+    }
+    area.draw(&PathElement::new(vec![(LEFT, bottom), (right, bottom)], INK.stroke_width(4)))?;
+    let at = ((LEFT + right) / 2, bottom + 96);
+    area.draw(&Text::new(plot.axis.clone(), at, font::style(INK, HPos::Center, VPos::Top)))
+}
+
+/// What the axis covers: all intervals and zero, with room at both ends.
+fn range(plot: &ForestPlot) -> Range<f64> {
+    let ends = || plot.rows.iter().filter_map(|row| row.difference).flat_map(|(d, low, high)| [d, low, high]);
+    let (low, high) = (ends().fold(0.0, f64::min), ends().fold(0.0, f64::max));
+    let pad = if high > low { (high - low) * 0.06 } else { 0.01 };
+    low - pad..high + pad
+}

@@ -1,0 +1,244 @@
+//! Promises of the figures that go into a paper: which there are, what their captions say, and that they can be drawn.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use harness_report::{
+    Bar, BarFigure, BarPlot, ForestFigure, HeatFigure, ReportDataset, ReportInput, RocFigure, RocSeries, ShotsFigure,
+    ShotsPlot, ShotsPoint, bars, forest, heat_map, roc, shots, write_report,
+};
+use harness_tables::{BackendRow, DifferenceRow, IntervalRow, ResultRow, Status};
+
+const VARIANTS: [&str; 4] =
+    ["base", "contrastive loss", "fixed prompts", "a variant with a name that is too long to print"];
+
+fn interval(variant: usize, dataset: &str, shots: u32, metric: &str, selection: &str) -> IntervalRow {
+    let (image, k) = (metric == "image_auroc", f64::from(shots).log2());
+    let mean = 0.78 + 0.04 * k - 0.02 * variant as f64 + if image { 0.0 } else { 0.05 };
+    let half = 0.03 + 0.01 * variant as f64;
+    IntervalRow {
+        variant: VARIANTS[variant].into(),
+        dataset: dataset.into(),
+        trained_on: dataset.into(),
+        shots,
+        backend: "flex".into(),
+        selection: selection.into(),
+        image_score: if image { "map-max".into() } else { String::new() },
+        metric: metric.into(),
+        mean,
+        low: mean - half,
+        high: (mean + half * 0.8).min(1.0),
+        level: 0.95,
+        draws: 2,
+        count: 4,
+    }
+}
+
+fn difference(variant: usize, metric: &str, value: f64, half: f64, p: f64) -> DifferenceRow {
+    let of = interval(variant, "Brain", 4, metric, "best-on-test");
+    DifferenceRow {
+        variant: of.variant,
+        base: "base".into(),
+        dataset: of.dataset,
+        trained_on: of.trained_on,
+        shots: 4,
+        backend: of.backend,
+        selection: of.selection,
+        image_score: "map-max".into(),
+        metric: metric.into(),
+        difference: value,
+        low: value - half,
+        high: value + half,
+        level: 0.95,
+        p,
+        p_holm: p,
+        count: 4,
+    }
+}
+
+fn transfers(names: &[&str]) -> Vec<ResultRow> {
+    let mut rows = Vec::new();
+    for (i, source) in names.iter().enumerate() {
+        for (j, target) in names.iter().enumerate() {
+            let row = ResultRow {
+                cell: format!("{source}-{target}"),
+                variant: "base".into(),
+                dataset: (*target).into(),
+                trained_on: (*source).into(),
+                shots: 16,
+                backend: "flex".into(),
+                selection: "last".into(),
+                ..ResultRow::default()
+            };
+            if (i, j) == (1, 2) {
+                rows.push(ResultRow { status: Status::Failed, message: "timeout: 60 s".into(), ..row });
+                continue;
+            }
+            let value = if i == j { 0.93 } else { 0.88 - 0.06 * (i as f64 - j as f64).abs() };
+            for (metric, score, less) in [("image_auroc", "map-max", 0.0), ("pixel_auroc", "", 0.04)] {
+                rows.push(ResultRow {
+                    status: Status::Done,
+                    metric: Some(metric.into()),
+                    image_score: score.into(),
+                    value: Some(value - less),
+                    ..row.clone()
+                });
+            }
+        }
+    }
+    rows
+}
+
+fn backend(name: &str, encode: f64, step: f64) -> BackendRow {
+    BackendRow {
+        backend: name.into(),
+        version: "1".into(),
+        device: "cpu".into(),
+        precision: "f32".into(),
+        cells: 2,
+        encode_rate: Some(encode),
+        step_p50_ms: Some(step),
+        step_p95_ms: Some(step * 1.3),
+        ..BackendRow::default()
+    }
+}
+
+fn banded(label: &str, power: f64) -> RocSeries {
+    let at = |x: f64, power: f64| x.powf(1.0 / power);
+    let grid = || (0..=200).map(|i| f64::from(i) / 200.0);
+    RocSeries {
+        label: label.into(),
+        selection: "last".into(),
+        points: grid().map(|x| (x, at(x, power))).collect(),
+        band: grid().map(|x| (x, at(x, power * 0.75), at(x, power * 1.3))).collect(),
+        auroc: power / (1.0 + power),
+    }
+}
+
+fn input() -> ReportInput {
+    let names = ["Brain", "Liver", "RESC"];
+    let mut intervals = Vec::new();
+    for variant in 0..VARIANTS.len() {
+        for shots in [2, 4, 8, 16] {
+            for metric in ["image_auroc", "pixel_auroc"] {
+                intervals.push(interval(variant, "Brain", shots, metric, "last"));
+                intervals.push(interval(variant, "Brain", shots, metric, "best-on-test"));
+            }
+        }
+    }
+    // One K alone makes no line.
+    intervals.push(interval(0, "Liver", 4, "image_auroc", "last"));
+    ReportInput {
+        variants: VARIANTS.map(str::to_owned).to_vec(),
+        base: "base".into(),
+        results: transfers(&names),
+        intervals,
+        differences: vec![
+            difference(1, "image_auroc", -0.031, 0.02, 0.004),
+            difference(1, "pixel_auroc", -0.012, 0.015, 0.11),
+            difference(2, "image_auroc", 0.008, 0.021, 0.6),
+        ],
+        backends: vec![backend("flex", 21.5, 103.0), backend("libtorch", 24.1, 140.0)],
+        datasets: names.map(|name| ReportDataset { name: name.into(), masks: true, published: None }).to_vec(),
+        roc: vec![RocFigure {
+            name: "roc-Brain-k4".into(),
+            caption: "ROC.".into(),
+            series: vec![banded("base", 9.0), banded("contrastive loss", 5.0), banded("fixed prompts", 2.5)],
+        }],
+        ..ReportInput::default()
+    }
+}
+
+/// The report and the figures' files.
+fn written(input: &ReportInput) -> (String, BTreeMap<String, Vec<u8>>) {
+    let folder = tempfile::tempdir().unwrap();
+    write_report(input, folder.path()).unwrap();
+    let entries = fs::read_dir(folder.path().join("figures")).unwrap();
+    let file = |entry: std::io::Result<fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap())
+    };
+    (fs::read_to_string(folder.path().join("report.md")).unwrap(), entries.map(file).collect())
+}
+
+#[test]
+fn a_report_has_the_figures_that_its_rows_can_fill() {
+    let (report, files) = written(&input());
+    let svg: Vec<&str> = files.keys().filter_map(|name| name.strip_suffix(".svg")).collect();
+    assert_eq!(
+        svg,
+        [
+            "ablation-Brain-k4-best-on-test",
+            "backends",
+            "cross-dataset-AC-last",
+            "cross-dataset-AS-last",
+            "roc-Brain-k4",
+            "shots-Brain-best-on-test",
+            "shots-Brain-last",
+        ]
+    );
+    assert_eq!(files.len(), 2 * svg.len());
+    for part in [
+        "AUROC over K: Brain, image score map-max, selection last, flex. Points: means over draws and seeds, n = 4 trainings each; \
+         bars: 95 % intervals of the bootstrap. (",
+        "Differences from base: Brain, K = 4, image score map-max, selection best-on-test, flex; n = 4 pairs of trainings each. \
+         Bars: 95 % intervals of the paired bootstrap; filled: p < 0.05 after Holm's correction. † The epoch was chosen on the \
+         test set itself: optimistic by construction. (",
+        "Image AUROC across data sets: variant base, K = 16, selection last, flex; means over draws and seeds, n = 1 trainings each.",
+        "Backends on the same cells (n = 2):",
+    ] {
+        assert!(report.contains(part), "{part}\n{report}");
+    }
+    if let Some(folder) = std::env::var_os("HARNESS_TEST_FIGURES") {
+        for (name, bytes) in &files {
+            fs::write(std::path::Path::new(&folder).join(name), bytes).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_figures() {
+    assert_eq!(written(&input()).1, written(&input()).1);
+}
+
+#[test]
+fn figures_of_nothing_and_of_values_that_are_none_are_refused_or_drawn_without_harm() {
+    let none = ShotsFigure { name: "s".into(), caption: String::new(), labels: Vec::new(), plots: Vec::new() };
+    assert!(shots(&none, true).is_ok());
+    let point = ShotsPoint { shots: 4, mean: f64::NAN, interval: (0.0, 1.0) };
+    let plots = vec![ShotsPlot { measure: "AC".into(), lines: vec![vec![point]] }];
+    let broken = ShotsFigure { labels: vec!["a".into()], plots, ..none.clone() };
+    assert!(shots(&broken, false).unwrap_err().to_string().contains("not finite"));
+    let many = ShotsFigure { labels: vec!["a".into(); 7], ..none };
+    assert!(shots(&many, false).unwrap_err().to_string().contains("7 series"));
+    let empty = ForestFigure { name: "f".into(), caption: String::new(), plots: Vec::new() };
+    assert!(forest(&empty, false).is_ok());
+    let heat = HeatFigure {
+        name: "h".into(),
+        caption: String::new(),
+        lines: String::new(),
+        columns: String::new(),
+        measure: String::new(),
+        sources: vec!["a".into()],
+        targets: vec!["b".into()],
+        cells: Vec::new(),
+    };
+    assert!(heat_map(&heat, false).unwrap_err().to_string().contains("a cell for each line"));
+    let bar = Bar { label: "b".into(), value: Some(-1.0), reach: None };
+    let plots = vec![BarPlot { title: "t".into(), bars: vec![bar] }];
+    let negative = BarFigure { name: "bars".into(), caption: String::new(), plots };
+    assert!(bars(&negative, false).unwrap_err().to_string().contains("negative"));
+    let mut series = banded("x", 3.0);
+    series.band[3].2 = 1.5;
+    let outside = RocFigure { name: "r".into(), caption: String::new(), series: vec![series] };
+    assert!(roc(&outside, false).unwrap_err().to_string().contains("rates lie in 0..1"));
+}
+
+#[test]
+fn the_numbers_of_a_heat_map_stand_in_its_cells_and_a_missing_one_says_why() {
+    let (_, files) = written(&input());
+    let svg = String::from_utf8(files["cross-dataset-AC-last.svg"].clone()).unwrap();
+    assert_eq!(svg.matches("\n0.930\n").count(), 3);
+    assert!(svg.contains("\nfailed\n"), "{svg}");
+}
