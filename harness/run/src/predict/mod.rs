@@ -97,12 +97,14 @@ fn work(
     let backend = &model.training.backend;
     let world = WorldSetup {
         registry: std::path::absolute(registry).map_err(Error::file("find", registry))?,
+        generated: None,
         taps: options.taps.clone(),
         budget: None,
         device: backend.device.clone(),
         encoder: model.encoder.clone(),
+        compared: false,
     };
-    let setup = Setup { backend: backend.name.clone(), threads: options.threads, world: Some(world) };
+    let setup = Setup { backend: backend.name.clone(), threads: options.threads, world: Some(world), sample: None };
     let log = folder.join("worker.txt");
     let (mut worker, info) = WorkerProcess::start(options.program, &setup, &log, options.go_on)?;
     if info.version != backend.version {
@@ -124,7 +126,7 @@ fn work(
                         let rate = done as f64 / begun.elapsed().as_secs_f64().max(1e-9);
                         observer.notice(&Notice::Progress { phase, done, total, rate, left: None });
                     }
-                    Event::Ready { .. } | Event::Epoch { .. } => {}
+                    Event::Ready { .. } | Event::Pace { .. } | Event::Epoch { .. } => {}
                 }
             }
             Received::Gone => return Err(worker.end(&backend.name, crate::worker::log_of(job).as_deref())),
