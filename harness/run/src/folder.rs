@@ -280,6 +280,12 @@ impl Folder {
         training.join("training.toml").is_file() && epochs.all(|epoch| state_file(&training, epoch).is_file())
     }
 
+    /// States that a training still has.
+    pub(crate) fn count_states(&self, id: TrainingId) -> Result<usize, Error> {
+        let states = self.training(id).join("states");
+        Ok(std::fs::read_dir(&states).map_err(Error::file("list", &states))?.count())
+    }
+
     /// Removes the states of a training's epochs that are not among `keep`.
     pub(crate) fn prune_states(&self, id: TrainingId, keep: &[u32]) -> Result<(), Error> {
         let training = self.training(id);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, Filter, ImageScore, Plan};
+use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, Filter, ImageScore, Plan, Training, TrainingId};
 
 use crate::cell_result::CellResult;
 use crate::choice;
@@ -167,6 +167,7 @@ impl<'a> Run<'a> {
         self.journal.append(&Entry::Run { at: now(), harness, cells, reused })?;
         let (plan, out) = (self.plan, self.folder.path());
         self.observer.notice(&Notice::Begun { plan, out, cells, reused });
+        self.prune_complete(complete)?;
         let units = units(plan, missing);
         self.clock = Clock::new(units.iter().map(|(_, units)| units.len()).sum());
         match self.units(units) {
@@ -217,7 +218,12 @@ impl<'a> Run<'a> {
         };
         Ok(Crew {
             program: self.world.program(),
-            setup: Setup { backend: backend.to_owned(), threads: self.options.threads, world: Some(world), sample: None },
+            setup: Setup {
+                backend: backend.to_owned(),
+                threads: self.options.threads,
+                world: Some(world),
+                sample: None,
+            },
             log: self.folder.failure_log(&format!("worker-{backend}")),
             limits: self.options.limits,
             go_on: self.options.go_on,
@@ -271,7 +277,7 @@ impl<'a> Run<'a> {
                 self.measure(evaluation)?;
             }
         }
-        self.prune(unit)
+        self.prune(unit.training)
     }
 
     /// Trains where the record, or a state that some evaluation waits for, is missing. False where that failed.
@@ -279,13 +285,17 @@ impl<'a> Run<'a> {
         let id = unit.training.id;
         let trained = self.folder.read_training(id)?.is_some();
         // Which epochs a chosen evaluation needs is known when its choosers are measured: until then, any.
-        let epochs: BTreeSet<u32> = missing.iter().flat_map(|evaluation| evaluation.epochs.iter()).collect();
-        if trained && self.folder.has_states(id, epochs.iter().copied()) {
+        if trained && self.folder.has_states(id, missing.iter().flat_map(|evaluation| evaluation.epochs.iter())) {
             return Ok(true);
         }
+        // Also for evaluations that this run is not about: else a later one would train again.
         let last = unit.training.epochs.saturating_sub(1);
-        let keep =
-            EpochRange { first: epochs.first().copied().unwrap_or(last), last: epochs.last().copied().unwrap_or(last) };
+        let mut keep = EpochRange { first: last, last };
+        for evaluation in self.plan.evaluations.iter().filter(|evaluation| evaluation.training == id) {
+            if self.folder.read_evaluation(evaluation.id)?.is_none() {
+                keep.first = keep.first.min(evaluation.epochs.first);
+            }
+        }
         let training = Box::new(unit.training.clone());
         let targets = [(id.to_string(), self.folder.training(id))];
         let job = |folders: &[PathBuf]| Job::Train { training: training.clone(), keep, folder: folders[0].clone() };
@@ -417,13 +427,25 @@ impl<'a> Run<'a> {
     }
 
     /// Removes states that no cell reports, once all evaluations of a training have their numbers.
-    fn prune(&mut self, unit: &Unit<'_>) -> Result<(), Error> {
-        let mut keep = vec![unit.training.epochs.saturating_sub(1)];
-        for evaluation in self.plan.evaluations.iter().filter(|e| e.training == unit.training.id) {
+    fn prune(&self, training: &Training) -> Result<(), Error> {
+        let mut keep = vec![training.epochs.saturating_sub(1)];
+        for evaluation in self.plan.evaluations.iter().filter(|e| e.training == training.id) {
             let Some(measured) = measure::read(&self.folder.evaluation(evaluation.id), None)? else { return Ok(()) };
             keep.extend(measured.reported.iter().map(|reported| reported.epoch));
         }
-        self.folder.prune_states(unit.training.id, &keep)
+        self.folder.prune_states(training.id, &keep)
+    }
+
+    /// Prunes what an earlier run measured and was killed before it could.
+    fn prune_complete(&self, complete: &HashSet<EvaluationId>) -> Result<(), Error> {
+        let done = self.plan.evaluations.iter().filter(|evaluation| complete.contains(&evaluation.id));
+        let done: HashSet<TrainingId> = done.map(|evaluation| evaluation.training).collect();
+        for training in self.plan.trainings.iter().filter(|training| done.contains(&training.id)) {
+            if self.folder.count_states(training.id)? > 1 {
+                self.prune(training)?;
+            }
+        }
+        Ok(())
     }
 
     fn note_failure(&mut self, kind: &str, id: &str, attempt: u32, error: &Error) -> Result<(), Error> {

@@ -23,10 +23,11 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     let usual = || Path::new("reports").join(format!("{}{suffix}", plan.name));
     let out = arguments.out.clone().unwrap_or_else(usual);
     let folder = Folder::new(&out);
-    let taps = match &arguments.places.cache {
-        // Taps that say nothing don't belong among those that took hours.
-        None if arguments.smoke => std::path::absolute(out.join("taps")).unwrap_or_else(|_| out.join("taps")),
-        asked => paths::taps(&paths::cache(asked.as_deref())?),
+    let cache = paths::cache(arguments.places.cache.as_deref())?;
+    // Taps that say nothing don't belong among those that took hours.
+    let taps = match arguments.smoke && arguments.places.cache.is_none() {
+        true => std::path::absolute(out.join("taps")).unwrap_or_else(|_| out.join("taps")),
+        false => paths::taps(&cache),
     };
     let budget = match arguments.cache_budget {
         Some(gigabytes) if !(gigabytes.is_finite() && gigabytes > 0.0) => {
@@ -61,7 +62,9 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     let begun = SystemTime::now();
     let finished = harness_run::run(&plan, &folder, &world, &options, observer)?;
     terminal.clear();
-    Pace::open(&paths::pace(&cache)).learn(&plan, &folder, options.threads, begun)?;
+    if !arguments.smoke {
+        Pace::open(&paths::pace(&cache)).learn(&plan, &folder, options.threads, begun)?;
+    }
     world.save_hashes()?;
     let results = collect(&plan, &folder, Some(world.registry()))?;
     for note in &results.notes {
