@@ -138,10 +138,16 @@ fn refuse(variable: &str, value: &str) -> ! {
     std::process::exit(64)
 }
 
-/// Whether no marker file says that the fault has happened; it is made now where one is named.
+/// Whether no marker files say that the fault has happened as often as it may; one more is made now where they are named.
 fn due() -> bool {
-    let Some(marker) = env::var_os("HARNESS_FAULT_ONCE").map(PathBuf::from) else { return true };
-    OpenOptions::new().write(true).create_new(true).open(marker).is_ok()
+    let Some(marker) = env::var_os("HARNESS_FAULT_ONCE") else { return true };
+    (0..number("HARNESS_FAULT_TIMES", 1)).any(|time| {
+        let mut name = marker.clone();
+        if time > 0 {
+            name.push(format!(".{time}"));
+        }
+        OpenOptions::new().write(true).create_new(true).open(PathBuf::from(name)).is_ok()
+    })
 }
 
 /// Memory that is really there: every page is written.

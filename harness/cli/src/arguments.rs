@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Print what an experiment comes to: options, cells, costs
     Plan(Plan),
+    /// Tell where a cell's numbers come from: what decided its id, what it read and cost, what happened to it
+    Explain(Explain),
     /// Write tables, figures and report of a results folder anew
     Report(Report),
     /// Compute every metric of a results folder anew from stored predictions, then write its report
@@ -79,13 +81,17 @@ pub(crate) struct Places {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = RUN_HELP)]
 pub(crate) struct Run {
     /// Experiment file
     #[arg(value_name = "EXPERIMENT.toml")]
     pub(crate) experiment: PathBuf,
+    /// Take the experiment small: generated images, an untrained encoder, two epochs; it shows that everything runs
+    #[arg(long)]
+    pub(crate) smoke: bool,
     #[command(flatten)]
     pub(crate) places: Places,
-    /// Results folder [default: reports/<experiment>]
+    /// Results folder [default: reports/<experiment>, with --smoke reports/<experiment>-smoke]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Print JSON lines on standard output
@@ -100,13 +106,38 @@ pub(crate) struct Run {
     /// Seconds of a worker's silence after which it is taken to hang
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) silence: u64,
+    /// Run only the cells that meet FILTER, such as "variant=contrastive shots=4,8"
+    #[arg(long, value_name = "FILTER", long_help = FILTER_HELP)]
+    pub(crate) only: Option<String>,
+    /// Take away the records of the cells that meet FILTER, such as "failed", and run them again, and no others
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) rerun: Option<String>,
+    /// End the run, in a clean state, once so many cells have failed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_failures: Option<u32>,
+    /// Most seconds of one job, a training or a pass over a test set; past them it fails with class time-limit
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) cell_limit: Option<u64>,
 }
+
+const FILTER_HELP: &str = "\
+Run only the cells that meet FILTER: terms key=value[,value] that stand apart, all of which must hold. Keys: variant, dataset \
+(trained on), target (scored), shots, draw, seed, backend, selection, status (done, failed, not-run) and cell (the beginning of \
+an id). A status may stand by itself. Example: \"failed variant=contrastive shots=4,8\".";
+
+const RUN_HELP: &str = "\
+What fails is tried once more in the same run, by a new worker, where that may help: when the worker crashed, stalled, ran out of \
+memory or met a disk's refusal. Wrong input, numbers that are none, a backend's own errors and --cell-limit are not tried again. \
+The same command later tries everything again that failed.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
     /// Experiment file
     #[arg(value_name = "EXPERIMENT.toml")]
     pub(crate) experiment: PathBuf,
+    /// Take the experiment small, as `run --smoke` would
+    #[arg(long)]
+    pub(crate) smoke: bool,
     #[command(flatten)]
     pub(crate) places: Places,
     /// CPU threads of a worker, for the estimate of time [default: the machine's]
@@ -118,6 +149,24 @@ pub(crate) struct Plan {
     /// Print the frozen plan as TOML
     #[arg(long, conflicts_with = "cells")]
     pub(crate) toml: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Id of a cell, or the beginning of one
+    pub(crate) cell: String,
+    /// Results folder [default: the one below reports/ that has the cell]
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// List every test image too
+    #[arg(long)]
+    pub(crate) files: bool,
+    /// Registry of datasets [default: the one of the run]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) datasets: Option<PathBuf>,
+    /// Folder of remembered file hashes [default: the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

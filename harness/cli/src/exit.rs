@@ -45,7 +45,7 @@ impl From<Error> for Failure {
             _ => match error.class() {
                 Class::Input | Class::Numeric => Exit::Input,
                 Class::Disk | Class::Exhausted => Exit::System,
-                Class::Backend | Class::Crashed | Class::Stalled | Class::Internal => Exit::Internal,
+                Class::Backend | Class::Crashed | Class::Stalled | Class::TimeLimit | Class::Internal => Exit::Internal,
             },
         };
         Self { exit, message: error.to_string() }

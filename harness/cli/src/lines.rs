@@ -21,8 +21,8 @@ impl Observer for Lines {
     fn notice(&mut self, notice: &Notice<'_>) {
         print(&match notice {
             Notice::Waiting { holder } => json!({ "event": "waiting", "holder": holder }),
-            Notice::Begun { plan, out, reused } => json!({
-                "event": "begun", "experiment": plan.name, "smoke": plan.smoke, "cells": plan.cells.len(),
+            Notice::Begun { plan, out, cells, reused } => json!({
+                "event": "begun", "experiment": plan.name, "smoke": plan.smoke, "cells": cells,
                 "reused": reused, "out": out,
             }),
             Notice::Training { training, variants, number, of } => json!({
@@ -36,6 +36,9 @@ impl Observer for Lines {
             }),
             Notice::Epoch { epoch, loss } => json!({ "event": "epoch", "epoch": epoch, "loss": loss }),
             Notice::Measuring { evaluation } => json!({ "event": "measuring", "evaluation": evaluation.id }),
+            Notice::Retrying { record, message } => {
+                json!({ "event": "retrying", "record": record, "message": message })
+            }
             Notice::Done { cell, values } => {
                 let values: serde_json::Map<String, Value> =
                     values.iter().map(|(name, value)| (name.clone(), json!(value))).collect();

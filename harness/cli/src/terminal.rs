@@ -57,11 +57,11 @@ impl Observer for Terminal {
             Notice::Waiting { holder } => {
                 self.line(&format!("the results folder is in use ({holder}); waiting for it, Ctrl-C to give up"));
             }
-            Notice::Begun { plan, out, reused } => {
+            Notice::Begun { plan, out, cells, reused } => {
                 if plan.smoke {
                     self.line("smoke test: it shows that everything runs; its numbers say nothing about the method");
                 }
-                let (cells, out) = (plan.cells.len(), out.display());
+                let out = out.display();
                 let reused = if *reused > 0 { format!(", {reused} of them done already") } else { String::new() };
                 self.line(&format!("{}: {cells} cells{reused}, results in {out}", plan.name));
             }
@@ -92,6 +92,9 @@ impl Observer for Terminal {
             }
             Notice::Epoch { epoch, loss } => self.epoch = Some((*epoch, *loss)),
             Notice::Measuring { .. } => self.progress("computing metrics", true),
+            Notice::Retrying { record, message } => {
+                self.line(&format!("  the {record} failed and is tried once more: {message}"));
+            }
             Notice::Done { cell, values } => {
                 let values: Vec<String> = values.iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
                 let mark = if cell.selection == harness_experiment::Selection::BestOnTest { "†" } else { "" };

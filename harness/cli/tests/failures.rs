@@ -134,28 +134,63 @@ fn a_results_folder_that_cannot_be_written_to_is_told_before_anything_is_compute
 }
 
 #[test]
-fn a_full_disk_fails_with_its_reason_and_leaves_nothing_half_written() {
+fn a_disk_that_fills_up_fails_with_its_reason_and_with_more_room_the_same_command_goes_on() {
     let place = Place::new();
-    std::fs::create_dir(place.file("out")).unwrap();
-    let out = place.file("out").display().to_string();
-    let mount = |size: &str| {
-        let options = format!("size={size}");
-        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs", &out]).output()
-    };
-    if !mount("64k").is_ok_and(|output| output.status.success()) {
-        say_skipped();
-        return;
-    }
+    let Some(disk) = SmallDisk::at(&place, "out", "300k") else { return };
+    // What is planned fits, and somebody else takes the room meanwhile.
+    std::fs::write(place.file("out/other"), vec![1; 250_000]).unwrap();
+    place.edit("seeds = [0]", "seeds = [0, 1]");
     let ended = place.run(&[]);
-    let full = ended.err.contains("No space left");
-    let partial = |part: &str| {
-        let entries = std::fs::read_dir(place.file("out").join(part)).map(|entries| entries.count());
-        entries.unwrap_or(0)
-    };
-    let (trainings, code) = (partial("trainings"), ended.code);
-    assert!(std::process::Command::new("umount").arg(&out).status().unwrap().success());
-    assert!(full && matches!(code, Some(3 | 4)), "{code:?} {}", ended.err);
-    assert_eq!(trainings, 0);
+    assert!(matches!(ended.code, Some(3 | 4)), "{:?} {}", ended.code, ended.err);
+    assert!(ended.err.contains("No space left") || ended.err.contains("are free"), "{}", ended.err);
+    for part in ["trainings", "evaluations"] {
+        for entry in std::fs::read_dir(place.file("out").join(part)).into_iter().flatten() {
+            let name = entry.unwrap().file_name();
+            assert!(!name.to_string_lossy().starts_with('.'), "half written: {name:?}");
+        }
+    }
+    disk.resize("20m");
+    place.run(&[]).expect(0);
+}
+
+#[test]
+fn a_cache_that_cannot_hold_the_encoded_images_is_refused_and_a_budget_is_the_way_out() {
+    let place = Place::new();
+    let Some(_disk) = SmallDisk::at(&place, "cache", "100k") else { return };
+    place.run(&[]).expect(4).says(&["encoded images need", "are free", "--cache-budget"]);
+    assert!(!place.file("out/results.csv").exists());
+    place.run(&["--cache-budget", "0.00003"]).expect(0);
+}
+
+/// A file system of a few kilobytes, unmounted in the end.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    /// Nothing, with a word, where there is no right to mount one.
+    fn at(place: &Place, folder: &str, size: &str) -> Option<Self> {
+        let path = place.file(folder);
+        std::fs::create_dir(&path).unwrap();
+        let options = format!("size={size}");
+        let mut mount = std::process::Command::new("mount");
+        let mounted = mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&path).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(path));
+        }
+        say_skipped();
+        None
+    }
+
+    fn resize(&self, size: &str) {
+        let options = format!("remount,size={size}");
+        let mut mount = std::process::Command::new("mount");
+        assert!(mount.args(["-o", &options]).arg(&self.0).status().unwrap().success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]

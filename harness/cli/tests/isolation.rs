@@ -1,4 +1,5 @@
-//! A backend that crashes, hangs, lies or runs out of memory fails its cell with the reason, and the run goes on.
+//! A backend that crashes, hangs, lies or runs out of memory is tried again where that may help; else it fails its cell with the
+//! reason, and the run goes on.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -20,12 +21,12 @@ fn place() -> Place {
     place
 }
 
-/// A run in which the first call of this kind, and no other, goes wrong.
-fn run_with(place: &Place, fault: &str, call: &str, further: &[&str]) -> Ended {
+/// A run in which the first calls of this kind, so many, and no others go wrong.
+fn run_with(place: &Place, fault: &str, call: &str, times: u32, further: &[&str]) -> Ended {
     let mut command = place.command(&["run", "small.toml", "--cache", "cache", "--out", "out"]);
     command.args(["--backend-dir", "backends", "--json"]).args(further);
     command.env("HARNESS_FAULT", fault).env("HARNESS_FAULT_CALL", call);
-    command.env("HARNESS_FAULT_ONCE", place.file("marker"));
+    command.env("HARNESS_FAULT_ONCE", place.file("marker")).env("HARNESS_FAULT_TIMES", times.to_string());
     Ended::of(command.output().unwrap())
 }
 
@@ -50,7 +51,8 @@ fn fails_one_cell(fault: &str, call: &str, further: &[&str], says: &[&str]) {
 #[track_caller]
 fn fail_one_cell(fault: &str, call: &str, further: &[&str], says: &[&str]) {
     let place = place();
-    let ended = run_with(&place, fault, call, further).expect(3);
+    let again = ["crashed:", "stalled:"].contains(&says[0]);
+    let ended = run_with(&place, fault, call, if again { 2 } else { 1 }, further).expect(3);
     let last = ended.last_event();
     assert_eq!((&last["done"], &last["failed"]), (&1.into(), &1.into()), "{}", ended.out);
     let rows = place.results();
@@ -62,8 +64,18 @@ fn fail_one_cell(fault: &str, call: &str, further: &[&str], says: &[&str]) {
     no_partial_folder(&place.file("out"));
     let here = place.path().to_string_lossy().into_owned();
     assert!(!processes().iter().any(|command| command.contains(&here)), "a process is left");
-    let mended = run_with(&place, fault, call, further).expect(0).last_event();
+    assert_eq!(ended.out.contains("\"event\":\"retrying\""), again);
+    let attempts: Vec<u64> = journal(&place, "failed").iter().map(|entry| entry["attempt"].as_u64().unwrap()).collect();
+    assert_eq!(attempts, if again { vec![1, 2] } else { vec![1] });
+    let mended = run_with(&place, fault, call, 0, further).expect(0).last_event();
     assert_eq!((&mended["done"], &mended["reused"]), (&1.into(), &1.into()));
+}
+
+/// Lines of the journal about this event.
+fn journal(place: &Place, event: &str) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(place.file("out/journal.jsonl")).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines.filter(|entry| entry["event"] == event).collect()
 }
 
 /// Command lines of all processes.
@@ -122,8 +134,31 @@ fn a_kill_by_the_system_is_told_as_such() {
 #[test]
 fn a_backend_that_hangs_is_ended_after_its_silence() {
     // Long enough that a slow machine's next worker is not taken to hang too.
-    fails_one_cell("hang", "trainer_step", &["--silence", "30"], &["stalled:", "30 seconds"]);
-    fails_one_cell("spin", "trainer_score", &["--silence", "30"], &["stalled:", "30 seconds"]);
+    fails_one_cell("hang", "trainer_step", &["--silence", "20"], &["stalled:", "20 seconds"]);
+}
+
+#[test]
+fn a_job_that_takes_too_long_is_ended_and_not_tried_again() {
+    fails_one_cell("spin", "trainer_score", &["--cell-limit", "20"], &["time-limit:", "20 seconds", "--cell-limit"]);
+}
+
+#[test]
+fn a_failure_that_passes_costs_a_second_attempt_and_no_cell() {
+    for (fault, call, class) in [
+        ("segfault", "trainer_step", "crashed"),
+        ("killed", "trainer_score", "crashed"),
+        ("exhausted", "trainer_step", "exhausted"),
+    ] {
+        let place = place();
+        let ended = run_with(&place, fault, call, 1, &[]).expect(0);
+        let last = ended.last_event();
+        assert_eq!((&last["done"], &last["failed"]), (&2.into(), &0.into()), "{}", ended.out);
+        let failed = journal(&place, "failed");
+        assert_eq!((failed.len(), &failed[0]["class"]), (1, &class.into()), "{fault}");
+        let second: Vec<_> = journal(&place, "completed").into_iter().filter(|entry| entry["attempt"] == 2).collect();
+        assert_eq!((second.len(), &second[0]["id"]), (1, &failed[0]["id"]), "{fault}");
+        no_partial_folder(&place.file("out"));
+    }
 }
 
 #[test]

@@ -19,6 +19,14 @@ pub enum Error {
     /// The file was read and something in it, or in the world it names, does not fit.
     #[error(transparent)]
     Problems(#[from] Problems),
+    /// A filter of cells that names what the experiment does not have.
+    #[error("filter `{text}`: {what}")]
+    Filter {
+        /// As typed.
+        text: String,
+        /// What is wrong with it, and what there is.
+        what: String,
+    },
     /// A frozen plan that isn't one, or not of this version.
     #[error("frozen plan: {what}; plan the experiment again with this version of harness")]
     Frozen {

@@ -236,7 +236,7 @@ struct TrainingKey<'a> {
     weights: &'a ContentHash,
     backend: &'a Backend,
     arch: &'a Arch,
-    options: &'a Options,
+    options: Options,
     #[serde(skip_serializing_if = "Option::is_none")]
     fold: &'a Option<Fold>,
 }
@@ -266,6 +266,18 @@ impl Training {
     /// # Errors
     /// `Encode`, a mistake of this program.
     pub fn identity(&self) -> Result<TrainingId, Error> {
+        identify("training", &self.key()).map(TrainingId::from_bytes)
+    }
+
+    /// All that decides the id, as a tree of values.
+    ///
+    /// # Errors
+    /// `Encode`, a mistake of this program.
+    pub fn decided_by(&self) -> Result<serde_json::Value, Error> {
+        tree("training", &self.key())
+    }
+
+    fn key(&self) -> TrainingKey<'_> {
         // Names every field: a new one does not compile until it is known whether it decides the result.
         let Self {
             id: _,
@@ -288,7 +300,7 @@ impl Training {
             options,
             fold,
         } = self;
-        let key = TrainingKey {
+        TrainingKey {
             method_version: *method_version,
             support,
             object,
@@ -302,11 +314,14 @@ impl Training {
             weights,
             backend,
             arch,
-            options: &options.effective(),
+            options: options.effective(),
             fold,
-        };
-        identify("training", &key).map(TrainingId::from_bytes)
+        }
     }
+}
+
+fn tree(what: &'static str, key: &impl Serialize) -> Result<serde_json::Value, Error> {
+    serde_json::to_value(key).map_err(|error| Error::Encode { what, why: error.to_string() })
 }
 
 /// Epochs whose states are scored, counted from 0 as the streams of METHOD.md section 5 are, both ends included.
@@ -396,11 +411,22 @@ impl Evaluation {
     /// # Errors
     /// `Encode`, a mistake of this program.
     pub fn identity(&self) -> Result<EvaluationId, Error> {
+        identify("evaluation", &self.key()).map(EvaluationId::from_bytes)
+    }
+
+    /// All that decides the id, as a tree of values.
+    ///
+    /// # Errors
+    /// `Encode`, a mistake of this program.
+    pub fn decided_by(&self) -> Result<serde_json::Value, Error> {
+        tree("evaluation", &self.key())
+    }
+
+    fn key(&self) -> EvaluationKey<'_> {
         let Self { id: _, dataset: _, test_images: _, training, test, object, batch, epochs, on_fold, chosen_by } =
             self;
         let (batch, epochs, on_fold) = (*batch, *epochs, *on_fold);
-        let key = EvaluationKey { training, test, object, batch, epochs, on_fold, chosen_by };
-        identify("evaluation", &key).map(EvaluationId::from_bytes)
+        EvaluationKey { training, test, object, batch, epochs, on_fold, chosen_by }
     }
 }
 

@@ -38,7 +38,7 @@ macro_rules! axes {
         }
 
         impl Rule {
-            fn meets(&self, at: &Coordinates<'_>) -> bool {
+            pub(crate) fn meets(&self, at: &Coordinates<'_>) -> bool {
                 true $(&& (self.$axis.is_empty() || self.$axis.iter().any(|choice| *choice == at.$coordinate)))*
             }
         }

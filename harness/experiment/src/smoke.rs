@@ -1,5 +1,5 @@
-//! An experiment made small: the same structure with an untrained encoder of a few neurons, two epochs, and at most two draws
-//! and seeds, so that any experiment file can be run to the end in a minute. The generated data is the registry's part.
+//! An experiment made small: the same structure with an untrained encoder of a few neurons, two epochs of large batches, and at
+//! most two draws and seeds, so that any experiment file can be run to the end in a minute. The generated data is the registry's part.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +14,8 @@ use crate::spec::{ArchSpec, Spec, Typed};
 
 /// Most epochs, and most elements of `draws` and of `seeds`.
 const FEW: usize = 2;
+/// Fewest images a step.
+const BATCH: u32 = 64;
 /// Side of a patch, and how far apart sizes of images are.
 const PATCH: usize = 8;
 /// The smallest size of images: four patches a side.
@@ -24,7 +26,7 @@ pub const SMOKE_SIDE: usize = SMALLEST;
 
 impl Spec {
     /// The same experiment, small: axes, variants, rules and options stay, but weights are synthetic and tiny with as many
-    /// blocks as any variant's taps need, different image sizes become different small ones, epochs are at most two, draws
+    /// blocks as any variant's taps need, different image sizes become different small ones, epochs are at most two, batches large, draws
     /// and seeds at most two, and backends that aren't there are left out. Its numbers say nothing.
     ///
     /// Plan it against a catalogue whose datasets are generated under the same names, with at least as many images of a class
@@ -41,10 +43,20 @@ impl Spec {
         let epochs = typed.train.epochs.as_ref();
         let (place, epochs) = epochs.map_or((0..0, FEW as u32), |e| (e.span(), (*e.get_ref()).min(FEW as u32)));
         typed.train.epochs = Some(Spanned::new(place, epochs));
+        // A step's text costs more than its small images do: few large ones.
+        let batch = typed.train.batch.as_ref();
+        let (place, batch) = batch.map_or((0..0, BATCH), |batch| (batch.span(), (*batch.get_ref()).max(BATCH)));
+        typed.train.batch = Some(Spanned::new(place, batch));
         encoder(typed);
         let note = "made small: generated data, an untrained encoder, two epochs, at most two draws and seeds";
         spec.notes.push(note.to_owned());
         spec
+    }
+
+    /// The largest K that is typed; 0 where there is none that can be read.
+    pub fn most_shots(&self) -> u32 {
+        let shots = self.typed.shots.iter().flat_map(|shots| shots.get_ref());
+        shots.map(|shots| *shots.get_ref()).max().unwrap_or(0)
     }
 }
 

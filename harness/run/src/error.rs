@@ -81,6 +81,31 @@ pub enum Error {
         /// What does not fit, and what to do.
         what: String,
     },
+    /// A results folder that another experiment's results are in.
+    #[error("{}: here are the results of {holds}; choose another folder with --out", path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+        /// What is there.
+        holds: String,
+    },
+    /// A disk that can't hold what a run would write.
+    #[error(
+        "{}: {what} need {} there and {} are free; {}",
+        path.display(), gigabytes(*needed), gigabytes(*free), make_room(*evictable)
+    )]
+    Full {
+        /// The folder.
+        path: PathBuf,
+        /// What would be written.
+        what: &'static str,
+        /// Bytes it takes.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+        /// A smaller tap store would do.
+        evictable: bool,
+    },
     /// A worker process that failed, in its own words or in those of its end.
     #[error("{message}")]
     Worker {
@@ -112,8 +137,29 @@ pub enum Class {
     Crashed,
     /// The worker process said nothing for too long and was ended.
     Stalled,
+    /// It took longer than a job may, and its worker was ended.
+    TimeLimit,
     /// A fault of this program.
     Internal,
+}
+
+/// Bytes for people.
+fn gigabytes(bytes: u64) -> String {
+    match bytes {
+        0..10_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        10_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// What to do about a full disk.
+fn make_room(evictable: bool) -> &'static str {
+    if evictable {
+        "free some, name another disk's folder with --cache, or keep fewer encoded images with --cache-budget GB (they are \
+         then encoded again each time)"
+    } else {
+        "free some, or name another disk's folder with --out"
+    }
 }
 
 impl Class {
@@ -127,6 +173,7 @@ impl Class {
             Self::Disk => "disk",
             Self::Crashed => "crashed",
             Self::Stalled => "stalled",
+            Self::TimeLimit => "time-limit",
             Self::Internal => "internal",
         }
     }
@@ -162,9 +209,9 @@ impl Error {
             },
             Self::Metrics(_) => Class::Numeric,
             Self::Worker { class, .. } => *class,
-            Self::File { .. } | Self::Taps(_) | Self::Tables(_) => Class::Disk,
+            Self::File { .. } | Self::Taps(_) | Self::Tables(_) | Self::Full { .. } => Class::Disk,
             Self::Data(_) | Self::Weights(_) | Self::Prompts(_) | Self::Experiment(_) => Class::Input,
-            Self::Changed { .. } | Self::Unusable { .. } => Class::Input,
+            Self::Changed { .. } | Self::Unusable { .. } | Self::Occupied { .. } => Class::Input,
             Self::Record { .. } | Self::Report(_) | Self::Interrupted => Class::Internal,
         }
     }

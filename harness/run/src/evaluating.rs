@@ -10,7 +10,7 @@ use std::time::Instant;
 use harness_backend_abi::host::{OwnedTensor, Trainer};
 use harness_experiment::Training;
 use harness_metrics::{GridMaps, map_maxima};
-use harness_tables::{ScoreRow, write_scores};
+use harness_tables::{ScoreRow, stop, write_scores};
 
 use crate::encoding::Encoding;
 use crate::error::Error;
@@ -115,6 +115,7 @@ pub(crate) fn evaluate(
             compute_secs += begun.elapsed().as_secs_f64();
         }
         // After one pass every image's taps are known; the next state reads them from the store.
+        stop::reached();
         writer.take().map_or(Ok(()), harness_features::TapWriter::finish)?;
     }
     test.check(first)?;
@@ -199,6 +200,7 @@ impl<'a> Target<'a> {
         let folder = &self.task.folder;
         let path = folder.join("grids.f32");
         if let Some(file) = self.grids {
+            stop::reached();
             file.sync_all().map_err(Error::file("write", &path))?;
         }
         let mut rows = Vec::new();

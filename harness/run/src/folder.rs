@@ -10,15 +10,20 @@
 //! results.csv .parquet  tables/  figures/  report.md
 //! ```
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use harness_experiment::{EvaluationId, Plan, TrainingId};
+use harness_data::Registry;
+use harness_data::phantom::PhantomSpec;
+use harness_experiment::{CellId, EvaluationId, Plan, TrainingId};
+use harness_tables::{TEMPORARY, stop};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::records::{self, EvaluationRecord, FORMAT, TrainingRecord, state_file};
+use crate::registry;
 
 /// Beginning of the names of folders that are not complete yet.
 const PARTIAL: &str = ".partial-";
@@ -46,6 +51,9 @@ pub struct Provenance {
     pub registry: PathBuf,
     /// Support and test images were allowed to overlap.
     pub allow_overlap: bool,
+    /// What was generated in place of every dataset's own images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<PhantomSpec>,
 }
 
 impl Provenance {
@@ -60,7 +68,18 @@ impl Provenance {
             experiment: absolute(experiment),
             registry: absolute(registry),
             allow_overlap,
+            generated: None,
         }
+    }
+}
+
+impl Provenance {
+    /// The registry as the run saw it, or another file in its place.
+    ///
+    /// # Errors
+    /// A registry that can't be read or is wrong.
+    pub fn registry(&self, asked: Option<&Path>) -> Result<Registry, Error> {
+        registry::load(asked.unwrap_or(&self.registry), self.generated)
     }
 }
 
@@ -122,10 +141,12 @@ impl Folder {
                 let entry = entry.map_err(Error::file("list", &part))?;
                 if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
                     std::fs::remove_dir_all(entry.path()).map_err(Error::file("remove", &entry.path()))?;
+                } else {
+                    sweep(&entry.path())?;
                 }
             }
         }
-        Ok(())
+        [self.path.clone(), self.path.join("tables"), self.path.join("figures")].iter().try_for_each(|part| sweep(part))
     }
 
     /// Waits for the right to write. `waiting` is told who has it.
@@ -157,6 +178,62 @@ impl Folder {
         Ok(Lock(file))
     }
 
+    /// Takes a record away, all of it or nothing. False where there was none.
+    pub(crate) fn remove(&self, record: &Path) -> Result<bool, Error> {
+        if !record.exists() {
+            return Ok(false);
+        }
+        let name = record.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let leaving = record.with_file_name(format!("{PARTIAL}gone-{name}"));
+        stop::reached();
+        std::fs::rename(record, &leaving).map_err(Error::file("remove", record))?;
+        stop::reached();
+        std::fs::remove_dir_all(&leaving).map_err(Error::file("remove", &leaving))?;
+        Ok(true)
+    }
+
+    /// Removes a folder whose job failed, and keeps its log under the name of what it would have become.
+    pub(crate) fn abandon(&self, partial: &Path, id: &str) -> Result<(), Error> {
+        let log = partial.join("log.txt");
+        if log.is_file() {
+            let kept = self.failure_log(id);
+            std::fs::rename(&log, &kept).map_err(Error::file("keep the log", &kept))?;
+        }
+        std::fs::remove_dir_all(partial).map_err(Error::file("remove", partial))
+    }
+
+    /// Compares the plan that was last run here with one that is about to be. What a person should know is returned.
+    ///
+    /// # Errors
+    /// `Occupied` by another experiment's results: its tables would be lost.
+    pub(crate) fn check_before(&self, plan: &Plan) -> Result<Option<String>, Error> {
+        let path = self.path.join("plan.toml");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let before = match self.read_plan() {
+            Ok(before) => before,
+            Err(error) => {
+                return Ok(Some(format!("{}: the plan of the last run is replaced: {error}", path.display())));
+            }
+        };
+        if (&before.name, before.smoke) != (&plan.name, plan.smoke) {
+            let kind = |smoke: bool| if smoke { "smoke test" } else { "experiment" };
+            let holds = format!("the {} `{}`", kind(before.smoke), before.name);
+            return Err(Error::Occupied { path: self.path.clone(), holds });
+        }
+        let now: HashSet<CellId> = plan.cells.iter().map(|cell| cell.id).collect();
+        let gone: HashSet<CellId> = before.cells.iter().map(|cell| cell.id).filter(|id| !now.contains(id)).collect();
+        Ok((!gone.is_empty()).then(|| {
+            format!(
+                "the experiment changed: {} of the {} cells of the last run are no longer in it or have other settings; their \
+                 records stay and come back with them, tables show the new cells alone",
+                gone.len(),
+                before.cells.iter().map(|cell| cell.id).collect::<HashSet<_>>().len()
+            )
+        }))
+    }
+
     /// An empty folder beside the final place of a record, to be filled and committed.
     pub(crate) fn begin(&self, target: &Path) -> Result<PathBuf, Error> {
         let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -170,11 +247,14 @@ impl Folder {
 
     /// Makes a filled folder the record: all of it is on the disk before its name is.
     pub(crate) fn commit(&self, partial: &Path, target: &Path) -> Result<(), Error> {
+        stop::reached();
         sync(partial)?;
         if target.exists() {
             std::fs::remove_dir_all(target).map_err(Error::file("remove", target))?;
         }
+        stop::reached();
         std::fs::rename(partial, target).map_err(Error::file("complete", target))?;
+        stop::reached();
         sync(target.parent().unwrap_or(&self.path))
     }
 
@@ -200,6 +280,12 @@ impl Folder {
         training.join("training.toml").is_file() && epochs.all(|epoch| state_file(&training, epoch).is_file())
     }
 
+    /// States that a training still has.
+    pub(crate) fn count_states(&self, id: TrainingId) -> Result<usize, Error> {
+        let states = self.training(id).join("states");
+        Ok(std::fs::read_dir(&states).map_err(Error::file("list", &states))?.count())
+    }
+
     /// Removes the states of a training's epochs that are not among `keep`.
     pub(crate) fn prune_states(&self, id: TrainingId, keep: &[u32]) -> Result<(), Error> {
         let training = self.training(id);
@@ -208,6 +294,7 @@ impl Folder {
         for entry in std::fs::read_dir(&states).map_err(Error::file("list", &states))? {
             let path = entry.map_err(Error::file("list", &states))?.path();
             if !keep.contains(&path) {
+                stop::reached();
                 std::fs::remove_file(&path).map_err(Error::file("remove", &path))?;
             }
         }
@@ -241,6 +328,16 @@ impl Folder {
 
 fn present<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
     if path.is_file() { records::read_toml(path).map(Some) } else { Ok(None) }
+}
+
+/// Removes the files in a folder that a killed process did not complete.
+fn sweep(folder: &Path) -> Result<(), Error> {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            std::fs::remove_file(entry.path()).map_err(Error::file("remove", &entry.path()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes names in a folder durable.

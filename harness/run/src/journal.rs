@@ -6,6 +6,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use harness_tables::stop;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Class, Error};
@@ -35,6 +36,9 @@ pub(crate) enum Entry {
         id: String,
         /// Seconds it took.
         secs: f64,
+        /// Which attempt of its run it was, from 1.
+        #[serde(default = "first")]
+        attempt: u32,
     },
     /// A record could not be made.
     Failed {
@@ -48,6 +52,18 @@ pub(crate) enum Entry {
         class: Class,
         /// What happened.
         message: String,
+        /// Which attempt of its run it was, from 1.
+        #[serde(default = "first")]
+        attempt: u32,
+    },
+    /// A record was taken away, to be made again.
+    Removed {
+        /// Seconds since 1970.
+        at: u64,
+        /// `training` or `evaluation`.
+        record: String,
+        /// Its id.
+        id: String,
     },
     /// A run ended.
     Ended {
@@ -55,7 +71,14 @@ pub(crate) enum Entry {
         at: u64,
         /// The user ended it.
         interrupted: bool,
+        /// As many cells had failed as were allowed to.
+        #[serde(default)]
+        given_up: bool,
     },
+}
+
+fn first() -> u32 {
+    1
 }
 
 /// The journal of a folder, open for appending.
@@ -83,7 +106,10 @@ impl Journal {
         line.push('\n');
         let file = OpenOptions::new().append(true).create(true).open(&self.path);
         let mut file = file.map_err(Error::file("open", &self.path))?;
-        file.write_all(line.as_bytes()).and_then(|()| file.sync_data()).map_err(Error::file("write to", &self.path))
+        stop::reached();
+        let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
+        stop::reached();
+        written.map_err(Error::file("write to", &self.path))
     }
 }
 
@@ -95,7 +121,7 @@ pub(crate) fn failures(path: &Path) -> Result<HashMap<String, (Class, String)>, 
             Entry::Failed { id, class, message, .. } => {
                 failures.insert(id, (class, message));
             }
-            Entry::Completed { id, .. } => {
+            Entry::Completed { id, .. } | Entry::Removed { id, .. } => {
                 failures.remove(&id);
             }
             Entry::Run { .. } | Entry::Ended { .. } => {}
@@ -105,7 +131,7 @@ pub(crate) fn failures(path: &Path) -> Result<HashMap<String, (Class, String)>, 
 }
 
 /// All whole lines.
-fn entries(path: &Path) -> Result<Vec<Entry>, Error> {
+pub(crate) fn entries(path: &Path) -> Result<Vec<Entry>, Error> {
     let text = read(path)?;
     let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
     let parse = |(number, line): (usize, &str)| {
@@ -133,7 +159,7 @@ mod tests {
 
     fn failed(id: &str) -> Entry {
         let (record, message) = ("training".to_owned(), "no".to_owned());
-        Entry::Failed { at: 0, record, id: id.to_owned(), class: Class::Numeric, message }
+        Entry::Failed { at: 0, record, id: id.to_owned(), class: Class::Numeric, message, attempt: 1 }
     }
 
     #[test]
@@ -163,7 +189,7 @@ mod tests {
         let path = folder.path().join("journal.jsonl");
         let journal = Journal::open(&path).unwrap();
         journal.append(&failed("a")).unwrap();
-        let done = Entry::Completed { at: 1, record: "training".to_owned(), id: "a".to_owned(), secs: 1.0 };
+        let done = Entry::Completed { at: 1, record: "training".to_owned(), id: "a".to_owned(), secs: 1.0, attempt: 1 };
         journal.append(&done).unwrap();
         assert!(failures(&path).unwrap().is_empty());
     }

@@ -17,12 +17,11 @@ use harness_weights::{Floats, Heads, Weights};
 
 use crate::encoding::Encoding;
 use crate::error::{Class, Error};
-use crate::memory;
 use crate::protocol::{Sample, WorldSetup};
 use crate::records::Cost;
 use crate::sentences::Sentences;
 use crate::speed::{Times, milliseconds};
-use crate::state;
+use crate::{memory, registry, state};
 
 /// Images that go through the encoder at once.
 pub(crate) const ENCODE_BATCH: usize = 16;
@@ -105,7 +104,7 @@ impl Lab {
         let load_secs = known.load_secs + start.elapsed().as_secs_f64();
         Ok(Self {
             session,
-            registry: Registry::load(&setup.registry)?,
+            registry: registry::load(&setup.registry, setup.generated)?,
             store: Rc::new(TapStore::open(&setup.taps, setup.budget)?),
             source: setup.encoder.clone(),
             weights: None,

@@ -22,6 +22,8 @@ pub enum Notice<'a> {
         plan: &'a Plan,
         /// Where results go.
         out: &'a Path,
+        /// Cells that the run is about.
+        cells: usize,
         /// Cells whose records are there already.
         reused: usize,
     },
@@ -55,6 +57,13 @@ pub enum Notice<'a> {
         epoch: u32,
         /// Mean loss of its batches.
         loss: f64,
+    },
+    /// A job failed in a way that may pass, and is done again by a new worker.
+    Retrying {
+        /// What it makes: `training` or `evaluation`.
+        record: &'a str,
+        /// Why it failed.
+        message: &'a str,
     },
     /// A cell has its numbers.
     Done {

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use harness_data::phantom::PhantomSpec;
 use harness_experiment::{EncoderSource, EpochRange, Evaluation, Training};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,9 @@ pub(crate) struct Sample {
 pub(crate) struct WorldSetup {
     /// The dataset registry.
     pub(crate) registry: PathBuf,
+    /// Generated images in place of every dataset's own.
+    #[serde(default)]
+    pub(crate) generated: Option<PhantomSpec>,
     /// The tap store's folder.
     pub(crate) taps: PathBuf,
     /// Most bytes the store may take.

@@ -1,24 +1,28 @@
-//! The scheduler: which records of a plan are missing, in which order they are made, and what happens when one can't be. It
-//! loads no backend and computes no score; metrics are `measure`'s.
+//! The scheduler: makes what is missing of a plan, unit by unit, and tells what became of it. It loads no backend and computes
+//! no score: which records are missing and in which order is `units`', a worker's care is `crew`'s, metrics are `measure`'s.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, ImageScore, Plan, Training, TrainingId};
+use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, Filter, ImageScore, Plan, Training, TrainingId};
 use rayon::prelude::*;
 
 use crate::cell_result::CellResult;
+use crate::choice;
 use crate::clock::{Clock, now};
+use crate::crew::{Crew, Limits, Told};
+use crate::disk;
 use crate::error::{Class, Error};
 use crate::folder::{Folder, Provenance};
 use crate::journal::{Entry, Journal};
 use crate::measure::{self, Measured, MeasuredWith, Truth, best_epoch};
 use crate::notice::{Notice, Observer};
-use crate::process::{Received, WorkerProcess};
-use crate::protocol::{Event, Job, Phase, Setup, Task, WorldSetup};
-use crate::records::{Cost, EvaluationRecord};
+use crate::protocol::{Job, Setup, Task, WorldSetup};
+use crate::records::EvaluationRecord;
+use crate::retry;
+use crate::units::{Unit, reads, units, variants};
 use crate::world::World;
 
 /// How a plan is run. None of it decides a result.
@@ -33,24 +37,17 @@ pub struct Options<'a> {
     pub threads: Option<usize>,
     /// When to give up.
     pub limits: Limits,
+    /// Run the cells that meet it, and no others.
+    pub only: Option<&'a Filter>,
+    /// Take away what the cells that meet it have, and run them again, and no others.
+    pub rerun: Option<&'a Filter>,
+    /// Bytes that are free where a path lies; nothing where that is not known. [`crate::free_space`] asks the system.
+    pub free_space: &'a dyn Fn(&Path) -> Option<u64>,
     /// Asked several times a second; no ends the run in a clean state.
     pub go_on: &'a dyn Fn() -> bool,
 }
 
-/// When to give up.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Longest silence of a worker before it is taken to hang.
-    pub silence: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { silence: Duration::from_secs(1800) }
-    }
-}
-
-/// How a run ended.
+/// How a run ended. Cells that it was not about are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Finished {
     /// Cells that this run gave their numbers.
@@ -61,19 +58,15 @@ pub struct Finished {
     pub reused: usize,
     /// Ended by the user; the rest is not run.
     pub interrupted: bool,
-}
-
-/// A training and what is evaluated of it.
-struct Unit<'a> {
-    training: &'a Training,
-    evaluations: Vec<&'a Evaluation>,
+    /// Ended since as many cells failed as [`Limits::failures`] says; the rest is not run.
+    pub given_up: bool,
 }
 
 /// Does what is missing of a plan, in `folder`.
 ///
 /// # Errors
-/// What keeps the whole run from going on: a folder that can't be written to, labels that can't be read. What fails of a
-/// cell is counted and told to `observer`.
+/// What keeps the whole run from going on: a folder that can't be written to, or has another experiment's results; disks that
+/// can't hold what is to come; labels that can't be read. What fails of a cell is counted and told to `observer`.
 pub fn run(
     plan: &Plan,
     folder: &Folder,
@@ -82,10 +75,13 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<Finished, Error> {
     let _lock = folder.lock(&mut |holder| observer.notice(&Notice::Waiting { holder }), options.go_on)?;
+    if let Some(warning) = folder.check_before(plan)? {
+        observer.notice(&Notice::Warning(&warning));
+    }
     folder.prepare()?;
-    let registry = world.registry().path();
-    folder.freeze(plan, &Provenance::new(&options.experiment, registry, options.threads, world.allow_overlap()))?;
     let journal = Journal::open(&folder.journal())?;
+    let filters: Vec<&Filter> = options.only.into_iter().chain(options.rerun).collect();
+    let chosen = choice::chosen(plan, folder, &filters)?;
     let mut run = Run {
         plan,
         folder,
@@ -93,11 +89,34 @@ pub fn run(
         options,
         observer,
         journal,
+        chosen,
         finished: Finished::default(),
         told: HashSet::new(),
         clock: Clock::new(0),
     };
-    run.all()
+    if options.rerun.is_some() {
+        run.remove()?;
+    }
+    let complete = run.complete()?;
+    let missing: HashSet<EvaluationId> =
+        run.chosen.iter().flat_map(|place| reads(&plan.cells[*place])).filter(|id| !complete.contains(id)).collect();
+    let places = disk::Places {
+        results: folder.path(),
+        taps: &options.taps,
+        stored: folder_bytes(&options.taps),
+        budget: options.budget,
+    };
+    disk::check(plan, &missing, &places, options.free_space)?;
+    let provenance =
+        Provenance::new(&options.experiment, world.registry().path(), options.threads, world.allow_overlap());
+    folder.freeze(plan, &Provenance { generated: world.generated(), ..provenance })?;
+    run.all(&complete, &missing)
+}
+
+/// Bytes of the files right in a folder, which may not exist.
+fn folder_bytes(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum()
 }
 
 struct Run<'a> {
@@ -107,6 +126,8 @@ struct Run<'a> {
     options: &'a Options<'a>,
     observer: &'a mut dyn Observer,
     journal: Journal,
+    /// Cells that the run is about, by place in the plan.
+    chosen: HashSet<usize>,
     finished: Finished,
     /// Cells that the observer knows the end of, by place in the plan.
     told: HashSet<usize>,
@@ -114,92 +135,90 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn all(&mut self) -> Result<Finished, Error> {
-        let complete = self.complete()?;
+    /// Takes away the records of the chosen cells.
+    fn remove(&mut self) -> Result<(), Error> {
+        let removed = choice::remove(self.plan, self.folder, &self.journal, &self.chosen)?;
+        if removed.kept > 0 {
+            let kept = removed.kept;
+            let message = format!(
+                "{kept} of the chosen cells keep their records, which cells that are not chosen need; choose these too to \
+                 make them again"
+            );
+            self.observer.notice(&Notice::Warning(&message));
+        }
+        Ok(())
+    }
+
+    fn all(&mut self, complete: &HashSet<EvaluationId>, missing: &HashSet<EvaluationId>) -> Result<Finished, Error> {
         self.told.extend(self.cells(|cell| reads(cell).all(|id| complete.contains(&id))));
         self.finished.reused = self.told.len();
-        let (cells, count) = (self.plan.cells.len(), self.finished.reused);
+        let (cells, reused) = (self.chosen.len(), self.finished.reused);
         let harness = env!("CARGO_PKG_VERSION").to_owned();
-        self.journal.append(&Entry::Run { at: now(), harness, cells, reused: count })?;
+        self.journal.append(&Entry::Run { at: now(), harness, cells, reused })?;
         let (plan, out) = (self.plan, self.folder.path());
-        self.observer.notice(&Notice::Begun { plan, out, reused: count });
+        self.observer.notice(&Notice::Begun { plan, out, cells, reused });
+        self.prune_complete(complete)?;
+        let units = units(plan, missing);
+        self.clock = Clock::new(units.iter().map(|(_, units)| units.len()).sum());
+        match self.units(units) {
+            Ok(()) => {}
+            Err(Error::Interrupted) => {
+                self.finished.interrupted = true;
+                self.folder.prepare()?;
+            }
+            Err(error) => return Err(error),
+        }
+        let Finished { interrupted, given_up, .. } = self.finished;
+        self.journal.append(&Entry::Ended { at: now(), interrupted, given_up })?;
+        Ok(self.finished)
+    }
 
-        let units = self.units(&complete);
+    fn units(&mut self, units: Vec<(String, Vec<Unit<'a>>)>) -> Result<(), Error> {
         let of = units.iter().map(|(_, units)| units.len()).sum();
-        self.clock = Clock::new(of);
         let mut number = 0;
         for (backend, units) in units {
             // Two numerical libraries in one process fight: a worker has one backend, and backends run one after the other.
-            let mut worker = None;
+            let mut crew = self.crew(&backend)?;
             for unit in units {
                 number += 1;
-                let variants = self.variants(unit.training.id);
+                let variants = variants(self.plan, unit.training.id);
                 self.observer.notice(&Notice::Training { training: unit.training, variants: &variants, number, of });
-                match self.unit(&unit, &backend, &mut worker) {
-                    Ok(()) => {}
-                    Err(Error::Interrupted) => {
-                        self.finished.interrupted = true;
-                        drop(worker);
-                        self.folder.prepare()?;
-                        self.journal.append(&Entry::Ended { at: now(), interrupted: true })?;
-                        return Ok(self.finished);
-                    }
-                    Err(error) => return Err(error),
+                self.unit(&unit, &mut crew)?;
+                if self.finished.given_up {
+                    return Ok(());
                 }
                 self.clock.tick();
             }
         }
-        self.journal.append(&Entry::Ended { at: now(), interrupted: false })?;
-        Ok(self.finished)
+        Ok(())
     }
 
-    /// Trainings with evaluations that are not complete, backend by backend, in the plan's order; those of folds before the
-    /// trainings whose epochs they choose.
-    fn units(&self, complete: &HashSet<EvaluationId>) -> Vec<(String, Vec<Unit<'a>>)> {
-        let plan: &'a Plan = self.plan;
-        let mut evaluations: HashMap<TrainingId, Vec<&'a Evaluation>> = HashMap::new();
-        for evaluation in plan.evaluations.iter().filter(|evaluation| !complete.contains(&evaluation.id)) {
-            evaluations.entry(evaluation.training).or_default().push(evaluation);
-        }
-        let of_evaluation: HashMap<EvaluationId, TrainingId> =
-            plan.evaluations.iter().map(|evaluation| (evaluation.id, evaluation.training)).collect();
-        let places: HashMap<TrainingId, &'a Training> =
-            plan.trainings.iter().map(|training| (training.id, training)).collect();
-        let mut ordered: Vec<&'a Training> = Vec::new();
-        let mut placed = HashSet::new();
-        for training in &plan.trainings {
-            let choosers = evaluations.get(&training.id).into_iter().flatten().flat_map(|e| &e.chosen_by);
-            let before = choosers.filter_map(|chooser| of_evaluation.get(chooser)).chain([&training.id]);
-            for id in before {
-                if placed.insert(*id) {
-                    ordered.extend(places.get(id));
-                }
-            }
-        }
-        let of_backend = |backend: &String| -> Vec<Unit<'a>> {
-            let trainings = ordered.iter().filter(|training| training.backend.name == *backend);
-            trainings
-                .filter_map(|training| {
-                    let evaluations = evaluations.get(&training.id)?.clone();
-                    Some(Unit { training, evaluations })
-                })
-                .collect()
+    /// A backend's worker, not started yet.
+    fn crew(&self, backend: &str) -> Result<Crew<'a>, Error> {
+        let kind = self.plan.backends.iter().find(|known| known.name == backend);
+        let registry = self.world.registry().path();
+        let world = WorldSetup {
+            registry: std::path::absolute(registry).map_err(Error::file("find", registry))?,
+            generated: self.world.generated(),
+            taps: self.options.taps.clone(),
+            budget: self.options.budget,
+            device: kind.map(|known| known.device.clone()).unwrap_or_default(),
+            encoder: self.plan.encoder.source.clone(),
+            compared: self.plan.backends.len() > 1,
         };
-        let backends = plan.backends.iter().map(|backend| backend.name.clone());
-        backends.map(|backend| (backend.clone(), of_backend(&backend))).filter(|(_, units)| !units.is_empty()).collect()
-    }
-
-    /// Names of the variants that come to a training, in the plan's order.
-    fn variants(&self, training: TrainingId) -> Vec<&'a str> {
-        let mut names: Vec<&str> = Vec::new();
-        let evaluations = || self.plan.evaluations.iter().filter(|evaluation| evaluation.training == training);
-        let ids: HashSet<EvaluationId> = evaluations().map(|evaluation| evaluation.id).collect();
-        for cell in self.plan.cells.iter().filter(|cell| reads(cell).any(|id| ids.contains(&id))) {
-            if !names.contains(&cell.variant.as_str()) {
-                names.push(&cell.variant);
-            }
-        }
-        names
+        Ok(Crew {
+            program: self.world.program(),
+            setup: Setup {
+                backend: backend.to_owned(),
+                threads: self.options.threads,
+                world: Some(world),
+                ..Setup::default()
+            },
+            log: self.folder.failure_log(&format!("worker-{backend}")),
+            limits: self.options.limits,
+            go_on: self.options.go_on,
+            worker: None,
+        })
     }
 
     /// Evaluations whose training, predictions and metrics are all there.
@@ -233,14 +252,14 @@ impl<'a> Run<'a> {
     }
 
     /// Makes the missing records of a training and its evaluations. A failure of theirs is told, not returned.
-    fn unit(&mut self, unit: &Unit<'a>, backend: &str, worker: &mut Option<WorkerProcess>) -> Result<(), Error> {
+    fn unit(&mut self, unit: &Unit<'a>, crew: &mut Crew<'_>) -> Result<(), Error> {
         let mut missing = Vec::new();
         for evaluation in &unit.evaluations {
             if self.folder.read_evaluation(evaluation.id)?.is_none() {
                 missing.push(*evaluation);
             }
         }
-        if !self.train(unit, &missing, backend, worker)? {
+        if !self.train(unit, &missing, crew)? {
             return Ok(());
         }
         // Those that choose come before those that are chosen by them.
@@ -254,49 +273,40 @@ impl<'a> Run<'a> {
                 }
             }
             for together in groups.into_values() {
-                self.evaluate(unit, &together, backend, worker)?;
+                if !self.finished.given_up {
+                    self.evaluate(unit, &together, crew)?;
+                }
             }
             for evaluation in unit.evaluations.iter().filter(here) {
                 self.measure(evaluation)?;
             }
         }
-        self.prune(unit)
+        self.prune(unit.training)
     }
 
     /// Trains where the record, or a state that some evaluation waits for, is missing. False where that failed.
-    fn train(
-        &mut self,
-        unit: &Unit<'a>,
-        missing: &[&'a Evaluation],
-        backend: &str,
-        worker: &mut Option<WorkerProcess>,
-    ) -> Result<bool, Error> {
+    fn train(&mut self, unit: &Unit<'a>, missing: &[&'a Evaluation], crew: &mut Crew<'_>) -> Result<bool, Error> {
         let id = unit.training.id;
         let trained = self.folder.read_training(id)?.is_some();
         // Which epochs a chosen evaluation needs is known when its choosers are measured: until then, any.
-        let epochs: BTreeSet<u32> = missing.iter().flat_map(|evaluation| evaluation.epochs.iter()).collect();
-        if trained && self.folder.has_states(id, epochs.iter().copied()) {
+        if trained && self.folder.has_states(id, missing.iter().flat_map(|evaluation| evaluation.epochs.iter())) {
             return Ok(true);
         }
+        // Also for evaluations that this run is not about: else a later one would train again.
         let last = unit.training.epochs.saturating_sub(1);
-        let keep =
-            EpochRange { first: epochs.first().copied().unwrap_or(last), last: epochs.last().copied().unwrap_or(last) };
-        let target = self.folder.training(id);
-        let partial = self.folder.begin(&target)?;
-        let training = Box::new(unit.training.clone());
-        let job = Job::Train { training, keep, folder: partial.clone() };
-        match self.perform(&job, backend, worker) {
-            Ok(cost) => {
-                self.commit("training", &id.to_string(), &[(partial, target)], cost)?;
-                Ok(true)
-            }
-            Err(error) => {
-                self.failed("training", &id.to_string(), &partial, &error)?;
-                let ids: HashSet<EvaluationId> = unit.evaluations.iter().map(|evaluation| evaluation.id).collect();
-                self.tell_failure(&error, |cell| reads(cell).any(|id| ids.contains(&id)))?;
-                Ok(false)
+        let mut keep = EpochRange { first: last, last };
+        for evaluation in self.plan.evaluations.iter().filter(|evaluation| evaluation.training == id) {
+            if self.folder.read_evaluation(evaluation.id)?.is_none() {
+                keep.first = keep.first.min(evaluation.epochs.first);
             }
         }
+        let training = Box::new(unit.training.clone());
+        let targets = [(id.to_string(), self.folder.training(id))];
+        let job = |folders: &[PathBuf]| Job::Train { training: training.clone(), keep, folder: folders[0].clone() };
+        let Some(error) = self.make("training", &targets, crew, &job)? else { return Ok(true) };
+        let ids: HashSet<EvaluationId> = unit.evaluations.iter().map(|evaluation| evaluation.id).collect();
+        self.tell_failure(&error, |cell| reads(cell).any(|id| ids.contains(&id)))?;
+        Ok(false)
     }
 
     /// The epochs that an evaluation scores; `None`, after telling why, where what chooses them is missing.
@@ -311,7 +321,7 @@ impl<'a> Run<'a> {
         if choosers.len() < evaluation.chosen_by.len() {
             let message = "its epoch can't be chosen: what chooses it failed".to_owned();
             let (error, id) = (Error::Worker { class: Class::Input, message }, evaluation.id);
-            self.note_failure("evaluation", &id.to_string(), &error)?;
+            self.note_failure("evaluation", &id.to_string(), 1, &error)?;
             self.tell_failure(&error, |cell| cell.evaluation == id)?;
             return Ok(None);
         }
@@ -325,34 +335,70 @@ impl<'a> Run<'a> {
         &mut self,
         unit: &Unit<'a>,
         together: &[(&'a Evaluation, Vec<u32>)],
-        backend: &str,
-        worker: &mut Option<WorkerProcess>,
+        crew: &mut Crew<'_>,
     ) -> Result<(), Error> {
-        let (mut places, mut tasks) = (Vec::new(), Vec::new());
-        for (evaluation, epochs) in together {
-            let target = self.folder.evaluation(evaluation.id);
-            let folder = self.folder.begin(&target)?;
-            places.push((folder.clone(), target));
-            tasks.push(Task { evaluation: (*evaluation).clone(), epochs: epochs.clone(), folder });
-        }
-        let job = Job::Evaluate {
-            training: Box::new(unit.training.clone()),
-            states: self.folder.training(unit.training.id),
-            tasks,
+        let states = self.folder.training(unit.training.id);
+        let target =
+            |(evaluation, _): &(&Evaluation, _)| (evaluation.id.to_string(), self.folder.evaluation(evaluation.id));
+        let targets: Vec<(String, PathBuf)> = together.iter().map(target).collect();
+        let job = |folders: &[PathBuf]| {
+            let tasks = together.iter().zip(folders).map(|((evaluation, epochs), folder)| Task {
+                evaluation: (*evaluation).clone(),
+                epochs: epochs.clone(),
+                folder: folder.clone(),
+            });
+            let (training, states) = (Box::new(unit.training.clone()), states.clone());
+            Job::Evaluate { training, states, tasks: tasks.collect() }
         };
-        let ids: Vec<String> = together.iter().map(|(evaluation, _)| evaluation.id.to_string()).collect();
-        match self.perform(&job, backend, worker) {
-            Ok(cost) => {
-                ids.iter().zip(places).try_for_each(|(id, place)| self.commit("evaluation", id, &[place], cost))
+        let Some(error) = self.make("evaluation", &targets, crew, &job)? else { return Ok(()) };
+        let ids: HashSet<EvaluationId> = together.iter().map(|(evaluation, _)| evaluation.id).collect();
+        self.tell_failure(&error, |cell| reads(cell).any(|id| ids.contains(&id)))
+    }
+
+    /// Has records made, by a job that fills their folders, and tries what may pass a second time. Why it failed is returned,
+    /// noted and not told yet.
+    fn make(
+        &mut self,
+        kind: &str,
+        targets: &[(String, PathBuf)],
+        crew: &mut Crew<'_>,
+        job: &dyn Fn(&[PathBuf]) -> Job,
+    ) -> Result<Option<Error>, Error> {
+        for attempt in 1.. {
+            let mut folders = Vec::new();
+            for (_, target) in targets {
+                folders.push(self.folder.begin(target)?);
             }
-            Err(error) => {
-                for (id, (partial, _)) in ids.iter().zip(&places) {
-                    self.failed("evaluation", id, partial, &error)?;
+            let (observer, left) = (&mut *self.observer, self.clock.left());
+            let error = match crew.perform(&job(&folders), &mut |told| progress(observer, &told, left)) {
+                Ok(cost) => {
+                    for ((id, target), folder) in targets.iter().zip(&folders) {
+                        self.folder.commit(folder, target)?;
+                        let (record, id) = (kind.to_owned(), id.clone());
+                        self.journal.append(&Entry::Completed {
+                            at: now(),
+                            record,
+                            id,
+                            secs: cost.total_secs,
+                            attempt,
+                        })?;
+                    }
+                    return Ok(None);
                 }
-                let ids: HashSet<EvaluationId> = together.iter().map(|(evaluation, _)| evaluation.id).collect();
-                self.tell_failure(&error, |cell| reads(cell).any(|id| ids.contains(&id)))
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
+                Err(error) => error,
+            };
+            for ((id, _), folder) in targets.iter().zip(&folders) {
+                self.folder.abandon(folder, id)?;
+                self.note_failure(kind, id, attempt, &error)?;
             }
+            if !retry::again(error.class(), attempt) {
+                return Ok(Some(error));
+            }
+            crew.dismiss();
+            self.observer.notice(&Notice::Retrying { record: kind, message: &error.to_string() });
         }
+        Ok(None)
     }
 
     /// Metrics of an evaluation whose predictions are there, and the end of its cells.
@@ -366,7 +412,7 @@ impl<'a> Run<'a> {
                 Ok(made) => measure::write(&folder, &made)?,
                 Err(error) if matches!(error.class(), Class::Numeric) => {
                     let id = evaluation.id;
-                    self.note_failure("evaluation", &id.to_string(), &error)?;
+                    self.note_failure("evaluation", &id.to_string(), 1, &error)?;
                     return self.tell_failure(&error, |cell| reads(cell).any(|read| read == id));
                 }
                 Err(error) => return Err(error),
@@ -385,111 +431,30 @@ impl<'a> Run<'a> {
     }
 
     /// Removes states that no cell reports, once all evaluations of a training have their numbers.
-    fn prune(&mut self, unit: &Unit<'_>) -> Result<(), Error> {
-        let mut keep = vec![unit.training.epochs.saturating_sub(1)];
-        for evaluation in self.plan.evaluations.iter().filter(|e| e.training == unit.training.id) {
+    fn prune(&self, training: &Training) -> Result<(), Error> {
+        let mut keep = vec![training.epochs.saturating_sub(1)];
+        for evaluation in self.plan.evaluations.iter().filter(|e| e.training == training.id) {
             let Some(measured) = measure::read(&self.folder.evaluation(evaluation.id), None)? else { return Ok(()) };
             keep.extend(measured.reported.iter().map(|reported| reported.epoch));
         }
-        self.folder.prune_states(unit.training.id, &keep)
+        self.folder.prune_states(training.id, &keep)
     }
 
-    /// Gives a job to the backend's worker, which is started where there is none, and waits for its end.
-    fn perform(&mut self, job: &Job, backend: &str, worker: &mut Option<WorkerProcess>) -> Result<Cost, Error> {
-        let go_on = self.options.go_on;
-        let running = match worker {
-            Some(running) => running,
-            None => {
-                let kind = self.plan.backends.iter().find(|known| known.name == backend);
-                let world = WorldSetup {
-                    registry: std::path::absolute(self.world.registry().path())
-                        .map_err(Error::file("find", self.world.registry().path()))?,
-                    taps: self.options.taps.clone(),
-                    budget: self.options.budget,
-                    device: kind.map(|known| known.device.clone()).unwrap_or_default(),
-                    encoder: self.plan.encoder.source.clone(),
-                    compared: self.plan.backends.len() > 1,
-                };
-                let threads = self.options.threads;
-                let setup = Setup { backend: backend.to_owned(), threads, world: Some(world), ..Setup::default() };
-                let log = self.folder.failure_log(&format!("worker-{backend}"));
-                worker.insert(WorkerProcess::start(self.world.program(), &setup, &log, go_on)?.0)
-            }
-        };
-        running.send(job)?;
-        let (mut heard, mut begun, mut of) = (Instant::now(), Instant::now(), None);
-        loop {
-            match running.receive(Duration::from_millis(100)) {
-                Received::Event(event) => {
-                    let before = std::mem::replace(&mut heard, Instant::now());
-                    match event {
-                        Event::Done { cost } => return Ok(cost),
-                        Event::Failed { class, message } => {
-                            // A worker that ran out of memory keeps what it took: the next job deserves a new one.
-                            if matches!(class, Class::Exhausted | Class::Internal) {
-                                *worker = None;
-                            }
-                            return Err(Error::Worker { class, message });
-                        }
-                        Event::Progress { phase, done, total } => {
-                            if of != Some(phase) {
-                                (of, begun) = (Some(phase), before);
-                            }
-                            self.progress(phase, done, total, begun.elapsed());
-                        }
-                        Event::Epoch { epoch, loss } => self.observer.notice(&Notice::Epoch { epoch, loss }),
-                        Event::Ready { .. } | Event::Pace { .. } | Event::Measured { .. } => {}
-                    }
-                }
-                Received::Gone => {
-                    let error = running.end(backend, crate::worker::log_of(job).as_deref());
-                    *worker = None;
-                    return Err(error);
-                }
-                Received::Nothing if !go_on() => return Err(Error::Interrupted),
-                Received::Nothing if heard.elapsed() > self.options.limits.silence => {
-                    let secs = self.options.limits.silence.as_secs();
-                    *worker = None;
-                    let message =
-                        format!("the worker of backend `{backend}` said nothing for {secs} seconds and was ended");
-                    return Err(Error::Worker { class: Class::Stalled, message });
-                }
-                Received::Nothing => {}
+    /// Prunes what an earlier run measured and was killed before it could.
+    fn prune_complete(&self, complete: &HashSet<EvaluationId>) -> Result<(), Error> {
+        let done = self.plan.evaluations.iter().filter(|evaluation| complete.contains(&evaluation.id));
+        let done: HashSet<TrainingId> = done.map(|evaluation| evaluation.training).collect();
+        for training in self.plan.trainings.iter().filter(|training| done.contains(&training.id)) {
+            if self.folder.count_states(training.id)? > 1 {
+                self.prune(training)?;
             }
         }
+        Ok(())
     }
 
-    fn progress(&mut self, phase: Phase, done: u64, total: u64, took: Duration) {
-        let rate = done as f64 / took.as_secs_f64().max(1e-9);
-        self.observer.notice(&Notice::Progress { phase, done, total, rate, left: self.clock.left() });
-    }
-
-    /// Makes filled folders records and notes it.
-    fn commit(&mut self, kind: &str, id: &str, places: &[(PathBuf, PathBuf)], cost: Cost) -> Result<(), Error> {
-        for (partial, target) in places {
-            self.folder.commit(partial, target)?;
-        }
-        let (record, id) = (kind.to_owned(), id.to_owned());
-        self.journal.append(&Entry::Completed { at: now(), record, id, secs: cost.total_secs })
-    }
-
-    /// Notes a failure, keeps the log and removes what was not completed.
-    fn failed(&mut self, kind: &str, id: &str, partial: &Path, error: &Error) -> Result<(), Error> {
-        if matches!(error, Error::Interrupted) {
-            return Err(Error::Interrupted);
-        }
-        let log = partial.join("log.txt");
-        if log.is_file() {
-            let kept = self.folder.failure_log(id);
-            std::fs::rename(&log, &kept).map_err(Error::file("keep the log", &kept))?;
-        }
-        std::fs::remove_dir_all(partial).map_err(Error::file("remove", partial))?;
-        self.note_failure(kind, id, error)
-    }
-
-    fn note_failure(&mut self, kind: &str, id: &str, error: &Error) -> Result<(), Error> {
+    fn note_failure(&mut self, kind: &str, id: &str, attempt: u32, error: &Error) -> Result<(), Error> {
         let (record, id, class, message) = (kind.to_owned(), id.to_owned(), error.class(), error.to_string());
-        self.journal.append(&Entry::Failed { at: now(), record, id, class, message })
+        self.journal.append(&Entry::Failed { at: now(), record, id, class, message, attempt })
     }
 
     /// Tells the end of cells that failed.
@@ -501,19 +466,26 @@ impl<'a> Run<'a> {
                 self.observer.notice(&Notice::Failed { cell: &plan.cells[place], message: &message });
             }
         }
+        self.finished.given_up = self.options.limits.failures.is_some_and(|most| self.finished.failed >= most);
         Ok(())
     }
 
-    /// Places of cells in the plan.
+    /// Places of chosen cells in the plan.
     fn cells(&self, which: impl Fn(&Cell) -> bool) -> Vec<usize> {
         let cells = self.plan.cells.iter().enumerate();
-        cells.filter(|(_, cell)| which(cell)).map(|(place, _)| place).collect()
+        cells.filter(|(place, cell)| self.chosen.contains(place) && which(cell)).map(|(place, _)| place).collect()
     }
 }
 
-/// The evaluations that a cell's numbers depend on.
-fn reads(cell: &Cell) -> impl Iterator<Item = EvaluationId> {
-    std::iter::once(cell.evaluation).chain(cell.chosen_by.iter().copied())
+/// Tells a job's progress; `left` is for the whole run.
+fn progress(observer: &mut dyn Observer, told: &Told, left: Option<Duration>) {
+    match *told {
+        Told::Progress(phase, done, total, took) => {
+            let rate = done as f64 / took.as_secs_f64().max(1e-9);
+            observer.notice(&Notice::Progress { phase, done, total, rate, left });
+        }
+        Told::Epoch(epoch, loss) => observer.notice(&Notice::Epoch { epoch, loss }),
+    }
 }
 
 /// A cell's main numbers: AUROCs by the first score that it reports.

@@ -61,7 +61,7 @@ pub fn score(
                 measure::remove(&place)?;
                 let (record, id) = ("evaluation".to_owned(), evaluation.id.to_string());
                 let (class, message) = (error.class(), error.to_string());
-                journal.append(&Entry::Failed { at: now(), record, id, class, message })?;
+                journal.append(&Entry::Failed { at: now(), record, id, class, message, attempt: 1 })?;
                 scored.failed += 1;
             }
             Err(error) => return Err(error),

@@ -6,6 +6,7 @@ use std::path::Path;
 use harness_backend_abi::host::{NamedTensor, OwnedTensor};
 use harness_experiment::Training;
 use harness_method::parameters::parameters;
+use harness_tables::stop;
 use harness_weights::{Precision, WeightsError, write_safetensors_with};
 use safetensors::{Dtype, SafeTensors};
 
@@ -46,7 +47,10 @@ pub(crate) fn write(state: &[OwnedTensor], about: &[(&str, String)], path: &Path
             expected: None,
         })
     };
-    Ok(write_safetensors_with(path, &layout, Precision::F32, about, next)?)
+    stop::reached();
+    write_safetensors_with(path, &layout, Precision::F32, about, next)?;
+    stop::reached();
+    Ok(())
 }
 
 /// Reads a state that must have the tensors of `like`.

@@ -8,7 +8,7 @@ use harness_backend_abi::host::Trainer;
 use harness_data::{Dataset, SupportImages};
 use harness_experiment::{EpochRange, Fold, Training};
 use harness_method::streams;
-use harness_tables::{CurveRow, write_curve};
+use harness_tables::{CurveRow, stop, write_curve};
 
 use crate::encoding::Encoding;
 use crate::error::{Class, Error};
@@ -143,6 +143,8 @@ fn hold_support(
         trainer.append_support(&taps, &labels[from..to], masks.as_deref())?;
         events.progress(Phase::Support, to as u64, count as u64);
     }
+    stop::reached();
     writer.map_or(Ok(()), harness_features::TapWriter::finish)?;
+    stop::reached();
     Ok(())
 }

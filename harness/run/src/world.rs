@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use harness_data::phantom::PhantomSpec;
 use harness_data::{Dataset, FileHashes, Item, Registry, SupportSet, images_hash, overlap, shared_patients};
 use harness_experiment::{
     BackendFacts, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, Precision,
@@ -19,13 +20,15 @@ use crate::error::Error;
 use crate::lab::open_weights;
 use crate::measure::Truth;
 use crate::process::{BackendInfo, Program, probe};
-use crate::test_set;
+use crate::{registry, test_set};
 
 /// Where the world is found.
 #[derive(Clone, Debug)]
 pub struct WorldOptions {
     /// The dataset registry.
     pub registry: PathBuf,
+    /// Generated images in place of every dataset's own, for a run that only shows that everything works.
+    pub generated: Option<PhantomSpec>,
     /// File that remembers files' hashes.
     pub hashes: PathBuf,
     /// Believe no remembered hash.
@@ -62,7 +65,7 @@ impl World {
     /// A registry that can't be read or is wrong; a cache of hashes that can't be read.
     pub fn open(options: WorldOptions) -> Result<Self, Error> {
         Ok(Self {
-            registry: Registry::load(&options.registry)?,
+            registry: registry::load(&options.registry, options.generated)?,
             hashes: FileHashes::open(&options.hashes, options.verify)?,
             datasets: RefCell::default(),
             backends: RefCell::default(),
@@ -75,6 +78,11 @@ impl World {
     /// The registry.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// What is generated in place of every dataset's own images.
+    pub fn generated(&self) -> Option<PhantomSpec> {
+        self.options.generated
     }
 
     /// What loads backends.

@@ -14,9 +14,10 @@ mod published;
 mod row;
 mod rows;
 mod statistics;
+pub mod stop;
 mod text;
 
-pub use durable::write_durable;
+pub use durable::{TEMPORARY, write_durable};
 pub use error::TablesError;
 pub use files::{
     FORMAT, parse_csv, read_csv, read_curve, read_parquet, read_results, read_scores, write_csv, write_curve,

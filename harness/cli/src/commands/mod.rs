@@ -5,6 +5,7 @@ mod bench;
 mod cache;
 mod datasets;
 mod doctor;
+mod explain;
 mod plan;
 mod predict;
 mod report;
@@ -14,6 +15,8 @@ mod weights;
 
 use std::path::Path;
 
+use harness_data::phantom::PhantomSpec;
+use harness_experiment::{Plan, SMOKE_SIDE, Spec};
 use harness_run::{World, WorldOptions};
 
 use crate::arguments::{Arguments, Command, Places};
@@ -25,6 +28,7 @@ pub(crate) fn perform(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Plan(arguments) => plan::plan(arguments),
+        Command::Explain(arguments) => explain::explain(arguments),
         Command::Report(arguments) => report::report(arguments),
         Command::Score(arguments) => score::score(arguments),
         Command::Predict(arguments) => predict::predict(arguments),
@@ -41,10 +45,31 @@ pub(crate) fn perform(arguments: &Arguments) -> Result<Exit, Failure> {
     }
 }
 
+/// Test images of each class in a small experiment's generated sets.
+const SMOKE_TEST_IMAGES: usize = 6;
+
+/// An experiment, as typed or made small, with its world. The plan's hashes are remembered.
+fn planned(experiment: &Path, smoke: bool, places: &Places) -> Result<(Plan, World), Failure> {
+    let typed = Spec::read(experiment)?;
+    let generated = smoke.then(|| PhantomSpec {
+        side: SMOKE_SIDE,
+        // Some more than the largest K, so that draws differ.
+        valid: typed.most_shots() as usize + 4,
+        test: SMOKE_TEST_IMAGES,
+        seed: 0,
+    });
+    let world = world(experiment, generated, places)?;
+    let spec = if smoke { typed.smoke() } else { typed };
+    let plan = spec.plan(&world, &|name| std::env::var(name).ok())?;
+    world.save_hashes()?;
+    Ok((plan, world))
+}
+
 /// The world of an experiment.
-fn world(experiment: &Path, places: &Places) -> Result<World, Failure> {
+fn world(experiment: &Path, generated: Option<PhantomSpec>, places: &Places) -> Result<World, Failure> {
     Ok(World::open(WorldOptions {
         registry: paths::registry(places.datasets.as_deref(), Some(experiment))?,
+        generated,
         hashes: paths::hashes(&paths::cache(places.cache.as_deref())?),
         verify: places.verify,
         allow_overlap: places.allow_overlap,

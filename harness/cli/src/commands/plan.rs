@@ -2,15 +2,13 @@
 
 use harness_run::Pace;
 
-use super::{print, say, world};
+use super::{planned, print, say};
 use crate::arguments::Plan;
 use crate::exit::{Exit, Failure};
 use crate::paths;
 
 pub(super) fn plan(arguments: &Plan) -> Result<Exit, Failure> {
-    let world = world(&arguments.experiment, &arguments.places)?;
-    let plan = harness_experiment::Plan::read(&arguments.experiment, &world)?;
-    world.save_hashes()?;
+    let (plan, world) = planned(&arguments.experiment, arguments.smoke, &arguments.places)?;
     for warning in world.warnings() {
         say(format!("warning: {warning}"));
     }

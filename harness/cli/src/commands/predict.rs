@@ -151,7 +151,7 @@ struct Planned {
 }
 
 fn planned(arguments: &Predict, file: &Path) -> Result<Planned, Failure> {
-    let world = world(file, &arguments.places)?;
+    let world = world(file, None, &arguments.places)?;
     let plan = Plan::read(file, &world)?;
     world.save_hashes()?;
     let names = |all: Vec<&str>| all.into_iter().map(str::to_owned).collect::<Vec<_>>();

@@ -1,6 +1,5 @@
 //! `harness report`.
 
-use harness_data::Registry;
 use harness_run::{Folder, collect};
 
 use super::{print, say};
@@ -10,10 +9,11 @@ use crate::exit::{Exit, Failure};
 pub(super) fn report(arguments: &Report) -> Result<Exit, Failure> {
     let folder = Folder::new(&arguments.folder);
     let plan = folder.read_plan()?;
-    let registry = match &arguments.datasets {
-        Some(asked) => Some(Registry::load(asked)?),
+    let registry = folder.read_provenance()?.registry(arguments.datasets.as_deref());
+    let registry = match arguments.datasets {
+        Some(_) => Some(registry?),
         // Numbers don't need it; what is missing without it is noted.
-        None => Registry::load(&folder.read_provenance()?.registry).ok(),
+        None => registry.ok(),
     };
     let results = collect(&plan, &folder, registry.as_ref())?;
     for note in &results.notes {

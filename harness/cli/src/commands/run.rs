@@ -1,13 +1,13 @@
 //! `harness run`.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use harness_experiment::{EncoderSource, Plan};
+use harness_experiment::{EncoderSource, Filter, Plan};
 use harness_run::{Finished, Folder, Limits, Notice, Observer, Options, Pace, collect};
 
-use super::{print, say, world};
+use super::{planned, print, say};
 use crate::arguments::Run;
 use crate::exit::{Exit, Failure};
 use crate::lines::Lines;
@@ -18,25 +18,39 @@ use crate::terminal::Terminal;
 pub(super) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
-    let world = world(&arguments.experiment, &arguments.places)?;
-    let plan = Plan::read(&arguments.experiment, &world)?;
-    world.save_hashes()?;
-    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("reports").join(&plan.name));
+    let (plan, world) = planned(&arguments.experiment, arguments.smoke, &arguments.places)?;
+    let suffix = if arguments.smoke { "-smoke" } else { "" };
+    let usual = || Path::new("reports").join(format!("{}{suffix}", plan.name));
+    let out = arguments.out.clone().unwrap_or_else(usual);
     let folder = Folder::new(&out);
     let cache = paths::cache(arguments.places.cache.as_deref())?;
+    // Taps that say nothing don't belong among those that took hours.
+    let taps = match arguments.smoke && arguments.places.cache.is_none() {
+        true => std::path::absolute(out.join("taps")).unwrap_or_else(|_| out.join("taps")),
+        false => paths::taps(&cache),
+    };
     let budget = match arguments.cache_budget {
         Some(gigabytes) if !(gigabytes.is_finite() && gigabytes > 0.0) => {
             return Err(Failure::input(format!("--cache-budget {gigabytes} is no positive number of gigabytes")));
         }
         gigabytes => gigabytes.map(|gigabytes| (gigabytes * 1e9) as u64),
     };
+    let filter = |text: &Option<String>| text.as_deref().map(|text| Filter::parse(text, &plan)).transpose();
+    let (only, rerun) = (filter(&arguments.only)?, filter(&arguments.rerun)?);
     listen()?;
     let options = Options {
         experiment: arguments.experiment.clone(),
-        taps: paths::taps(&cache),
+        taps,
         budget,
         threads: arguments.threads.map(usize::from),
-        limits: Limits { silence: Duration::from_secs(arguments.silence) },
+        limits: Limits {
+            silence: Duration::from_secs(arguments.silence),
+            job: arguments.cell_limit.map(Duration::from_secs),
+            failures: arguments.max_failures.map(|most| most as usize),
+        },
+        only: only.as_ref(),
+        rerun: rerun.as_ref(),
+        free_space: &harness_run::free_space,
         go_on: &|| !INTERRUPTED.load(Ordering::Relaxed),
     };
     let mut terminal = Terminal::new();
@@ -48,7 +62,9 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     let begun = SystemTime::now();
     let finished = harness_run::run(&plan, &folder, &world, &options, observer)?;
     terminal.clear();
-    Pace::open(&paths::pace(&cache)).learn(&plan, &folder, options.threads, begun)?;
+    if !arguments.smoke {
+        Pace::open(&paths::pace(&cache)).learn(&plan, &folder, options.threads, begun)?;
+    }
     world.save_hashes()?;
     let results = collect(&plan, &folder, Some(world.registry()))?;
     for note in &results.notes {
@@ -70,11 +86,15 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
 
 /// What a person should know at the end, and do next.
 fn conclude(plan: &Plan, finished: &Finished, arguments: &Run, folder: &Folder) {
-    let Finished { done, failed, reused, interrupted } = finished;
+    let Finished { done, failed, reused, interrupted, given_up } = finished;
     let out = folder.path().display();
     say(format!("{done} cells done, {reused} reused, {failed} failed; tables, figures and report.md are in {out}"));
     if *interrupted {
         say(format!("interrupted; go on with: harness run {}", arguments.experiment.display()));
+    } else if *given_up {
+        say(format!(
+            "ended since {failed} cells failed (--max-failures); why is in {out}/report.md, logs are in {out}/logs"
+        ));
     } else if *failed > 0 {
         say(format!("why cells failed is in {out}/report.md, logs are in {out}/logs; run again to try them again"));
     } else if plan.smoke {

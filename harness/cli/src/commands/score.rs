@@ -13,6 +13,7 @@ pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
     let (plan, provenance) = (folder.read_plan()?, folder.read_provenance()?);
     let world = World::open(WorldOptions {
         registry: arguments.datasets.clone().unwrap_or(provenance.registry),
+        generated: provenance.generated,
         hashes: paths::hashes(&paths::cache(arguments.cache.as_deref())?),
         verify: arguments.verify,
         allow_overlap: provenance.allow_overlap,

@@ -1,6 +1,8 @@
 //! A small experiment in a folder of its own, and the program run on it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "shared by tests, each of which uses a part")]
 
+pub mod outcome;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -9,7 +9,7 @@ mod field;
 pub mod lesion;
 
 use harness_method::options::Side;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::dataset::Split;
 use crate::item::{Item, Source};
@@ -18,7 +18,7 @@ use field::Draws;
 use lesion::Lesion;
 
 /// What is generated: keys of a `phantom` table in `datasets.toml`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PhantomSpec {
     /// Side of an image in pixels, 32 to 1024.

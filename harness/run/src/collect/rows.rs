@@ -8,7 +8,7 @@ use harness_tables::{ResultRow, Status};
 use super::records::{Done, Records};
 use crate::error::Error;
 use crate::folder::Folder;
-use crate::journal;
+use crate::status::Statuses;
 
 /// All rows of a plan, in the order of its cells.
 pub(super) fn rows(
@@ -17,7 +17,7 @@ pub(super) fn rows(
     records: &Records,
     allow_overlap: bool,
 ) -> Result<Vec<ResultRow>, Error> {
-    let failures = journal::failures(&folder.journal())?;
+    let statuses = Statuses::read(plan, folder)?;
     let trainings: HashMap<_, _> = plan.trainings.iter().map(|training| (training.id, training)).collect();
     let evaluations: HashMap<_, _> = plan.evaluations.iter().map(|evaluation| (evaluation.id, evaluation)).collect();
     let mut rows = Vec::new();
@@ -30,16 +30,7 @@ pub(super) fn rows(
         match records.done(cell) {
             Some(done) => rows.extend(results(&costs(head, &done), &done)),
             None => {
-                // The first of what it depends on that failed.
-                let choosers = cell.chosen_by.iter().flat_map(|id| {
-                    let training = evaluations.get(id).map(|evaluation| evaluation.training.to_string());
-                    training.into_iter().chain([id.to_string()])
-                });
-                let own = [cell.training.to_string(), cell.evaluation.to_string()];
-                let failure = choosers
-                    .chain(own)
-                    .find_map(|id| failures.get(&id))
-                    .map(|(class, message)| format!("{class}: {message}"));
+                let failure = statuses.failure(cell).map(|(class, message)| format!("{class}: {message}"));
                 let status = if failure.is_some() { Status::Failed } else { Status::NotRun };
                 rows.push(ResultRow { status, message: failure.unwrap_or_default(), ..head });
             }

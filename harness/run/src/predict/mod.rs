@@ -97,6 +97,7 @@ fn work(
     let backend = &model.training.backend;
     let world = WorldSetup {
         registry: std::path::absolute(registry).map_err(Error::file("find", registry))?,
+        generated: None,
         taps: options.taps.clone(),
         budget: None,
         device: backend.device.clone(),

@@ -1,0 +1,157 @@
+//! A run that is killed, wherever it is, and gone on with comes to the same results as one that is not, and trains nothing twice
+//! that was finished.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::collections::{BTreeMap, HashMap};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use common::outcome::{outcome, same};
+use common::{Ended, Place};
+
+/// How often a test repeats itself: HARNESS_REPEAT, once without it.
+fn repeats() -> usize {
+    std::env::var("HARNESS_REPEAT").map_or(1, |times| times.parse().unwrap())
+}
+
+/// Two seeds under all three rules: six trainings, ten evaluations.
+fn place() -> Place {
+    let place = Place::new();
+    place.edit("seeds = [0]", "seeds = [0, 1]");
+    place.edit("\"best-on-test\"]", "\"best-on-test\", \"best-on-support\"]");
+    place
+}
+
+const RUN: [&str; 8] = ["run", "small.toml", "--cache", "cache", "--out", "out", "--threads", "1"];
+
+fn start(place: &Place) -> Child {
+    place.command(&RUN).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Times that each record was completed, by its id.
+fn completions(place: &Place) -> HashMap<String, usize> {
+    let mut completions = HashMap::new();
+    for line in std::fs::read_to_string(place.file("out/journal.jsonl")).unwrap().lines() {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        if entry["event"] == "completed" {
+            *completions.entry(entry["id"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+    }
+    completions
+}
+
+#[track_caller]
+fn goes_on_to(reference: &BTreeMap<String, String>, place: &Place, what: &str) {
+    place.harness(&RUN).expect(0);
+    same(reference, &outcome(&place.file("out")), what);
+    let twice: Vec<String> = completions(place).into_iter().filter(|(_, times)| *times > 1).map(|(id, _)| id).collect();
+    assert!(twice.is_empty(), "{what}: made twice: {twice:?}");
+}
+
+/// Numbers from 0 to 1 that are the same each time.
+struct Moments(u64);
+
+impl Moments {
+    fn next(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// The process's worker, if it has one now.
+fn worker_of(parent: u32) -> Option<u32> {
+    let listed = Command::new("ps").args(["-o", "pid=", "--ppid", &parent.to_string()]).output().unwrap();
+    String::from_utf8(listed.stdout).unwrap().split_whitespace().next().map(|pid| pid.parse().unwrap())
+}
+
+fn kill(process: u32) {
+    // Gone already is as good.
+    let _ = Command::new("kill").args(["-KILL", &process.to_string()]).stderr(Stdio::null()).status().unwrap();
+}
+
+/// Ten times HARNESS_REPEAT.
+#[test]
+fn a_run_killed_at_any_moment_and_gone_on_with_gives_the_same_files_and_makes_nothing_twice() {
+    let whole = place();
+    let begun = Instant::now();
+    whole.harness(&RUN).expect(0);
+    let length = begun.elapsed();
+    let reference = outcome(&whole.file("out"));
+    let mut moments = Moments(0x9E37_79B9_7F4A_7C15);
+    let (mut harness, mut worker, mut over) = (0, 0, 0);
+    for round in 0..10 * repeats() {
+        let place = place();
+        let (moment, at_worker) = (length.mul_f64(moments.next()), moments.next() < 0.5);
+        let mut child = start(&place);
+        std::thread::sleep(moment);
+        let ended = child.try_wait().unwrap().is_some();
+        match worker_of(child.id()).filter(|_| at_worker && !ended) {
+            Some(process) => {
+                kill(process);
+                worker += 1;
+            }
+            None => {
+                let _ = child.kill();
+                if ended { over += 1 } else { harness += 1 }
+            }
+        }
+        child.wait().unwrap();
+        goes_on_to(&reference, &place, &format!("round {round}, after {moment:?}"));
+    }
+    println!(
+        "killed: harness {harness} times, worker {worker} times, after the end {over} times; a run takes {length:?}"
+    );
+    assert!(over < 10 * repeats());
+}
+
+/// How a run ended that was told to stop at a place of writing.
+fn stop_at(place: &Place, process: &str, number: usize) -> Ended {
+    let mut command = place.command(&RUN);
+    Ended::of(command.args(["--json"]).env("HARNESS_STOP_AT_WRITE", format!("{process}:{number}")).output().unwrap())
+}
+
+/// Every place with HARNESS_REPEAT, every ninth without it.
+#[test]
+fn a_run_that_stops_where_it_writes_and_is_gone_on_with_gives_the_same_files() {
+    let fresh = Place::new;
+    let whole = fresh();
+    whole.harness(&RUN).expect(0);
+    let reference = outcome(&whole.file("out"));
+    let step = if repeats() > 1 { 1 } else { 9 };
+    let mut places = Vec::new();
+    for process in ["harness", "worker"] {
+        let mut stopped = 0;
+        for number in (1..).step_by(step) {
+            let place = fresh();
+            let ended = stop_at(&place, process, number);
+            let reached = match process {
+                "harness" => ended.code.is_none(),
+                _ => ended.out.contains("\"event\":\"retrying\""),
+            };
+            if !reached {
+                ended.expect(0);
+                break;
+            }
+            stopped += 1;
+            goes_on_to(&reference, &place, &format!("{process} stopped at its write {number}"));
+        }
+        places.push(stopped);
+    }
+    println!("stopped: harness at {} places, worker at {}", places[0], places[1]);
+    assert!(places[0] * step > 30 && places[1] * step > 10, "{places:?}");
+}
+
+#[test]
+fn two_runs_on_one_folder_leave_what_one_does() {
+    let whole = place();
+    whole.harness(&RUN).expect(0);
+    let place = place();
+    let (mut first, mut second) = (start(&place), start(&place));
+    assert!(first.wait().unwrap().success() && second.wait().unwrap().success());
+    same(&outcome(&whole.file("out")), &outcome(&place.file("out")), "two at once");
+    assert!(completions(&place).values().all(|times| *times == 1));
+}

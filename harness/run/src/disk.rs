@@ -1,0 +1,114 @@
+//! Whether the disks can hold what a run will write, asked before anything is computed. Counts and bytes of a plan are
+//! `harness-experiment`'s, evicting from the tap store is the store's.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use harness_experiment::{Evaluation, EvaluationId, Plan, Training, TrainingId};
+use harness_method::parameters::parameters;
+
+use crate::error::Error;
+
+/// Where a run writes, and what is there.
+pub(crate) struct Places<'a> {
+    /// The results folder.
+    pub(crate) results: &'a Path,
+    /// The tap store's folder.
+    pub(crate) taps: &'a Path,
+    /// Bytes that the store holds.
+    pub(crate) stored: u64,
+    /// Most bytes it may hold.
+    pub(crate) budget: Option<u64>,
+}
+
+/// Bytes that are free where a path lies, or will lie; nothing where the system does not say.
+pub fn free_space(path: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let path = std::path::absolute(path).ok()?;
+        let there = path.ancestors().find(|folder| folder.exists())?;
+        let told = rustix::fs::statvfs(there).ok()?;
+        Some(told.f_bavail.saturating_mul(told.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+/// Whether two paths lie, or will lie, on one disk.
+fn same_disk(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let device = |path: &Path| {
+            let path = std::path::absolute(path).ok()?;
+            path.ancestors().find_map(|folder| folder.metadata().ok()).map(|metadata| metadata.dev())
+        };
+        device(one) == device(other)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (one, other);
+        false
+    }
+}
+
+/// Refuses what doesn't fit: taps, grids and states of the evaluations `missing`, against the free bytes that `free` tells.
+///
+/// # Errors
+/// `Full`: how much is needed and free, where, and what to do.
+pub(crate) fn check(
+    plan: &Plan,
+    missing: &HashSet<EvaluationId>,
+    places: &Places<'_>,
+    free: &dyn Fn(&Path) -> Option<u64>,
+) -> Result<(), Error> {
+    let (taps, results) = needed(plan, missing);
+    // What is stored may be this plan's or another's; to refuse wrongly would be worse than to fill a disk, which is told too.
+    let taps = taps.min(places.budget.unwrap_or(u64::MAX)).saturating_sub(places.stored);
+    let refuse = |path: &Path, what: &'static str, needed: u64| match free(path) {
+        Some(free) if needed > free => {
+            Err(Error::Full { path: PathBuf::from(path), what, needed, free, evictable: what != RESULTS })
+        }
+        _ => Ok(()),
+    };
+    if same_disk(places.results, places.taps) && taps > 0 {
+        refuse(places.results, RESULTS, results)?;
+        return refuse(places.taps, BOTH, taps.saturating_add(results));
+    }
+    refuse(places.results, RESULTS, results)?;
+    refuse(places.taps, TAPS, taps)
+}
+
+const TAPS: &str = "encoded images";
+const RESULTS: &str = "results (grids and states)";
+const BOTH: &str = "encoded images and results";
+
+/// Bytes of taps, and of grids with states, that the evaluations `missing` come to.
+fn needed(plan: &Plan, missing: &HashSet<EvaluationId>) -> (u64, u64) {
+    let evaluations: Vec<Evaluation> =
+        plan.evaluations.iter().filter(|evaluation| missing.contains(&evaluation.id)).cloned().collect();
+    let ids: HashSet<TrainingId> = evaluations.iter().map(|evaluation| evaluation.training).collect();
+    let trainings: Vec<Training> =
+        plan.trainings.iter().filter(|training| ids.contains(&training.id)).cloned().collect();
+    let (mut kept, mut most) = (0u64, 0u64);
+    for training in &trainings {
+        let of = || evaluations.iter().filter(|evaluation| evaluation.training == training.id);
+        let scored = of().map(|evaluation| evaluation.epochs.count()).max().unwrap_or(1);
+        let state = state_bytes(training);
+        // The last epoch's and a chosen one's stay; all that may be chosen are there until one is.
+        kept = kept.saturating_add(state.saturating_mul(scored.min(2)));
+        most = most.max(state.saturating_mul(scored.saturating_sub(2)));
+    }
+    let part = Plan { trainings, evaluations, cells: Vec::new(), ..plan.clone() };
+    let costs = part.costs();
+    (costs.tap_bytes, costs.grid_bytes.saturating_add(kept).saturating_add(most))
+}
+
+/// Bytes of one state: its trainable tensors in single precision.
+fn state_bytes(training: &Training) -> u64 {
+    let sizes = parameters(&training.options, &training.arch).into_iter();
+    sizes.map(|parameter| 4 * parameter.shape.iter().product::<usize>() as u64).sum()
+}

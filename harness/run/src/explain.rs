@@ -1,0 +1,266 @@
+//! Where a cell's numbers come from: what decided its ids, what its records cost and read, where they are and what happened to
+//! them. How it is printed is the command line's.
+
+use std::path::Path;
+
+use harness_data::{Dataset, FileHashes, Item, Registry};
+use harness_experiment::{Cell, CellId, CellStatus, ContentHash, Evaluation, Plan, Training};
+use serde_json::Value;
+
+use crate::clock::date;
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::journal::{self, Entry};
+use crate::lab::open_weights;
+use crate::records::Cost;
+use crate::status::Statuses;
+use crate::test_set;
+
+/// A heading with lines of a name and a value each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Section {
+    /// What it is about.
+    pub title: String,
+    /// Names and values.
+    pub lines: Vec<(String, String)>,
+}
+
+impl Section {
+    fn new(title: String) -> Self {
+        Self { title, lines: Vec::new() }
+    }
+
+    fn line(&mut self, name: impl Into<String>, value: impl ToString) {
+        self.lines.push((name.into(), value.to_string()));
+    }
+}
+
+/// The cell whose id begins with `beginning`.
+///
+/// # Errors
+/// `Unusable`: no cell, or several.
+pub fn find(plan: &Plan, beginning: &str) -> Result<CellId, Error> {
+    let mut found: Vec<CellId> = plan.cells.iter().map(|cell| cell.id).collect();
+    found.retain(|id| id.to_string().starts_with(beginning));
+    found.sort_unstable();
+    found.dedup();
+    let message = match found.as_slice() {
+        [one] => return Ok(*one),
+        [] => format!("no cell of `{}` has an id that begins with `{beginning}`; results.csv lists them", plan.name),
+        several => {
+            let ids: Vec<String> = several.iter().take(8).map(ToString::to_string).collect();
+            let count = several.len();
+            format!(
+                "{count} cells of `{}` have ids that begin with `{beginning}`: {}; write more of it",
+                plan.name,
+                ids.join(", ")
+            )
+        }
+    };
+    Err(Error::Unusable { what: message })
+}
+
+/// All that is known of a cell. With `registry`, also the files that it read, those of test sets only where `every_file` is
+/// asked for.
+///
+/// # Errors
+/// Records or a journal that can't be read; a dataset that is not what it was is told, not an error.
+pub fn explain(
+    plan: &Plan,
+    folder: &Folder,
+    id: CellId,
+    registry: Option<(&Registry, &FileHashes)>,
+    every_file: bool,
+) -> Result<Vec<Section>, Error> {
+    let same: Vec<&Cell> = plan.cells.iter().filter(|cell| cell.id == id).collect();
+    let Some(cell) = same.first() else { return Ok(Vec::new()) };
+    let statuses = Statuses::read(plan, folder)?;
+    let entries = journal::entries(&folder.journal())?;
+    let mut head = Section::new(format!("cell {id}"));
+    for cell in &same {
+        head.line("variant", &cell.variant);
+    }
+    head.line("dataset", &cell.dataset);
+    if cell.trained_on != cell.dataset {
+        head.line("trained on", &cell.trained_on);
+    }
+    for (name, value) in [("shots", u64::from(cell.shots)), ("draw", cell.draw), ("seed", cell.seed)] {
+        head.line(name, value);
+    }
+    head.line("backend", &cell.backend);
+    let status = statuses.of(folder, cell)?;
+    head.line("status", status.name());
+    if let (CellStatus::Failed, Some((class, message))) = (status, statuses.failure(cell)) {
+        head.line("why", format!("{class}: {message}"));
+    }
+    head.line("decided by", "training, evaluation and selection");
+    head.line("  training", cell.training);
+    head.line("  evaluation", cell.evaluation);
+    head.line("  selection", cell.selection);
+    let mut sections = vec![head];
+    let find = |id| plan.evaluations.iter().find(|evaluation| evaluation.id == id);
+    let mut told = std::collections::HashSet::new();
+    for (role, evaluation) in
+        std::iter::once(("", cell.evaluation)).chain(cell.chosen_by.iter().map(|id| (CHOOSER, *id)))
+    {
+        let Some(evaluation) = find(evaluation) else { continue };
+        let Some(training) = plan.trainings.iter().find(|training| training.id == evaluation.training) else {
+            continue;
+        };
+        if told.insert(training.id.to_string()) {
+            sections.push(of_training(plan, folder, training, &entries, registry)?);
+        }
+        if told.insert(evaluation.id.to_string()) {
+            sections.push(of_evaluation(folder, evaluation, training, role, &entries, registry, every_file)?);
+        }
+    }
+    Ok(sections)
+}
+
+const CHOOSER: &str = ", which chooses the epoch";
+
+fn of_training(
+    plan: &Plan,
+    folder: &Folder,
+    training: &Training,
+    entries: &[Entry],
+    registry: Option<(&Registry, &FileHashes)>,
+) -> Result<Section, Error> {
+    let id = training.id;
+    let fold = training.fold.as_ref().map(|fold| format!(", fold {}", fold.number)).unwrap_or_default();
+    let mut section = Section::new(format!("training {id}{fold}"));
+    decided(&mut section, &training.decided_by()?);
+    let record = folder.read_training(id)?;
+    kept(&mut section, &folder.training(id), record.map(|record| record.cost));
+    attempts(&mut section, entries, &id.to_string());
+    let Some((registry, hashes)) = registry else { return Ok(section) };
+    section.line("read", "");
+    match open_weights(&plan.encoder.source) {
+        Ok(weights) => {
+            for file in weights.files() {
+                let hash = hashes.of(&file).map_or_else(|error| error.to_string(), hex);
+                section.line("  weights", format!("{hash}  {}", file.display()));
+            }
+        }
+        Err(error) => section.line("  weights", error),
+    }
+    let support = Dataset::open(registry, &training.dataset)
+        .and_then(|dataset| dataset.support(training.shots as usize, training.draw));
+    match support {
+        Ok(set) => {
+            if set.hash != training.support.to_string() {
+                section.line("  support", "changed since: these are not the images it was trained on");
+            }
+            set.abnormal.iter().chain(&set.normal).for_each(|item| files(&mut section, "support", item, hashes));
+        }
+        Err(error) => section.line("  support", error),
+    }
+    Ok(section)
+}
+
+fn of_evaluation(
+    folder: &Folder,
+    evaluation: &Evaluation,
+    training: &Training,
+    role: &str,
+    entries: &[Entry],
+    registry: Option<(&Registry, &FileHashes)>,
+    every_file: bool,
+) -> Result<Section, Error> {
+    let id = evaluation.id;
+    let mut section = Section::new(format!("evaluation {id}{role}"));
+    decided(&mut section, &evaluation.decided_by()?);
+    let record = folder.read_evaluation(id)?;
+    if let Some(record) = &record {
+        let epochs: Vec<String> = record.epochs.iter().map(ToString::to_string).collect();
+        section.line("scored epochs", epochs.join(", "));
+    }
+    kept(&mut section, &folder.evaluation(id), record.map(|record| record.cost));
+    attempts(&mut section, entries, &id.to_string());
+    let what = if evaluation.on_fold { "held-out support images" } else { "test images" };
+    let (count, dataset) = (evaluation.test_images, &evaluation.dataset);
+    section.line("read", format!("{count} {what} of [{dataset}]; BLAKE3 of all {}", evaluation.test));
+    if let Some((registry, hashes)) = registry.filter(|_| every_file) {
+        match test_set::items(registry, evaluation, training) {
+            Ok(items) => items.iter().for_each(|item| files(&mut section, "image", item, hashes)),
+            Err(error) => section.line("  images", error),
+        }
+    }
+    Ok(section)
+}
+
+/// What decided an id, field by field.
+fn decided(section: &mut Section, tree: &Value) {
+    section.line("decided by", "");
+    flatten(section, "  ", tree);
+}
+
+fn flatten(section: &mut Section, prefix: &str, value: &Value) {
+    let Value::Object(map) = value else { return };
+    for (key, value) in map {
+        let name = format!("{prefix}{key}");
+        match value {
+            Value::Object(_) => flatten(section, &format!("{name}."), value),
+            Value::Number(bits) if key == "learning_rate_bits" => {
+                section.line(format!("{prefix}learning_rate"), f64::from_bits(bits.as_u64().unwrap_or(0)));
+            }
+            Value::String(text) => section.line(name, text),
+            other => section.line(name, other),
+        }
+    }
+}
+
+/// Where a record is and what it took.
+fn kept(section: &mut Section, path: &Path, cost: Option<Cost>) {
+    let Some(cost) = cost else {
+        section.line("record", "not there");
+        return;
+    };
+    section.line("record", path.display());
+    let memory = cost.peak_memory_bytes.map(|bytes| format!(", peak memory {} MB", bytes / 1_000_000));
+    section.line(
+        "cost",
+        format!(
+            "{:.1} s, of which {:.1} s encoding {} images and {:.1} s computing{}",
+            cost.total_secs,
+            cost.encode_secs,
+            cost.encoded,
+            cost.compute_secs,
+            memory.unwrap_or_default()
+        ),
+    );
+}
+
+/// What the journal says of a record.
+fn attempts(section: &mut Section, entries: &[Entry], id: &str) {
+    let mut count = 0;
+    for entry in entries {
+        let (at, what) = match entry {
+            Entry::Completed { at, id: of, secs, attempt, .. } if of == id => {
+                count += 1;
+                (at, format!("attempt {attempt} completed in {secs:.1} s"))
+            }
+            Entry::Failed { at, id: of, class, message, attempt, .. } if of == id => {
+                count += 1;
+                (at, format!("attempt {attempt} failed, {class}: {message}"))
+            }
+            Entry::Removed { at, id: of, .. } if of == id => (at, "taken away, to be made again".to_owned()),
+            _ => continue,
+        };
+        section.line("journal", format!("{}: {what}", date(*at)));
+    }
+    section.line("attempts", count);
+}
+
+fn files(section: &mut Section, role: &str, item: &Item, hashes: &FileHashes) {
+    let hash = |source| hashes.of_source(source).map_or_else(|error| error.to_string(), hex);
+    let class = if item.abnormal { "abnormal" } else { "normal" };
+    section.line(format!("  {role}, {class}"), format!("{}  {}", hash(&item.image), item.image));
+    if let Some(mask) = &item.mask {
+        section.line(format!("  {role}, mask"), format!("{}  {mask}", hash(mask)));
+    }
+}
+
+fn hex(bytes: [u8; 32]) -> String {
+    ContentHash::from_bytes(bytes).to_string()
+}

@@ -1,0 +1,31 @@
+//! Which failures deserve a second attempt in the same run. Making it is `scheduler`'s.
+
+use crate::error::Class;
+
+/// Attempts at a job in one run.
+const ATTEMPTS: u32 = 2;
+
+/// Whether a job whose attempt number `attempt` (from 1) failed in this way is tried again, by a new worker. What is the same
+/// the next time is not, nor what took its whole time.
+pub(crate) fn again(class: Class, attempt: u32) -> bool {
+    let passing = match class {
+        Class::Crashed | Class::Stalled | Class::Exhausted | Class::Disk => true,
+        Class::Input | Class::Numeric | Class::Backend | Class::TimeLimit | Class::Internal => false,
+    };
+    passing && attempt < ATTEMPTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_tried_twice_and_what_is_the_same_next_time_once() {
+        for class in [Class::Crashed, Class::Stalled, Class::Exhausted, Class::Disk] {
+            assert!(again(class, 1) && !again(class, 2), "{class}");
+        }
+        for class in [Class::Input, Class::Numeric, Class::Backend, Class::TimeLimit, Class::Internal] {
+            assert!(!again(class, 1), "{class}");
+        }
+    }
+}
