@@ -68,9 +68,10 @@ impl Sheet {
         let mut said = Vec::new();
         for name in names {
             let Some(at) = self.columns.iter().position(|(column, _)| column == name) else { continue };
-            let words: BTreeSet<&str> = self.rows.iter().filter_map(|row| row.get(at)).map(String::as_str).collect();
-            let mut words = words.into_iter().filter(|word| !word.is_empty());
-            let (word, further) = (words.next().map(str::to_owned), words.next().is_some());
+            let mut words: Vec<&String> = self.rows.iter().filter_map(|row| row.get(at)).collect();
+            words.retain(|word| !word.is_empty());
+            let further = words.iter().any(|word| Some(word) != words.first());
+            let word = words.first().map(|word| (*word).clone());
             if !further {
                 said.extend(word.map(|word| format!("{name} {word}")));
                 self.remove(at);
