@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use common::Place;
 use harness_metrics::{Metric, Repetition, Replicates, Resampling, delong, holm, nested};
-use harness_tables::{DeLongRow, DifferenceRow, IntervalRow, ResultRow, Row, read_parquet, read_results, read_scores};
+use harness_tables::{DeLongRow, DifferenceRow, IntervalRow, ResultRow, Row, read_csv, read_results, read_scores};
 
 /// Two draws and two seeds of a base, a variant that is the same, and one that is not.
 fn variants() -> Place {
@@ -23,7 +23,7 @@ fn variants() -> Place {
 }
 
 fn table<R: Row>(place: &Place, name: &str) -> Vec<R> {
-    read_parquet(&place.file("out/tables").join(name).with_extension("parquet")).unwrap()
+    read_csv(&place.file("out/tables").join(name).with_extension("csv")).unwrap()
 }
 
 fn results(place: &Place) -> Vec<ResultRow> {
