@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use harness_tables::{BackendRow, IntervalRow};
 
-use crate::ablation::{ALPHA, Block};
 use crate::backends::label;
+use crate::comparisons::{ALPHA, Block};
 use crate::cross_dataset::Matrix;
 use crate::measure::{Measure, cell, paper_score, place, place_words, rule};
 use crate::tables::Material;
@@ -127,12 +127,7 @@ pub(crate) fn forests(from: &Material<'_>) -> Vec<ForestFigure> {
 
 fn reason(from: &Material<'_>, block: &Block<'_>, measure: Measure, variant: &str) -> String {
     let of = |row: &&SummaryRow| {
-        row.variant == variant
-            && row.dataset == block.dataset
-            && row.trained_on == block.trained_on
-            && row.shots == block.shots()
-            && row.selection == block.selection()
-            && row.backend == block.backend()
+        row.variant == variant && block.has((&row.dataset, &row.trained_on), row.shots, &row.backend, &row.selection)
     };
     let group: Vec<&SummaryRow> = from.rows.iter().filter(of).collect();
     match measure.find(&group, block.score) {
