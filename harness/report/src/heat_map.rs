@@ -73,7 +73,7 @@ pub fn heat_map(figure: &HeatFigure, smoke: bool) -> Result<Rendered, ReportErro
     figure
         .sources
         .iter_mut()
-        .for_each(|name| *name = font::shorten(font, name, font::EM, f64::from(LEFT - TITLE - 20)));
+        .for_each(|name| *name = font::shorten(font, name, font::EM, f64::from(LEFT - TITLE - 40)));
     for cell in figure.cells.iter_mut().flatten() {
         cell.reason = font::shorten(font, &cell.reason, font::EM, f64::from(side) - 10.0);
     }
@@ -132,7 +132,11 @@ impl Drawing for Sketch {
         let centred = font::style(INK, HPos::Center, VPos::Center);
         area.draw(&Text::new(self.figure.columns.clone(), (left + width / 2, TITLE as i32 / 2), centred.clone()))?;
         let upright = font::upright(INK, HPos::Center, VPos::Top);
-        area.draw(&Text::new(self.figure.lines.clone(), (left - self.widest - 100, top + height / 2), upright))?;
+        area.draw(&Text::new(
+            self.figure.lines.clone(),
+            ((left - self.widest - 100).max(14), top + height / 2),
+            upright,
+        ))?;
         for (column, name) in self.figure.targets.iter().enumerate() {
             let x = left + column as i32 * side + side / 2;
             if self.upright {
