@@ -1,59 +1,12 @@
 //! The ablation table: each variant's numbers and what it differs by from the base, with the best marked. Intervals and
 //! p-values come from the caller.
 
-use std::collections::BTreeSet;
+use harness_tables::{DifferenceRow, Frame, Values};
 
-use harness_tables::{DifferenceRow, Frame, IntervalRow, Values};
-
-use crate::measure::{Measure, ReportDataset, cell, fraction, p_value, place, place_words, rule, signed};
+use crate::comparisons::{ALPHA, Ablation, Block};
+use crate::measure::{Measure, cell, fraction, p_value, signed};
 use crate::sheet::{Sheet, Table};
 use crate::{ReportError, SummaryRow};
-
-/// What is significant.
-pub(crate) const ALPHA: f64 = 0.05;
-
-/// What the table is made of.
-pub(crate) struct Ablation<'a> {
-    pub(crate) rows: &'a [SummaryRow],
-    pub(crate) datasets: &'a [ReportDataset],
-    pub(crate) variants: &'a [String],
-    pub(crate) base: &'a str,
-    pub(crate) intervals: &'a [IntervalRow],
-    pub(crate) differences: &'a [DifferenceRow],
-}
-
-/// What the variants of one block share, in the order to print.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Block<'a> {
-    rule: (usize, &'a str),
-    backend: &'a str,
-    shots: u32,
-    /// The mean over data sets comes last.
-    place: (bool, usize),
-    pub(crate) dataset: &'a str,
-    pub(crate) trained_on: &'a str,
-    pub(crate) score: &'a str,
-}
-
-impl<'a> Block<'a> {
-    /// Rule that chose the epoch.
-    pub(crate) fn selection(&self) -> &'a str {
-        self.rule.1
-    }
-
-    pub(crate) fn shots(&self) -> u32 {
-        self.shots
-    }
-
-    pub(crate) fn backend(&self) -> &'a str {
-        self.backend
-    }
-
-    /// The data set in words.
-    pub(crate) fn words(&self) -> String {
-        place_words(self.dataset, self.trained_on)
-    }
-}
 
 /// One variant's measure in a block.
 struct Entry {
@@ -68,74 +21,6 @@ struct Entry {
 }
 
 impl<'a> Ablation<'a> {
-    /// The blocks there are differences for, by the paper's image score of the data set where it is among them.
-    pub(crate) fn blocks(&self) -> BTreeSet<Block<'a>> {
-        let block = |row: &'a DifferenceRow, score: &'a str| {
-            let place = self.datasets.iter().position(|dataset| dataset.name == row.dataset);
-            Block {
-                rule: rule(&row.selection),
-                backend: &row.backend,
-                shots: row.shots,
-                place: (row.dataset.is_empty(), place.unwrap_or(self.datasets.len())),
-                dataset: &row.dataset,
-                trained_on: &row.trained_on,
-                score,
-            }
-        };
-        let of_base = || self.differences.iter().filter(|row| row.base == self.base);
-        let images: BTreeSet<Block<'a>> = of_base()
-            .filter(|row| row.metric == Measure::Ac.metric())
-            .map(|row| block(row, &row.image_score))
-            .collect();
-        let mut found: BTreeSet<Block<'a>> = images
-            .iter()
-            .filter(|candidate| {
-                // The map's maximum where maps are scored; the detection heads alone where they are all there is.
-                let other = Block { score: "map-max", ..(*candidate).clone() };
-                candidate.score == "map-max" || !images.contains(&other)
-            })
-            .cloned()
-            .collect();
-        for row in of_base().filter(|row| row.metric == Measure::As.metric()) {
-            let pixel = block(row, &row.image_score);
-            let same = |b: &Block<'_>| Block { score: "", ..b.clone() } == Block { score: "", ..pixel.clone() };
-            if !found.iter().any(same) {
-                found.insert(pixel);
-            }
-        }
-        found
-    }
-
-    /// A variant's difference from a base in a block.
-    pub(crate) fn difference(
-        &self,
-        block: &Block<'_>,
-        measure: Measure,
-        variant: &str,
-        base: &str,
-    ) -> Option<&'a DifferenceRow> {
-        self.differences.iter().find(|row| {
-            row.variant == variant
-                && row.base == base
-                && row.dataset == block.dataset
-                && row.trained_on == block.trained_on
-                && row.shots == block.shots
-                && row.backend == block.backend
-                && row.selection == block.selection()
-                && measure.is(&row.metric, &row.image_score, block.score)
-        })
-    }
-
-    /// The variants of a block in the order to print, the base first.
-    pub(crate) fn variants(&self, block: &Block<'_>) -> Vec<&'a str> {
-        let here = self.differences.iter().filter(|row| row.base == self.base).map(|row| row.variant.as_str());
-        let planned = self.rows.iter().filter(|row| row.dataset == block.dataset && row.trained_on == block.trained_on);
-        let mut names: Vec<&str> = here.chain(planned.map(|row| row.variant.as_str())).chain([self.base]).collect();
-        names.sort_by_key(|name| (*name != self.base, place(self.variants, name)));
-        names.dedup();
-        names
-    }
-
     fn entries(&self, block: &Block<'a>, measure: Measure) -> Vec<Entry> {
         let variants = self.variants(block);
         let mut entries: Vec<Entry> = variants.iter().map(|variant| self.entry(block, measure, variant)).collect();
@@ -161,11 +46,7 @@ impl<'a> Ablation<'a> {
         let difference = self.difference(block, measure, variant, self.base).cloned();
         let interval = self.intervals.iter().find(|row| {
             row.variant == variant
-                && row.dataset == block.dataset
-                && row.trained_on == block.trained_on
-                && row.shots == block.shots
-                && row.backend == block.backend
-                && row.selection == block.selection()
+                && block.has((&row.dataset, &row.trained_on), row.shots, &row.backend, &row.selection)
                 && measure.is(&row.metric, &row.image_score, block.score)
         });
         let group: Vec<&SummaryRow> = self
@@ -173,11 +54,7 @@ impl<'a> Ablation<'a> {
             .iter()
             .filter(|row| {
                 row.variant == variant
-                    && row.dataset == block.dataset
-                    && row.trained_on == block.trained_on
-                    && row.shots == block.shots
-                    && row.backend == block.backend
-                    && row.selection == block.selection()
+                    && block.has((&row.dataset, &row.trained_on), row.shots, &row.backend, &row.selection)
             })
             .collect();
         let mean = measure.find(&group, block.score).and_then(|row| row.mean);
@@ -213,9 +90,9 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
             let mut words = vec![
                 block.words(),
                 block.selection().to_owned(),
-                block.backend.to_owned(),
+                block.backend().to_owned(),
                 block.score.to_owned(),
-                block.shots.to_string(),
+                block.shots().to_string(),
                 (*variant).to_owned(),
             ];
             let line = || entries.iter().filter_map(|entries| entries.get(number));
@@ -292,7 +169,7 @@ impl Long {
         let words = [
             dataset,
             block.trained_on,
-            block.backend,
+            block.backend(),
             block.selection(),
             block.score,
             variant,
@@ -301,7 +178,7 @@ impl Long {
             message,
         ];
         self.words.iter_mut().zip(words).for_each(|(column, word)| column.push(word.to_owned()));
-        self.shots.push(u64::from(block.shots));
+        self.shots.push(u64::from(block.shots()));
         let of = |of: fn(&DifferenceRow) -> f64| entry.difference.as_ref().map(of);
         let numbers = [entry.value, of(|d| d.difference), of(|d| d.low), of(|d| d.high), of(|d| d.p), of(|d| d.p_holm)];
         self.numbers.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number));

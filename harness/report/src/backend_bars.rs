@@ -66,7 +66,7 @@ struct Sketch {
 
 const LEFT: i32 = 480;
 /// Room for a number beyond the longest bar.
-const RIGHT: i32 = 230;
+const RIGHT: i32 = 330;
 const TITLE: u32 = 100;
 const ROW: u32 = 96;
 const GAP: u32 = 30;
@@ -122,6 +122,10 @@ fn draw_bar<B: DrawingBackend>(
         area.draw(&PathElement::new(vec![(end, y), (last, y)], INK.stroke_width(5)))?;
         area.draw(&PathElement::new(vec![(last, y - 16), (last, y + 16)], INK.stroke_width(5)))?;
     }
-    let words = if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") };
+    let number = |v: f64| if v < 100.0 { format!("{v:.1}") } else { format!("{v:.0}") };
+    let words = match bar.reach {
+        Some(reach) => format!("{} to {}", number(value), number(reach)),
+        None => number(value),
+    };
     area.draw(&Text::new(words, (last + 18, y), font::style(INK, HPos::Left, VPos::Center)))
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use harness_tables::{Frame, PublishedRow, Values};
 
-use crate::measure::{Measure, ReportDataset, cell, dagger, fraction, paper_score, place, rule};
-use crate::published::{fraction_of, named};
+use crate::measure::{Measure, ReportDataset, cell, fraction, paper_score, place, rule};
+use crate::published_lines::{Context, Other, Published};
 use crate::sheet::{Sheet, Table};
 use crate::{ReportError, SummaryRow};
 
@@ -161,7 +161,7 @@ fn mean(line: &Line<'_>, datasets: &[&ReportDataset], measure: Measure, selectio
 }
 
 /// The mean of a value over the data sets that have the measure, or which of them are missing.
-fn over(
+pub(crate) fn over(
     datasets: &[&ReportDataset],
     measure: Measure,
     value: impl Fn(&ReportDataset) -> Option<f64>,
@@ -178,79 +178,6 @@ fn over(
         [] => Ok(sum / having.len() as f64),
         [_] | [_, _] => Err(format!("{} missing", missing.join(", "))),
         _ => Err(format!("{} missing", missing.len())),
-    }
-}
-
-/// What published lines are chosen from.
-struct Context<'a> {
-    rows: &'a [PublishedRow],
-    datasets: &'a [&'a ReportDataset],
-    shots: &'a BTreeSet<u32>,
-}
-
-/// A published line.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Other<'a> {
-    protocol: &'a str,
-    selection: &'a str,
-    method: &'a str,
-    run_by: &'a str,
-    /// Another transcription of numbers that have a line already.
-    again: bool,
-    shots: u32,
-}
-
-/// Published fractions by the published name of the data set and the metric.
-type Published<'a> = BTreeMap<(&'a str, &'a str), f64>;
-
-impl<'a> Context<'a> {
-    /// Published lines at the K of the table, on its data sets.
-    fn lines(&self) -> BTreeMap<Other<'a>, Published<'a>> {
-        let mut lines: BTreeMap<Other<'a>, Published<'a>> = BTreeMap::new();
-        for row in self.rows {
-            let here = |dataset: &&ReportDataset| dataset.published.as_ref() == Some(&row.dataset);
-            let Some(shots) = row.shots.filter(|shots| *shots > 0 && self.shots.contains(shots)) else { continue };
-            if !self.datasets.iter().any(|dataset| here(dataset)) {
-                continue;
-            }
-            let place = (row.dataset.as_str(), row.metric.as_str());
-            let line = |again| Other {
-                protocol: &row.protocol,
-                selection: &row.selection,
-                method: &row.method,
-                run_by: &row.run_by,
-                again,
-                shots,
-            };
-            let again = lines.get(&line(false)).is_some_and(|line| line.contains_key(&place));
-            lines.entry(line(again)).or_default().insert(place, fraction_of(row));
-        }
-        lines
-    }
-}
-
-impl Other<'_> {
-    fn name(&self) -> String {
-        let by = named(self.method, self.run_by);
-        if self.again { format!("{by}, other transcription") } else { by }
-    }
-
-    fn protocol(&self) -> String {
-        let selection = if self.selection == "not stated" { "selection not stated" } else { self.selection };
-        format!("not run here: {}, {selection}", self.protocol)
-    }
-
-    fn value(&self, values: &Published<'_>, dataset: &ReportDataset, measure: Measure) -> Option<f64> {
-        values.get(&(dataset.published.as_deref()?, measure.metric())).copied()
-    }
-
-    fn cell(&self, values: &Published<'_>, dataset: &ReportDataset, measure: Measure) -> String {
-        self.value(values, dataset, measure).map_or_else(|| "–".to_owned(), |v| fraction(v, self.selection))
-    }
-
-    fn mean(&self, values: &Published<'_>, datasets: &[&ReportDataset], measure: Measure) -> String {
-        over(datasets, measure, |dataset| self.value(values, dataset, measure))
-            .map_or_else(|_| "–".to_owned(), |mean| format!("{mean:.3}{}", dagger(self.selection)))
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use harness_tables::{BackendRow, IntervalRow};
 
-use crate::ablation::{ALPHA, Block};
 use crate::backends::label;
+use crate::comparisons::{ALPHA, Block};
 use crate::cross_dataset::Matrix;
 use crate::measure::{Measure, cell, paper_score, place, place_words, rule};
 use crate::tables::Material;
@@ -71,6 +71,7 @@ fn over(from: &Material<'_>, key: &Over<'_>, rows: &[&IntervalRow], several: boo
             head.level * 100.0,
             chosen(selection)
         ),
+        axis: format!("Support images a class, K{}", in_picture(selection)),
         labels: names.iter().map(|name| (*name).to_owned()).collect(),
         plots,
     })
@@ -99,7 +100,7 @@ pub(crate) fn forests(from: &Material<'_>) -> Vec<ForestFigure> {
             let rows: Vec<ForestRow> = variants.iter().filter(|variant| **variant != ablation.base).map(row).collect();
             if rows.iter().any(|row| row.difference.is_some()) {
                 plots.push(ForestPlot {
-                    axis: format!("Difference in {}", measure.words().to_lowercase()).replace("auroc", "AUROC"),
+                    axis: format!("Difference in {}{}", measure.words_within(), in_picture(block.selection())),
                     rows,
                 });
             }
@@ -126,12 +127,7 @@ pub(crate) fn forests(from: &Material<'_>) -> Vec<ForestFigure> {
 
 fn reason(from: &Material<'_>, block: &Block<'_>, measure: Measure, variant: &str) -> String {
     let of = |row: &&SummaryRow| {
-        row.variant == variant
-            && row.dataset == block.dataset
-            && row.trained_on == block.trained_on
-            && row.shots == block.shots()
-            && row.selection == block.selection()
-            && row.backend == block.backend()
+        row.variant == variant && block.has((&row.dataset, &row.trained_on), row.shots, &row.backend, &row.selection)
     };
     let group: Vec<&SummaryRow> = from.rows.iter().filter(of).collect();
     match measure.find(&group, block.score) {
@@ -178,7 +174,7 @@ pub(crate) fn heat_maps(matrices: &[Matrix]) -> Vec<HeatFigure> {
             ),
             lines: "Trained on".to_owned(),
             columns: "Scored on".to_owned(),
-            measure: of.measure.words().to_owned(),
+            measure: of.measure.words().to_owned() + in_picture(of.selection()),
             sources: matrix.sources.clone(),
             targets: matrix.targets.clone(),
             cells: matrix.numbers.iter().map(|line| line.iter().map(cell).collect()).collect(),
@@ -197,7 +193,7 @@ pub(crate) fn backend_bars(rows: &[BackendRow]) -> Option<BarFigure> {
     };
     let plots: Vec<BarPlot> = [
         plot("Encode (images/s): longer is faster", |row| row.encode_rate, |_| None),
-        plot("Training step (ms): shorter is faster", |row| row.step_p50_ms, |row| row.step_p95_ms),
+        plot("Step, median to 95th percentile (ms): shorter is faster", |row| row.step_p50_ms, |row| row.step_p95_ms),
         plot("Score (images/s): longer is faster", |row| row.score_rate, |_| None),
     ]
     .into_iter()
@@ -238,4 +234,9 @@ fn chosen(selection: &str) -> &'static str {
     } else {
         ""
     }
+}
+
+/// What a picture says of them, where it may stand without its caption.
+fn in_picture(selection: &str) -> &'static str {
+    if selection == "best-on-test" { " (best-on-test)" } else { "" }
 }

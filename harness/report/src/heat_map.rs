@@ -73,11 +73,12 @@ pub fn heat_map(figure: &HeatFigure, smoke: bool) -> Result<Rendered, ReportErro
     figure
         .sources
         .iter_mut()
-        .for_each(|name| *name = font::shorten(font, name, font::EM, f64::from(LEFT - TITLE - 20)));
+        .for_each(|name| *name = font::shorten(font, name, font::EM, f64::from(LEFT - TITLE - 40)));
     for cell in figure.cells.iter_mut().flatten() {
         cell.reason = font::shorten(font, &cell.reason, font::EM, f64::from(side) - 10.0);
     }
-    render(&Sketch { figure, low, high, upright }, smoke)
+    let widest = figure.sources.iter().map(|name| font::width(font, name, font::EM)).fold(0.0, f64::max);
+    render(&Sketch { figure, low, high, upright, widest: widest as i32 }, smoke)
 }
 
 struct Sketch {
@@ -85,6 +86,8 @@ struct Sketch {
     low: f64,
     high: f64,
     upright: bool,
+    /// Width of the widest name of a line.
+    widest: i32,
 }
 
 /// Room for a title of the lines.
@@ -129,7 +132,11 @@ impl Drawing for Sketch {
         let centred = font::style(INK, HPos::Center, VPos::Center);
         area.draw(&Text::new(self.figure.columns.clone(), (left + width / 2, TITLE as i32 / 2), centred.clone()))?;
         let upright = font::upright(INK, HPos::Center, VPos::Top);
-        area.draw(&Text::new(self.figure.lines.clone(), (20, top + height / 2), upright))?;
+        area.draw(&Text::new(
+            self.figure.lines.clone(),
+            ((left - self.widest - 100).max(14), top + height / 2),
+            upright,
+        ))?;
         for (column, name) in self.figure.targets.iter().enumerate() {
             let x = left + column as i32 * side + side / 2;
             if self.upright {

@@ -52,6 +52,14 @@ impl Measure {
         }
     }
 
+    /// The metric in words, within a sentence.
+    pub(crate) fn words_within(self) -> &'static str {
+        match self {
+            Self::Ac => "image AUROC",
+            Self::As => "pixel AUROC",
+        }
+    }
+
     /// Whether a metric by an image score is this measure by `score`. Pixel metrics of `last` depend on no score.
     pub(crate) fn is(self, metric: &str, image_score: &str, score: &str) -> bool {
         metric == self.metric() && (image_score == score || (self == Self::As && image_score.is_empty()))

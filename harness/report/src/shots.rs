@@ -38,6 +38,8 @@ pub struct ShotsFigure {
     pub name: String,
     /// What it shows, for the report.
     pub caption: String,
+    /// Name of the axis of K.
+    pub axis: String,
     /// What the lines are of, six at most.
     pub labels: Vec<String>,
     /// The plots.
@@ -100,7 +102,7 @@ impl Drawing for Sketch<'_> {
         for (number, plot) in self.figure.plots.iter().enumerate() {
             let last = number + 1 == self.figure.plots.len();
             let (here, below) = rest.split_vertically(if last { PLOT + BELOW - ABOVE } else { PLOT });
-            let name = if last { "Support images a class, K" } else { "" };
+            let name = if last { self.figure.axis.as_str() } else { "" };
             let x = Axis { name, range: across.clone(), ticks: ticks.clone() };
             let range = range(plot);
             let y = Axis { name: &plot.measure, ticks: Ticks::over(&range, 4), range };

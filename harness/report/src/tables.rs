@@ -4,8 +4,9 @@ use std::path::Path;
 
 use harness_tables::TablesError;
 
-use crate::ablation::{Ablation, ablation};
+use crate::ablation::ablation;
 use crate::backends::backends;
+use crate::comparisons::Ablation;
 use crate::cross_dataset::{Matrix, cross_dataset};
 use crate::few_shot::few_shot;
 use crate::measure::ReportDataset;

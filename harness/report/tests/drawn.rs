@@ -190,11 +190,34 @@ fn a_report_has_the_figures_that_its_rows_can_fill() {
     ] {
         assert!(report.contains(part), "{part}\n{report}");
     }
+    show(&files);
+}
+
+/// Leaves figures where `HARNESS_TEST_FIGURES` says, to be looked at.
+fn show(files: &BTreeMap<String, Vec<u8>>) {
     if let Some(folder) = std::env::var_os("HARNESS_TEST_FIGURES") {
-        for (name, bytes) in &files {
+        for (name, bytes) in files {
             fs::write(std::path::Path::new(&folder).join(name), bytes).unwrap();
         }
     }
+}
+
+#[test]
+fn a_figure_chosen_on_the_test_set_says_so_without_its_caption() {
+    let (_, files) = written(&input());
+    for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".svg")) {
+        let says = String::from_utf8_lossy(bytes).contains("(best-on-test)");
+        assert_eq!(says, name.contains("best-on-test"), "{name}");
+    }
+}
+
+#[test]
+fn a_large_matrix_of_long_names_stays_within_its_width() {
+    let names =
+        ["Brain_AD_of_a_long_name", "Liver_AD", "Retina_RESC_AD", "OCT", "Chest", "HIS", "Busi_AD", "LggMri_AD"];
+    let (_, files) = written(&ReportInput { results: transfers(&names), ..ReportInput::default() });
+    assert!(files.contains_key("cross-dataset-AC-last.png"));
+    show(&files.into_iter().map(|(name, bytes)| (format!("large-{name}"), bytes)).collect());
 }
 
 #[test]
@@ -204,7 +227,13 @@ fn the_same_input_gives_the_same_figures() {
 
 #[test]
 fn figures_of_nothing_and_of_values_that_are_none_are_refused_or_drawn_without_harm() {
-    let none = ShotsFigure { name: "s".into(), caption: String::new(), labels: Vec::new(), plots: Vec::new() };
+    let none = ShotsFigure {
+        name: "s".into(),
+        caption: String::new(),
+        axis: "K".into(),
+        labels: Vec::new(),
+        plots: Vec::new(),
+    };
     assert!(shots(&none, true).is_ok());
     let point = ShotsPoint { shots: 4, mean: f64::NAN, interval: (0.0, 1.0) };
     let plots = vec![ShotsPlot { measure: "AC".into(), lines: vec![vec![point]] }];
