@@ -5,7 +5,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::Place;
+use common::{Ended, Place};
 use harness_tables::{Status, read_results};
 
 /// The files in `experiments/`.
@@ -23,7 +23,9 @@ fn runs_to_its_end(file: &Path) {
     let place = Place::new();
     let begun = std::time::Instant::now();
     let path = file.display().to_string();
-    let ended = place.harness(&["run", &path, "--smoke", "--out", "out", "--threads", "1", "--json"]).expect(0);
+    let ended = place
+        .harness(&["run", &path, "--smoke", "--cache", "cache", "--out", "out", "--threads", "1", "--json"])
+        .expect(0);
     let last = ended.last_event();
     assert_eq!((&last["failed"], &last["reused"]), (&0.into(), &0.into()), "{path}");
     let rows = read_results(&place.file("out/results.parquet")).unwrap();
@@ -62,7 +64,8 @@ fn a_backend_that_is_not_there_is_left_out_with_a_note_and_results_go_to_a_folde
     place.edit("backends = [\"flex\"]", "backends = [\"flex\", \"absent\"]");
     let told = place.harness(&["plan", "small.toml", "--smoke", "--cache", "cache"]).expect(0).out;
     assert!(told.contains("the backend `absent` is left out") && told.contains("smoke test"), "{told}");
-    place.harness(&["run", "small.toml", "--smoke"]).expect(0).says(&["smoke test"]);
+    let mut command = place.command(&["run", "small.toml", "--smoke"]);
+    Ended::of(command.env("XDG_CACHE_HOME", place.file("home")).output().unwrap()).expect(0).says(&["smoke test"]);
     assert!(place.file("reports/small-smoke/results.csv").is_file());
     assert!(place.file("reports/small-smoke/taps").is_dir(), "taps that say nothing stay with the results");
     // The report is written anew from generated images too.

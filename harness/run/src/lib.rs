@@ -23,6 +23,7 @@ mod error;
 mod evaluating;
 pub mod explain;
 mod folder;
+mod found;
 mod grids;
 mod journal;
 mod lab;

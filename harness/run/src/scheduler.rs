@@ -1,13 +1,11 @@
 //! The scheduler: makes what is missing of a plan, unit by unit, and tells what became of it. It loads no backend and computes
 //! no score: which records are missing and in which order is `units`', a worker's care is `crew`'s, metrics are `measure`'s.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::time::Duration;
 
-use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, Filter, ImageScore, Plan, Training, TrainingId};
-use rayon::prelude::*;
+use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, Filter, ImageScore, Plan};
 
 use crate::cell_result::CellResult;
 use crate::choice;
@@ -17,10 +15,9 @@ use crate::disk;
 use crate::error::{Class, Error};
 use crate::folder::{Folder, Provenance};
 use crate::journal::{Entry, Journal};
-use crate::measure::{self, Measured, MeasuredWith, Truth, best_epoch};
+use crate::measure::{self, Measured, MeasuredWith, best_epoch};
 use crate::notice::{Notice, Observer};
 use crate::protocol::{Job, Setup, Task, WorldSetup};
-use crate::records::EvaluationRecord;
 use crate::retry;
 use crate::units::{Unit, reads, units, variants};
 use crate::world::World;
@@ -119,15 +116,16 @@ fn folder_bytes(folder: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum()
 }
 
-struct Run<'a> {
-    plan: &'a Plan,
-    folder: &'a Folder,
-    world: &'a World,
+/// A run under way.
+pub(crate) struct Run<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) folder: &'a Folder,
+    pub(crate) world: &'a World,
     options: &'a Options<'a>,
-    observer: &'a mut dyn Observer,
-    journal: Journal,
+    pub(crate) observer: &'a mut dyn Observer,
+    pub(crate) journal: Journal,
     /// Cells that the run is about, by place in the plan.
-    chosen: HashSet<usize>,
+    pub(crate) chosen: HashSet<usize>,
     finished: Finished,
     /// Cells that the observer knows the end of, by place in the plan.
     told: HashSet<usize>,
@@ -135,20 +133,6 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Takes away the records of the chosen cells.
-    fn remove(&mut self) -> Result<(), Error> {
-        let removed = choice::remove(self.plan, self.folder, &self.journal, &self.chosen)?;
-        if removed.kept > 0 {
-            let kept = removed.kept;
-            let message = format!(
-                "{kept} of the chosen cells keep their records, which cells that are not chosen need; choose these too to \
-                 make them again"
-            );
-            self.observer.notice(&Notice::Warning(&message));
-        }
-        Ok(())
-    }
-
     fn all(&mut self, complete: &HashSet<EvaluationId>, missing: &HashSet<EvaluationId>) -> Result<Finished, Error> {
         self.told.extend(self.cells(|cell| reads(cell).all(|id| complete.contains(&id))));
         self.finished.reused = self.told.len();
@@ -219,36 +203,6 @@ impl<'a> Run<'a> {
             go_on: self.options.go_on,
             worker: None,
         })
-    }
-
-    /// Evaluations whose training, predictions and metrics are all there.
-    fn complete(&self) -> Result<HashSet<EvaluationId>, Error> {
-        // A large study has thousands of records; what is true of their images is read once, by this thread.
-        let folder = self.folder;
-        let trainings = self.plan.trainings.par_iter();
-        let trained = trainings.map(|training| Ok((training.id, folder.read_training(training.id)?.is_some())));
-        let trained: HashMap<TrainingId, bool> = trained.collect::<Result<_, Error>>()?;
-        let stored = self.plan.evaluations.par_iter().map(|evaluation| {
-            let with = MeasuredWith::read(&folder.evaluation(evaluation.id), evaluation.on_fold)?;
-            Ok(folder.read_evaluation(evaluation.id)?.map(|record| (record, with)))
-        });
-        let stored: Vec<Option<(EvaluationRecord, MeasuredWith)>> = stored.collect::<Result<_, Error>>()?;
-        let mut complete = HashSet::new();
-        for (evaluation, stored) in self.plan.evaluations.iter().zip(stored) {
-            let Some((record, with)) = stored.filter(|_| trained.get(&evaluation.training) == Some(&true)) else {
-                continue;
-            };
-            if with.is(&*self.truth(evaluation, &record)?) {
-                complete.insert(evaluation.id);
-            }
-        }
-        Ok(complete)
-    }
-
-    fn truth(&self, evaluation: &Evaluation, record: &EvaluationRecord) -> Result<Rc<Truth>, Error> {
-        let training = self.plan.trainings.iter().find(|training| training.id == evaluation.training);
-        let training = training.ok_or_else(|| Error::record(self.folder.path(), "an evaluation without training"))?;
-        self.world.truth(evaluation, training, record.image_size)
     }
 
     /// Makes the missing records of a training and its evaluations. A failure of theirs is told, not returned.
@@ -425,28 +379,6 @@ impl<'a> Run<'a> {
             if self.told.insert(place) {
                 self.finished.done += 1;
                 self.observer.notice(&Notice::Done { cell, values: &headline(&result) });
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes states that no cell reports, once all evaluations of a training have their numbers.
-    fn prune(&self, training: &Training) -> Result<(), Error> {
-        let mut keep = vec![training.epochs.saturating_sub(1)];
-        for evaluation in self.plan.evaluations.iter().filter(|e| e.training == training.id) {
-            let Some(measured) = measure::read(&self.folder.evaluation(evaluation.id), None)? else { return Ok(()) };
-            keep.extend(measured.reported.iter().map(|reported| reported.epoch));
-        }
-        self.folder.prune_states(training.id, &keep)
-    }
-
-    /// Prunes what an earlier run measured and was killed before it could.
-    fn prune_complete(&self, complete: &HashSet<EvaluationId>) -> Result<(), Error> {
-        let done = self.plan.evaluations.iter().filter(|evaluation| complete.contains(&evaluation.id));
-        let done: HashSet<TrainingId> = done.map(|evaluation| evaluation.training).collect();
-        for training in self.plan.trainings.iter().filter(|training| done.contains(&training.id)) {
-            if self.folder.count_states(training.id)? > 1 {
-                self.prune(training)?;
             }
         }
         Ok(())
