@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use harness_tables::PredictionRow;
 
+use crate::crew::Limits;
 use crate::error::{Class, Error};
 use crate::notice::{Notice, Observer};
 use crate::predicting::{DETECTION, GRIDS, read};
 use crate::process::{Program, Received, WorkerProcess};
 use crate::protocol::{Event, Job, Setup, WorldSetup};
-use crate::scheduler::Limits;
 
 pub use evaluate::evaluate;
 pub use images::{InputImage, list};
