@@ -211,7 +211,14 @@ impl Lab {
         let mut rest = which;
         while !rest.is_empty() {
             let (batch, after) = rest.split_at(rest.len().min(self.encode_batch));
-            let mut out = vec![vec![0.0; batch.len() * length]; taps.len()];
+            // Images side by side, as they are where none is stored, are encoded into their place.
+            let side_by_side = batch.windows(2).all(|pair| pair[1] == pair[0] + 1);
+            let values = batch.len() * length;
+            let mut apart = vec![vec![0.0; if side_by_side { 0 } else { values }]; taps.len()];
+            let mut out: Vec<&mut [f32]> = match side_by_side {
+                true => taps.iter_mut().map(|tap| &mut tap[batch[0] * length..][..values]).collect(),
+                false => apart.iter_mut().map(Vec::as_mut_slice).collect(),
+            };
             match self.encode_batch(images, batch, &mut out) {
                 Err(error) if error.status == Status::ResourceExhausted && self.encode_batch == ENCODE_BATCH => {
                     self.encode_batch = ENCODE_BATCH / 2;
@@ -220,16 +227,14 @@ impl Lab {
                 }
                 done => done?,
             }
-            for (tap, out) in taps.iter_mut().zip(&out) {
+            if encoding.shape.dtype() == StoreDtype::F16 {
+                // As they will be read: a result must not tell whether taps came from the store.
+                let all = out.iter_mut().flat_map(|tap| tap.iter_mut());
+                all.for_each(|value| *value = f16::from_f32(*value).to_f32());
+            }
+            for (tap, out) in taps.iter_mut().zip(&apart) {
                 for (&image, values) in batch.iter().zip(out.chunks_exact(length)) {
-                    let place = &mut tap[image * length..][..length];
-                    match encoding.shape.dtype() {
-                        StoreDtype::F32 => place.copy_from_slice(values),
-                        // As they will be read: a result must not tell whether taps came from the store.
-                        StoreDtype::F16 => {
-                            place.iter_mut().zip(values).for_each(|(to, from)| *to = f16::from_f32(*from).to_f32());
-                        }
-                    }
+                    tap[image * length..][..length].copy_from_slice(values);
                 }
             }
             rest = after;
@@ -239,20 +244,19 @@ impl Lab {
         Ok(())
     }
 
-    fn encode_batch(&mut self, images: &Images, batch: &[usize], out: &mut [Vec<f32>]) -> Result<(), BackendError> {
+    fn encode_batch(&mut self, images: &Images, batch: &[usize], out: &mut [&mut [f32]]) -> Result<(), BackendError> {
         let Some((_, tower)) = &mut self.image_tower else { unreachable!("loaded by the caller") };
-        let mut out: Vec<&mut [f32]> = out.iter_mut().map(Vec::as_mut_slice).collect();
         let start;
         match images {
             Images::U8(images) => {
-                let pixels: Vec<u8> = batch.iter().flat_map(|&image| &images[image]).copied().collect();
+                let pixels = batch.iter().map(|&image| images[image].as_slice()).collect::<Vec<_>>().concat();
                 start = Instant::now();
-                tower.encode_u8(&pixels, batch.len(), &mut out)?;
+                tower.encode_u8(&pixels, batch.len(), out)?;
             }
             Images::F32(images) => {
-                let pixels: Vec<f32> = batch.iter().flat_map(|&image| &images[image]).copied().collect();
+                let pixels = batch.iter().map(|&image| images[image].as_slice()).collect::<Vec<_>>().concat();
                 start = Instant::now();
-                tower.encode_f32(&pixels, batch.len(), &mut out)?;
+                tower.encode_f32(&pixels, batch.len(), out)?;
             }
         }
         self.spent.encode.add(start.elapsed().as_secs_f64(), batch.len());

@@ -128,3 +128,18 @@ pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     }
     toml::from_str(&text).map_err(|error| Error::record(path, error))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_cost_of_an_older_record_reads_and_tells_no_rate() {
+        let older = "encode_secs = 1.5\nencoded = 32\ncompute_secs = 2.0\ntotal_secs = 4.0\n";
+        let cost: Cost = toml::from_str(older).unwrap();
+        assert_eq!(cost, Cost { encode_secs: 1.5, encoded: 32, compute_secs: 2.0, total_secs: 4.0, ..Cost::default() });
+        let full = Cost { load_secs: Some(0.5), encode_rate: Some(20.0), step_p95_ms: Some(3.0), ..cost };
+        assert_eq!(toml::from_str::<Cost>(&toml::to_string(&full).unwrap()).unwrap(), full);
+    }
+}
