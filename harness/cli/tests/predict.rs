@@ -8,12 +8,17 @@ use std::path::{Path, PathBuf};
 use common::Place;
 use harness_conformance::Case;
 use harness_data::{Dataset, Registry, Source};
+use harness_method::Arch;
 use harness_tables::{PredictionRow, ScoreRow, read_csv, read_scores};
+use harness_weights::{Precision, Weights};
 use image::{GrayImage, RgbImage};
 
 /// A place whose experiment has run, and its test images as files.
 fn place() -> Place {
-    let place = Place::new();
+    ran(Place::new())
+}
+
+fn ran(place: Place) -> Place {
     place.edit("selection = [\"last\", \"best-on-test\"]", "selection = [\"last\"]");
     place.run(&[]).expect(0);
     let registry = Registry::load(&place.file("datasets.toml")).unwrap();
@@ -86,6 +91,32 @@ fn a_cell_and_a_copy_of_its_state_predict_the_stored_scores_to_the_last_bit() {
     for part in ["harness.state = 1", "epoch = 1", "object = Brain", "prompts = learned", "as a state that predicts"] {
         assert!(inspected.contains(part), "`{part}` is not in: {inspected}");
     }
+}
+
+#[test]
+fn a_copied_state_needs_nothing_but_its_encoder_s_weights_and_takes_no_others() {
+    let place = Place::new();
+    let arch: toml::Table = toml::from_str(common::EXPERIMENT).unwrap();
+    let arch: Arch = arch["encoder"]["arch"].clone().try_into().unwrap();
+    for (seed, file) in [(0, "clip.safetensors"), (1, "other.safetensors")] {
+        Weights::synthetic(&arch, seed).unwrap().write_safetensors(&place.file(file), Precision::F32).unwrap();
+    }
+    let (head, tail) = common::EXPERIMENT.split_once("[encoder]").unwrap();
+    let (_, train) = tail.split_once("[train]").unwrap();
+    // Heads that the file itself does not suggest: the state says them.
+    let encoder = "[encoder]\nweights = \"clip.safetensors\"\nheads = 2\nimage_size = 32\ntaps = [1, 2]\n";
+    place.write("small.toml", &format!("{head}{encoder}[train]{train}"));
+    let place = ran(place);
+    std::fs::copy(state(&place), place.file("copied.safetensors")).unwrap();
+    std::fs::remove_file(place.file("small.toml")).unwrap();
+    let of = |weights: &str| {
+        let given =
+            ["predict", "--state", "copied.safetensors", "--weights", weights, "--cache", "new", "--out", "copy"];
+        place.harness(&[&given[..], &["images"]].concat())
+    };
+    of("other.safetensors").expect(2).says(&["other.safetensors", "the state was trained on"]);
+    of("clip.safetensors").expect(0);
+    equal(&predictions(&place, "copy"), &stored(&place));
 }
 
 #[test]
