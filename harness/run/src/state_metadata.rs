@@ -179,7 +179,7 @@ mod tests {
             backend: Backend { name: "flex".to_owned(), version: "1".to_owned(), device: "cpu".to_owned() },
             arch,
             options: released(),
-            fold: Some(Fold { number: 1, held_out: vec![0, 5] }),
+            fold: Some(Fold { number: 1, of: 2, held_out: vec![0, 5] }),
         };
         training.id = training.identity().unwrap();
         training

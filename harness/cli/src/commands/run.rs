@@ -90,7 +90,8 @@ fn conclude(plan: &Plan, finished: &Finished, arguments: &Run, folder: &Folder) 
     let out = folder.path().display();
     say(format!("{done} cells done, {reused} reused, {failed} failed; tables, figures and report.md are in {out}"));
     if *interrupted {
-        say(format!("interrupted; go on with: harness run {}", arguments.experiment.display()));
+        let smoke = if arguments.smoke { " --smoke" } else { "" };
+        say(format!("interrupted; go on with: harness run {}{smoke}", arguments.experiment.display()));
     } else if *given_up {
         say(format!(
             "ended since {failed} cells failed (--max-failures); why is in {out}/report.md, logs are in {out}/logs"
