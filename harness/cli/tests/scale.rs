@@ -62,7 +62,15 @@ aggregation = "max"
 /// What a command took.
 struct Took {
     secs: f64,
+    /// Seconds of all processors.
+    processor: f64,
     mebibytes: u64,
+}
+
+impl Took {
+    fn print(&self, what: &str) {
+        println!("{what}: {:.2} s, {:.2} s of processors, {} MiB", self.secs, self.processor, self.mebibytes);
+    }
 }
 
 #[test]
@@ -83,16 +91,16 @@ fn a_plan_and_a_report_of_ten_thousand_cells_are_quick() {
     let arguments = ["plan", "small.toml", "--cache", "cache"];
     measured(&place, &arguments);
     let plan = measured(&place, &arguments);
-    println!("plan, hashes cached: {:.2} s, {} MiB", plan.secs, plan.mebibytes);
+    plan.print("plan, hashes cached");
 
     let text = place.harness(&["plan", "small.toml", "--cache", "cache", "--toml"]).expect(0).out;
     fill(&place, &text);
     // The first writes figures and tables anew and warms the system's memory of files.
     measured(&place, &["report", "many"]);
     let report = measured(&place, &["report", "many"]);
-    println!("report: {:.2} s, {} MiB", report.secs, report.mebibytes);
+    report.print("report");
     let restart = measured(&place, &["run", "small.toml", "--cache", "cache", "--out", "many"]);
-    println!("restart with nothing to do, and report: {:.2} s, {} MiB", restart.secs, restart.mebibytes);
+    restart.print("restart with nothing to do, and report");
     assert!(plan.secs < 2.0 && report.secs < 5.0 && report.mebibytes < 1024);
 }
 
@@ -145,18 +153,21 @@ fn copy(from: &Path, to: &Path) {
 fn measured(place: &Place, arguments: &[&str]) -> Took {
     let begun = Instant::now();
     let mut child = place.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
-    let mut kibibytes = 0;
+    let place = PathBuf::from(format!("/proc/{}", child.id()));
+    let (mut kibibytes, mut ticks) = (0, 0);
     let ended = loop {
         if let Some(ended) = child.try_wait().unwrap() {
             break ended;
         }
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let peak =
-            text.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|rest| rest.split_whitespace().next());
-        kibibytes = kibibytes.max(peak.and_then(|peak| peak.parse().ok()).unwrap_or(0));
+        let text = std::fs::read_to_string(place.join("status")).unwrap_or_default();
+        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
+        kibibytes = kibibytes.max(peak.unwrap_or(0));
+        // After the name in brackets, the 12th and 13th fields are user and system time in hundredths of a second.
+        let text = std::fs::read_to_string(place.join("stat")).unwrap_or_default();
+        let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+        ticks = ticks.max(fields.filter_map(|field| field.parse::<u64>().ok()).sum());
         std::thread::sleep(Duration::from_millis(10));
     };
     assert!(ended.success(), "{arguments:?}");
-    Took { secs: begun.elapsed().as_secs_f64(), mebibytes: kibibytes / 1024 }
+    Took { secs: begun.elapsed().as_secs_f64(), processor: ticks as f64 / 100.0, mebibytes: kibibytes / 1024 }
 }

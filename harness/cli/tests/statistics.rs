@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use common::Place;
+use common::files::on_files;
 use harness_metrics::{Metric, Repetition, Replicates, Resampling, delong, holm, nested};
 use harness_tables::{DeLongRow, DifferenceRow, IntervalRow, ResultRow, Row, read_csv, read_results, read_scores};
 
@@ -220,27 +221,23 @@ fn what_is_missing_is_not_counted_and_the_rest_is_compared() {
 
 #[test]
 fn images_of_a_patient_are_resampled_together() {
-    let place = Place::new();
-    // Six images a class of three patients: `0003.png` is of patient 0, as is `0000.png`.
-    let registry = std::fs::read_to_string(place.file("datasets.toml")).unwrap();
+    let place = on_files();
     place.run(&[]).expect(0);
     let by_image: Vec<IntervalRow> = table(&place, "intervals");
-    let names = read_scores(&evaluation(&place, &results(&place)[0]).join("scores.parquet")).unwrap();
-    let names: Vec<String> = names.iter().filter(|row| row.epoch == 1).map(|row| row.image.clone()).collect();
-    let patient = |name: &String| {
-        let digits: String = name.chars().filter(char::is_ascii_digit).collect();
-        digits.chars().last().filter(|last| *last < '3').map(|last| last.to_string())
-    };
-    let patients: Vec<Option<String>> = names.iter().map(patient).collect();
-    assert!(patients.iter().any(Option::is_some), "{names:?}");
-    place.write("datasets.toml", &registry.replace("masks = true", "masks = true\npatient = \"([012])\\\\.[a-z]+$\""));
+    let replicates = evaluation(&place, &results(&place)[0]).join("replicates.bin");
+    let before = std::fs::read(&replicates).unwrap();
+    // Patients 0 to 2 have a normal and an abnormal image each; the other images are of patients unknown.
+    let registry = std::fs::read_to_string(place.file("datasets.toml")).unwrap();
+    place.write("datasets.toml", &format!("{registry}patient = \"^[na]([0-2])\"\n"));
     place.run(&[]).expect(0);
     let by_patient: Vec<IntervalRow> = table(&place, "intervals");
-    let found = trainings(&place, "base", Some(&patients));
-    let interval = together(&place, &found).interval(0.95).unwrap();
+    let patients: Vec<Option<String>> =
+        (0..10).map(|i| Some(i % 5).filter(|number| *number < 3).map(|number| number.to_string())).collect();
+    let interval = together(&place, &trainings(&place, "base", Some(&patients))).interval(0.95).unwrap();
     let row = find(&by_patient, "base");
     assert_eq!((row.low, row.high), (interval.low, interval.high));
     assert_ne!(by_image, by_patient);
+    assert_ne!(before, std::fs::read(&replicates).unwrap());
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 pub mod outcome;
 
+pub mod files;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
