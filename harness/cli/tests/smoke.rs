@@ -22,10 +22,11 @@ fn shipped() -> Vec<PathBuf> {
 fn runs_to_its_end(file: &Path) {
     let place = Place::new();
     let begun = std::time::Instant::now();
-    let path = file.display().to_string();
-    let ended = place
-        .harness(&["run", &path, "--smoke", "--cache", "cache", "--out", "out", "--threads", "1", "--json"])
-        .expect(0);
+    let (path, registry) =
+        (file.display().to_string(), harness_tests::root().join("datasets.toml").display().to_string());
+    let mut command = place.command(&["run", &path, "--smoke", "--datasets", &registry]);
+    command.args(["--cache", "cache", "--out", "out", "--threads", "1", "--json"]);
+    let ended = Ended::of(command.output().unwrap()).expect(0);
     let last = ended.last_event();
     assert_eq!((&last["failed"], &last["reused"]), (&0.into(), &0.into()), "{path}");
     let rows = read_results(&place.file("out/results.parquet")).unwrap();
