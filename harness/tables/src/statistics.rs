@@ -120,17 +120,17 @@ row! {
         precision: String,
         /// Cells behind the row.
         cells: u64,
-        /// Seconds to load backend and weights.
+        /// Most seconds that a record needed to load backend and weights.
         load_secs: Option<f64>,
-        /// Images a second through the encoder.
+        /// Images a second through the encoder: of the median batch of a record, the median of records.
         encode_rate: Option<f64>,
-        /// Median of a training step's milliseconds.
+        /// Median of a training step's milliseconds, the median of trainings.
         step_p50_ms: Option<f64>,
-        /// 95th percentile of a training step's milliseconds.
+        /// 95th percentile of a training step's milliseconds, the median of trainings.
         step_p95_ms: Option<f64>,
-        /// Images a second that one state scores.
+        /// Images a second that one state scores, as `encode_rate`.
         score_rate: Option<f64>,
-        /// Encoding's share of the machine's rate of matrix products, measured in the same run.
+        /// Encoding's share of the processor's rate of large f32 products, measured by the same worker; absent for other devices.
         gemm_share: Option<f64>,
         /// Peak memory of the worker in bytes.
         host_bytes: Option<u64>,
@@ -140,9 +140,10 @@ row! {
         image_auroc: Option<f64>,
         /// Mean pixel AUROC.
         pixel_auroc: Option<f64>,
-        /// Largest difference of a map's value from the reference backend's; absent for the reference.
+        /// Largest difference of a map's value from the reference backend's, over all test images, after the last epoch that both
+        /// scored; absent for the reference.
         map_difference: Option<f64>,
-        /// Largest difference of an image score from the reference backend's; absent for the reference.
+        /// Largest difference of an image score from the reference backend's, likewise.
         score_difference: Option<f64>,
     }
 }
