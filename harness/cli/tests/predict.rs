@@ -104,7 +104,8 @@ fn a_copied_state_needs_nothing_but_its_encoder_s_weights_and_takes_no_others() 
     let (head, tail) = common::EXPERIMENT.split_once("[encoder]").unwrap();
     let (_, train) = tail.split_once("[train]").unwrap();
     // Heads that the file itself does not suggest: the state says them.
-    let encoder = "[encoder]\nweights = \"clip.safetensors\"\nheads = 2\nimage_size = 32\ntaps = [1, 2]\n";
+    let encoder =
+        "[encoder]\nweights = \"clip.safetensors\"\nheads = 2\ntext_heads = 1\nimage_size = 32\ntaps = [1, 2]\n";
     place.write("small.toml", &format!("{head}{encoder}[train]{train}"));
     let place = ran(place);
     std::fs::copy(state(&place), place.file("copied.safetensors")).unwrap();
