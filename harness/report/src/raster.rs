@@ -67,7 +67,12 @@ impl<'a> Raster<'a> {
         }
         let alpha = (colour.alpha * cover).clamp(0.0, 1.0);
         let (r, g, b) = colour.rgb;
-        for (old, new) in self.pixels[(y * width + x) as usize].iter_mut().zip([r, g, b]) {
+        let pixel = &mut self.pixels[(y * width + x) as usize];
+        if alpha >= 1.0 {
+            *pixel = [r, g, b];
+            return;
+        }
+        for (old, new) in pixel.iter_mut().zip([r, g, b]) {
             *old = (f64::from(*old) * (1.0 - alpha) + f64::from(new) * alpha).round() as u8;
         }
     }
@@ -161,6 +166,20 @@ impl DrawingBackend for Raster<'_> {
     fn draw_rect<S: BackendStyle>(&mut self, a: BackendCoord, b: BackendCoord, style: &S, fill: bool) -> Drawn {
         if !fill {
             return self.draw_path([a, (b.0, a.1), b, (a.0, b.1), a], style);
+        }
+        if style.color().alpha >= 1.0 {
+            // Most of a figure is background: whole lines at once.
+            let span = |low: i32, high: i32, end: u32| {
+                let place = |unit: i64| (unit.clamp(0, i64::from(end)) as u32 * SCALE) as usize;
+                place(i64::from(low))..place(i64::from(high) + 1)
+            };
+            let rows = span(a.1.min(b.1), a.1.max(b.1), self.height);
+            let columns = span(a.0.min(b.0), a.0.max(b.0), self.width);
+            let (line, (red, green, blue)) = ((self.width * SCALE) as usize, style.color().rgb);
+            for row in rows {
+                self.pixels[row * line..][columns.clone()].fill([red, green, blue]);
+            }
+            return Ok(());
         }
         let low = (f64::from(a.0.min(b.0)), f64::from(a.1.min(b.1)));
         let high = (f64::from(a.0.max(b.0)) + 1.0, f64::from(a.1.max(b.1)) + 1.0);

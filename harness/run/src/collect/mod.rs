@@ -16,7 +16,7 @@ use std::path::Path;
 use harness_data::Registry;
 use harness_experiment::Plan;
 use harness_report::{ReportInput, write_report};
-use harness_tables::{ResultRow, write_csv, write_parquet, write_results};
+use harness_tables::{ResultRow, Row, write_csv, write_parquet, write_results};
 
 use self::records::Records;
 use crate::error::Error;
@@ -77,32 +77,22 @@ impl Results {
     /// The system's; data that make no figure.
     pub fn write(&self, folder: &Path) -> Result<String, Error> {
         write_results(&self.report.results, folder)?;
-        let report = &self.report;
-        if !report.intervals.is_empty() {
-            write_csv(&report.intervals, &folder.join("tables/intervals.csv"))?;
-            write_parquet(&report.intervals, &folder.join("tables/intervals.parquet"))?;
-        }
-        if !report.differences.is_empty() {
-            write_csv(&report.differences, &folder.join("tables/differences.csv"))?;
-            write_parquet(&report.differences, &folder.join("tables/differences.parquet"))?;
-        }
-        let empty = [
-            ("intervals", report.intervals.is_empty()),
-            ("differences", report.differences.is_empty()),
-            ("optimism", report.optimism.is_empty()),
-            ("delong", report.delong.is_empty()),
-        ];
-        for (name, _) in empty.into_iter().filter(|(_, empty)| *empty) {
-            remove_table(folder, name)?;
-        }
-        Ok(write_report(report, folder)?)
+        table(&self.report.intervals, folder, "intervals")?;
+        table(&self.report.differences, folder, "differences")?;
+        table(&self.report.optimism, folder, "optimism")?;
+        table(&self.report.delong, folder, "delong")?;
+        Ok(write_report(&self.report, folder)?)
     }
 }
 
-/// Removes the files of a table that an earlier experiment left in the folder.
-fn remove_table(folder: &Path, name: &str) -> Result<(), Error> {
-    for extension in ["csv", "parquet", "md", "tex"] {
-        let path = folder.join("tables").join(format!("{name}.{extension}"));
+/// Writes rows below `folder` as programs read them. A table without rows is not there, also not from an earlier experiment.
+fn table<R: Row>(rows: &[R], folder: &Path, name: &str) -> Result<(), Error> {
+    let path = |extension: &str| folder.join("tables").join(format!("{name}.{extension}"));
+    if !rows.is_empty() {
+        write_csv(rows, &path("csv"))?;
+        return Ok(write_parquet(rows, &path("parquet"))?);
+    }
+    for path in ["csv", "parquet", "md", "tex"].map(path) {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::file("remove", &path)(error));
