@@ -131,7 +131,7 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
         ]).collect(),
         shown: sheet.frame()?,
         whole: None,
-        long: Some(long.frame()?),
+        long: long.frame()?,
     }))
 }
 

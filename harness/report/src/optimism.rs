@@ -1,7 +1,7 @@
 //! Two tables of tests: what choosing the epoch on the test set adds, and DeLong's test of single trainings. Their numbers come
 //! from the caller.
 
-use harness_tables::{DeLongRow, DifferenceRow};
+use harness_tables::{DeLongRow, DifferenceRow, Frame};
 
 use crate::ReportError;
 use crate::measure::{dagger, fraction, p_value, place, signed};
@@ -67,7 +67,7 @@ pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Op
             .collect(),
         shown: sheet.frame()?,
         whole: None,
-        long: None,
+        long: Frame::of(rows)?,
     }))
 }
 
@@ -107,6 +107,6 @@ pub(crate) fn delong(rows: &[DeLongRow]) -> Result<Option<Table>, ReportError> {
         ]).collect(),
         shown: sheet.frame()?,
         whole: None,
-        long: None,
+        long: Frame::of(rows)?,
     }))
 }

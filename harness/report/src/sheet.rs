@@ -122,8 +122,8 @@ pub(crate) struct Table {
     pub(crate) shown: Frame,
     /// As `.md` has it, where that is more than the report prints.
     pub(crate) whole: Option<Frame>,
-    /// One number a row; absent where the caller has written the rows it is made from.
-    pub(crate) long: Option<Frame>,
+    /// One number a row.
+    pub(crate) long: Frame,
 }
 
 impl Table {
@@ -140,10 +140,8 @@ impl Table {
         let whole = self.whole.as_ref().map_or_else(|| Ok(shown.clone()), Frame::to_markdown)?;
         write_durable(&file("md"), format!("{whole}{below}").as_bytes())?;
         write_durable(&file("tex"), latex(&self.shown, &notes)?.as_bytes())?;
-        if let Some(long) = &self.long {
-            long.write_csv(&file("csv"))?;
-            long.write_parquet(&file("parquet"), self.name)?;
-        }
+        self.long.write_csv(&file("csv"))?;
+        self.long.write_parquet(&file("parquet"), self.name)?;
         Ok(format!("\n## {}\n\n{}\n\n{shown}{below}", self.heading, self.sentence))
     }
 }

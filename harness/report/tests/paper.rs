@@ -452,6 +452,8 @@ fn what_choosing_on_the_test_set_adds_carries_its_mark() {
     assert_eq!(lines[2], ["Brain", "image_auroc", "+0.020†", "[+0.005, +0.035]", "0.040", "2"]);
     assert_eq!(lines[3][0], "mean of data sets");
     assert!(files["optimism.md"].contains(harness_report::BEST_ON_TEST_NOTE));
+    assert!(files["optimism.csv"].starts_with("variant,base,dataset,") && files.contains_key("optimism.parquet"));
+    assert!(files["delong.csv"].starts_with("variant,base,dataset,") && files.contains_key("delong.parquet"));
     let lines = table(&files["delong.md"]).into_iter().map(cells).collect::<Vec<_>>();
     assert_eq!(lines[2].last(), Some(&"ranked alike"));
     assert!(files["delong.md"].contains("0.910†"));
