@@ -108,6 +108,9 @@ impl Sheet {
     }
 }
 
+/// Lines of a table that the report prints; a longer one is a link.
+const MOST: usize = 200;
+
 /// A table as the report prints it and as programs read it.
 pub(crate) struct Table {
     /// Name of its files.
@@ -142,7 +145,12 @@ impl Table {
         write_durable(&file("tex"), latex(&self.shown, &notes)?.as_bytes())?;
         self.long.write_csv(&file("csv"))?;
         self.long.write_parquet(&file("parquet"), self.name)?;
-        Ok(format!("\n## {}\n\n{}\n\n{shown}{below}", self.heading, self.sentence))
+        let (heading, sentence, lines) = (self.heading, &self.sentence, self.shown.height());
+        if lines > MOST {
+            let link = format!("[tables/{0}.md](tables/{0}.md)", self.name);
+            return Ok(format!("\n## {heading}\n\n{sentence} The table has {lines} lines: {link}.\n"));
+        }
+        Ok(format!("\n## {heading}\n\n{sentence}\n\n{shown}{below}"))
     }
 }
 

@@ -67,7 +67,7 @@ pub(crate) fn tables(from: &Material<'_>) -> Result<Vec<Table>, ReportError> {
         few_shot(rows, from.datasets, &input.variants, &known)?,
         published_table(&ours, &known)?,
         ablation(&from.ablation())?,
-        optimism(&input.optimism, &input.variants)?,
+        optimism(&input.optimism, from.datasets, &input.variants)?,
         cross_dataset(from.matrices)?,
         backends(&input.backends)?,
         delong(&input.delong)?,
