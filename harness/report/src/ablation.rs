@@ -88,7 +88,7 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
         let entries: Vec<Vec<Entry>> = measures.iter().map(|measure| from.entries(block, *measure)).collect();
         for (number, variant) in from.variants(block).iter().enumerate() {
             let mut words = vec![
-                block.words(),
+                from.words(block),
                 block.selection().to_owned(),
                 block.backend().to_owned(),
                 block.score.to_owned(),
@@ -131,7 +131,7 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
         ]).collect(),
         shown: sheet.frame()?,
         whole: None,
-        long: Some(long.frame()?),
+        long: long.frame()?,
     }))
 }
 
@@ -141,7 +141,7 @@ fn entry_words(entry: &Entry, base: bool) -> [String; 3] {
         Some(row) => {
             (format!("{} [{}, {}]", signed(row.difference), signed(row.low), signed(row.high)), p_value(row.p_holm))
         }
-        None if base => ("base".to_owned(), "–".to_owned()),
+        None if base && entry.value.is_some() => ("base".to_owned(), "–".to_owned()),
         None => ("–".to_owned(), "–".to_owned()),
     };
     [format!("{}{mark}", entry.words), difference, p]

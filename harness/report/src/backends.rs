@@ -77,7 +77,7 @@ pub(crate) fn backends(rows: &[BackendRow]) -> Result<Option<Table>, ReportError
         ],
         shown: sheet.frame()?,
         whole: None,
-        long: Some(Frame::of(rows)?),
+        long: Frame::of(rows)?,
     }))
 }
 

@@ -52,11 +52,6 @@ impl<'a> Block<'a> {
     pub(crate) fn backend(&self) -> &'a str {
         self.backend
     }
-
-    /// The data set in words.
-    pub(crate) fn words(&self) -> String {
-        place_words(self.dataset, self.trained_on)
-    }
 }
 
 impl<'a> Ablation<'a> {
@@ -96,6 +91,11 @@ impl<'a> Ablation<'a> {
             }
         }
         found
+    }
+
+    /// The data set of a block in words.
+    pub(crate) fn words(&self, block: &Block<'_>) -> String {
+        place_words(self.datasets, block.dataset, block.trained_on, block.score)
     }
 
     /// A variant's difference from a base in a block.

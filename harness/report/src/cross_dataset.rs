@@ -171,7 +171,7 @@ pub(crate) fn cross_dataset(matrices: &[Matrix]) -> Result<Option<Table>, Report
         notes,
         shown: sheet.frame()?,
         whole: None,
-        long: Some(long(matrices)?),
+        long: long(matrices)?,
     }))
 }
 

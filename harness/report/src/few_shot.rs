@@ -117,7 +117,7 @@ pub(crate) fn few_shot(
         notes,
         shown: sheet.frame()?,
         whole: None,
-        long: Some(long(&lines, &columns, &others)?),
+        long: long(&lines, &columns, &others)?,
     }))
 }
 

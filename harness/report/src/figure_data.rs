@@ -61,7 +61,7 @@ fn over(from: &Material<'_>, key: &Over<'_>, rows: &[&IntervalRow], several: boo
     let plots: Vec<ShotsPlot> = Measure::ALL.into_iter().filter_map(plot).collect();
     let head = rows.first().filter(|_| !plots.is_empty())?;
     let counts: BTreeSet<u64> = rows.iter().map(|row| row.count).collect();
-    let title = place_words(dataset, source);
+    let title = place_words(from.datasets, dataset, source, score);
     Some(ShotsFigure {
         name: file(&["shots", &title, if several { backend } else { "" }, selection]),
         caption: format!(
@@ -105,7 +105,7 @@ pub(crate) fn forests(from: &Material<'_>) -> Vec<ForestFigure> {
                 });
             }
         }
-        let title = block.words();
+        let title = ablation.words(block);
         let level = ablation.differences.first().map_or(0.95, |row| row.level) * 100.0;
         let (selection, backend) = (block.selection(), block.backend());
         (!plots.is_empty()).then(|| ForestFigure {

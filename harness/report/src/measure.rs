@@ -101,8 +101,10 @@ fn why_missing(group: &[&SummaryRow], measure: Measure, score: &str) -> String {
         "not run".to_owned()
     } else if measure == Measure::Ac {
         format!("no {score}")
-    } else {
+    } else if score == paper_score(true) {
         "no maps".to_owned()
+    } else {
+        "no masks".to_owned()
     }
 }
 
@@ -133,9 +135,13 @@ pub(crate) fn place<'a>(names: &[String], name: &'a str) -> (usize, &'a str) {
     (names.iter().position(|known| known == name).unwrap_or(names.len()), name)
 }
 
-/// A data set, and what was trained on where that is another, in words; an empty name is the mean.
-pub(crate) fn place_words(dataset: &str, source: &str) -> String {
+/// A data set, and what was trained on where that is another, in words. An empty name is the mean over data sets: of all, or of
+/// those that have the image score.
+pub(crate) fn place_words(datasets: &[ReportDataset], dataset: &str, source: &str, score: &str) -> String {
     match (dataset, source) {
+        ("", _) if score != paper_score(false) && datasets.iter().any(|dataset| !dataset.masks) => {
+            "mean of data sets with masks".to_owned()
+        }
         ("", _) => "mean of data sets".to_owned(),
         (dataset, source) if dataset != source => format!("{dataset}, trained on {source}"),
         (dataset, _) => dataset.to_owned(),

@@ -1,18 +1,24 @@
 //! Two tables of tests: what choosing the epoch on the test set adds, and DeLong's test of single trainings. Their numbers come
 //! from the caller.
 
-use harness_tables::{DeLongRow, DifferenceRow};
+use harness_tables::{DeLongRow, DifferenceRow, Frame};
 
 use crate::ReportError;
-use crate::measure::{dagger, fraction, p_value, place, signed};
+use crate::measure::{Measure, ReportDataset, dagger, fraction, p_value, paper_score, place, place_words, signed};
 use crate::sheet::{Sheet, Table};
 
 /// What best-on-test adds over `last`; `None` where both rules were not run.
-pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Option<Table>, ReportError> {
+pub(crate) fn optimism(
+    rows: &[DifferenceRow],
+    datasets: &[ReportDataset],
+    variants: &[String],
+) -> Result<Option<Table>, ReportError> {
     if rows.is_empty() {
         return Ok(None);
     }
-    let mut ordered: Vec<&DifferenceRow> = rows.iter().collect();
+    // People read the two measures of the other tables; the rest is there for programs.
+    let measured = |row: &&DifferenceRow| Measure::ALL.iter().any(|measure| measure.metric() == row.metric);
+    let mut ordered: Vec<&DifferenceRow> = rows.iter().filter(measured).collect();
     ordered.sort_by_key(|row| {
         let mean = row.dataset.is_empty();
         (
@@ -35,8 +41,10 @@ pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Op
             sheet.block();
         }
         last = Some(block);
+        // Pixel metrics are of data sets with masks, whatever chose the epoch.
+        let score = if row.metric.starts_with("image") { row.image_score.as_str() } else { paper_score(true) };
         sheet.push(vec![
-            if row.dataset.is_empty() { "mean of data sets".to_owned() } else { row.dataset.clone() },
+            place_words(datasets, &row.dataset, &row.dataset, score),
             if row.trained_on == row.dataset { "the same".to_owned() } else { row.trained_on.clone() },
             row.variant.clone(),
             row.backend.clone(),
@@ -67,7 +75,7 @@ pub(crate) fn optimism(rows: &[DifferenceRow], variants: &[String]) -> Result<Op
             .collect(),
         shown: sheet.frame()?,
         whole: None,
-        long: None,
+        long: Frame::of(rows)?,
     }))
 }
 
@@ -107,6 +115,6 @@ pub(crate) fn delong(rows: &[DeLongRow]) -> Result<Option<Table>, ReportError> {
         ]).collect(),
         shown: sheet.frame()?,
         whole: None,
-        long: None,
+        long: Frame::of(rows)?,
     }))
 }

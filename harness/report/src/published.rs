@@ -110,7 +110,7 @@ pub(crate) fn published_table(ours: &Ours<'_>, published: &[PublishedRow]) -> Re
         notes,
         shown: shown(if near.is_empty() { &all } else { &near })?,
         whole: Some(shown(&all)?),
-        long: Some(long(&all)?),
+        long: long(&all)?,
     }))
 }
 

@@ -108,6 +108,9 @@ impl Sheet {
     }
 }
 
+/// Lines of a table that the report prints; a longer one is a link.
+const MOST: usize = 200;
+
 /// A table as the report prints it and as programs read it.
 pub(crate) struct Table {
     /// Name of its files.
@@ -122,8 +125,8 @@ pub(crate) struct Table {
     pub(crate) shown: Frame,
     /// As `.md` has it, where that is more than the report prints.
     pub(crate) whole: Option<Frame>,
-    /// One number a row; absent where the caller has written the rows it is made from.
-    pub(crate) long: Option<Frame>,
+    /// One number a row.
+    pub(crate) long: Frame,
 }
 
 impl Table {
@@ -140,11 +143,14 @@ impl Table {
         let whole = self.whole.as_ref().map_or_else(|| Ok(shown.clone()), Frame::to_markdown)?;
         write_durable(&file("md"), format!("{whole}{below}").as_bytes())?;
         write_durable(&file("tex"), latex(&self.shown, &notes)?.as_bytes())?;
-        if let Some(long) = &self.long {
-            long.write_csv(&file("csv"))?;
-            long.write_parquet(&file("parquet"), self.name)?;
+        self.long.write_csv(&file("csv"))?;
+        self.long.write_parquet(&file("parquet"), self.name)?;
+        let (heading, sentence, lines) = (self.heading, &self.sentence, self.shown.height());
+        if lines > MOST {
+            let link = format!("[tables/{0}.md](tables/{0}.md)", self.name);
+            return Ok(format!("\n## {heading}\n\n{sentence} The table has {lines} lines: {link}.\n"));
         }
-        Ok(format!("\n## {}\n\n{}\n\n{shown}{below}", self.heading, self.sentence))
+        Ok(format!("\n## {heading}\n\n{sentence}\n\n{shown}{below}"))
     }
 }
 

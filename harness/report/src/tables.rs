@@ -37,21 +37,13 @@ impl<'a> Material<'a> {
     }
 }
 
-/// Names of all tables but the summary, with what the report writes of them.
-const WRITTEN: [(&str, &[&str]); 7] = [
-    ("few-shot", &["md", "tex", "csv", "parquet"]),
-    ("published", &["md", "tex", "csv", "parquet"]),
-    ("ablation", &["md", "tex", "csv", "parquet"]),
-    ("optimism", &["md", "tex"]),
-    ("cross-dataset", &["md", "tex", "csv", "parquet"]),
-    ("backends", &["md", "tex", "csv", "parquet"]),
-    ("delong", &["md", "tex"]),
-];
+/// Names of all tables but the summary.
+const NAMES: [&str; 7] = ["few-shot", "published", "ablation", "optimism", "cross-dataset", "backends", "delong"];
 
 /// Removes files of tables that an earlier report had and this one has not.
 pub(crate) fn remove_others(folder: &Path, tables: &[Table]) -> Result<(), ReportError> {
-    for (name, extensions) in WRITTEN.iter().filter(|(name, _)| tables.iter().all(|table| table.name != *name)) {
-        for extension in *extensions {
+    for name in NAMES.iter().filter(|name| tables.iter().all(|table| table.name != **name)) {
+        for extension in ["md", "tex", "csv", "parquet"] {
             let path = folder.join("tables").join(format!("{name}.{extension}"));
             match std::fs::remove_file(&path) {
                 Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -75,7 +67,7 @@ pub(crate) fn tables(from: &Material<'_>) -> Result<Vec<Table>, ReportError> {
         few_shot(rows, from.datasets, &input.variants, &known)?,
         published_table(&ours, &known)?,
         ablation(&from.ablation())?,
-        optimism(&input.optimism, &input.variants)?,
+        optimism(&input.optimism, from.datasets, &input.variants)?,
         cross_dataset(from.matrices)?,
         backends(&input.backends)?,
         delong(&input.delong)?,

@@ -318,6 +318,25 @@ fn the_ablation_table_marks_the_best_and_what_is_not_significantly_worse() {
 }
 
 #[test]
+fn a_mean_that_leaves_out_data_sets_says_which_it_is_of() {
+    let mut input = ablation();
+    let mean = DifferenceRow {
+        dataset: String::new(),
+        trained_on: String::new(),
+        ..difference("fixed_prompts", "image_auroc", "map-max", -0.01, 0.02, 0.3)
+    };
+    input.differences.push(mean);
+    let last = |input: &ReportInput| {
+        let files = tables(input);
+        table(&files["ablation.md"]).last().map(|line| cells(line)[0].to_owned()).unwrap()
+    };
+    assert_eq!(last(&input), "mean of data sets");
+    input.results.extend(done(BASE, "HIS", 4, 0, "last", &[("image_auroc", "detection", 0.82)]));
+    input.datasets.push(dataset("HIS", false, None));
+    assert_eq!(last(&input), "mean of data sets with masks");
+}
+
+#[test]
 fn a_variant_that_was_not_compared_with_the_best_carries_no_mark() {
     let mut input = ablation();
     // Now a variant is best; the base was compared with it and is near, the other variant was not.
@@ -452,6 +471,8 @@ fn what_choosing_on_the_test_set_adds_carries_its_mark() {
     assert_eq!(lines[2], ["Brain", "image_auroc", "+0.020†", "[+0.005, +0.035]", "0.040", "2"]);
     assert_eq!(lines[3][0], "mean of data sets");
     assert!(files["optimism.md"].contains(harness_report::BEST_ON_TEST_NOTE));
+    assert!(files["optimism.csv"].starts_with("variant,base,dataset,") && files.contains_key("optimism.parquet"));
+    assert!(files["delong.csv"].starts_with("variant,base,dataset,") && files.contains_key("delong.parquet"));
     let lines = table(&files["delong.md"]).into_iter().map(cells).collect::<Vec<_>>();
     assert_eq!(lines[2].last(), Some(&"ranked alike"));
     assert!(files["delong.md"].contains("0.910†"));
