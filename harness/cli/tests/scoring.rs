@@ -47,7 +47,8 @@ fn the_same_truth_gives_the_same_bytes_whatever_was_measured_before() {
     assert!(ended.out.contains("| base"), "{}", ended.out);
     let after = files(&place.file("out"));
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
-    for (name, bytes) in &before {
+    // Who has the folder, or had it last, is another process.
+    for (name, bytes) in before.iter().filter(|(name, _)| name.as_path() != Path::new("lock")) {
         assert!(after[name] == *bytes, "{}", name.display());
     }
 }

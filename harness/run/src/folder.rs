@@ -22,6 +22,7 @@ use harness_tables::{TEMPORARY, stop};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::notice::{Notice, Observer};
 use crate::records::{self, EvaluationRecord, FORMAT, TrainingRecord, state_file};
 use crate::registry;
 
@@ -99,7 +100,7 @@ fn cpu_level() -> &'static str {
 
 /// Held while a process writes to a folder.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
+pub struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
 
 impl Folder {
     /// A folder that may not exist yet.
@@ -149,11 +150,12 @@ impl Folder {
         [self.path.clone(), self.path.join("tables"), self.path.join("figures")].iter().try_for_each(|part| sweep(part))
     }
 
-    /// Waits for the right to write. `waiting` is told who has it.
+    /// Waits for the right to write records and reports, which lasts as long as what is returned. `observer` is told who
+    /// has it.
     ///
     /// # Errors
     /// The system's; `Interrupted` where `go_on` says no while waiting.
-    pub(crate) fn lock(&self, waiting: &mut dyn FnMut(&str), go_on: &dyn Fn() -> bool) -> Result<Lock, Error> {
+    pub fn lock(&self, observer: &mut dyn Observer, go_on: &dyn Fn() -> bool) -> Result<Lock, Error> {
         let path = self.path.join("lock");
         std::fs::create_dir_all(&self.path).map_err(Error::file("create", &self.path))?;
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
@@ -163,7 +165,7 @@ impl Folder {
             if !told {
                 let mut holder = String::new();
                 let _ = file.read_to_string(&mut holder);
-                waiting(holder.trim());
+                observer.notice(&Notice::Waiting { holder: holder.trim() });
                 told = true;
             }
             if !go_on() {

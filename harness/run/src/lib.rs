@@ -57,7 +57,7 @@ pub use collect::{Results, collect};
 pub use crew::Limits;
 pub use disk::free_space;
 pub use error::{Class, Error};
-pub use folder::{Folder, Provenance};
+pub use folder::{Folder, Lock, Provenance};
 pub use notice::{Notice, Observer, Phase};
 pub use pace::Pace;
 pub use process::{BackendInfo, Program, probe};

@@ -13,7 +13,7 @@ use crate::clock::{Clock, now};
 use crate::crew::{Crew, Limits, Told};
 use crate::disk;
 use crate::error::{Class, Error};
-use crate::folder::{Folder, Provenance};
+use crate::folder::{Folder, Lock, Provenance};
 use crate::journal::{Entry, Journal};
 use crate::measure::{self, Measured, MeasuredWith, best_epoch};
 use crate::notice::{Notice, Observer};
@@ -59,7 +59,7 @@ pub struct Finished {
     pub given_up: bool,
 }
 
-/// Does what is missing of a plan, in `folder`.
+/// Does what is missing of a plan, in `folder`, whose lock is held: until its report is written, best.
 ///
 /// # Errors
 /// What keeps the whole run from going on: a folder that can't be written to, or has another experiment's results; disks that
@@ -67,11 +67,11 @@ pub struct Finished {
 pub fn run(
     plan: &Plan,
     folder: &Folder,
+    _: &Lock,
     world: &World,
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Finished, Error> {
-    let _lock = folder.lock(&mut |holder| observer.notice(&Notice::Waiting { holder }), options.go_on)?;
     if let Some(warning) = folder.check_before(plan)? {
         observer.notice(&Notice::Warning(&warning));
     }

@@ -5,7 +5,7 @@ use harness_experiment::Plan;
 
 use crate::clock::now;
 use crate::error::{Class, Error};
-use crate::folder::Folder;
+use crate::folder::{Folder, Lock};
 use crate::journal::{Entry, Journal};
 use crate::measure;
 use crate::notice::{Notice, Observer};
@@ -22,7 +22,8 @@ pub struct Scored {
     pub missing: usize,
 }
 
-/// Measures every evaluation of a plan whose predictions are in `folder`, with labels and masks as they are now.
+/// Measures every evaluation of a plan whose predictions are in `folder`, with labels and masks as they are now. The folder's
+/// lock is held: until its report is written, best.
 ///
 /// # Errors
 /// Test images that are not those that were scored; labels, masks or predictions that can't be read; a folder that can't be
@@ -30,11 +31,11 @@ pub struct Scored {
 pub fn score(
     plan: &Plan,
     folder: &Folder,
+    _: &Lock,
     world: &World,
     go_on: &dyn Fn() -> bool,
     observer: &mut dyn Observer,
 ) -> Result<Scored, Error> {
-    let _lock = folder.lock(&mut |holder| observer.notice(&Notice::Waiting { holder }), go_on)?;
     let journal = Journal::open(&folder.journal())?;
     let trainings: std::collections::HashMap<_, _> =
         plan.trainings.iter().map(|training| (training.id, training)).collect();

@@ -60,7 +60,9 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
         observer.notice(&Notice::Warning(&warning));
     }
     let begun = SystemTime::now();
-    let finished = harness_run::run(&plan, &folder, &world, &options, observer)?;
+    // Held until the report is written: who waits for it would take our half-written files for leftovers.
+    let lock = folder.lock(observer, options.go_on)?;
+    let finished = harness_run::run(&plan, &folder, &lock, &world, &options, observer)?;
     terminal.clear();
     if !arguments.smoke {
         Pace::open(&paths::pace(&cache)).learn(&plan, &folder, options.threads, begun)?;

@@ -21,7 +21,8 @@ pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
         program: backends::worker(&BackendFolders::default())?,
     })?;
     let mut terminal = Terminal::new();
-    let scored = harness_run::score(&plan, &folder, &world, &|| true, &mut terminal)?;
+    let lock = folder.lock(&mut terminal, &|| true)?;
+    let scored = harness_run::score(&plan, &folder, &lock, &world, &|| true, &mut terminal)?;
     terminal.clear();
     world.save_hashes()?;
     let results = collect(&plan, &folder, Some(world.registry()))?;
