@@ -9,7 +9,7 @@ use crate::sheet::{Sheet, Table};
 use crate::{ReportError, SummaryRow};
 
 /// What marks a number by the detection heads where the target's own score would be the map's maximum.
-const BY_DETECTION: &str = "‡";
+pub(crate) const BY_DETECTION: &str = "‡";
 
 /// What one matrix is of, in the order to print.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,7 @@ use harness_tables::{BackendRow, IntervalRow};
 
 use crate::backends::label;
 use crate::comparisons::{ALPHA, Block};
-use crate::cross_dataset::Matrix;
+use crate::cross_dataset::{BY_DETECTION, Matrix};
 use crate::measure::{Measure, cell, paper_score, place, place_words, rule};
 use crate::tables::Material;
 use crate::{
@@ -147,6 +147,8 @@ pub(crate) fn heat_maps(matrices: &[Matrix]) -> Vec<HeatFigure> {
         let only = |varies: bool, word: &str| if varies { word.to_owned() } else { String::new() };
         let counts: BTreeSet<u64> =
             matrix.numbers.iter().flatten().filter(|number| number.mean.is_some()).map(|number| number.count).collect();
+        let mut numbers = matrix.numbers.iter().flatten();
+        let by_detection = numbers.any(|number| number.mean.is_some() && number.words.contains(BY_DETECTION));
         let cell = |number: &crate::cross_dataset::Number| HeatCell {
             value: number.mean,
             // The table has the whole reason.
@@ -163,13 +165,14 @@ pub(crate) fn heat_maps(matrices: &[Matrix]) -> Vec<HeatFigure> {
                 of.selection(),
             ]),
             caption: format!(
-                "{} across data sets: variant {}, K = {}, selection {}, {}; means over draws and seeds, n = {} trainings each.{}",
+                "{} across data sets: variant {}, K = {}, selection {}, {}; means over draws and seeds, n = {} trainings each.{}{}",
                 of.measure.words(),
                 of.variant(),
                 of.shots,
                 of.selection(),
                 of.backend,
                 range(&counts),
+                if by_detection { " Sources without masks: by the detection heads." } else { "" },
                 chosen(of.selection())
             ),
             lines: "Trained on".to_owned(),
