@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use harness_tables::write_durable;
+use rayon::prelude::*;
 
 use crate::figure_data::{backend_bars, forests, heat_maps, over_shots};
 use crate::marks::MOST_SERIES;
@@ -21,16 +22,69 @@ pub(crate) struct Figures<'a> {
     from: &'a Material<'a>,
 }
 
+/// A figure before it is drawn.
+struct Sketch<'a> {
+    name: String,
+    caption: String,
+    draw: Box<dyn Fn() -> Result<Rendered, ReportError> + Send + Sync + 'a>,
+}
+
+impl<'a> Sketch<'a> {
+    fn new<F: Send + Sync + 'a>(
+        figure: F,
+        name: impl Fn(&F) -> &String,
+        caption: impl Fn(&F) -> &String,
+        draw: impl Fn(&F) -> Result<Rendered, ReportError> + Send + Sync + 'a,
+    ) -> Self {
+        let (name, caption) = (name(&figure).clone(), caption(&figure).clone());
+        Self { name, caption, draw: Box::new(move || draw(&figure)) }
+    }
+}
+
+/// A [`Sketch`] of a figure, drawn by the function of its kind.
+macro_rules! sketch {
+    ($figure:expr, $draw:path, $smoke:expr) => {{
+        let smoke = $smoke;
+        Sketch::new($figure, |f| &f.name, |f| &f.caption, move |f| $draw(f, smoke))
+    }};
+}
+
 impl<'a> Figures<'a> {
     /// The figures of this material.
     pub(crate) fn of(from: &'a Material<'a>) -> Self {
         Self { from }
     }
 
-    /// Draws and writes `figures/*.{svg,png}` below `folder`; returns how the report shows them.
+    /// Draws and writes `figures/*.{svg,png}` below `folder`, on all threads; returns how the report shows them.
     pub(crate) fn write(&self, folder: &Path) -> Result<String, ReportError> {
-        let mut files = Files { folder, names: BTreeSet::new(), listed: String::new() };
-        let input = self.from.input;
+        let (mut names, mut listed) = (Names::default(), String::new());
+        let sketches: Vec<(String, Sketch<'_>)> =
+            self.sketches().into_iter().map(|sketch| (names.free(&sketch.name), sketch)).collect();
+        let written: Vec<Result<(), ReportError>> = sketches
+            .par_iter()
+            .map(|(name, sketch)| {
+                let Rendered { svg, png } = (sketch.draw)()?;
+                write_durable(&folder.join(format!("figures/{name}.svg")), svg.as_bytes())?;
+                Ok(write_durable(&folder.join(format!("figures/{name}.png")), &png)?)
+            })
+            .collect();
+        written.into_iter().collect::<Result<(), _>>()?;
+        for (name, sketch) in &sketches {
+            let caption = line(&sketch.caption);
+            let alternative = caption.replace(['[', ']'], "");
+            let _ = write!(
+                listed,
+                "\n![{alternative}](figures/{name}.png)\n\n{caption} ([SVG](figures/{name}.svg), \
+                 [PNG](figures/{name}.png))\n"
+            );
+        }
+        Ok(listed)
+    }
+
+    /// All figures, in the order of the report.
+    fn sketches(&self) -> Vec<Sketch<'a>> {
+        let (input, smoke) = (self.from.input, self.from.input.smoke);
+        let mut sketches = Vec::new();
         for figure in over_shots(self.from) {
             for (part, lot) in lots(figure.labels.len()) {
                 let lines = |plot: &ShotsPlot| ShotsPlot {
@@ -39,35 +93,30 @@ impl<'a> Figures<'a> {
                 };
                 let labels = figure.labels.get(lot.clone()).unwrap_or_default().to_vec();
                 let plots = figure.plots.iter().map(lines).collect();
-                let figure = ShotsFigure { name: figure.name.clone() + &part, labels, plots, ..figure.clone() };
-                files.write(&figure.name, &figure.caption, &shots(&figure, input.smoke)?)?;
+                let part = ShotsFigure { name: figure.name.clone() + &part, labels, plots, ..figure.clone() };
+                sketches.push(sketch!(part, shots, smoke));
             }
         }
-        for figure in forests(self.from) {
-            files.write(&figure.name, &figure.caption, &forest(&figure, input.smoke)?)?;
-        }
-        for figure in heat_maps(self.from.matrices) {
-            files.write(&figure.name, &figure.caption, &heat_map(&figure, input.smoke)?)?;
-        }
-        if let Some(figure) = backend_bars(&input.backends) {
-            files.write(&figure.name, &figure.caption, &bars(&figure, input.smoke)?)?;
-        }
+        sketches.extend(forests(self.from).into_iter().map(|figure| sketch!(figure, forest, smoke)));
+        sketches.extend(heat_maps(self.from.matrices).into_iter().map(|figure| sketch!(figure, heat_map, smoke)));
+        sketches.extend(backend_bars(&input.backends).into_iter().map(|figure| sketch!(figure, bars, smoke)));
         for figure in &input.roc {
             for (part, series) in parts(&figure.series) {
-                let figure = RocFigure { name: figure.name.clone() + &part, series, ..figure.clone() };
-                files.write(&figure.name, &figure.caption, &roc(&figure, input.smoke)?)?;
+                let part = RocFigure { name: figure.name.clone() + &part, series, ..figure.clone() };
+                sketches.push(sketch!(part, roc, smoke));
             }
         }
         for figure in &input.curves {
             for (part, series) in parts(&figure.series) {
-                let figure = CurveFigure { name: figure.name.clone() + &part, series, ..figure.clone() };
-                files.write(&figure.name, &figure.caption, &training_curve(&figure, input.smoke)?)?;
+                let part = CurveFigure { name: figure.name.clone() + &part, series, ..figure.clone() };
+                sketches.push(sketch!(part, training_curve, smoke));
             }
         }
         for figure in &input.panels {
-            files.write(&figure.name, &figure.caption, &panel(figure, input.smoke)?)?;
+            let (name, caption) = (figure.name.clone(), figure.caption.clone());
+            sketches.push(Sketch { name, caption, draw: Box::new(move || panel(figure, smoke)) });
         }
-        Ok(files.listed)
+        sketches
     }
 }
 
@@ -85,36 +134,21 @@ fn parts<T: Clone>(series: &[T]) -> Vec<(String, Vec<T>)> {
     lots(series.len()).into_iter().map(|(part, lot)| (part, series.get(lot).unwrap_or_default().to_vec())).collect()
 }
 
-struct Files<'a> {
-    folder: &'a Path,
-    names: BTreeSet<String>,
-    listed: String,
-}
+/// Names of files that are taken.
+#[derive(Default)]
+struct Names(BTreeSet<String>);
 
-impl Files<'_> {
-    fn write(&mut self, name: &str, caption: &str, figure: &Rendered) -> Result<(), ReportError> {
-        let name = self.file_name(name);
-        write_durable(&self.folder.join(format!("figures/{name}.svg")), figure.svg.as_bytes())?;
-        write_durable(&self.folder.join(format!("figures/{name}.png")), &figure.png)?;
-        let caption = line(caption);
-        let alternative = caption.replace(['[', ']'], "");
-        let _ = write!(
-            self.listed,
-            "\n![{alternative}](figures/{name}.png)\n\n{caption} ([SVG](figures/{name}.svg), [PNG](figures/{name}.png))\n"
-        );
-        Ok(())
-    }
-
+impl Names {
     /// A name that is a plain file name and not taken yet.
-    fn file_name(&mut self, name: &str) -> String {
+    fn free(&mut self, name: &str) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
         let plain: String = name.trim_start_matches('.').chars().map(plain).take(120).collect();
         let plain = if plain.is_empty() { "figure".to_owned() } else { plain };
         // Names that differ in case alone are one file on some systems.
         let free = (1..).map(|i| if i == 1 { plain.clone() } else { format!("{plain}-{i}") });
-        let mut free = free.filter(|name| !self.names.contains(&name.to_ascii_lowercase()));
+        let mut free = free.filter(|name| !self.0.contains(&name.to_ascii_lowercase()));
         let name = free.next().unwrap_or(plain);
-        self.names.insert(name.to_ascii_lowercase());
+        self.0.insert(name.to_ascii_lowercase());
         name
     }
 }

@@ -282,10 +282,14 @@ impl Folder {
         training.join("training.toml").is_file() && epochs.all(|epoch| state_file(&training, epoch).is_file())
     }
 
-    /// States that a training still has.
+    /// States that a training still has; none where all are gone, folder and all.
     pub(crate) fn count_states(&self, id: TrainingId) -> Result<usize, Error> {
         let states = self.training(id).join("states");
-        Ok(std::fs::read_dir(&states).map_err(Error::file("list", &states))?.count())
+        match std::fs::read_dir(&states) {
+            Ok(entries) => Ok(entries.count()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(Error::file("list", &states)(error)),
+        }
     }
 
     /// Removes the states of a training's epochs that are not among `keep`.

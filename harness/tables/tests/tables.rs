@@ -209,7 +209,7 @@ fn markdown_has_pipes_and_numbers_to_the_right() {
     assert_eq!(
         frame.to_latex().unwrap(),
         "\\begin{tabular}{lrrr}\n\\toprule\nvariant & n & auroc & mean \\\\\n\\midrule\n\
-         base & 3 & 0.934 & 0.934 $\\pm$ 0.009 \\\\\na|b c & 12 & -- & failed \\\\\n\\bottomrule\n\\end{tabular}\n"
+         base & 3 & 0.934 & 0.934 $\\pm$ 0.009 \\\\\na\\textbar{}b c & 12 & -- & failed \\\\\n\\bottomrule\n\\end{tabular}\n"
     );
 }
 
