@@ -6,7 +6,6 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use common::Place;
 use common::files::{lesion, on_files, save};
 
 /// Files below a folder that a run leaves, by name.
