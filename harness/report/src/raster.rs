@@ -13,12 +13,7 @@ use plotters_backend::{
 
 use crate::font;
 
-/// Pixels painted a unit, a side.
-const SCALE: u32 = 2;
-/// Pixels averaged into one of the result, a side.
-const AVERAGED: u32 = 2;
-
-/// A canvas of `width` x `height` units.
+/// A canvas of `width` x `height` units, a pixel each.
 pub(crate) struct Raster<'a> {
     width: u32,
     height: u32,
@@ -30,28 +25,7 @@ type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 
 /// White pixels for a canvas of `width` x `height` units.
 pub(crate) fn blank(width: u32, height: u32) -> Vec<[u8; 3]> {
-    vec![[255; 3]; (width * SCALE) as usize * (height * SCALE) as usize]
-}
-
-/// The painted picture, RGB, with its width and height in pixels.
-pub(crate) fn finish(pixels: &[[u8; 3]], width: u32, height: u32) -> (u32, u32, Vec<u8>) {
-    let line = (width * SCALE) as usize;
-    let (width, height) = (width * SCALE / AVERAGED, height * SCALE / AVERAGED);
-    let side = AVERAGED as usize;
-    let mut out = Vec::with_capacity(width as usize * height as usize * 3);
-    for y in 0..height as usize {
-        for x in 0..width as usize {
-            let mut sum = [0u32; 3];
-            for dy in 0..side {
-                let at = (y * side + dy) * line + x * side;
-                for pixel in &pixels[at..at + side] {
-                    sum.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += u32::from(*value));
-                }
-            }
-            out.extend(sum.map(|sum| ((sum + AVERAGED * AVERAGED / 2) / (AVERAGED * AVERAGED)) as u8));
-        }
-    }
-    (width, height, out)
+    vec![[255; 3]; width as usize * height as usize]
 }
 
 impl<'a> Raster<'a> {
@@ -61,7 +35,7 @@ impl<'a> Raster<'a> {
     }
 
     fn blend(&mut self, x: i64, y: i64, colour: BackendColor, cover: f64) {
-        let (width, height) = (i64::from(self.width * SCALE), i64::from(self.height * SCALE));
+        let (width, height) = (i64::from(self.width), i64::from(self.height));
         if x < 0 || y < 0 || x >= width || y >= height {
             return;
         }
@@ -73,24 +47,30 @@ impl<'a> Raster<'a> {
             return;
         }
         for (old, new) in pixel.iter_mut().zip([r, g, b]) {
-            *old = (f64::from(*old) * (1.0 - alpha) + f64::from(new) * alpha).round() as u8;
+            *old = (f64::from(*old) * (1.0 - alpha) + f64::from(new) * alpha + 0.5) as u8;
         }
     }
 
-    /// Paints every pixel of a box (in units) by how much of it `cover` says, given the pixel's centre in units.
-    fn paint(
+    /// Paints every pixel of a box by how much of it `cover` says, given the pixel's centre.
+    fn paint(&mut self, low: (f64, f64), high: (f64, f64), colour: BackendColor, cover: impl Fn(f64, f64) -> f64) {
+        self.paint_lines((low.1, high.1), |_| (low.0, high.0), colour, cover);
+    }
+
+    /// The same, where only a part of each line of pixels can be covered: from the first to the second of `span`.
+    fn paint_lines(
         &mut self,
-        (left, top): (f64, f64),
-        (right, bottom): (f64, f64),
+        (top, bottom): (f64, f64),
+        span: impl Fn(f64) -> (f64, f64),
         colour: BackendColor,
         cover: impl Fn(f64, f64) -> f64,
     ) {
-        let k = f64::from(SCALE);
-        let low = |v: f64| (v * k).floor().max(0.0) as i64 - 1;
-        let high = |v: f64, end: u32| (v * k).ceil().min(f64::from(end) * k) as i64 + 1;
+        let low = |v: f64| v.floor().max(0.0) as i64 - 1;
+        let high = |v: f64, end: u32| v.ceil().min(f64::from(end)) as i64 + 1;
         for y in low(top)..=high(bottom, self.height) {
+            let middle = y as f64 + 0.5;
+            let (left, right) = span(middle);
             for x in low(left)..=high(right, self.width) {
-                let part = cover((x as f64 + 0.5) / k, (y as f64 + 0.5) / k);
+                let part = cover(x as f64 + 0.5, middle);
                 if part > 0.0 {
                     self.blend(x, y, colour, part);
                 }
@@ -104,11 +84,21 @@ impl<'a> Raster<'a> {
         let (dx, dy) = (b.0 - a.0, b.1 - a.1);
         let square = dx * dx + dy * dy;
         let radius = width / 2.0;
-        let low = (a.0.min(b.0) - radius - 1.0, a.1.min(b.1) - radius - 1.0);
-        let high = (a.0.max(b.0) + radius + 1.0, a.1.max(b.1) + radius + 1.0);
-        self.paint(low, high, colour, |x, y| {
+        let reach = radius + 1.0;
+        let (left, right) = (a.0.min(b.0) - reach, a.0.max(b.0) + reach);
+        // A line of pixels meets a steep line in few of them, of a box as wide as the line is long.
+        let across = reach * square.sqrt();
+        let span = |y: f64| {
+            let ends = [(y - a.1) * dx - across, (y - a.1) * dx + across].map(|end| a.0 + end / dy);
+            match dy == 0.0 {
+                true => (left, right),
+                false => (left.max(ends[0].min(ends[1])), right.min(ends[0].max(ends[1]))),
+            }
+        };
+        self.paint_lines((a.1.min(b.1) - reach, a.1.max(b.1) + reach), span, colour, |x, y| {
             let along = if square > 0.0 { (((x - a.0) * dx + (y - a.1) * dy) / square).clamp(0.0, 1.0) } else { 0.0 };
-            inside(radius - (x - a.0 - along * dx).hypot(y - a.1 - along * dy))
+            let (x, y) = (x - a.0 - along * dx, y - a.1 - along * dy);
+            inside(radius - (x * x + y * y).sqrt())
         });
     }
 }
@@ -120,7 +110,7 @@ fn centre((x, y): BackendCoord) -> (f64, f64) {
 
 /// How much of a pixel lies inside an edge that is `distance` units away, positive inward.
 fn inside(distance: f64) -> f64 {
-    (distance * f64::from(SCALE) + 0.5).clamp(0.0, 1.0)
+    (distance + 0.5).clamp(0.0, 1.0)
 }
 
 impl DrawingBackend for Raster<'_> {
@@ -139,12 +129,7 @@ impl DrawingBackend for Raster<'_> {
     }
 
     fn draw_pixel(&mut self, (x, y): BackendCoord, colour: BackendColor) -> Drawn {
-        let k = i64::from(SCALE);
-        for dy in 0..k {
-            for dx in 0..k {
-                self.blend(i64::from(x) * k + dx, i64::from(y) * k + dy, colour, 1.0);
-            }
-        }
+        self.blend(i64::from(x), i64::from(y), colour, 1.0);
         Ok(())
     }
 
@@ -170,12 +155,12 @@ impl DrawingBackend for Raster<'_> {
         if style.color().alpha >= 1.0 {
             // Most of a figure is background: whole lines at once.
             let span = |low: i32, high: i32, end: u32| {
-                let place = |unit: i64| (unit.clamp(0, i64::from(end)) as u32 * SCALE) as usize;
+                let place = |unit: i64| unit.clamp(0, i64::from(end)) as usize;
                 place(i64::from(low))..place(i64::from(high) + 1)
             };
             let rows = span(a.1.min(b.1), a.1.max(b.1), self.height);
             let columns = span(a.0.min(b.0), a.0.max(b.0), self.width);
-            let (line, (red, green, blue)) = ((self.width * SCALE) as usize, style.color().rgb);
+            let (line, (red, green, blue)) = (self.width as usize, style.color().rgb);
             for row in rows {
                 self.pixels[row * line..][columns.clone()].fill([red, green, blue]);
             }
@@ -195,7 +180,7 @@ impl DrawingBackend for Raster<'_> {
         let (radius, half) = (f64::from(radius), f64::from(style.stroke_width()) / 2.0);
         let reach = radius + half + 1.0;
         self.paint((cx - reach, cy - reach), (cx + reach, cy + reach), style.color(), |x, y| {
-            let distance = (x - cx).hypot(y - cy);
+            let distance = ((x - cx) * (x - cx) + (y - cy) * (y - cy)).sqrt();
             inside(if fill { radius - distance } else { half - (distance - radius).abs() })
         });
         Ok(())
@@ -203,13 +188,12 @@ impl DrawingBackend for Raster<'_> {
 
     fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Drawn {
         let points: Vec<(f64, f64)> = path.into_iter().map(centre).collect();
-        let k = f64::from(SCALE);
         let (low, high) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(p.1), h.max(p.1)));
-        let rows = (low * k).floor().max(0.0) as i64..((high * k).ceil().min(f64::from(self.height) * k) as i64).max(0);
+        let rows = low.floor().max(0.0) as i64..(high.ceil().min(f64::from(self.height)) as i64).max(0);
         let mut crossings: Vec<f64> = Vec::new();
-        // Line by line: a pixel is inside where an odd number of edges is left of its centre.
+        // Line by line, through the pixels' middles: inside is what has an odd number of edges to its left.
         for row in rows {
-            let y = (row as f64 + 0.5) / k;
+            let y = row as f64 + 0.5;
             let edges = points.iter().zip(points.iter().cycle().skip(1));
             crossings.clear();
             crossings.extend(
@@ -217,16 +201,17 @@ impl DrawingBackend for Raster<'_> {
             );
             crossings.sort_by(f64::total_cmp);
             for span in crossings.chunks_exact(2) {
-                let first = (span[0] * k - 0.5).ceil().max(0.0) as i64;
-                let last = (span[1] * k - 0.5).ceil().min(f64::from(self.width) * k) as i64;
-                (first..last).for_each(|x| self.blend(x, row, style.color(), 1.0));
+                let (left, right) = (span[0].max(0.0), span[1].min(f64::from(self.width)));
+                for x in left.floor() as i64..right.ceil() as i64 {
+                    let part = (x as f64 + 1.0).min(right) - (x as f64).max(left);
+                    self.blend(x, row, style.color(), part);
+                }
             }
         }
         Ok(())
     }
 
     fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, (x, y): BackendCoord) -> Drawn {
-        let k = f64::from(SCALE);
         let em = style.size() / font::SIZE_OF_EM;
         let (colour, transform) = (style.color(), style.transform());
         // The SVG backend's anchors, so that both pictures agree.
@@ -241,11 +226,11 @@ impl DrawingBackend for Raster<'_> {
             VPos::Center => 0.5 * ex,
             VPos::Bottom => -0.5 * ex,
         };
-        let scaled = self.font.as_scaled(font::scale(self.font, em * k));
-        let mut pen = start * k;
+        let scaled = self.font.as_scaled(font::scale(self.font, em));
+        let mut pen = start;
         for c in text.chars() {
             let id = scaled.glyph_id(c);
-            let glyph = id.with_scale_and_position(scaled.scale(), ab_glyph::point(pen as f32, (baseline * k) as f32));
+            let glyph = id.with_scale_and_position(scaled.scale(), ab_glyph::point(pen as f32, baseline as f32));
             if let Some(outline) = scaled.outline_glyph(glyph) {
                 let corner = outline.px_bounds().min;
                 outline.draw(|gx, gy, cover| {
@@ -256,7 +241,7 @@ impl DrawingBackend for Raster<'_> {
                         FontTransform::Rotate180 => (-gx, -gy),
                         FontTransform::Rotate270 => (gy, -gx),
                     };
-                    let (ox, oy) = (i64::from(x) * i64::from(SCALE), i64::from(y) * i64::from(SCALE));
+                    let (ox, oy) = (i64::from(x), i64::from(y));
                     self.blend(ox + gx, oy + gy, colour, f64::from(cover));
                 });
             }

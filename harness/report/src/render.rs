@@ -72,8 +72,7 @@ pub(crate) fn png(drawing: &impl Drawing, smoke: bool) -> Result<Vec<u8>, Report
     compose(drawing, smoke, &area)
         .map_err(|error| ReportError::Drawing { figure: figure.clone(), what: error.to_string() })?;
     drop(area);
-    let (width, height, rgb) = raster::finish(&pixels, size.0, size.1);
-    encode_png(width, height, &rgb).map_err(|source| ReportError::Png { figure, source })
+    encode_png(size.0, size.1, pixels.as_flattened()).map_err(|source| ReportError::Png { figure, source })
 }
 
 fn compose<B: DrawingBackend>(drawing: &impl Drawing, smoke: bool, area: &DrawingArea<B, Shift>) -> Drawn<B> {
