@@ -319,7 +319,13 @@ impl Folder {
     /// No plan there, or one that this version does not read.
     pub fn read_plan(&self) -> Result<Plan, Error> {
         let path = self.path.join("plan.toml");
-        let text = std::fs::read_to_string(&path).map_err(Error::file("read the plan", &path))?;
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let what = format!("{} is no results folder: it has no plan.toml", self.path.display());
+                return Err(Error::Unusable { what });
+            }
+            text => text.map_err(Error::file("read the plan", &path))?,
+        };
         Ok(Plan::from_toml(&text)?)
     }
 
