@@ -10,6 +10,7 @@ use harness_experiment::{Cell, ImageScore, Plan, Selection, Training};
 use harness_metrics::MapSource;
 use harness_report::{Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, choose};
 use harness_tables::{ScoreRow, read_curve, read_scores};
+use rayon::prelude::*;
 
 use crate::cell_result::CellResult;
 use crate::error::Error;
@@ -35,29 +36,17 @@ struct Group<'a> {
     cells: Vec<&'a Cell>,
 }
 
-/// All figures of what is done.
+/// All figures of what is done, read on all threads.
 pub(super) fn figures(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Result<Figures, Error> {
+    let made: Vec<Result<Figures, Error>> =
+        groups(plan).par_iter().map(|group| group.figures(plan, folder, registry)).collect();
     let mut figures = Figures::default();
-    for group in groups(plan) {
-        let mut shown = Vec::new();
-        for (label, cell) in group.shown(plan) {
-            if let Some(found) = Found::read(folder, cell)? {
-                shown.push((label, cell, found));
-            }
-        }
-        let Some((_, first, found)) = shown.first() else { continue };
-        figures.roc.extend(group.roc(plan, folder)?);
-        // A training's curve is the same under every rule.
-        if Some(&group.selection) == plan.selection.first() && group.trained_on == group.dataset {
-            figures.curves.push(group.curves(plan, folder, &shown)?);
-        }
-        match registry.map(|registry| group.panel(plan, folder, registry, first, found)) {
-            Some(Ok(panel)) => figures.panels.extend(panel),
-            Some(Err(error)) => figures.notes.push(format!("no panels of {}: {error}", group.dataset)),
-            None => {
-                figures.notes.push(format!("no panels of {}: the registry of datasets is not there", group.dataset))
-            }
-        }
+    for made in made {
+        let Figures { roc, curves, panels, notes } = made?;
+        figures.roc.extend(roc);
+        figures.curves.extend(curves);
+        figures.panels.extend(panels);
+        figures.notes.extend(notes);
     }
     Ok(figures)
 }
@@ -100,6 +89,29 @@ impl Found {
 }
 
 impl<'a> Group<'a> {
+    /// Its figures; none where no cell of it is done.
+    fn figures(&self, plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Result<Figures, Error> {
+        let mut figures = Figures::default();
+        let mut shown = Vec::new();
+        for (label, cell) in self.shown(plan) {
+            if let Some(found) = Found::read(folder, cell)? {
+                shown.push((label, cell, found));
+            }
+        }
+        let Some((_, first, found)) = shown.first() else { return Ok(figures) };
+        figures.roc.extend(self.roc(plan, folder)?);
+        // A training's curve is the same under every rule.
+        if Some(&self.selection) == plan.selection.first() && self.trained_on == self.dataset {
+            figures.curves.push(self.curves(plan, folder, &shown)?);
+        }
+        match registry.map(|registry| self.panel(plan, folder, registry, first, found)) {
+            Some(Ok(panel)) => figures.panels.extend(panel),
+            Some(Err(error)) => figures.notes.push(format!("no panels of {}: {error}", self.dataset)),
+            None => figures.notes.push(format!("no panels of {}: the registry of datasets is not there", self.dataset)),
+        }
+        Ok(figures)
+    }
+
     /// The cells a figure shows with their labels: every variant at its first draw and seed, or every draw and seed of the
     /// only variant.
     fn shown(&self, plan: &Plan) -> Vec<(String, &'a Cell)> {
