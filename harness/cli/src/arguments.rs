@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use harness_experiment::Precision;
 
 use crate::exit::{Exit, Failure};
 
@@ -300,6 +301,9 @@ pub(crate) struct Bench {
     /// Parts to measure: encode, step, score, metrics [default: all]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) parts: Vec<String>,
+    /// What the image tower computes in
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precision)]
+    pub(crate) precision: Precision,
     /// Images of a batch
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) batch: u16,
@@ -348,6 +352,12 @@ pub(crate) struct Doctor {
     pub(crate) cache: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) backends: BackendFolders,
+}
+
+fn precision(name: &str) -> Result<Precision, String> {
+    let all = [Precision::F32, Precision::F16, Precision::Bf16];
+    let known = || all.map(Precision::name).join(", ");
+    all.into_iter().find(|precision| precision.name() == name).ok_or_else(|| format!("there is {}", known()))
 }
 
 /// Reads the process's arguments. Help and version are printed here.

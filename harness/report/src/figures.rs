@@ -29,23 +29,12 @@ struct Sketch<'a> {
     draw: Box<dyn Fn() -> Result<Rendered, ReportError> + Send + Sync + 'a>,
 }
 
-impl<'a> Sketch<'a> {
-    fn new<F: Send + Sync + 'a>(
-        figure: F,
-        name: impl Fn(&F) -> &String,
-        caption: impl Fn(&F) -> &String,
-        draw: impl Fn(&F) -> Result<Rendered, ReportError> + Send + Sync + 'a,
-    ) -> Self {
-        let (name, caption) = (name(&figure).clone(), caption(&figure).clone());
-        Self { name, caption, draw: Box::new(move || draw(&figure)) }
-    }
-}
-
 /// A [`Sketch`] of a figure, drawn by the function of its kind.
 macro_rules! sketch {
     ($figure:expr, $draw:path, $smoke:expr) => {{
-        let smoke = $smoke;
-        Sketch::new($figure, |f| &f.name, |f| &f.caption, move |f| $draw(f, smoke))
+        let (figure, smoke) = ($figure, $smoke);
+        let (name, caption) = (figure.name.clone(), figure.caption.clone());
+        Sketch { name, caption, draw: Box::new(move || $draw(&figure, smoke)) }
     }};
 }
 
@@ -112,10 +101,7 @@ impl<'a> Figures<'a> {
                 sketches.push(sketch!(part, training_curve, smoke));
             }
         }
-        for figure in &input.panels {
-            let (name, caption) = (figure.name.clone(), figure.caption.clone());
-            sketches.push(Sketch { name, caption, draw: Box::new(move || panel(figure, smoke)) });
-        }
+        sketches.extend(input.panels.iter().map(|figure| sketch!(figure, panel, smoke)));
         sketches
     }
 }

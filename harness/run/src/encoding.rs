@@ -22,11 +22,7 @@ impl Encoding {
     /// That of a training's support images, and of the images its states score.
     pub(crate) fn of(training: &Training) -> Result<Self, Error> {
         let (options, arch) = (&training.options, &training.arch);
-        let precision = match training.precision {
-            harness_experiment::Precision::F32 => Precision::F32,
-            harness_experiment::Precision::F16 => Precision::F16,
-            harness_experiment::Precision::Bf16 => Precision::Bf16,
-        };
+        let precision = precision(training.precision);
         let store = match training.store {
             StorePrecision::F32 => StoreDtype::F32,
             StorePrecision::F16 => StoreDtype::F16,
@@ -58,5 +54,14 @@ impl Encoding {
         };
         let shape = Shape::new(options.taps.len(), arch.tokens(options.image_size), arch.width, store)?;
         Ok(Self { tower, key, shape })
+    }
+}
+
+/// What an encoder computes in, as the backend wants it.
+pub(crate) fn precision(planned: harness_experiment::Precision) -> Precision {
+    match planned {
+        harness_experiment::Precision::F32 => Precision::F32,
+        harness_experiment::Precision::F16 => Precision::F16,
+        harness_experiment::Precision::Bf16 => Precision::Bf16,
     }
 }

@@ -12,12 +12,11 @@ use harness_backend_abi::host::{
 use harness_data::Registry;
 use harness_experiment::{EncoderSource, Training};
 use harness_features::{Key, StoreDtype, TapStore, TapWriter};
-use harness_method::Arch;
 use harness_weights::{Floats, Heads, Weights};
 
 use crate::encoding::Encoding;
 use crate::error::{Class, Error};
-use crate::protocol::{Sample, WorldSetup};
+use crate::protocol::WorldSetup;
 use crate::records::Cost;
 use crate::sentences::Sentences;
 use crate::speed::{Times, milliseconds};
@@ -332,35 +331,6 @@ fn open_session(backend: &Backend, device: &str, threads: Option<usize>) -> Resu
         return Err(Error::Worker { class: Class::Input, message });
     };
     Ok(backend.open(&SessionOptions { device: found, threads })?)
-}
-
-/// How fast a backend encodes, in floating-point operations a second: two blocks of the encoder with made-up weights, the best
-/// of a few passes over few images, after one that does not count.
-pub(crate) fn encoder_pace(backend: &Backend, sample: &Sample, threads: Option<usize>) -> Result<f64, Error> {
-    const BLOCKS: usize = 2;
-    const IMAGES: usize = 4;
-    const PASSES: usize = 3;
-    let session = open_session(backend, &sample.device, threads)?;
-    let mut training = (*sample.training).clone();
-    training.options.taps = vec![BLOCKS];
-    // No text is encoded: its tower is as small as can be.
-    training.arch = Arch { layers: BLOCKS, vocab: 2, text_layers: 1, ..training.arch };
-    let encoding = Encoding::of(&training)?;
-    let weights = Weights::synthetic(&training.arch, 0)?;
-    let names: Vec<String> = weights.image_tower_names().map(str::to_owned).collect();
-    let tensors = gather(&weights, &names)?;
-    let named: Vec<NamedTensor<'_>> = tensors.iter().map(Weight::as_named).collect();
-    let mut tower = session.load_image_tower(&encoding.tower, &named)?;
-    let pixels = vec![127_u8; IMAGES * 3 * training.options.image_size.pow(2)];
-    let mut tap = vec![0.0; IMAGES * encoding.shape.tap_len()];
-    tower.encode_u8(&pixels, IMAGES, &mut [&mut tap])?;
-    let mut best = f64::INFINITY;
-    for _ in 0..PASSES {
-        let begun = Instant::now();
-        tower.encode_u8(&pixels, IMAGES, &mut [&mut tap])?;
-        best = best.min(begun.elapsed().as_secs_f64());
-    }
-    Ok(IMAGES as f64 * training.encoding_work() / best.max(1e-9))
 }
 
 /// The weights of an experiment's encoder.

@@ -6,13 +6,14 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use harness_experiment::{Plan, Training};
+use harness_experiment::{Plan, Training, TrainingId};
 use serde::{Deserialize, Serialize};
 
+use crate::bench::{Benchmark, Part, Workload, bench};
 use crate::error::Error;
 use crate::folder::Folder;
-use crate::process::{Program, measure};
-use crate::protocol::Sample;
+use crate::process::Program;
+use crate::records::EvaluationRecord;
 
 /// Training and scoring work on smaller matrices than the encoder: their share of its rate until it is known better.
 const SHARE: f64 = 0.75;
@@ -59,8 +60,7 @@ impl Pace {
             let rates = match self.known.0.get(&key) {
                 Some(rates) => *rates,
                 None => {
-                    let sample = Sample { device: backend.device.clone(), training: Box::new(training.clone()) };
-                    let encode = measure(program, &backend.name, threads, sample)?;
+                    let encode = encoder_rate(program, training, threads)?;
                     let rates = Rates { encode, train: None, score: None };
                     self.known.0.insert(key, rates);
                     self.save()?;
@@ -107,14 +107,22 @@ impl Pace {
                 done.train.add(training.work(), record.cost.compute_secs);
             }
         }
+        // Evaluations of one pass have its cost in common: it is the largest one's work.
+        let mut passes: HashMap<(TrainingId, u64), (f64, f64)> = HashMap::new();
         for evaluation in &plan.evaluations {
             let path = folder.evaluation(evaluation.id).join("evaluation.toml");
             let (true, Some(training)) = (new(path), trainings.get(&evaluation.training)) else { continue };
-            if let Some(record) = folder.read_evaluation(evaluation.id)? {
+            if let Some(EvaluationRecord { cost, .. }) = folder.read_evaluation(evaluation.id)? {
                 let done = done.entry(key(training, threads)).or_default();
-                done.encode.add(record.cost.encoded as f64 * training.encoding_work(), record.cost.encode_secs);
-                let scores = plan.image_scores.len();
-                done.score.add(evaluation.work(training, scores), record.cost.compute_secs);
+                done.encode.add(cost.encoded as f64 * training.encoding_work(), cost.encode_secs);
+                let work = evaluation.work(training, plan.image_scores.len());
+                let pass = passes.entry((training.id, cost.compute_secs.to_bits())).or_default();
+                *pass = (pass.0.max(work), cost.compute_secs);
+            }
+        }
+        for ((training, _), (work, secs)) in passes {
+            if let Some(training) = trainings.get(&training) {
+                done.entry(key(training, threads)).or_default().score.add(work, secs);
             }
         }
         for (key, done) in done {
@@ -134,6 +142,24 @@ impl Pace {
         }
         Ok(harness_tables::write_durable(&self.path, text.as_bytes())?)
     }
+}
+
+/// How fast a training's backend encodes, in floating-point operations a second: the best of a few calls.
+fn encoder_rate(program: &Program, training: &Training, threads: Option<usize>) -> Result<f64, Error> {
+    let benchmark = Benchmark {
+        program,
+        backends: vec![training.backend.name.clone()],
+        against: None,
+        workload: Workload::sample(training),
+        parts: vec![Part::Encode],
+        threads,
+        rounds: 3,
+        go_on: &|| true,
+        done: &|_| {},
+    };
+    let measured = bench(&benchmark)?;
+    let secs = measured.subjects.iter().flat_map(|subject| &subject.encode).copied().fold(f64::INFINITY, f64::min);
+    Ok(benchmark.workload.operations(Part::Encode).unwrap_or(0.0) / secs.max(1e-9))
 }
 
 /// Work and the time it took.

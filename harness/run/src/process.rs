@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Class, Error};
 use crate::memory;
-use crate::protocol::{Event, Sample, Setup};
+use crate::protocol::{Event, Setup};
 
 /// The program whose process calls [`crate::worker::serve`], and how it is asked to.
 #[derive(Clone, Debug)]
@@ -52,26 +52,6 @@ pub fn probe(program: &Program, name: &str) -> Result<BackendInfo, Error> {
     let folder = tempfile::tempdir().map_err(Error::file("create", Path::new("a temporary folder")))?;
     let setup = Setup { backend: name.to_owned(), ..Setup::default() };
     Ok(WorkerProcess::start(program, &setup, &folder.path().join("log.txt"), &|| true)?.1)
-}
-
-/// Measures an encoder in a process of its own: floating-point operations a second.
-///
-/// # Errors
-/// A backend that can't be loaded or does not compute.
-pub(crate) fn measure(program: &Program, backend: &str, threads: Option<usize>, sample: Sample) -> Result<f64, Error> {
-    let folder = tempfile::tempdir().map_err(Error::file("create", Path::new("a temporary folder")))?;
-    let setup = Setup { backend: backend.to_owned(), threads, sample: Some(sample), ..Setup::default() };
-    let (mut worker, _) = WorkerProcess::start(program, &setup, &folder.path().join("log.txt"), &|| true)?;
-    match worker.receive(LOAD_LIMIT) {
-        Received::Event(Event::Pace { encode }) => Ok(encode),
-        Received::Event(Event::Failed { class, message }) => Err(Error::Worker { class, message }),
-        Received::Event(_) | Received::Nothing => {
-            let message =
-                format!("backend `{backend}` did not encode a few images within {} seconds", LOAD_LIMIT.as_secs());
-            Err(Error::Worker { class: Class::Stalled, message })
-        }
-        Received::Gone => Err(worker.end(backend, None)),
-    }
 }
 
 /// What came from a worker.

@@ -20,21 +20,9 @@ pub(crate) struct Setup {
     pub(crate) threads: Option<usize>,
     /// What it computes with; absent where it shall only describe its backend, or measure it.
     pub(crate) world: Option<WorldSetup>,
-    /// An encoder whose speed it shall measure before anything else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) sample: Option<Sample>,
     /// What it measures, in a benchmark: then its lines are [`crate::bench::Ask`]s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bench: Option<Workload>,
-}
-
-/// An encoder to measure: a few blocks of it, with made-up weights.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Sample {
-    /// Kind of device, as in the plan.
-    pub(crate) device: String,
-    /// A training that would use the encoder.
-    pub(crate) training: Box<Training>,
 }
 
 /// Where a worker finds what jobs name.
@@ -123,11 +111,6 @@ pub(crate) enum Event {
         capabilities: Vec<String>,
         /// Why it has no device, or what would give one more.
         note: Option<String>,
-    },
-    /// How fast the sample of an encoder was.
-    Pace {
-        /// Floating-point operations a second.
-        encode: f64,
     },
     /// How far a phase is.
     Progress {

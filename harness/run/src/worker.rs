@@ -12,7 +12,7 @@ use harness_backend_abi::host::Backend;
 use crate::bench::{Ask, Equipment};
 use crate::error::{Class, Error};
 use crate::evaluating::evaluate;
-use crate::lab::{Known, Lab, encoder_pace};
+use crate::lab::{Known, Lab};
 use crate::predicting::predict;
 use crate::protocol::{Event, Job, Phase, Setup};
 use crate::records::Cost;
@@ -131,9 +131,6 @@ fn prepare(
         capabilities: backend.capabilities().iter().map(|capability| capability.name().to_owned()).collect(),
         note: description.note.clone(),
     });
-    if let Some(sample) = &setup.sample {
-        events.send(&Event::Pace { encode: encoder_pace(&backend, sample, setup.threads)? });
-    }
     if let Some(workload) = &setup.bench {
         let (equipment, load_secs) = Equipment::load(&backend, workload, setup.threads)?;
         events.send(&Event::Measured { value: known.load_secs + load_secs });

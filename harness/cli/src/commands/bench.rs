@@ -16,6 +16,7 @@ pub(super) fn run(arguments: &Bench) -> Result<Exit, Failure> {
         let names: Vec<&str> = Workload::names().collect();
         Failure::input(format!("--arch {}: there is {}", arguments.arch, names.join(", ")))
     })?;
+    let workload = Workload { precision: arguments.precision, ..workload };
     let backends = match arguments.backends.is_empty() {
         false => arguments.backends.clone(),
         true => {

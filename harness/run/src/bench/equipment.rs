@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use harness_backend_abi::host::{
-    Backend, ImageTower, ImageTowerOptions, NamedTensor, OwnedTensor, Precision, Session, SessionOptions, TextTower,
+    Backend, ImageTower, ImageTowerOptions, NamedTensor, OwnedTensor, Session, SessionOptions, TextTower,
     TextTowerOptions, Trainer, TrainerOptions,
 };
 use harness_method::parameters::parameters;
@@ -11,6 +11,7 @@ use harness_method::streams;
 use harness_weights::Weights;
 
 use super::{Part, Workload};
+use crate::encoding::precision;
 use crate::error::{Class, Error};
 use crate::lab::{Weight, gather, json};
 use crate::sentences::Sentences;
@@ -33,7 +34,7 @@ pub(crate) struct Equipment {
 impl Equipment {
     /// Loads weights by rule into the backend's first device. Also tells how many seconds that took the backend.
     pub(crate) fn load(backend: &Backend, workload: &Workload, threads: Option<usize>) -> Result<(Self, f64), Error> {
-        let Workload { arch, options, images } = workload;
+        let Workload { arch, options, images, .. } = workload;
         let Some(device) = backend.describe().devices.first().cloned() else {
             let message = format!("backend `{}` has no device here", backend.describe().name);
             return Err(Error::Worker { class: Class::Input, message });
@@ -53,7 +54,12 @@ impl Equipment {
         let tower = image_tower(&session, workload, &of_images)?;
         let text = text_tower(&session, workload, &of_text)?;
         let given = TrainerOptions { options: json(options)?, arch: json(arch)?, has_masks: true, learning_rate: 1e-3 };
-        let mut trainer = session.create_trainer(&given, Some(&text), &sentences.tensors(), &state::tensors(&state))?;
+        let mut trainer = session.create_trainer(
+            &given,
+            Some(&text).filter(|_| sentences.need_text_tower()),
+            &sentences.tensors(),
+            &state::tensors(&state),
+        )?;
         let load_secs = start.elapsed().as_secs_f64();
 
         let (side, count) = (options.image_size, *images);
@@ -110,7 +116,7 @@ fn image_tower(session: &Session, workload: &Workload, weights: &[Weight]) -> Re
         taps: options.taps.clone(),
         activation: json(&options.activation)?,
         normalize: json(&options.normalize)?,
-        precision: Precision::F32,
+        precision: precision(workload.precision),
     };
     let weights: Vec<NamedTensor<'_>> = weights.iter().map(Weight::as_named).collect();
     Ok(session.load_image_tower(&given, &weights)?)

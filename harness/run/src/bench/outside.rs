@@ -58,7 +58,7 @@ impl Outside {
             }
         });
         let mut outside = Self { command: command.to_owned(), child, stdin, lines };
-        let Workload { arch, options, images } = workload;
+        let Workload { arch, options, images, .. } = workload;
         outside.write(&json!({ "arch": arch, "options": options, "images": images, "threads": threads }).to_string());
         let name = outside.line(go_on)?;
         Ok((outside, name))

@@ -1,7 +1,8 @@
 //! What a benchmark computes: sizes of a model and of a batch, and the operations they come to. Weights and images are
 //! synthetic; how long it takes is measured elsewhere.
 
-use harness_experiment::{Preset, work};
+use harness_experiment::{Precision, Preset, Training, work};
+use harness_method::options::Prompts;
 use harness_method::{Arch, Options};
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +15,14 @@ pub struct Workload {
     pub arch: Arch,
     /// The model, at its image size and with its taps.
     pub options: Options,
+    /// What the encoder computes in.
+    pub precision: Precision,
     /// Images of a call: encoded, trained on or scored at once.
     pub images: usize,
 }
+
+/// Blocks, and images of a call, that tell an encoder's rate.
+const SAMPLE: (usize, usize) = (2, 4);
 
 /// Name, image size, taps, and the towers: position table, patch, width, layers, embedding, text width, text layers. Heads
 /// are 64 wide.
@@ -54,12 +60,20 @@ impl Workload {
             text_heads: text_width / 64,
         };
         let options = Options { image_size, taps: taps.to_vec(), ..Preset::Released.options() };
-        Some(Self { arch, options, images })
+        Some(Self { arch, options, precision: Precision::F32, images })
+    }
+
+    /// A few blocks of a training's encoder on a few images, and no text: enough to know how fast it is.
+    pub(crate) fn sample(training: &Training) -> Self {
+        let (blocks, images) = SAMPLE;
+        let arch = Arch { layers: blocks, vocab: 2, text_layers: 1, ..training.arch.clone() };
+        let options = Options { taps: vec![blocks], prompts: Prompts::Free, ..training.options.clone() };
+        Self { arch, options, precision: training.precision, images }
     }
 
     /// Floating-point operations of one measurement, where they are counted.
     pub fn operations(&self, part: Part) -> Option<f64> {
-        let Self { arch, options, images } = self;
+        let Self { arch, options, images, .. } = self;
         match part {
             Part::Encode => Some(*images as f64 * work::encoding(options, arch)),
             Part::Step => Some(work::step(options, arch, *images)),

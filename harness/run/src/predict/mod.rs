@@ -127,7 +127,7 @@ fn work(
                         let rate = done as f64 / begun.elapsed().as_secs_f64().max(1e-9);
                         observer.notice(&Notice::Progress { phase, done, total, rate, left: None });
                     }
-                    Event::Ready { .. } | Event::Pace { .. } | Event::Measured { .. } | Event::Epoch { .. } => {}
+                    Event::Ready { .. } | Event::Measured { .. } | Event::Epoch { .. } => {}
                 }
             }
             Received::Gone => return Err(worker.end(&backend.name, crate::worker::log_of(job).as_deref())),
