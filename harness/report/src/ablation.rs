@@ -90,9 +90,9 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
             let mut words = vec![
                 from.words(block),
                 block.selection().to_owned(),
-                block.backend().to_owned(),
+                block.backend.to_owned(),
                 block.score.to_owned(),
-                block.shots().to_string(),
+                block.shots.to_string(),
                 (*variant).to_owned(),
             ];
             let line = || entries.iter().filter_map(|entries| entries.get(number));
@@ -169,7 +169,7 @@ impl Long {
         let words = [
             dataset,
             block.trained_on,
-            block.backend(),
+            block.backend,
             block.selection(),
             block.score,
             variant,
@@ -178,7 +178,7 @@ impl Long {
             message,
         ];
         self.words.iter_mut().zip(words).for_each(|(column, word)| column.push(word.to_owned()));
-        self.shots.push(u64::from(block.shots()));
+        self.shots.push(u64::from(block.shots));
         let of = |of: fn(&DifferenceRow) -> f64| entry.difference.as_ref().map(of);
         let numbers = [entry.value, of(|d| d.difference), of(|d| d.low), of(|d| d.high), of(|d| d.p), of(|d| d.p_holm)];
         self.numbers.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number));

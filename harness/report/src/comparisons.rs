@@ -24,8 +24,8 @@ pub(crate) struct Ablation<'a> {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Block<'a> {
     rule: (usize, &'a str),
-    backend: &'a str,
-    shots: u32,
+    pub(crate) backend: &'a str,
+    pub(crate) shots: u32,
     /// The mean over data sets comes last.
     place: (bool, usize),
     pub(crate) dataset: &'a str,
@@ -43,14 +43,6 @@ impl<'a> Block<'a> {
     pub(crate) fn has(&self, (dataset, trained_on): (&str, &str), shots: u32, backend: &str, selection: &str) -> bool {
         (self.dataset, self.trained_on, self.shots, self.backend, self.selection())
             == (dataset, trained_on, shots, backend, selection)
-    }
-
-    pub(crate) fn shots(&self) -> u32 {
-        self.shots
-    }
-
-    pub(crate) fn backend(&self) -> &'a str {
-        self.backend
     }
 }
 

@@ -81,7 +81,7 @@ fn over(from: &Material<'_>, key: &Over<'_>, rows: &[&IntervalRow], several: boo
 pub(crate) fn forests(from: &Material<'_>) -> Vec<ForestFigure> {
     let ablation = from.ablation();
     let blocks = ablation.blocks();
-    let several = blocks.iter().map(Block::backend).collect::<BTreeSet<_>>().len() > 1;
+    let several = blocks.iter().map(|block| block.backend).collect::<BTreeSet<_>>().len() > 1;
     let figure = |block: &Block<'_>| {
         let mut counts = BTreeSet::new();
         let mut plots = Vec::new();
@@ -107,14 +107,14 @@ pub(crate) fn forests(from: &Material<'_>) -> Vec<ForestFigure> {
         }
         let title = ablation.words(block);
         let level = ablation.differences.first().map_or(0.95, |row| row.level) * 100.0;
-        let (selection, backend) = (block.selection(), block.backend());
+        let (selection, backend) = (block.selection(), block.backend);
         (!plots.is_empty()).then(|| ForestFigure {
-            name: file(&["ablation", &title, &format!("k{}", block.shots()), if several { backend } else { "" }, selection]),
+            name: file(&["ablation", &title, &format!("k{}", block.shots), if several { backend } else { "" }, selection]),
             caption: format!(
                 "Differences from {}: {title}, K = {}, image score {}, selection {selection}, {backend}; n = {} pairs of trainings \
                  each. Bars: {level:.0} % intervals of the paired bootstrap; filled: p < {ALPHA} after Holm's correction.{}",
                 ablation.base,
-                block.shots(),
+                block.shots,
                 if block.score.is_empty() { "none" } else { block.score },
                 range(&counts),
                 chosen(selection)

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::path::Path;
 
-use harness_tables::write_durable;
+use harness_tables::{TablesError, write_durable};
 use rayon::prelude::*;
 
 use crate::figure_data::{backend_bars, forests, heat_maps, over_shots};
@@ -58,6 +58,7 @@ impl<'a> Figures<'a> {
             })
             .collect();
         written.into_iter().collect::<Result<(), _>>()?;
+        names.remove_others(&folder.join("figures"))?;
         for (name, sketch) in &sketches {
             let caption = line(&sketch.caption);
             let alternative = caption.replace(['[', ']'], "");
@@ -125,6 +126,27 @@ fn parts<T: Clone>(series: &[T]) -> Vec<(String, Vec<T>)> {
 struct Names(BTreeSet<String>);
 
 impl Names {
+    /// Removes files of figures that an earlier report had and this one has not.
+    fn remove_others(&self, figures: &Path) -> Result<(), ReportError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| TablesError::Io { path, source }
+        };
+        let entries = match std::fs::read_dir(figures) {
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(failed(figures))?,
+        };
+        for entry in entries {
+            let path = entry.map_err(failed(figures))?.path();
+            let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().to_ascii_lowercase());
+            let drawn = part(path.extension()).is_some_and(|extension| ["svg", "png"].contains(&extension.as_str()));
+            if drawn && part(path.file_stem()).is_some_and(|name| !self.0.contains(&name)) {
+                std::fs::remove_file(&path).map_err(failed(&path))?;
+            }
+        }
+        Ok(())
+    }
+
     /// A name that is a plain file name and not taken yet.
     fn free(&mut self, name: &str) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };

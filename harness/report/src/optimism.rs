@@ -100,7 +100,7 @@ pub(crate) fn delong(rows: &[DeLongRow]) -> Result<Option<Table>, ReportError> {
             row.seed.to_string(),
             fraction(row.auroc, &row.selection),
             fraction(row.base_auroc, &row.selection),
-            row.p.map_or_else(|| "ranked alike".to_owned(), p_value),
+            row.p.map_or_else(|| "no variance".to_owned(), p_value),
         ]);
     }
     let (sheet, everywhere) = sheet.without_constant(&["base", "data set", "trained on", "backend", "selection", "K"]);

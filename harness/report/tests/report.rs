@@ -168,6 +168,19 @@ fn written(input: &ReportInput) -> (String, BTreeMap<String, Vec<u8>>) {
 }
 
 #[test]
+fn figures_that_an_earlier_report_had_go_and_other_files_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    write_report(&input(), folder.path()).unwrap();
+    fs::write(folder.path().join("figures/mine.txt"), "kept").unwrap();
+    let before = files(folder.path());
+    write_report(&ReportInput { roc: Vec::new(), ..input() }, folder.path()).unwrap();
+    let after = files(folder.path());
+    let roc = |name: &&String| name.starts_with("figures/roc");
+    assert_eq!((before.keys().filter(roc).count(), after.keys().filter(roc).count()), (2, 0));
+    assert_eq!(before.len(), after.len() + 2);
+}
+
+#[test]
 fn means_count_what_is_done_and_nothing_else() {
     let rows = summary(&results(), &[]);
     let find = |variant: &str, selection: &str, metric: &str, score: &str| {

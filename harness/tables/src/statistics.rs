@@ -102,7 +102,7 @@ row! {
         auroc: f64,
         /// The base's.
         base_auroc: f64,
-        /// Two-sided p of no difference; absent where both rank all images alike.
+        /// Two-sided p of no difference, 1 for equal AUROCs; absent where the difference has no variance, as between 0 and 1.
         p: Option<f64>,
     }
 }

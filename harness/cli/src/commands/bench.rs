@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Bench) -> Result<Exit, Failure> {
     let measured = bench(&benchmark)?;
     if arguments.json {
         let told = serde_json::json!({
-            "arch": arguments.arch, "batch": images, "threads": arguments.threads, "rounds": rounds,
+            "arch": arguments.arch, "precision": arguments.precision, "batch": images, "threads": arguments.threads, "rounds": rounds,
             "measured": measured,
         });
         print(format!("{told}\n"));

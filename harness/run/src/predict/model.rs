@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use harness_backend_abi::host::OwnedTensor;
 use harness_experiment::{Cell, CellId, EncoderSource, ImageScore, Plan, Training};
-use harness_weights::{Checkpoint, Heads, Weights};
+use harness_method::Arch;
+use harness_weights::{Checkpoint, Weights};
 
 use crate::cell_result::CellResult;
 use crate::error::Error;
@@ -241,9 +242,8 @@ fn checkpoint_state(
 fn with_heads(source: EncoderSource, training: &Training) -> EncoderSource {
     match source {
         EncoderSource::File { path, .. } => {
-            let Heads { image, text } =
-                Heads { image: Some(training.arch.heads), text: Some(training.arch.text_heads) };
-            EncoderSource::File { path, heads: image, text_heads: text }
+            let Arch { heads, text_heads, .. } = training.arch;
+            EncoderSource::File { path, heads: Some(heads), text_heads: Some(text_heads) }
         }
         synthetic => synthetic,
     }
