@@ -47,7 +47,7 @@ extern "C" {
 
 #define HARNESS_MAGIC UINT64_C(0x4841524E45535342)
 #define HARNESS_MAJOR UINT32_C(1)
-#define HARNESS_MINOR UINT32_C(0)
+#define HARNESS_MINOR UINT32_C(1)
 #define HARNESS_REQUIRED_SIZE 184
 
 /* Statuses. */
@@ -101,7 +101,8 @@ typedef struct harness_backend_table {
   int32_t (*describe)(char *buffer, size_t capacity, size_t *length);
   /* The message of the last call on a session, or with null of this thread's last call without one. */
   int32_t (*last_error)(const harness_session_t *session, char *buffer, size_t capacity, size_t *length);
-  /* options: {"device", "threads" (optional)}. */
+  /* options: {"device", "threads" (optional), "tf32" (optional)}. tf32 is true or absent, and sent only to a backend whose
+   * precisions include "tf32": products of f32 matrices may then round their factors, else they may not. */
   int32_t (*session_open)(const char *options, size_t options_length, harness_session_t **session);
   int32_t (*session_close)(harness_session_t *session);
 
@@ -161,6 +162,10 @@ typedef struct harness_backend_table {
                            const harness_tensor_t *grids, const harness_tensor_t *detection,
                            const harness_tensor_t *maps);
   int32_t (*trainer_free)(harness_trainer_t *trainer);
+
+  /* Capability "gemm", since minor version 1. Measures now: writes the device's rate of products of large f32 matrices, in
+   * 10^9 operations a second. */
+  int32_t (*gemm_rate)(harness_session_t *session, double *gflops);
 } harness_backend_table_t;
 
 /* Sizes and offsets, which no compiler and no option may change. */
@@ -183,7 +188,7 @@ HARNESS_ASSERT(sizeof(harness_memory_t) == 24);
 HARNESS_AT(harness_memory_t, size, 0);
 HARNESS_AT(harness_memory_t, host_peak_bytes, 8);
 HARNESS_AT(harness_memory_t, device_peak_bytes, 16);
-HARNESS_ASSERT(sizeof(harness_backend_table_t) == 184);
+HARNESS_ASSERT(sizeof(harness_backend_table_t) == 192);
 HARNESS_AT(harness_backend_table_t, size, 0);
 HARNESS_AT(harness_backend_table_t, magic, 8);
 HARNESS_AT(harness_backend_table_t, major, 16);
@@ -208,6 +213,7 @@ HARNESS_AT(harness_backend_table_t, trainer_write_state, 152);
 HARNESS_AT(harness_backend_table_t, trainer_text, 160);
 HARNESS_AT(harness_backend_table_t, trainer_score, 168);
 HARNESS_AT(harness_backend_table_t, trainer_free, 176);
+HARNESS_AT(harness_backend_table_t, gemm_rate, 184);
 #undef HARNESS_AT
 #undef HARNESS_ASSERT
 

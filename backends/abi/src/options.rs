@@ -47,12 +47,14 @@ pub enum Capability {
     Maps,
     /// Peak memory.
     Memory,
+    /// The device's own rate of matrix products.
+    Gemm,
 }
 
 impl Capability {
     /// Every group.
-    pub const ALL: [Self; 6] =
-        [Self::ImageTower, Self::TextTower, Self::Trainer, Self::Gradients, Self::Maps, Self::Memory];
+    pub const ALL: [Self; 7] =
+        [Self::ImageTower, Self::TextTower, Self::Trainer, Self::Gradients, Self::Maps, Self::Memory, Self::Gemm];
 
     /// The name in a description.
     pub const fn name(self) -> &'static str {
@@ -63,6 +65,7 @@ impl Capability {
             Self::Gradients => "gradients",
             Self::Maps => "maps",
             Self::Memory => "memory",
+            Self::Gemm => "gemm",
         }
     }
 
@@ -92,6 +95,7 @@ impl Capability {
             Self::Gradients => &[("trainer_gradients", table.trainer_gradients.is_some())],
             Self::Maps => &[("trainer_score", table.trainer_score.is_some())],
             Self::Memory => &[("memory", table.memory.is_some())],
+            Self::Gemm => &[("gemm_rate", table.gemm_rate.is_some())],
         };
         functions.iter().find(|(_, present)| !present).map(|(name, _)| *name)
     }
@@ -106,7 +110,7 @@ pub struct Description {
     pub version: String,
     /// Devices it can open now, its default first: `cpu`, `cuda:0`.
     pub devices: Vec<String>,
-    /// Precisions of an image tower.
+    /// Precisions of an image tower; also `tf32` where a session has that option.
     pub precisions: Vec<String>,
     /// One line for people: why there is no device, or what would give one more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,6 +134,17 @@ pub struct SessionOptions {
     /// CPU threads; the backend's choice without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
+    /// Whether products of f32 matrices may round their factors to TF32, in towers and trainers. Only backends whose
+    /// description has it among the precisions know this key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tf32: bool,
+}
+
+impl SessionOptions {
+    /// A session on this device with all else as the backend chooses.
+    pub fn on(device: impl Into<String>) -> Self {
+        Self { device: device.into(), threads: None, tf32: false }
+    }
 }
 
 /// Options of an image tower (METHOD.md section 1).

@@ -283,6 +283,15 @@ pub trait Session: Send + 'static {
     fn memory(&self) -> Memory {
         Memory::default()
     }
+
+    /// The device's rate of products of large f32 matrices, measured now, in 10^9 operations a second: what the speed of
+    /// towers is set against.
+    ///
+    /// # Errors
+    /// Any; `unsupported` without an override, which goes with [`Capability::Gemm`].
+    fn gemm_rate(&mut self) -> Result<f64, Failure> {
+        Err(Failure::unsupported("this backend does not measure products of matrices"))
+    }
 }
 
 /// A frozen image encoder.

@@ -12,7 +12,7 @@ pub const MAGIC: u64 = 0x4841_524E_4553_5342;
 /// Changes of meaning. Must be equal on both sides.
 pub const MAJOR: u32 = 1;
 /// Additions. A newer one on either side is fine.
-pub const MINOR: u32 = 0;
+pub const MINOR: u32 = 1;
 /// Name of the function that returns a plugin's table: `const harness_backend_table_t *harness_backend_table(void)`.
 pub const SYMBOL: &str = "harness_backend_table";
 
@@ -90,6 +90,8 @@ pub type SessionOpen =
 pub type SessionClose = unsafe extern "C" fn(session: *mut SessionHandle) -> i32;
 /// `memory`.
 pub type MemoryOf = unsafe extern "C" fn(session: *mut SessionHandle, memory: *mut Memory) -> i32;
+/// `gemm_rate`: writes 10^9 operations a second.
+pub type GemmRate = unsafe extern "C" fn(session: *mut SessionHandle, gflops: *mut f64) -> i32;
 /// `image_tower_load`.
 pub type ImageTowerLoad = unsafe extern "C" fn(
     session: *mut SessionHandle,
@@ -227,6 +229,8 @@ pub struct Table {
     pub trainer_score: Option<TrainerScore>,
     /// Capability `trainer`.
     pub trainer_free: Option<TrainerFree>,
+    /// Capability `gemm`; since minor version 1.
+    pub gemm_rate: Option<GemmRate>,
 }
 
 /// Bytes that the first version of this major has: a table shorter than this is refused.
@@ -248,10 +252,10 @@ layout! {
     Tensor { size 56, size 0, name 8, name_length 16, dtype 24, rank 28, shape 32, data 40, bytes 48 }
     Memory { size 24, size 0, host_peak_bytes 8, device_peak_bytes 16 }
     Table {
-        size 184, size 0, magic 8, major 16, minor 20, describe 24, last_error 32, session_open 40, session_close 48,
+        size 192, size 0, magic 8, major 16, minor 20, describe 24, last_error 32, session_open 40, session_close 48,
         memory 56, image_tower_load 64, image_tower_encode 72, image_tower_free 80, text_tower_load 88,
         text_tower_encode 96, text_tower_free 104, trainer_create 112, trainer_append_support 120, trainer_step 128,
         trainer_gradients 136, trainer_read_state 144, trainer_write_state 152, trainer_text 160, trainer_score 168,
-        trainer_free 176
+        trainer_free 176, gemm_rate 184
     }
 }

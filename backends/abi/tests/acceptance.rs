@@ -12,9 +12,25 @@ use harness_backend_abi::table::Table;
 #[test]
 fn rule_1_a_table_shorter_than_its_version_is_refused_with_sizes_and_versions_named() {
     let error = changed(|table| table.size = 176).unwrap_err();
-    assert!(matches!(error, LoadError::Size { found: 176, plugin: Version { major: 1, minor: 0 } }));
+    assert!(matches!(error, LoadError::Size { found: 176, plugin: Version { major: 1, minor: 1 } }));
     let text = error.to_string();
-    assert!(text.contains("176 bytes, at least 184") && text.contains("interface 1.0, the harness has 1.0"), "{text}");
+    assert!(text.contains("176 bytes, at least 184") && text.contains("interface 1.1, the harness has 1.1"), "{text}");
+}
+
+#[test]
+fn rule_1_a_table_of_the_first_version_works_without_what_came_later() {
+    let backend = changed(|table| (table.size, table.minor) = (184, 0));
+    // It announces what it has no place for.
+    assert!(backend.unwrap_err().to_string().contains("gemm_rate"));
+    // SAFETY: the table of a built-in backend.
+    let mut table = unsafe { *harness_backend_abi::table_of::<First>() };
+    (table.size, table.minor) = (184, 0);
+    // SAFETY: leaked, and longer than it says.
+    let first = unsafe { Backend::from_table(Box::leak(Box::new(table))) }.unwrap();
+    assert_eq!((first.interface(), first.has(Capability::Gemm)), (Version { major: 1, minor: 0 }, false));
+    let session = open_on(&first, "cpu");
+    assert_eq!(session.memory().unwrap().device_peak_bytes, 1);
+    assert!(session.gemm_rate().unwrap_err().to_string().contains("lacks the capability `gemm`"));
 }
 
 #[test]
@@ -43,14 +59,14 @@ fn rule_2_a_wrong_magic_is_refused_with_both_versions_named() {
     let text = error.to_string();
     assert!(matches!(error, LoadError::Magic { found: 7, .. }));
     assert!(text.contains("0x0000000000000007, expected 0x4841524e45535342"), "{text}");
-    assert!(text.contains("interface 1.0, the harness has 1.0"), "{text}");
+    assert!(text.contains("interface 1.1, the harness has 1.1"), "{text}");
 }
 
 #[test]
 fn rule_2_another_major_version_is_refused_with_both_versions_named() {
     for major in [0, 2] {
         let text = changed(|table| (table.major, table.minor) = (major, 9)).unwrap_err().to_string();
-        assert!(text.contains(&format!("interface {major}.9, the harness has 1.0")), "{text}");
+        assert!(text.contains(&format!("interface {major}.9, the harness has 1.1")), "{text}");
     }
     // Another major may have another layout: its size is not looked at.
     assert!(matches!(changed(|table| (table.major, table.size) = (2, 8)).unwrap_err(), LoadError::Major { .. }));
@@ -75,6 +91,29 @@ fn rule_2_a_null_function_that_every_backend_has_is_refused() {
 fn rule_2_a_capability_without_its_function_is_refused() {
     let text = changed(|table| table.trainer_score = None).unwrap_err().to_string();
     assert!(text.contains("`dummy` announces `trainer`") && text.contains("`trainer_score`"), "{text}");
+}
+
+/// Dummy as it was built for version 1.0.
+struct First;
+
+impl Plugin for First {
+    const CAPABILITIES: &'static [Capability] = &[
+        Capability::ImageTower,
+        Capability::TextTower,
+        Capability::Trainer,
+        Capability::Gradients,
+        Capability::Maps,
+        Capability::Memory,
+    ];
+    type Session = common::Open;
+
+    fn describe() -> plugin::Description {
+        Dummy::describe()
+    }
+
+    fn open(options: SessionOptions) -> Result<Self::Session, plugin::Failure> {
+        Dummy::open(options)
+    }
 }
 
 struct NoParity;
@@ -124,7 +163,7 @@ impl plugin::Session for EncoderSession {
         options: &plugin::ImageTowerOptions,
         tensors: &plugin::Tensors<'_>,
     ) -> Result<Self::ImageTower, plugin::Failure> {
-        Dummy::open(SessionOptions { device: "cpu".into(), threads: None })?.load_image_tower(options, tensors)
+        Dummy::open(SessionOptions::on("cpu"))?.load_image_tower(options, tensors)
     }
 
     fn load_text_tower(
@@ -159,7 +198,12 @@ fn rule_2_a_missing_capability_is_an_error_before_the_call() {
     let session = open_on(&backend, "any");
     let text = session.load_text_tower(&text_options(), &[]).unwrap_err();
     let trainer = session.create_trainer(&trainer_options(true), None, &[], &state()).unwrap_err();
-    for (error, capability) in [(text, "text_tower"), (trainer, "trainer"), (session.memory().unwrap_err(), "memory")] {
+    for (error, capability) in [
+        (text, "text_tower"),
+        (trainer, "trainer"),
+        (session.memory().unwrap_err(), "memory"),
+        (session.gemm_rate().unwrap_err(), "gemm"),
+    ] {
         assert_eq!(error.status, Status::Unsupported);
         assert!(error.to_string().contains(&format!("lacks the capability `{capability}`")), "{error}");
     }

@@ -19,7 +19,7 @@ fn minimal() -> Backend {
 }
 
 fn session(backend: &Backend) -> Session {
-    backend.open(&SessionOptions { device: "cpu".into(), threads: None }).unwrap()
+    backend.open(&SessionOptions::on("cpu")).unwrap()
 }
 
 fn options() -> ImageTowerOptions {
@@ -56,7 +56,7 @@ fn a_backend_in_c_is_loaded_and_encodes() {
 #[test]
 fn a_backend_in_c_says_what_it_can_not_do() {
     let backend = minimal();
-    let options_with_threads = SessionOptions { device: "cpu".into(), threads: Some(2) };
+    let options_with_threads = SessionOptions { threads: Some(2), ..SessionOptions::on("cpu") };
     let error = backend.open(&options_with_threads).unwrap_err();
     assert_eq!(error.status, Status::InvalidArgument);
     assert!(error.message.contains("expected {\"device\":\"cpu\"}"), "{error}");

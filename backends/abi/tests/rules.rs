@@ -27,7 +27,7 @@ fn rule_3_a_panic_becomes_internal_with_its_message_and_the_session_stays_usable
     assert!(error.status == Status::Internal && error.message.ends_with("the activation panics"), "{error}");
     image_tower(&session, 1.0);
 
-    let options = SessionOptions { device: "panic".into(), threads: None };
+    let options = SessionOptions::on("panic");
     let error = backend().unwrap().open(&options).unwrap_err();
     assert!(error.status == Status::Internal && error.message.ends_with("no such device: panic"), "{error}");
     open();
@@ -35,7 +35,7 @@ fn rule_3_a_panic_becomes_internal_with_its_message_and_the_session_stays_usable
 
 #[test]
 fn rule_3_a_failure_names_backend_call_and_cause() {
-    let error = backend().unwrap().open(&SessionOptions { device: "tpu".into(), threads: None }).unwrap_err();
+    let error = backend().unwrap().open(&SessionOptions::on("tpu")).unwrap_err();
     let text = "backend `dummy`, session_open: device `tpu`: expected `cpu` (invalid argument)";
     assert_eq!(error.to_string(), text);
 }
@@ -56,7 +56,7 @@ fn rule_3_success_without_a_handle_is_an_error() {
         0
     }
     let backend = changed(|table| table.session_open = Some(forgetful)).unwrap();
-    let error = backend.open(&SessionOptions { device: "cpu".into(), threads: None }).unwrap_err();
+    let error = backend.open(&SessionOptions::on("cpu")).unwrap_err();
     assert!(error.status == Status::Internal && error.message.contains("no handle"), "{error}");
 }
 
@@ -276,7 +276,7 @@ fn rule_8_the_host_refuses_numbers_that_are_not_finite_from_a_careless_backend()
 
 #[test]
 fn rule_8_no_memory_and_no_support_pass_through_as_such() {
-    let error = backend().unwrap().open(&SessionOptions { device: "oom".into(), threads: None }).unwrap_err();
+    let error = backend().unwrap().open(&SessionOptions::on("oom")).unwrap_err();
     assert_eq!(error.status, Status::ResourceExhausted);
     let options = host::ImageTowerOptions { precision: host::Precision::Bf16, ..image_options() };
     assert_eq!(open().load_image_tower(&options, &[]).unwrap_err().status, Status::Unsupported);
@@ -299,7 +299,7 @@ fn options_with(key: &str) -> Vec<(&'static str, String)> {
     fn meets<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> String {
         serde_json::from_value::<T>(json).err().map(|error| error.to_string()).unwrap_or_default()
     }
-    let session = SessionOptions { device: "cpu".into(), threads: Some(2) };
+    let session = SessionOptions { threads: Some(2), tf32: true, ..SessionOptions::on("cpu") };
     vec![
         ("session", meets::<SessionOptions>(with(session, key))),
         ("image tower", meets::<plugin::ImageTowerOptions>(with(image_options(), key))),
@@ -343,7 +343,7 @@ fn rule_9_sizes_that_options_lack_are_refused_before_the_call() {
 
 #[test]
 fn rule_10_peaks_are_what_the_backend_says() {
-    let session = backend().unwrap().open(&SessionOptions { device: "cpu".into(), threads: Some(3) }).unwrap();
+    let session = backend().unwrap().open(&SessionOptions { threads: Some(3), ..SessionOptions::on("cpu") }).unwrap();
     image_tower(&session, 1.0);
     let memory = session.memory().unwrap();
     assert_eq!((memory.host_peak_bytes, memory.device_peak_bytes), (1000, 3));

@@ -32,6 +32,10 @@ pub trait BurnBackend: Sized + Send + Sync + 'static {
         &[Precision::F32]
     }
 
+    /// Whether a session can be told that products of f32 matrices may round their factors to TF32, and keeps from it
+    /// where it is not.
+    const TF32: bool = false;
+
     /// Opens one of [`BurnBackend::devices`]; another has been refused before.
     ///
     /// # Errors
@@ -70,7 +74,12 @@ impl<D: BurnBackend> Plugin for BurnPlugin<D> {
             name: D::NAME.to_owned(),
             version: D::VERSION.to_owned(),
             devices: D::devices(),
-            precisions: D::precisions().iter().map(|precision| precision.name().to_owned()).collect(),
+            precisions: D::precisions()
+                .iter()
+                .map(|p| p.name())
+                .chain(D::TF32.then_some("tf32"))
+                .map(str::to_owned)
+                .collect(),
             note: D::note(),
         }
     }
@@ -83,6 +92,9 @@ impl<D: BurnBackend> Plugin for BurnPlugin<D> {
         }
         if options.threads == Some(0) {
             return Err(Failure::invalid("`threads` is 0, expected at least 1"));
+        }
+        if options.tf32 && !D::TF32 {
+            return Err(Failure::unsupported(format!("`{}` has no option `tf32`", D::NAME)));
         }
         D::open(&options).map(BurnSession::new)
     }

@@ -3,6 +3,7 @@
 
 mod device;
 mod failure;
+mod gemm;
 mod memory;
 mod session;
 mod tensors;

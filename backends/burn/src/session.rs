@@ -12,7 +12,7 @@ use madclip::image_tower::Settings;
 
 use crate::failure::{of_model, on_device};
 use crate::tensors::Weights;
-use crate::{BurnBackend, BurnImageTower, BurnTextTower, BurnTrainer, memory};
+use crate::{BurnBackend, BurnImageTower, BurnTextTower, BurnTrainer, gemm, memory};
 
 /// An open device of `D`.
 pub struct BurnSession<D> {
@@ -84,6 +84,11 @@ impl<D: BurnBackend> Session for BurnSession<D> {
 
     fn memory(&self) -> Memory {
         Memory { host_peak_bytes: memory::host_peak_bytes(), device_peak_bytes: self.device.device_peak_bytes() }
+    }
+
+    fn gemm_rate(&mut self) -> Result<f64, Failure> {
+        let device = &*self.device;
+        on_device(device, || gemm::rate::<D::Backend>(device.device()))
     }
 }
 

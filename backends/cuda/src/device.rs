@@ -11,7 +11,7 @@ use harness_backend_abi::plugin::{Failure, Precision, SessionOptions};
 use harness_backend_burn::BurnBackend;
 use madclip::Plain;
 
-use crate::probe;
+use crate::{probe, products};
 
 /// One CUDA device.
 #[derive(Debug)]
@@ -21,12 +21,14 @@ fn name(index: usize) -> String {
     format!("cuda:{index}")
 }
 
-/// Before the first device: what was tuned and compiled goes to the user's cache, not to the folder the program runs in.
-fn configure() {
+/// Before the first device: what was tuned and compiled goes to the user's cache, not to the folder the program runs in. A
+/// kernel that was fastest with TF32 may not exist without: each choice has its own results of tuning.
+fn configure(tf32: bool) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        let without_tf32 = CacheConfig::Global.root().join("cubecl-without-tf32");
         let mut config = CubeClRuntimeConfig::from_current_dir();
-        config.autotune.cache = CacheConfig::Global;
+        config.autotune.cache = if tf32 { CacheConfig::Global } else { CacheConfig::File(without_tf32) };
         config.compilation.cache = Some(CacheConfig::Global);
         CubeClRuntimeConfig::set(config.override_from_env());
     });
@@ -37,6 +39,7 @@ impl BurnBackend for Card {
     type Kernels = Plain;
     const NAME: &'static str = "cuda";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const TF32: bool = true;
 
     fn devices() -> Vec<String> {
         (0..*probe::devices().as_ref().unwrap_or(&0)).map(name).collect()
@@ -53,8 +56,13 @@ impl BurnBackend for Card {
     fn open(options: &SessionOptions) -> Result<Self, Failure> {
         let index = (0..*probe::devices().as_ref().unwrap_or(&0)).find(|&index| name(index) == options.device);
         let index = index.ok_or_else(|| Failure::internal(format!("`{}` is gone", options.device)))?;
-        configure();
-        Ok(Self(CudaDevice::new(index)))
+        products::settle(options.tf32)?;
+        configure(options.tf32);
+        let device = CudaDevice::new(index);
+        if !options.tf32 {
+            products::keep_exact(&device)?;
+        }
+        Ok(Self(device))
     }
 
     fn device(&self) -> &CudaDevice {

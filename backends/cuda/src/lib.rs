@@ -3,6 +3,7 @@
 
 mod device;
 mod probe;
+mod products;
 
 pub use device::Card;
 

@@ -36,6 +36,6 @@ fn without_a_device_it_says_why_in_one_line_and_nothing_panics() {
     let description = backend.describe();
     assert_eq!(description.devices.is_empty(), description.note.is_some());
     assert!(description.note.iter().all(|note| note.lines().count() == 1));
-    let error = backend.open(&SessionOptions { device: "cuda:99".into(), threads: None }).unwrap_err();
+    let error = backend.open(&SessionOptions::on("cuda:99")).unwrap_err();
     assert_eq!(error.status, Status::InvalidArgument, "{error}");
 }

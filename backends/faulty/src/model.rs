@@ -74,6 +74,11 @@ impl Session for Open {
         let (shape, rate) = (options.shape()?, options.learning_rate as f32);
         Ok(Falling { shape, rate, state: owned(state)?, labels: Vec::new() })
     }
+
+    fn gemm_rate(&mut self) -> Result<f64, Failure> {
+        strike("gemm_rate", 1)?;
+        Ok(1.0)
+    }
 }
 
 impl ImageTower for Images2Taps {

@@ -24,7 +24,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<usize>().unwrap());
     let (rounds, threads) = (arguments.next().unwrap_or(5), arguments.next());
     let backend = harness_backend_flex::backend().unwrap();
-    let session = backend.open(&SessionOptions { device: "cpu".into(), threads }).unwrap();
+    let session = backend.open(&SessionOptions { threads, ..SessionOptions::on("cpu") }).unwrap();
     let base = Arch { width: 768, heads: 12, patch: 16, embed: 512, text_width: 512, ..small() };
     encode(&session, "encode 8 images, ViT-B/16", &base, &[12], 8, rounds);
     let taps = encode(&session, "encode 16 images, ViT-S/14", &small(), &released().taps, 16, rounds);

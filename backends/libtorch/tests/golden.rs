@@ -41,6 +41,6 @@ fn it_describes_itself_and_refuses_what_it_lacks() {
     let backend = plugin::load("libtorch");
     assert_eq!((backend.describe().name.as_str(), backend.capabilities()), ("libtorch", Capability::ALL.as_slice()));
     assert_eq!(backend.describe().devices.last().unwrap(), "cpu");
-    let error = backend.open(&SessionOptions { device: "tpu:0".into(), threads: None }).unwrap_err();
+    let error = backend.open(&SessionOptions::on("tpu:0")).unwrap_err();
     assert!(error.status == Status::InvalidArgument && error.message.contains("`tpu:0`"), "{error}");
 }

@@ -225,9 +225,12 @@ pub(crate) struct Predict {
     /// Dataset of the experiment that the state was trained on [default: its only one]
     #[arg(long, value_name = "NAME", requires = "experiment")]
     pub(crate) dataset: Option<String>,
-    /// Score the experiment's test set instead of images, and compute metrics
+    /// Score a test set of the experiment instead of images, and compute metrics
     #[arg(long, requires = "experiment", conflicts_with_all = ["images", "cell"])]
     pub(crate) test: bool,
+    /// Whose test set is scored [default: that of the dataset it was trained on]
+    #[arg(long, value_name = "NAME", requires = "test")]
+    pub(crate) target: Option<String>,
     /// Backend that computes [default: the one that trained, or the experiment's first]
     #[arg(long, value_name = "NAME")]
     pub(crate) backend: Option<String>,
@@ -355,9 +358,8 @@ pub(crate) struct Doctor {
 }
 
 fn precision(name: &str) -> Result<Precision, String> {
-    let all = [Precision::F32, Precision::F16, Precision::Bf16];
-    let known = || all.map(Precision::name).join(", ");
-    all.into_iter().find(|precision| precision.name() == name).ok_or_else(|| format!("there is {}", known()))
+    let known = || Precision::ALL.map(Precision::name).join(", ");
+    Precision::ALL.into_iter().find(|precision| precision.name() == name).ok_or_else(|| format!("there is {}", known()))
 }
 
 /// Reads the process's arguments. Help and version are printed here.

@@ -38,14 +38,17 @@ fn status(rows: &[Row], status: &str) -> usize {
     cells.len()
 }
 
-/// One cell fails with all of this in its message; the other is done; the next run mends it. As often as HARNESS_REPEAT
-/// says, once without it.
+/// As often as HARNESS_REPEAT says, once without it.
+#[track_caller]
+fn repeated(test: impl Fn()) {
+    let times = std::env::var("HARNESS_REPEAT").map_or(1, |times| times.parse().unwrap());
+    (0..times).for_each(|_| test());
+}
+
+/// One cell fails with all of this in its message; the other is done; the next run mends it.
 #[track_caller]
 fn fails_one_cell(fault: &str, call: &str, further: &[&str], says: &[&str]) {
-    let times = std::env::var("HARNESS_REPEAT").map_or(1, |times| times.parse().unwrap());
-    for _ in 0..times {
-        fail_one_cell(fault, call, further, says);
-    }
+    repeated(|| fail_one_cell(fault, call, further, says));
 }
 
 #[track_caller]
@@ -144,21 +147,24 @@ fn a_job_that_takes_too_long_is_ended_and_not_tried_again() {
 
 #[test]
 fn a_failure_that_passes_costs_a_second_attempt_and_no_cell() {
-    for (fault, call, class) in [
-        ("segfault", "trainer_step", "crashed"),
-        ("killed", "trainer_score", "crashed"),
-        ("exhausted", "trainer_step", "exhausted"),
-    ] {
-        let place = place();
-        let ended = run_with(&place, fault, call, 1, &[]).expect(0);
-        let last = ended.last_event();
-        assert_eq!((&last["done"], &last["failed"]), (&2.into(), &0.into()), "{}", ended.out);
-        let failed = journal(&place, "failed");
-        assert_eq!((failed.len(), &failed[0]["class"]), (1, &class.into()), "{fault}");
-        let second: Vec<_> = journal(&place, "completed").into_iter().filter(|entry| entry["attempt"] == 2).collect();
-        assert_eq!((second.len(), &second[0]["id"]), (1, &failed[0]["id"]), "{fault}");
-        no_partial_folder(&place.file("out"));
-    }
+    repeated(|| {
+        for (fault, call, class) in [
+            ("segfault", "trainer_step", "crashed"),
+            ("killed", "trainer_score", "crashed"),
+            ("exhausted", "trainer_step", "exhausted"),
+        ] {
+            let place = place();
+            let ended = run_with(&place, fault, call, 1, &[]).expect(0);
+            let last = ended.last_event();
+            assert_eq!((&last["done"], &last["failed"]), (&2.into(), &0.into()), "{}", ended.out);
+            let failed = journal(&place, "failed");
+            assert_eq!((failed.len(), &failed[0]["class"]), (1, &class.into()), "{fault}");
+            let second: Vec<_> =
+                journal(&place, "completed").into_iter().filter(|entry| entry["attempt"] == 2).collect();
+            assert_eq!((second.len(), &second[0]["id"]), (1, &failed[0]["id"]), "{fault}");
+            no_partial_folder(&place.file("out"));
+        }
+    });
 }
 
 #[test]
@@ -169,40 +175,50 @@ fn numbers_that_are_none_fail_the_cell_with_epoch_and_batch() {
 
 #[test]
 fn a_batch_too_large_for_memory_is_encoded_in_halves_and_the_rows_say_so() {
-    let place = place();
-    let mut command = place.command(&["run", "small.toml", "--cache", "cache", "--out", "out", "--json"]);
-    command.args(["--backend-dir", "backends"]).env("HARNESS_FAULT", "exhausted");
-    command.env("HARNESS_FAULT_CALL", "image_tower_encode").env("HARNESS_FAULT_ABOVE", "8");
-    let ended = Ended::of(command.output().unwrap()).expect(0);
-    assert_eq!(ended.last_event()["done"], 2);
-    assert!(place.results().iter().any(|row| row.get("message").contains("8 images at once for lack of memory")));
+    repeated(|| {
+        let place = place();
+        let mut command = place.command(&["run", "small.toml", "--cache", "cache", "--out", "out", "--json"]);
+        command.args(["--backend-dir", "backends"]).env("HARNESS_FAULT", "exhausted");
+        command.env("HARNESS_FAULT_CALL", "image_tower_encode").env("HARNESS_FAULT_ABOVE", "8");
+        let ended = Ended::of(command.output().unwrap()).expect(0);
+        assert_eq!(ended.last_event()["done"], 2);
+        assert!(place.results().iter().any(|row| row.get("message").contains("8 images at once for lack of memory")));
+    });
 }
 
 #[test]
 fn what_a_backend_prints_goes_to_the_log_and_confuses_nobody() {
-    let place = place();
-    let mut command = place.command(&["run", "small.toml", "--cache", "cache", "--out", "out", "--json"]);
-    command.args(["--backend-dir", "backends"]).env("HARNESS_FAULT", "print");
-    let ended = Ended::of(command.output().unwrap()).expect(0);
-    assert!(ended.out.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
-    let rows = place.results();
-    let log = place.file("out/trainings").join(rows[0].get("training")).join("log.txt");
-    assert!(!std::fs::read_to_string(log).unwrap().is_empty());
+    repeated(|| {
+        let place = place();
+        let mut command = place.command(&["run", "small.toml", "--cache", "cache", "--out", "out", "--json"]);
+        command.args(["--backend-dir", "backends"]).env("HARNESS_FAULT", "print");
+        let ended = Ended::of(command.output().unwrap()).expect(0);
+        assert!(ended.out.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+        let rows = place.results();
+        let log = place.file("out/trainings").join(rows[0].get("training")).join("log.txt");
+        assert!(!std::fs::read_to_string(log).unwrap().is_empty());
+    });
 }
 
 #[test]
 fn a_plugin_that_is_none_or_of_another_version_is_refused_at_plan_time_with_the_file() {
-    for (fault, says) in [("magic", "magic"), ("major", "2.7"), ("no-table", "table")] {
+    repeated(|| {
+        for (fault, says) in [("magic", "magic"), ("major", "2.7"), ("no-table", "table")] {
+            let place = place();
+            let mut command = place.command(&["run", "small.toml", "--cache", "cache", "--out", "out"]);
+            command.args(["--backend-dir", "backends"]).env("HARNESS_FAULT", fault);
+            Ended::of(command.output().unwrap()).expect(2).says(&[
+                "small.toml:7:13",
+                "libharness_backend_faulty",
+                says,
+            ]);
+        }
         let place = place();
-        let mut command = place.command(&["run", "small.toml", "--cache", "cache", "--out", "out"]);
-        command.args(["--backend-dir", "backends"]).env("HARNESS_FAULT", fault);
-        Ended::of(command.output().unwrap()).expect(2).says(&["small.toml:7:13", "libharness_backend_faulty", says]);
-    }
-    let place = place();
-    place.write("backends/libharness_backend_text.so", "no library");
-    place.edit("\"faulty\"", "\"text\"");
-    let arguments = ["run", "small.toml", "--cache", "cache", "--backend-dir", "backends"];
-    place.harness(&arguments).expect(2).says(&["libharness_backend_text.so", "not a shared library"]);
+        place.write("backends/libharness_backend_text.so", "no library");
+        place.edit("\"faulty\"", "\"text\"");
+        let arguments = ["run", "small.toml", "--cache", "cache", "--backend-dir", "backends"];
+        place.harness(&arguments).expect(2).says(&["libharness_backend_text.so", "not a shared library"]);
+    });
 }
 
 #[test]
@@ -216,26 +232,28 @@ fn a_name_found_twice_lists_both_files() {
 
 #[test]
 fn a_worker_dies_with_its_scheduler_in_the_middle_of_a_backend_s_call() {
-    let place = place();
-    let mut command = place.command(&["run", "small.toml", "--cache", "cache", "--out", "out", "--json"]);
-    command.args(["--backend-dir", "backends"]).env("HARNESS_FAULT", "hang").env("HARNESS_FAULT_AFTER", "3");
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("\"phase\":\"train\"")));
-    let workers = workers_of(child.id());
-    assert_eq!(workers.len(), 1);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    // The kernel sends the signal; its delivery takes a moment.
-    let gone = (0..1000).any(|_| {
-        std::thread::yield_now();
-        let gone = !alive(workers[0]);
-        if !gone {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        gone
+    repeated(|| {
+        let place = place();
+        let mut command = place.command(&["run", "small.toml", "--cache", "cache", "--out", "out", "--json"]);
+        command.args(["--backend-dir", "backends"]).env("HARNESS_FAULT", "hang").env("HARNESS_FAULT_AFTER", "3");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.contains("\"phase\":\"train\"")));
+        let workers = workers_of(child.id());
+        assert_eq!(workers.len(), 1);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // The kernel sends the signal; its delivery takes a moment.
+        let gone = (0..1000).any(|_| {
+            std::thread::yield_now();
+            let gone = !alive(workers[0]);
+            if !gone {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            gone
+        });
+        assert!(gone, "worker {} lives on", workers[0]);
     });
-    assert!(gone, "worker {} lives on", workers[0]);
 }
 
 fn workers_of(parent: u32) -> Vec<u32> {

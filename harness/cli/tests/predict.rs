@@ -185,6 +185,7 @@ fn scores_that_depend_on_their_batch_are_not_predicted() {
 const RELEASED: &str = r#"
 name = "released"
 datasets = ["Liver"]
+targets = ["Liver", "Other"]
 shots = [1]
 draws = [0]
 seeds = [0]
@@ -220,7 +221,9 @@ fn the_authors_checkpoint_predicts_the_golden_maps_and_scores_and_measures_a_tes
     let Some(golden) = harness_tests::shared("golden/released") else { return };
     let case = Case::read(&golden).unwrap();
     let place = Place::new();
-    place.write("datasets.toml", &common::REGISTRY.replace("Small", "Liver").replace("Brain", "Liver"));
+    let liver = common::REGISTRY.replace("Small", "Liver").replace("Brain", "Liver");
+    let other = liver.replace("[Liver]", "[Other]").replace("seed = 1", "seed = 2");
+    place.write("datasets.toml", &format!("{liver}{other}"));
     place.write("released.toml", RELEASED);
     let side = case.options.image_size;
     std::fs::create_dir(place.file("images")).unwrap();
@@ -264,6 +267,10 @@ fn the_authors_checkpoint_predicts_the_golden_maps_and_scores_and_measures_a_tes
     let measured = of(&["--test", "--variant", "base"]).expect(0).out;
     assert!(measured.contains("image_auroc (map-max)") && measured.contains("pro_0_3"), "{measured}");
     assert!(place.file("found/metrics.json").is_file() && place.file("found/scores.parquet").is_file());
+
+    let transferred = of(&["--test", "--variant", "base", "--target", "Other"]).expect(0).out;
+    assert!(transferred.contains("pro_0_3") && transferred != measured, "{transferred}");
+    of(&["--test", "--variant", "base", "--target", "Lung"]).expect(2).says(&["no target `Lung`", "Liver, Other"]);
 
     of(&["images"]).expect(2).says(&["which variant?", "base, other"]);
     of(&["images", "--variant", "other"]).expect(2).says(&["does not fit", "`context_tokens = 8`"]);

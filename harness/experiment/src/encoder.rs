@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Type the encoder computes in. The trainer is f32 always.
+/// What the encoder computes in. The trainer's numbers are f32 always; under `Tf32` its products are rounded as the encoder's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// Single precision.
     #[default]
     F32,
+    /// f32 whose matrix products may round their factors to 11 significant bits, in the trainer too.
+    Tf32,
     /// Half precision, 11 significant bits.
     F16,
     /// Half precision with the range of f32, 8 significant bits.
@@ -16,10 +18,14 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Every precision.
+    pub const ALL: [Self; 4] = [Self::F32, Self::Tf32, Self::F16, Self::Bf16];
+
     /// The name in experiment files, ids and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
+            Self::Tf32 => "tf32",
             Self::F16 => "f16",
             Self::Bf16 => "bf16",
         }

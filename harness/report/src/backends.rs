@@ -71,7 +71,7 @@ pub(crate) fn backends(rows: &[BackendRow]) -> Result<Option<Table>, ReportError
         ),
         notes: vec![
             "Speeds are of the processes that computed these cells, on the machine named above. The share of the matrix-product \
-             rate sets encoding against large f32 products on the processor, measured in the same run; differences are absolute, \
+             rate sets encoding against large f32 products on the same device, measured in the same run; differences are absolute, \
              the largest over all test images."
                 .to_owned(),
         ],

@@ -60,7 +60,8 @@ impl Encoding {
 /// What an encoder computes in, as the backend wants it.
 pub(crate) fn precision(planned: harness_experiment::Precision) -> Precision {
     match planned {
-        harness_experiment::Precision::F32 => Precision::F32,
+        // TF32 is the session's: numbers stay f32.
+        harness_experiment::Precision::F32 | harness_experiment::Precision::Tf32 => Precision::F32,
         harness_experiment::Precision::F16 => Precision::F16,
         harness_experiment::Precision::Bf16 => Precision::Bf16,
     }

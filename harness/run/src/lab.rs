@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use half::f16;
 use harness_backend_abi::host::{
-    Backend, BackendError, DType, ImageTower, ImageTowerOptions, NamedTensor, OwnedTensor, Session, SessionOptions,
-    Status, TextTower, TextTowerOptions, Trainer, TrainerOptions,
+    Backend, BackendError, Capability, DType, ImageTower, ImageTowerOptions, NamedTensor, OwnedTensor, Session,
+    SessionOptions, Status, TextTower, TextTowerOptions, Trainer, TrainerOptions,
 };
 use harness_data::Registry;
-use harness_experiment::{EncoderSource, Training};
+use harness_experiment::{EncoderSource, Precision, Training};
 use harness_features::{Key, StoreDtype, TapStore, TapWriter};
 use harness_weights::{Floats, Heads, Weights};
 
@@ -99,8 +99,12 @@ impl Lab {
         known: Known,
     ) -> Result<Self, Error> {
         let start = Instant::now();
-        let session = open_session(&backend, &setup.device, threads)?;
+        let session = open_session(&backend, &setup.device, threads, setup.precision)?;
         let load_secs = known.load_secs + start.elapsed().as_secs_f64();
+        let gemm_gflops = match known.gemm_gflops {
+            None if setup.compared => gemm_rate(&session, &setup.device).transpose()?,
+            known => known,
+        };
         Ok(Self {
             session,
             registry: registry::load(&setup.registry, setup.generated)?,
@@ -110,7 +114,7 @@ impl Lab {
             image_tower: None,
             text_tower: None,
             encode_batch: ENCODE_BATCH,
-            gemm_gflops: known.gemm_gflops,
+            gemm_gflops,
             spent: Spent { load_secs, ..Spent::default() },
         })
     }
@@ -319,8 +323,22 @@ impl Lab {
     }
 }
 
+/// The kind of device that is the processor itself, whose rate of products the harness measures.
+pub(crate) const PROCESSOR: &str = "cpu";
+
+/// The rate of products of a device of its own; `None` where it is the processor or the backend can't tell.
+pub(crate) fn gemm_rate(session: &Session, device: &str) -> Option<Result<f64, Error>> {
+    let own = device != PROCESSOR && session.backend().has(Capability::Gemm);
+    own.then(|| Ok(session.gemm_rate()?))
+}
+
 /// A session on a device of some kind.
-fn open_session(backend: &Backend, device: &str, threads: Option<usize>) -> Result<Session, Error> {
+fn open_session(
+    backend: &Backend,
+    device: &str,
+    threads: Option<usize>,
+    precision: Precision,
+) -> Result<Session, Error> {
     let devices = &backend.describe().devices;
     let Some(found) = devices.iter().find(|found| found.split(':').next() == Some(device)).cloned() else {
         let message = format!(
@@ -330,7 +348,7 @@ fn open_session(backend: &Backend, device: &str, threads: Option<usize>) -> Resu
         );
         return Err(Error::Worker { class: Class::Input, message });
     };
-    Ok(backend.open(&SessionOptions { device: found, threads })?)
+    Ok(backend.open(&SessionOptions { device: found, threads, tf32: precision == Precision::Tf32 })?)
 }
 
 /// The weights of an experiment's encoder.

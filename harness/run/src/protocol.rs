@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use harness_data::phantom::PhantomSpec;
-use harness_experiment::{EncoderSource, EpochRange, Evaluation, Training};
+use harness_experiment::{EncoderSource, EpochRange, Evaluation, Precision, Training};
 use serde::{Deserialize, Serialize};
 
 use crate::bench::Workload;
@@ -41,7 +41,9 @@ pub(crate) struct WorldSetup {
     pub(crate) device: String,
     /// The weights.
     pub(crate) encoder: EncoderSource,
-    /// Measure the machine's rate of matrix products first.
+    /// What the towers compute in.
+    pub(crate) precision: Precision,
+    /// Measure the rate of matrix products: the processor's, or the device's own.
     pub(crate) compared: bool,
 }
 

@@ -48,8 +48,8 @@ pub struct Cost {
     /// Images a second that one state scores, of the median batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score_rate: Option<f64>,
-    /// The machine's rate of matrix products in f32, in 10^9 operations a second, by the threads of the worker that did the
-    /// job, measured when it started; only where backends are compared.
+    /// The rate of matrix products in f32, in 10^9 operations a second, measured when the worker that did the job started: by
+    /// its threads on the processor, by the backend on another device; only where backends are compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gemm_gflops: Option<f64>,
 }

@@ -188,6 +188,7 @@ impl<'a> Run<'a> {
             budget: self.options.budget,
             device: kind.map(|known| known.device.clone()).unwrap_or_default(),
             encoder: self.plan.encoder.source.clone(),
+            precision: self.plan.encoder.precision,
             compared: self.plan.backends.len() > 1,
         };
         Ok(Crew {

@@ -12,7 +12,7 @@ use harness_backend_abi::host::Backend;
 use crate::bench::{Ask, Equipment};
 use crate::error::{Class, Error};
 use crate::evaluating::evaluate;
-use crate::lab::{Known, Lab};
+use crate::lab::{Known, Lab, PROCESSOR};
 use crate::predicting::predict;
 use crate::protocol::{Event, Job, Phase, Setup};
 use crate::records::Cost;
@@ -118,7 +118,7 @@ fn prepare(
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
     // Before the backend's own threads are there.
-    let gemm_gflops = setup.world.as_ref().filter(|world| world.compared).map(|_| gemm());
+    let gemm_gflops = setup.world.as_ref().filter(|world| world.compared && world.device == PROCESSOR).map(|_| gemm());
     let start = Instant::now();
     let backend = open(&setup.backend).map_err(|message| Error::Worker { class: Class::Input, message })?;
     let known = Known { load_secs: start.elapsed().as_secs_f64(), gemm_gflops };
@@ -157,7 +157,7 @@ fn guarded(lab: &mut Lab, tests: &mut Vec<TestSet>, job: &Job, events: &mut Even
 /// The answer to a line of a benchmark.
 fn measured(equipment: &mut Equipment, line: &str, gemm: &dyn Fn() -> f64) -> Event {
     let value = match serde_json::from_str(line) {
-        Ok(Ask::Gemm) => Ok(gemm()),
+        Ok(Ask::Gemm) => equipment.gemm_rate().unwrap_or_else(|| Ok(gemm())),
         Ok(Ask::Time(part)) => equipment.time(part),
         Err(error) => Err(Error::Worker { class: Class::Internal, message: format!("question: {error}") }),
     };

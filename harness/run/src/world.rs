@@ -243,11 +243,13 @@ impl Catalogue for World {
             let why = info.note.map(|note| format!(": {note}")).unwrap_or_default();
             return Err(CatalogueError::new(format!("backend `{name}` finds no device on this machine{why}")));
         };
-        let all = [Precision::F32, Precision::F16, Precision::Bf16];
         Ok(BackendFacts {
             version: info.version,
             device: device.split(':').next().unwrap_or(device).to_owned(),
-            precisions: all.into_iter().filter(|p| info.precisions.iter().any(|has| has == p.name())).collect(),
+            precisions: Precision::ALL
+                .into_iter()
+                .filter(|p| info.precisions.iter().any(|has| has == p.name()))
+                .collect(),
         })
     }
 

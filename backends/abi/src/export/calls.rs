@@ -123,6 +123,20 @@ pub(super) unsafe extern "C" fn memory<P: Plugin>(session: *mut SessionHandle, m
     unsafe { with(session.cast::<Held<P::Session>>(), call) }
 }
 
+pub(super) unsafe extern "C" fn gemm_rate<P: Plugin>(session: *mut SessionHandle, gflops: *mut f64) -> i32 {
+    let call = |session: &mut P::Session, _: &Message| {
+        if gflops.is_null() || !gflops.is_aligned() {
+            return Err(Failure::invalid("the place for the rate is null or misaligned"));
+        }
+        let rate = session.gemm_rate()?;
+        // SAFETY: not null and aligned, hence writable.
+        unsafe { gflops.write(rate) };
+        Ok(())
+    };
+    // SAFETY: the header's promises.
+    unsafe { with(session.cast::<Held<P::Session>>(), call) }
+}
+
 pub(super) unsafe extern "C" fn image_tower_load<P: Plugin>(
     session: *mut SessionHandle,
     json: *const c_char,

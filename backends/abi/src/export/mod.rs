@@ -53,6 +53,7 @@ impl<P: Plugin> Of<P> {
             trainer_text: where_has!(P, Trainer, trainer_calls, trainer_text),
             trainer_score: where_has!(P, Trainer, trainer_calls, trainer_score),
             trainer_free: where_has!(P, Trainer, trainer_calls, trainer_free),
+            gemm_rate: where_has!(P, Gemm, calls, gemm_rate),
         }
     };
     const REFERENCE: &'static Table = &Self::TABLE;

@@ -119,6 +119,10 @@ impl Session for Open {
     fn memory(&self) -> Memory {
         Memory { host_peak_bytes: 1000 * self.calls, device_peak_bytes: self.threads as u64 }
     }
+
+    fn gemm_rate(&mut self) -> Result<f64, Failure> {
+        Ok(100.0 * self.threads as f64)
+    }
 }
 
 impl ImageTower for Image {
@@ -236,7 +240,7 @@ pub fn changed(change: impl FnOnce(&mut Table)) -> Result<Backend, LoadError> {
 }
 
 pub fn open_on(backend: &Backend, device: &str) -> Opened {
-    backend.open(&SessionOptions { device: device.into(), threads: None }).unwrap()
+    backend.open(&SessionOptions::on(device)).unwrap()
 }
 
 pub fn image_options() -> ImageTowerOptions {

@@ -25,7 +25,7 @@ pub fn load(name: &str) -> Backend {
 }
 
 pub fn open(backend: &Backend, device: &str, threads: Option<usize>) -> Session {
-    let options = SessionOptions { device: device.into(), threads };
+    let options = SessionOptions { threads, ..SessionOptions::on(device) };
     backend.open(&options).unwrap_or_else(|cause| panic!("{cause}"))
 }
 

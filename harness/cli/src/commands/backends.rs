@@ -49,8 +49,7 @@ fn check_golden(name: &str, golden: &Path, folders: &BackendFolders) -> Result<E
     let backend = open(name, folders).map_err(Failure::input)?;
     let device = backend.describe().devices.first().cloned();
     let device = device.ok_or_else(|| Failure::input(format!("backend `{name}` finds no device on this machine")))?;
-    let session =
-        backend.open(&SessionOptions { device, threads: None }).map_err(|error| internal(error.to_string()))?;
+    let session = backend.open(&SessionOptions::on(device)).map_err(|error| internal(error.to_string()))?;
     let mut subject = through_table(&session);
     let mut all = true;
     for outcome in check(&mut subject, golden).map_err(Failure::input)? {

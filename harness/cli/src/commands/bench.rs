@@ -1,5 +1,7 @@
 //! `harness bench`: backends measured in turns, and the table of it.
 
+use std::collections::BTreeMap;
+
 use harness_run::bench::{Benchmark, Measured, Part, Subject, Workload, bench, median};
 use harness_run::probe;
 use harness_tables::{Frame, Values};
@@ -69,11 +71,10 @@ pub(super) fn run(arguments: &Bench) -> Result<Exit, Failure> {
 
 /// A row a part and backend; below it what else is worth knowing.
 fn table(measured: &Measured, workload: &Workload) -> Result<String, Failure> {
-    let gemm = median(&measured.gemm_gflops);
     let mut rows: Vec<[String; 9]> = Vec::new();
     for part in Part::ALL {
         for (at, subject) in measured.subjects.iter().enumerate() {
-            rows.extend(row(measured, workload, part, at, subject, gemm));
+            rows.extend(row(measured, workload, part, at, subject));
         }
     }
     if let (Some(least), Some(middle)) = (least(&measured.metrics), median(&measured.metrics)) {
@@ -89,8 +90,9 @@ fn table(measured: &Measured, workload: &Workload) -> Result<String, Failure> {
         ((*head).to_owned(), if at < 2 { Values::Text(values) } else { Values::Measure(values) })
     });
     let mut text = Frame::new(columns.collect())?.to_markdown()?;
-    if let Some(gemm) = gemm {
-        text += &format!("\nMatrix products on this machine: {gemm:.0} GFLOP/s in f32, median of the same rounds.\n");
+    text += "\n";
+    for (device, gemm) in devices(measured) {
+        text += &format!("Matrix products on {device}: {gemm:.0} GFLOP/s in f32, median of the same rounds.\n");
     }
     for subject in &measured.subjects {
         if let Some(secs) = subject.load_secs {
@@ -100,21 +102,18 @@ fn table(measured: &Measured, workload: &Workload) -> Result<String, Failure> {
     Ok(text)
 }
 
+/// What another program computes on, of which nothing is known.
+const PROCESSOR: &str = "cpu";
+
 /// `None` where it does not do the part.
-fn row(
-    measured: &Measured,
-    workload: &Workload,
-    part: Part,
-    at: usize,
-    subject: &Subject,
-    gemm: Option<f64>,
-) -> Option<[String; 9]> {
+fn row(measured: &Measured, workload: &Workload, part: Part, at: usize, subject: &Subject) -> Option<[String; 9]> {
     let times = subject.times(part);
     let (least, middle) = (least(times)?, median(times)?);
     let operations = workload.operations(part)?;
     let rate = operations / middle / 1e9;
-    let on_cpu = subject.device == "cpu" || subject.device.is_empty();
-    let share = gemm.filter(|_| on_cpu).map(|gemm| format!("{:.2}", rate / gemm));
+    let device = if subject.device.is_empty() { PROCESSOR } else { &subject.device };
+    let gemm = devices(measured).into_iter().find(|(known, _)| *known == device);
+    let share = gemm.map(|(_, gemm)| format!("{:.2}", rate / gemm));
     let to_first = measured.subjects.first().filter(|_| at > 0).and_then(|first| subject.rate_to(first, part));
     Some([
         part.name().to_owned(),
@@ -127,6 +126,15 @@ fn row(
         share.unwrap_or_default(),
         to_first.map(|ratio| format!("{ratio:.3}")).unwrap_or_default(),
     ])
+}
+
+/// The devices of backends, each with the median of all rates of matrix products measured on it.
+fn devices(measured: &Measured) -> Vec<(&str, f64)> {
+    let mut rates = BTreeMap::<&str, Vec<f64>>::new();
+    for subject in &measured.subjects {
+        rates.entry(&subject.device).or_default().extend(&subject.gemm_gflops);
+    }
+    rates.into_iter().filter_map(|(device, rates)| Some((device, median(&rates)?))).collect()
 }
 
 fn least(values: &[f64]) -> Option<f64> {

@@ -159,7 +159,17 @@ fn planned(arguments: &Predict, file: &Path) -> Result<Planned, Failure> {
     let datasets = names(plan.datasets.iter().map(|dataset| dataset.name.as_str()).collect());
     let variant = pick("variant", &variants, arguments.variant.as_deref())?;
     let dataset = pick("dataset", &datasets, arguments.dataset.as_deref())?;
-    let cell = plan.cells.iter().find(|cell| cell.variant == variant && cell.trained_on == dataset);
+    let cells = || plan.cells.iter().filter(|cell| cell.variant == variant && cell.trained_on == dataset);
+    let mut targets: Vec<String> = cells().map(|cell| cell.dataset.clone()).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    // Where it isn't named, the set that belongs to the training, and beyond that the only one.
+    let own = Some(dataset.as_str()).filter(|own| targets.iter().any(|target| target == own));
+    let target = match arguments.target.as_deref().or(own) {
+        None if targets.is_empty() => None,
+        asked => Some(pick("target", &targets, asked)?),
+    };
+    let cell = target.and_then(|target| cells().find(|cell| cell.dataset == target));
     let training = cell.and_then(|cell| plan.trainings.iter().find(|training| training.id == cell.training));
     let evaluation = cell.and_then(|cell| plan.evaluations.iter().find(|known| known.id == cell.evaluation));
     let (Some(training), Some(evaluation)) = (training.cloned(), evaluation.cloned()) else {

@@ -6,6 +6,7 @@ use harness_backend_abi::host::{
     Backend, ImageTower, ImageTowerOptions, NamedTensor, OwnedTensor, Session, SessionOptions, TextTower,
     TextTowerOptions, Trainer, TrainerOptions,
 };
+use harness_experiment::Precision;
 use harness_method::parameters::parameters;
 use harness_method::streams;
 use harness_weights::Weights;
@@ -13,12 +14,14 @@ use harness_weights::Weights;
 use super::{Part, Workload};
 use crate::encoding::precision;
 use crate::error::{Class, Error};
-use crate::lab::{Weight, gather, json};
+use crate::lab::{Weight, gather, gemm_rate, json};
 use crate::sentences::Sentences;
 use crate::state;
 
 /// Everything that one measurement after the other is made with.
 pub(crate) struct Equipment {
+    session: Session,
+    device: String,
     tower: ImageTower,
     trainer: Trainer,
     images: usize,
@@ -50,7 +53,8 @@ impl Equipment {
             .collect();
 
         let start = Instant::now();
-        let session = backend.open(&SessionOptions { device, threads })?;
+        let tf32 = workload.precision == Precision::Tf32;
+        let session = backend.open(&SessionOptions { device: device.clone(), threads, tf32 })?;
         let tower = image_tower(&session, workload, &of_images)?;
         let text = text_tower(&session, workload, &of_text)?;
         let given = TrainerOptions { options: json(options)?, arch: json(arch)?, has_masks: true, learning_rate: 1e-3 };
@@ -70,6 +74,8 @@ impl Equipment {
         trainer.append_support(&slices(&taps), &labels, Some(&masks(&labels, side)))?;
         let pixels = streams::uniform("bench.pixels", 0, count * 3 * side * side, 127.5);
         let equipment = Self {
+            session,
+            device,
             tower,
             trainer,
             images: count,
@@ -79,6 +85,11 @@ impl Equipment {
             indices: (0..count as u32).collect(),
         };
         Ok((equipment, load_secs))
+    }
+
+    /// The rate of products of a device of its own.
+    pub(crate) fn gemm_rate(&self) -> Option<Result<f64, Error>> {
+        gemm_rate(&self.session, &self.device)
     }
 
     /// Seconds of one measurement.

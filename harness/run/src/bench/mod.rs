@@ -48,7 +48,7 @@ impl Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Ask {
-    /// The machine's rate of matrix products.
+    /// The rate of matrix products of its device.
     Gemm,
     /// One measurement.
     Time(Part),

@@ -44,8 +44,6 @@ pub struct Benchmark<'a> {
 pub struct Measured {
     /// Backends in the order they were asked for, then the other program.
     pub subjects: Vec<Subject>,
-    /// The machine's rate of f32 matrix products in each round, in 10^9 operations a second, on as many threads.
-    pub gemm_gflops: Vec<f64>,
     /// Seconds for the metrics of a batch, round by round.
     pub metrics: Vec<f64>,
 }
@@ -59,6 +57,9 @@ pub struct Subject {
     pub device: String,
     /// Seconds to open the device and load weights; absent for another program.
     pub load_secs: Option<f64>,
+    /// The rate of f32 matrix products of its device in each round, in 10^9 operations a second: the processor's as the
+    /// harness multiplies on as many threads, another device's as the backend does. Empty for another program.
+    pub gemm_gflops: Vec<f64>,
     /// Seconds of each part, round by round; empty where it does not do the part.
     pub encode: Vec<f64>,
     /// As `encode`.
@@ -118,14 +119,13 @@ pub fn bench(benchmark: &Benchmark<'_>) -> Result<Measured, Error> {
         asked.push(Asked::Outside(Box::new(outside)));
     }
     let maps = Maps::new(&benchmark.workload)?;
-    let mut measured = Measured { subjects, gemm_gflops: Vec::new(), metrics: Vec::new() };
+    let mut measured = Measured { subjects, metrics: Vec::new() };
     for round in 0..=benchmark.rounds {
         let counts = round > 0;
-        let gemm = match asked.first_mut() {
-            Some(first) => first.ask(Ask::Gemm, benchmark.go_on)?,
-            None => None,
-        };
-        measured.gemm_gflops.extend(gemm.filter(|_| counts));
+        for (asked, subject) in asked.iter_mut().zip(&mut measured.subjects) {
+            let rate = asked.ask(Ask::Gemm, benchmark.go_on)?;
+            subject.gemm_gflops.extend(rate.filter(|_| counts));
+        }
         for &part in &benchmark.parts {
             if part == Part::Metrics {
                 let secs = maps.time()?;
@@ -150,7 +150,8 @@ pub fn bench(benchmark: &Benchmark<'_>) -> Result<Measured, Error> {
 }
 
 fn subject(name: String, device: String, load_secs: Option<f64>) -> Subject {
-    Subject { name, device, load_secs, encode: Vec::new(), step: Vec::new(), score: Vec::new() }
+    let (gemm_gflops, encode, step, score) = Default::default();
+    Subject { name, device, load_secs, gemm_gflops, encode, step, score }
 }
 
 impl Asked {

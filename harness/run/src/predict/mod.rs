@@ -102,6 +102,7 @@ fn work(
         budget: None,
         device: backend.device.clone(),
         encoder: model.encoder.clone(),
+        precision: model.training.precision,
         compared: false,
     };
     let setup =
