@@ -4,12 +4,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use harness_backend_abi::host::Capability;
 use serde::Serialize;
 
 use super::metrics::Maps;
 use super::outside::Outside;
 use super::{Ask, Part, Workload};
 use crate::error::{Class, Error};
+use crate::lab::PROCESSOR;
 use crate::process::{Program, Received, WorkerProcess};
 use crate::protocol::{Event, Setup};
 use crate::speed::median;
@@ -58,7 +60,7 @@ pub struct Subject {
     /// Seconds to open the device and load weights; absent for another program.
     pub load_secs: Option<f64>,
     /// The rate of f32 matrix products of its device in each round, in 10^9 operations a second: the processor's as the
-    /// harness multiplies on as many threads, another device's as the backend does. Empty for another program.
+    /// harness multiplies on as many threads, another device's as the backend does. Empty where nobody can tell.
     pub gemm_gflops: Vec<f64>,
     /// Seconds of each part, round by round; empty where it does not do the part.
     pub encode: Vec<f64>,
@@ -88,7 +90,12 @@ impl Subject {
 
 /// One that can be asked.
 enum Asked {
-    Worker(WorkerProcess, String),
+    Worker {
+        worker: WorkerProcess,
+        name: String,
+        /// Whether it knows the rate of matrix products of its device.
+        multiplies: bool,
+    },
     Outside(Box<Outside>),
 }
 
@@ -110,8 +117,9 @@ pub fn bench(benchmark: &Benchmark<'_>) -> Result<Measured, Error> {
         let (mut worker, info) = WorkerProcess::start(benchmark.program, &setup, &log, benchmark.go_on)?;
         let load_secs = Some(answer(&mut worker, name, benchmark.go_on)?);
         let device = info.devices.into_iter().next().unwrap_or_default();
+        let multiplies = device == PROCESSOR || info.capabilities.iter().any(|known| known == Capability::Gemm.name());
         subjects.push(subject(name.clone(), device, load_secs));
-        asked.push(Asked::Worker(worker, name.clone()));
+        asked.push(Asked::Worker { worker, name: name.clone(), multiplies });
     }
     if let Some(command) = &benchmark.against {
         let (outside, name) = Outside::start(command, &benchmark.workload, benchmark.threads, benchmark.go_on)?;
@@ -157,12 +165,12 @@ fn subject(name: String, device: String, load_secs: Option<f64>) -> Subject {
 impl Asked {
     fn ask(&mut self, ask: Ask, go_on: &dyn Fn() -> bool) -> Result<Option<f64>, Error> {
         match (self, ask) {
-            (Self::Worker(worker, name), ask) => {
+            (Self::Worker { multiplies: false, .. } | Self::Outside(_), Ask::Gemm) => Ok(None),
+            (Self::Worker { worker, name, .. }, ask) => {
                 worker.send(&ask)?;
                 answer(worker, name, go_on).map(Some)
             }
             (Self::Outside(outside), Ask::Time(part)) => outside.time(part, go_on),
-            (Self::Outside(_), Ask::Gemm) => Ok(None),
         }
     }
 }
