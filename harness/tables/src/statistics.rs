@@ -130,7 +130,8 @@ row! {
         step_p95_ms: Option<f64>,
         /// Images a second that one state scores, as `encode_rate`.
         score_rate: Option<f64>,
-        /// Encoding's share of the processor's rate of large f32 products, measured by the same worker; absent for other devices.
+        /// Encoding's share of its device's rate of large f32 products, measured by the same worker; absent where the backend of
+        /// another device than the processor doesn't tell.
         gemm_share: Option<f64>,
         /// Peak memory of the worker in bytes.
         host_bytes: Option<u64>,
