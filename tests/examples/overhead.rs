@@ -120,9 +120,15 @@ fn loading() -> Result<(), Box<dyn Error>> {
         let path = copy(format!("bare{turn}"))?;
         bare.push(timed(|| open_bare(&path))?);
         let path = copy(format!("whole{turn}"))?;
-        whole.push(timed(|| Ok(drop(Backend::load(&path)?)))?);
+        whole.push(timed(|| {
+            drop(Backend::load(&path)?);
+            Ok(())
+        })?);
     }
-    let built_in = timed(|| Ok(drop(harness_backend_flex::backend()?)))?;
+    let built_in = timed(|| {
+        drop(harness_backend_flex::backend()?);
+        Ok(())
+    })?;
     println!("a plugin is loaded, checked and described in {}", told(&mut whole));
     println!("  of which the system opens its library in   {}", told(&mut bare));
     println!("the built-in backend in {:.3} ms", millis(built_in));
@@ -162,7 +168,7 @@ fn calls() -> Result<(), Box<dyn Error>> {
         precision: Precision::F32,
     };
     let open = |backend: &Backend| -> Result<host::ImageTower, host::BackendError> {
-        let session = backend.open(&SessionOptions { device: "cpu".to_owned(), threads: None })?;
+        let session = backend.open(&SessionOptions::on("cpu"))?;
         session.load_image_tower(&options, &named)
     };
     let (mut flex, mut idle) = (open(&harness_backend_flex::backend()?)?, open(&backend()?)?);

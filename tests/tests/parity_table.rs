@@ -8,7 +8,7 @@ use harness_backend_abi::host::SessionOptions;
 #[test]
 fn flex_through_the_table_reproduces_the_golden_cases() {
     let backend = harness_backend_flex::backend().unwrap();
-    let session = backend.open(&SessionOptions { device: "cpu".into(), threads: None }).unwrap();
+    let session = backend.open(&SessionOptions::on("cpu")).unwrap();
     parity::check(&mut harness_conformance::through_table(&session));
 }
 
@@ -18,7 +18,8 @@ fn threads_of_a_session_change_no_bit() {
     let folder = harness_tests::root().join("tests/golden");
     for case in harness_conformance::Case::read_all(&folder).unwrap() {
         let [one, three] = [1, 3].map(|threads| {
-            let session = backend.open(&SessionOptions { device: "cpu".into(), threads: Some(threads) }).unwrap();
+            let session =
+                backend.open(&SessionOptions { threads: Some(threads), ..SessionOptions::on("cpu") }).unwrap();
             harness_conformance::Subject::run(&mut harness_conformance::through_table(&session), &case).unwrap()
         });
         assert_eq!(one, three, "{}", case.name);

@@ -87,7 +87,7 @@ fn through_softmax<S: Simd>(simd: S, share: &mut [f32], total: f32, gradient: &m
         balance = simd.mul_add_e_f32s(*share, gradient, balance);
     }
     let balance = simd.splat_f32s(simd.reduce_sum_f32s(balance));
-    for (&share, gradient) in (&*share).iter().zip(gradient) {
+    for (&share, gradient) in share.iter().zip(gradient) {
         *gradient = simd.mul_f32s(share, simd.sub_f32s(*gradient, balance));
     }
 }

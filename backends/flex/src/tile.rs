@@ -71,13 +71,13 @@ pub(crate) fn sweep<S: Simd, const ROWS: usize>(simd: S, rows: Rows<'_>, panels:
         for from in (0..rows.count).step_by(ROWS) {
             // Rows beyond the last are the last again, and dropped.
             let mut tile = [&rows.values[..0]; ROWS];
-            for i in 0..ROWS {
-                tile[i] = &rows.values[(from + i).min(last) * rows.stride..][..depth];
+            for (i, tile) in tile.iter_mut().enumerate() {
+                *tile = &rows.values[(from + i).min(last) * rows.stride..][..depth];
             }
             let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
             multiply::<S, ROWS>(simd, &tile, panel, &mut sums);
-            for i in 0..ROWS.min(rows.count - from) {
-                finish.finish(simd, from + i, number, sums[i]);
+            for (i, sums) in sums.into_iter().enumerate().take(rows.count - from) {
+                finish.finish(simd, from + i, number, sums);
             }
         }
     }
@@ -98,7 +98,7 @@ fn multiply<S: Simd, const ROWS: usize>(simd: S, tile: &[&[f32]; ROWS], panel: &
             }
         }
     }
-    // One by one: an index known only at run time would keep the sums in memory.
+    #[expect(clippy::manual_memcpy, reason = "one by one, so that the sums stay in registers")]
     for i in 0..ROWS {
         out[i] = sums[i];
     }

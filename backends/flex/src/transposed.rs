@@ -43,6 +43,7 @@ impl Tiled for Columns<'_> {
         let (count, width) = (out.len() / q, VECTORS * S::F32_LANES);
         let tiles = count.div_ceil(ROWS);
         let mut packed = vec![[0.0f32; ROWS]; tiles * BLOCK];
+        #[expect(clippy::useless_vec, reason = "64 KiB, much for a stack")]
         let mut panel = vec![[simd.splat_f32s(0.0); VECTORS]; BLOCK];
         let mut row = vec![0.0; tiles * ROWS];
         out.fill(0.0);
@@ -99,7 +100,7 @@ fn multiply<S: Simd, const ROWS: usize>(simd: S, packed: &[[f32; ROWS]], panel: 
             }
         }
     }
-    // One by one: an index known only at run time would keep the sums in memory.
+    #[expect(clippy::manual_memcpy, reason = "one by one, so that the sums stay in registers")]
     for i in 0..ROWS {
         out[i] = sums[i];
     }

@@ -66,6 +66,7 @@ pub(crate) fn normal_share<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
 pub(crate) fn ln<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
+    #[expect(clippy::excessive_precision, reason = "as fitted")]
     const POLYNOMIAL: [f32; 9] = [
         7.037_683_6e-2,
         -0.115_146_1,

@@ -53,7 +53,7 @@ impl<B: Backend, K: Kernels<B>> TextTower<B, K> {
         device: &B::Device,
     ) -> Result<Self, ModelError> {
         let width = arch.text_width;
-        if arch.text_layers == 0 || arch.text_heads == 0 || width % arch.text_heads != 0 {
+        if arch.text_layers == 0 || arch.text_heads == 0 || !width.is_multiple_of(arch.text_heads) {
             return Err(ModelError::Invalid(format!(
                 "a text tower of {} blocks, width {width}, {} heads",
                 arch.text_layers, arch.text_heads

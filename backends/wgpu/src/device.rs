@@ -16,8 +16,11 @@ use madclip::Plain;
 #[derive(Debug)]
 pub struct Adapter(WgpuDevice);
 
-/// Kinds of adapter in the order of wgpu's runtime, the fastest first: name, and the device of an index.
-const KINDS: [(&str, fn(usize) -> WgpuDevice); 4] = [
+/// A kind of adapter: its name, and the device of an index.
+type Kind = (&'static str, fn(usize) -> WgpuDevice);
+
+/// Kinds in the order of wgpu's runtime, the fastest first.
+const KINDS: [Kind; 4] = [
     ("discrete", WgpuDevice::DiscreteGpu),
     ("integrated", WgpuDevice::IntegratedGpu),
     ("virtual", WgpuDevice::VirtualGpu),
@@ -31,7 +34,7 @@ fn all() -> &'static [(String, WgpuDevice)] {
     static ALL: OnceLock<Vec<(String, WgpuDevice)>> = OnceLock::new();
     ALL.get_or_init(|| {
         let found = WgpuRuntime::enumerate_all_devices(&AutoGraphicsApi::backend());
-        let of_kind = |(kind, (name, device)): (usize, (&str, fn(usize) -> WgpuDevice))| {
+        let of_kind = |(kind, (name, device)): (usize, Kind)| {
             let number = found.iter().filter(|id| usize::from(id.type_id) == kind).count();
             // The runtime has one device in software, however many there are.
             let number = if name == SOFTWARE { number.min(1) } else { number };

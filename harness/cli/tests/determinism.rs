@@ -1,5 +1,4 @@
 //! Tables are a pure function of the cells: neither threads nor the order of a file shows.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

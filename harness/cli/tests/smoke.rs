@@ -1,5 +1,5 @@
 //! Every shipped experiment runs to its end when it is taken small.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod common;
 

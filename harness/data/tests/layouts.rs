@@ -123,7 +123,7 @@ fn a_test_set_of_one_class_is_refused_with_the_class_that_is_missing() {
     let set = csv(&ROWS.replace("pictures/c.png,0,,test,p2\n", ""));
     let message = set.dataset().test_set().unwrap_err().to_string();
     says(&message, &["no normal image", "split test of", "images.csv", "need both classes"]);
-    assert!(set.errors().iter().any(|error| *error == message), "{:?}", set.errors());
+    assert!(set.errors().contains(&message), "{:?}", set.errors());
 }
 
 #[test]

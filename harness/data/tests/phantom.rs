@@ -1,5 +1,5 @@
 //! The generated set is no toy: what is easy to measure does not tell its lesions, and it is the same everywhere.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests")]
 
 mod common;
 
@@ -76,8 +76,8 @@ fn pixel_auroc(items: &[Item], measure: impl Fn(&[u8], usize) -> Vec<u8> + Sync,
             },
         );
     let (mut below, mut wins) = (0.0, 0.0);
-    for value in 0..256 {
-        let (normal, lesion) = (counts[0][value] as f64, counts[1][value] as f64);
+    for (normal, lesion) in counts[0].iter().zip(&counts[1]) {
+        let (normal, lesion) = (*normal as f64, *lesion as f64);
         wins += lesion * (below + 0.5 * normal);
         below += normal;
     }

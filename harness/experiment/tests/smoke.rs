@@ -1,5 +1,5 @@
 //! Every shipped experiment can be planned, and planned small.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests")]
 
 mod common;
 

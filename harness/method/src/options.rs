@@ -26,6 +26,7 @@ pub enum Normalize {
 
 impl Normalize {
     /// Per-channel (mean, deviation), RGB.
+    #[expect(clippy::excessive_precision, reason = "as CLIP's authors write them")]
     pub fn statistics(self) -> ([f32; 3], [f32; 3]) {
         match self {
             Self::None => ([0.0; 3], [1.0; 3]),

@@ -37,7 +37,7 @@ impl<'a> Context<'a> {
         for row in self.rows {
             let here = |dataset: &&ReportDataset| dataset.published.as_ref() == Some(&row.dataset);
             let Some(shots) = row.shots.filter(|shots| *shots > 0 && self.shots.contains(shots)) else { continue };
-            if !self.datasets.iter().any(|dataset| here(dataset)) {
+            if !self.datasets.iter().any(here) {
                 continue;
             }
             let place = (row.dataset.as_str(), row.metric.as_str());

@@ -220,11 +220,11 @@ impl<'a> Run<'a> {
         // Those that choose come before those that are chosen by them.
         for choosing in [true, false] {
             let here = |evaluation: &&&Evaluation| evaluation.chosen_by.is_empty() == choosing;
-            let mut groups: BTreeMap<(&str, &str, bool), Vec<(&'a Evaluation, Vec<u32>)>> = BTreeMap::new();
+            let mut groups = BTreeMap::<(&str, &str, bool), Vec<_>>::new();
             for evaluation in missing.iter().filter(here) {
                 if let Some(epochs) = self.epochs(evaluation)? {
                     let key = (evaluation.dataset.as_str(), evaluation.object.as_str(), evaluation.on_fold);
-                    groups.entry(key).or_default().push((evaluation, epochs));
+                    groups.entry(key).or_default().push((*evaluation, epochs));
                 }
             }
             for together in groups.into_values() {

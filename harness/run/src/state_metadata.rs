@@ -222,14 +222,15 @@ mod tests {
 
     #[test]
     fn edited_and_foreign_metadata_are_refused_with_the_entry_named() {
-        let says = |change: &dyn Fn(&mut Vec<(&'static str, String)>), expected: &str| {
+        type About = Vec<(&'static str, String)>;
+        let says = |change: &dyn Fn(&mut About), expected: &str| {
             let mut about = describe(&training(), 3).unwrap();
             change(&mut about);
             let (_folder, path) = written(&about);
             let error = read(&path).unwrap_err().to_string();
             assert!(error.contains(expected) && error.contains("0003.safetensors"), "{error}");
         };
-        let set = |about: &mut Vec<(&'static str, String)>, key: &str, value: &str| {
+        let set = |about: &mut About, key: &str, value: &str| {
             about.iter_mut().filter(|(known, _)| *known == key).for_each(|(_, old)| *old = value.to_owned());
         };
         says(&|about| set(about, "seed", "1"), "they were edited");
