@@ -47,7 +47,7 @@ pub use overlay::{OverlayFigure, overlay};
 pub use panel::{Candidate, PanelFigure, PanelRow, Pixels, choose, panel};
 pub use published::published;
 pub use render::Rendered;
-pub use report::{ReportInput, write_report};
+pub use report::{ReportInput, ReportParts, write_parts, write_report};
 pub use roc::{RocFigure, RocSeries, roc};
 pub use shots::{ShotsFigure, ShotsPlot, ShotsPoint, shots};
 pub use summary::{SummaryRow, summary, summary_frame};
