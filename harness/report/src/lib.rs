@@ -8,6 +8,7 @@ mod ablation;
 mod axes;
 mod backend_bars;
 mod backends;
+mod best;
 mod colour;
 mod comparisons;
 mod cross_dataset;

@@ -39,7 +39,7 @@ pub struct ReportInput {
     pub base: String,
     /// Means with their intervals.
     pub intervals: Vec<IntervalRow>,
-    /// Variants less the base.
+    /// Variants less the base, and less the best where that is another: `base` names which.
     pub differences: Vec<DifferenceRow>,
     /// What `best-on-test` adds over `last` on the same trainings: `base` is "last", `selection` "best-on-test".
     pub optimism: Vec<DifferenceRow>,

@@ -167,6 +167,12 @@ fn with_replicates<'a>(all: &Families<'a>, quantity: Quantity) -> BTreeMap<(u64,
     all.members(quantity).iter().filter(has).map(|member| ((member.draw, member.seed), *member)).collect()
 }
 
+/// A quantity's exact number as a mean over datasets has it; `None` where no training has replicates.
+pub(super) fn exact(all: &Families<'_>, quantity: Quantity) -> Option<f64> {
+    let members = with_replicates(all, quantity);
+    (!members.is_empty()).then(|| Sum::of(&members.values().collect::<Vec<_>>()).mean)
+}
+
 /// A mean over draws and seeds, or of several of them over datasets.
 #[derive(Clone)]
 pub(super) struct Average {
@@ -207,7 +213,7 @@ fn paired<T>(made: Result<T, harness_metrics::Error>) -> Result<Option<T>, Error
     }
 }
 
-fn mean(values: &[f64]) -> f64 {
+pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 

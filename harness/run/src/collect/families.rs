@@ -126,6 +126,14 @@ impl Family<'_> {
 }
 
 impl<'a> Families<'a> {
+    /// The conditions that a family's mean over datasets is of, ordered by the datasets' names so that their order in the file
+    /// does not show. `None` where there is but one, or where models are transferred.
+    pub(super) fn averaged(&self, key: FamilyKey) -> Option<Vec<ConditionKey>> {
+        let mut places: Vec<ConditionKey> = self.families.get(&key)?.conditions.keys().copied().collect();
+        places.sort_by_key(|(dataset, _)| self.names.datasets.get(*dataset));
+        (!self.names.transfers && places.len() > 1).then_some(places)
+    }
+
     /// Whether some cell is planned to give the quantity.
     pub(super) fn is_planned(&self, Quantity { family, place, variant }: Quantity) -> bool {
         let condition = self.families.get(&family).and_then(|family| family.conditions.get(&place));

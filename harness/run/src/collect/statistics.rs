@@ -1,5 +1,6 @@
 //! Intervals and differences of a plan: one row a variant, dataset and metric, by the nested bootstrap over test images, draws
-//! and seeds. DeLong's list is in `delong`; what is averaged and compared, in `families`.
+//! and seeds. DeLong's list is in `delong`; what is averaged, in `families`; what is
+//! compared, in `comparisons`.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,9 +11,9 @@ use harness_tables::{DeLongRow, DifferenceRow, IntervalRow};
 use rayon::prelude::*;
 
 use super::averages::{Average, Averages, place};
-use super::comparisons::{Comparisons, quantities};
+use super::comparisons::{Comparisons, WithBest, quantities};
 use super::delong;
-use super::families::{ConditionKey, Families, Family, FamilyKey, Names, Quantity, base, families};
+use super::families::{ConditionKey, Families, FamilyKey, Names, Quantity, base, families};
 use super::records::Records;
 use crate::error::Error;
 
@@ -32,8 +33,9 @@ pub(super) struct Statistics {
     pub(super) notes: Vec<String>,
 }
 
-/// Orders rows as tables are: dataset and source (the mean over datasets last), K, backend, rule, metric, score, variant.
-type RowKey = (ConditionKey, [usize; 4], Option<harness_experiment::ImageScore>, usize);
+/// Orders rows as tables are: dataset and source (the mean over datasets last), K, backend, rule, metric, score, what is compared
+/// with the base before what is compared with the best, variant.
+type RowKey = (ConditionKey, [usize; 4], Option<harness_experiment::ImageScore>, bool, usize);
 
 /// The condition of a mean over datasets.
 const MEAN: ConditionKey = (usize::MAX, usize::MAX);
@@ -117,14 +119,24 @@ fn of_family(
     comparisons: &Comparisons,
     base: Option<usize>,
 ) -> Result<Rows, Error> {
-    let order = averaged(&all.names, &all.families[&key]);
+    let order = all.averaged(key);
     let base = base.and_then(|base| all.names.variants.get(base)).map_or("", String::as_str);
-    let differences = Pairs::of(averages, &comparisons.base);
-    let optimism = Pairs::of(averages, &comparisons.last);
+    let averaged = order.as_deref();
+    let mut differences =
+        Pairs::of(averages, &comparisons.base).with_means(averaged)?.rows(&all.names, key, base, false)?;
+    for WithBest { best, of_mean, pairs } in &comparisons.best {
+        let mut pairs = Pairs::of(averages, pairs);
+        if *of_mean {
+            pairs = pairs.with_means(averaged)?;
+            pairs.0.retain(|place, _| *place == MEAN);
+        }
+        differences.extend(pairs.rows(&all.names, key, &all.names.variants[*best], true)?);
+    }
+    let optimism = Pairs::of(averages, &comparisons.last).with_means(averaged)?;
     Ok(Rows {
-        intervals: intervals(all, averages, key, order.as_deref())?,
-        differences: differences.rows(&all.names, key, base, order.as_deref())?,
-        optimism: optimism.rows(&all.names, key, Selection::Last.name(), order.as_deref())?,
+        intervals: intervals(all, averages, key, averaged)?,
+        differences,
+        optimism: optimism.rows(&all.names, key, Selection::Last.name(), false)?,
     })
 }
 
@@ -153,14 +165,6 @@ fn intervals(
     Ok(rows)
 }
 
-/// The conditions that a mean over datasets is of, ordered by the datasets' names so that their order in the file does not show.
-/// `None` where there is but one, or where models are transferred.
-fn averaged(names: &Names, family: &Family<'_>) -> Option<Vec<ConditionKey>> {
-    let mut places: Vec<ConditionKey> = family.conditions.keys().copied().collect();
-    places.sort_by_key(|(dataset, _)| names.datasets.get(*dataset));
-    (!names.transfers && places.len() > 1).then_some(places)
-}
-
 /// Two means that are compared.
 type Pair<'a> = [Cow<'a, Average>; 2];
 
@@ -183,14 +187,8 @@ impl<'a> Pairs<'a> {
         self.0.entry(place).or_default().insert(variant, pair);
     }
 
-    /// The differences, those over datasets included, each adjusted for the variants beside it.
-    fn rows(
-        mut self,
-        names: &Names,
-        key: FamilyKey,
-        base: &str,
-        averaged: Option<&[ConditionKey]>,
-    ) -> Result<Vec<(RowKey, DifferenceRow)>, Error> {
+    /// The same with means over datasets, of variants that have a pair on each of them.
+    fn with_means(mut self, averaged: Option<&[ConditionKey]>) -> Result<Self, Error> {
         let variants: BTreeSet<usize> = self.0.values().flat_map(BTreeMap::keys).copied().collect();
         for variant in variants {
             let Some(places) = averaged else { break };
@@ -201,6 +199,18 @@ impl<'a> Pairs<'a> {
                 self.add(variant, MEAN, [of_variant, of_base].map(Cow::Owned));
             }
         }
+        Ok(self)
+    }
+
+    /// The differences, each adjusted for the variants beside it. `base` is the name of what all are compared with, `best` says
+    /// that it was chosen as the best.
+    fn rows(
+        &self,
+        names: &Names,
+        key: FamilyKey,
+        base: &str,
+        best: bool,
+    ) -> Result<Vec<(RowKey, DifferenceRow)>, Error> {
         let mut rows = Vec::new();
         for (place, variants) in &self.0 {
             let mut condition = Vec::new();
@@ -226,7 +236,7 @@ impl<'a> Pairs<'a> {
                     p_holm: 1.0,
                     count: of_variant.count,
                 };
-                condition.push((row_key(key, *place, *variant), row));
+                condition.push((row_key(key, *place, best, *variant), row));
             }
             let adjusted = holm(&condition.iter().map(|(_, row)| row.p).collect::<Vec<_>>())?;
             for ((_, row), p_holm) in condition.iter_mut().zip(adjusted) {
@@ -263,11 +273,11 @@ fn interval(
         draws: average.draws,
         count: average.count,
     };
-    Ok((row_key(key, place, variant), row))
+    Ok((row_key(key, place, false, variant), row))
 }
 
-fn row_key(key: FamilyKey, condition: ConditionKey, variant: usize) -> RowKey {
-    (condition, [key.shots, key.backend, key.selection, place(key.metric)], key.score, variant)
+fn row_key(key: FamilyKey, condition: ConditionKey, best: bool, variant: usize) -> RowKey {
+    (condition, [key.shots, key.backend, key.selection, place(key.metric)], key.score, best, variant)
 }
 
 /// What a reader should know of intervals and tests.
