@@ -137,6 +137,56 @@ fn rows_are_what_the_library_makes_of_the_stored_scores() {
     assert!(list.iter().filter(|row| row.variant == "same").all(|row| row.p == Some(1.0)));
 }
 
+/// What a comparison is of, but for the variants: dataset, rule, image score, metric.
+type Of = [String; 4];
+
+/// Means of variants by what they are of, the metrics whose best is marked alone.
+fn marked_means(intervals: &[IntervalRow]) -> BTreeMap<Of, BTreeMap<String, f64>> {
+    let mut means: BTreeMap<Of, BTreeMap<String, f64>> = BTreeMap::new();
+    for row in intervals.iter().filter(|row| ["image_auroc", "pixel_auroc"].contains(&row.metric.as_str())) {
+        let of = [&row.dataset, &row.selection, &row.image_score, &row.metric].map(String::clone);
+        means.entry(of).or_default().insert(row.variant.clone(), row.mean);
+    }
+    means
+}
+
+/// Rows of a comparison with a variant.
+fn with<'a>(rows: &'a [DifferenceRow], of: &Of, base: &str) -> BTreeMap<&'a str, &'a DifferenceRow> {
+    let same = |row: &&DifferenceRow| {
+        row.base == base && [&row.dataset, &row.selection, &row.image_score, &row.metric].into_iter().eq(of)
+    };
+    rows.iter().filter(same).map(|row| (row.variant.as_str(), row)).collect()
+}
+
+#[test]
+fn all_are_compared_with_the_best_where_that_is_not_the_base() {
+    let place = variants();
+    place.run(&[]).expect(0);
+    let differences: Vec<DifferenceRow> = table(&place, "differences");
+    let (mut base_is_best, mut other_is_best) = (0, 0);
+    for (of, means) in marked_means(&table::<IntervalRow>(&place, "intervals")) {
+        let (from_base, from_other) = (with(&differences, &of, "base"), with(&differences, &of, "other"));
+        assert_eq!(from_base.keys().collect::<Vec<_>>(), [&"other", &"same"]);
+        assert!(with(&differences, &of, "same").is_empty(), "what is equal to the base is never the best beside it");
+        if means["other"] <= means["base"] {
+            base_is_best += 1;
+            assert!(from_other.is_empty());
+            continue;
+        }
+        other_is_best += 1;
+        assert_eq!(from_other.keys().collect::<Vec<_>>(), [&"base", &"same"]);
+        // The same pairs of trainings, the other way round; the family has both of them.
+        let (there, back) = (from_base["other"], from_other["base"]);
+        assert_eq!((back.difference, back.p), (-there.difference, there.p));
+        assert!((back.low + there.high).abs() < 1e-12 && (back.high + there.low).abs() < 1e-12);
+        assert_eq!(vec![back.p_holm, from_other["same"].p_holm], holm(&[there.p, there.p]).unwrap());
+    }
+    assert!(base_is_best > 0 && other_is_best > 0, "{base_is_best} {other_is_best}");
+    let other =
+        |row: &DifferenceRow| row.base != "base" && !["image_auroc", "pixel_auroc"].contains(&row.metric.as_str());
+    assert!(!differences.iter().any(other));
+}
+
 #[test]
 fn optimism_is_what_choosing_by_the_test_set_adds_on_the_same_trainings() {
     let place = variants();
@@ -262,6 +312,10 @@ fn a_mean_over_datasets_resamples_each_and_warns_where_ranks_can_not_tell() {
     assert!(mean.high - mean.low < (of("Small").high - of("Small").low).max(of("Other").high - of("Other").low));
     let differences: Vec<DifferenceRow> = table(&place, "differences");
     assert!(differences.iter().any(|row| row.dataset.is_empty() && row.variant == "other"));
+    for (of, means) in marked_means(&intervals) {
+        let compared = with(&differences, &of, "other");
+        assert_eq!(compared.contains_key("base"), means["other"] > means["base"], "{of:?}");
+    }
     let report = std::fs::read_to_string(place.file("out/report.md")).unwrap();
     assert!(report.contains("2 data sets are too few for a test by ranks"), "{report}");
 }

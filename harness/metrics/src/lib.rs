@@ -51,7 +51,7 @@ mod upsample;
 mod wilcoxon;
 
 pub use all::{MetricValues, all_metrics};
-pub use bootstrap::{Difference, Interval, Repetition, Replicates, Resampling, nested};
+pub use bootstrap::{Difference, Interval, Nesting, Repetition, Replicates, Resampling, nested};
 pub use components::{Regions, Run, regions};
 pub use delong::{DeLong, delong};
 pub use error::Error;

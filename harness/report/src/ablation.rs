@@ -3,7 +3,8 @@
 
 use harness_tables::{DifferenceRow, Frame, Values};
 
-use crate::comparisons::{ALPHA, Ablation, Block};
+use crate::best::{Mark, NOTE, marks};
+use crate::comparisons::{Ablation, Block};
 use crate::measure::{Measure, cell, fraction, p_value, signed};
 use crate::sheet::{Sheet, Table};
 use crate::{ReportError, SummaryRow};
@@ -15,29 +16,18 @@ struct Entry {
     value: Option<f64>,
     /// Against the base; none for the base itself.
     difference: Option<DifferenceRow>,
-    best: bool,
-    /// Compared with the best and not significantly worse.
-    near: bool,
+    mark: Mark,
 }
 
 impl<'a> Ablation<'a> {
     fn entries(&self, block: &Block<'a>, measure: Measure) -> Vec<Entry> {
         let variants = self.variants(block);
         let mut entries: Vec<Entry> = variants.iter().map(|variant| self.entry(block, measure, variant)).collect();
-        let best = entries.iter().filter_map(|entry| entry.value).fold(f64::NEG_INFINITY, f64::max);
-        // What prints alike is a tie.
-        let printed = |value: f64| format!("{value:.3}");
-        for entry in &mut entries {
-            entry.best = entry.value.is_some_and(|value| printed(value) == printed(best));
-        }
-        let leaders: Vec<&str> = variants.iter().zip(&entries).filter(|(_, e)| e.best).map(|(v, _)| *v).collect();
-        for (variant, entry) in variants.iter().zip(&mut entries) {
-            let compared = |leader: &&str| {
-                let row = self.difference(block, measure, variant, leader);
-                row.or_else(|| self.difference(block, measure, leader, variant))
-            };
-            let p = leaders.iter().find_map(compared).map(|row| row.p_holm);
-            entry.near = !entry.best && entry.value.is_some() && p.is_some_and(|p| p >= ALPHA);
+        let numbers: Vec<(&str, Option<f64>)> =
+            variants.iter().zip(&entries).map(|(variant, entry)| (*variant, entry.value)).collect();
+        let p = |variant: &str, best: &str| Some(self.difference(block, measure, variant, best)?.p_holm);
+        for (entry, mark) in entries.iter_mut().zip(marks(&numbers, p)) {
+            entry.mark = mark;
         }
         entries
     }
@@ -64,7 +54,7 @@ impl<'a> Ablation<'a> {
             Some(row) => fraction(row.mean, block.selection()),
             None => "a data set is missing".to_owned(),
         };
-        Entry { words, value, difference, best: false, near: false }
+        Entry { words, value, difference, mark: Mark::None }
     }
 }
 
@@ -101,7 +91,7 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
             }
             sheet.push(words);
             for (at, entry) in line().enumerate() {
-                if entry.best {
+                if entry.mark == Mark::Best {
                     sheet.embolden(FIRST + 3 * at);
                 }
                 long.push(block, variant, measures[at], entry);
@@ -120,14 +110,10 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
         ),
         notes: everywhere.into_iter().chain([
             format!(
-                "AC: image AUROC; AS: pixel AUROC. Differences with {level:.0} % intervals of the paired bootstrap; p: two-sided, \
-                 of no difference, adjusted by Holm over all variants of a block for the measure."
+                "AC: image AUROC; AS: pixel AUROC. Differences from the base with {level:.0} % intervals of the paired bootstrap; \
+                 p: two-sided, of no difference from the base, adjusted by Holm over all variants of a block for the measure."
             ),
-            format!(
-                "Bold: the best of a block, ties at three decimals included. ≈: compared with the best and not significantly \
-                 worse (adjusted p ≥ {ALPHA}). Variants are compared with the base alone, so where the best is not the base no \
-                 other variant can carry the mark."
-            ),
+            NOTE.to_owned(),
         ]).collect(),
         shown: sheet.frame()?,
         whole: None,
@@ -136,7 +122,7 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
 }
 
 fn entry_words(entry: &Entry, base: bool) -> [String; 3] {
-    let mark = if entry.near { " ≈" } else { "" };
+    let mark = entry.mark.sign();
     let (difference, p) = match &entry.difference {
         Some(row) => {
             (format!("{} [{}, {}]", signed(row.difference), signed(row.low), signed(row.high)), p_value(row.p_holm))
@@ -157,13 +143,6 @@ struct Long {
 
 impl Long {
     fn push(&mut self, block: &Block<'_>, variant: &str, measure: Measure, entry: &Entry) {
-        let mark = if entry.best {
-            "best"
-        } else if entry.near {
-            "not significantly worse"
-        } else {
-            ""
-        };
         let message = if entry.value.is_some() { "" } else { &entry.words };
         let dataset = if block.dataset.is_empty() { "mean" } else { block.dataset };
         let words = [
@@ -174,7 +153,7 @@ impl Long {
             block.score,
             variant,
             measure.name(),
-            mark,
+            entry.mark.word(),
             message,
         ];
         self.words.iter_mut().zip(words).for_each(|(column, word)| column.push(word.to_owned()));

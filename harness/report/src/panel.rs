@@ -159,11 +159,25 @@ const ROW: u32 = TITLE + CELL + 26;
 
 /// A square picture at the size of a cell: pixels stay whole where they fit, else they are averaged.
 pub(crate) fn fitted(side: u32, cell: u32, rgb: Vec<u8>) -> Vec<u8> {
-    let filter = if cell.is_multiple_of(side) { FilterType::Nearest } else { FilterType::Triangle };
+    if cell.is_multiple_of(side) && side > 0 {
+        return enlarged(side as usize, (cell / side) as usize, &rgb);
+    }
     match RgbImage::from_raw(side, side, rgb) {
-        Some(picture) => resize(&picture, cell, cell, filter).into_raw(),
+        Some(picture) => resize(&picture, cell, cell, FilterType::Triangle).into_raw(),
         None => vec![255; (cell * cell * 3) as usize],
     }
+}
+
+/// A picture with each pixel as a square of `times` x `times`.
+fn enlarged(side: usize, times: usize, rgb: &[u8]) -> Vec<u8> {
+    let mut wide = Vec::with_capacity(rgb.len() * times * times);
+    for line in rgb.chunks_exact(side * 3) {
+        let start = wide.len();
+        line.chunks_exact(3).for_each(|pixel| (0..times).for_each(|_| wide.extend_from_slice(pixel)));
+        let end = wide.len();
+        (1..times).for_each(|_| wide.extend_from_within(start..end));
+    }
+    wide
 }
 
 struct SketchRow {

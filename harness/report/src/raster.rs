@@ -4,6 +4,7 @@
 //! Plotters' own bitmap backend leaves edges of wide lines jagged and drops the bearings of glyphs.
 
 use std::convert::Infallible;
+use std::ops::Range;
 
 use ab_glyph::{Font, FontRef, ScaleFont};
 use plotters_backend::text_anchor::{HPos, VPos};
@@ -47,8 +48,18 @@ impl<'a> Raster<'a> {
             return;
         }
         for (old, new) in pixel.iter_mut().zip([r, g, b]) {
-            *old = (f64::from(*old) * (1.0 - alpha) + f64::from(new) * alpha + 0.5) as u8;
+            *old = mixed(*old, new, alpha);
         }
+    }
+
+    /// The pixels of a line from the first column to before the second, those that there are.
+    fn line(&mut self, row: i64, columns: Range<i64>) -> &mut [[u8; 3]] {
+        if row < 0 || row >= i64::from(self.height) {
+            return &mut [];
+        }
+        let place = |at: i64| at.clamp(0, i64::from(self.width)) as usize;
+        let columns = place(columns.start)..place(columns.end.max(columns.start));
+        &mut self.pixels[row as usize * self.width as usize..][columns]
     }
 
     /// Paints every pixel of a box by how much of it `cover` says, given the pixel's centre.
@@ -101,6 +112,11 @@ impl<'a> Raster<'a> {
             inside(radius - (x * x + y * y).sqrt())
         });
     }
+}
+
+/// An old value of a channel under a new one.
+fn mixed(old: u8, new: u8, alpha: f64) -> u8 {
+    (f64::from(old) * (1.0 - alpha) + f64::from(new) * alpha + 0.5) as u8
 }
 
 /// The middle of a unit.
@@ -191,6 +207,10 @@ impl DrawingBackend for Raster<'_> {
         let (low, high) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(p.1), h.max(p.1)));
         let rows = low.floor().max(0.0) as i64..(high.ceil().min(f64::from(self.height)) as i64).max(0);
         let mut crossings: Vec<f64> = Vec::new();
+        let BackendColor { alpha, rgb: (red, green, blue) } = style.color();
+        // Most pixels lie inside as a whole: what becomes of each old value is known beforehand.
+        let tables = [red, green, blue]
+            .map(|new| std::array::from_fn::<u8, 256, _>(|old| mixed(old as u8, new, alpha.clamp(0.0, 1.0))));
         // Line by line, through the pixels' middles: inside is what has an odd number of edges to its left.
         for row in rows {
             let y = row as f64 + 0.5;
@@ -202,11 +222,27 @@ impl DrawingBackend for Raster<'_> {
             crossings.sort_by(f64::total_cmp);
             for span in crossings.chunks_exact(2) {
                 let (left, right) = (span[0].max(0.0), span[1].min(f64::from(self.width)));
-                for x in left.floor() as i64..right.ceil() as i64 {
+                let (first, last) = (left.floor() as i64, right.ceil() as i64);
+                let (inner, end) = (left.ceil() as i64, (right.floor() as i64).max(left.ceil() as i64));
+                for x in (first..inner).chain(end..last) {
                     let part = (x as f64 + 1.0).min(right) - (x as f64).max(left);
                     self.blend(x, row, style.color(), part);
                 }
+                for pixel in self.line(row, inner..end) {
+                    pixel.iter_mut().zip(&tables).for_each(|(old, table)| *old = table[usize::from(*old)]);
+                }
             }
+        }
+        Ok(())
+    }
+
+    fn blit_bitmap(&mut self, (x, y): BackendCoord, (width, height): (u32, u32), rgb: &[u8]) -> Drawn {
+        let (x, y) = (i64::from(x), i64::from(y));
+        let (pixels, _) = rgb.as_chunks::<3>();
+        for (row, line) in (y..).zip(pixels.chunks_exact((width as usize).max(1)).take(height as usize)) {
+            // What lies left of the canvas is not seen.
+            let seen = line.iter().skip((-x).max(0) as usize);
+            self.line(row, x..x + i64::from(width)).iter_mut().zip(seen).for_each(|(old, new)| *old = *new);
         }
         Ok(())
     }

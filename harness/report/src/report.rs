@@ -39,7 +39,7 @@ pub struct ReportInput {
     pub base: String,
     /// Means with their intervals.
     pub intervals: Vec<IntervalRow>,
-    /// Variants less the base.
+    /// Variants less the base, and less the best where that is another: `base` names which.
     pub differences: Vec<DifferenceRow>,
     /// What `best-on-test` adds over `last` on the same trainings: `base` is "last", `selection` "best-on-test".
     pub optimism: Vec<DifferenceRow>,
@@ -62,21 +62,54 @@ pub struct ReportInput {
 /// # Errors
 /// The system's, and data that make no figure.
 pub fn write_report(input: &ReportInput, folder: &Path) -> Result<String, ReportError> {
+    write_parts(input, folder)?.write(folder)
+}
+
+/// A report whose tables and figures are written, but not `report.md`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportParts {
+    /// The summary table in Markdown, with its notes.
+    summary: String,
+    /// `report.md`.
+    report: String,
+}
+
+/// Does all that [`write_report`] does but `report.md`, so that other files can be written meanwhile and that one last.
+///
+/// # Errors
+/// The system's, and data that make no figure.
+pub fn write_parts(input: &ReportInput, folder: &Path) -> Result<ReportParts, ReportError> {
     let rows = summary(&input.results, &input.variants);
-    let markdown = write_summary(&rows, folder)?;
     let datasets = datasets(&input.datasets, &rows);
     let matrices = matrices(&rows, &datasets, &input.variants);
     let material = Material { input, rows: &rows, datasets: &datasets, matrices: &matrices };
-    let mut sections = String::new();
-    let tables = tables(&material)?;
+    let (tables, figures) = rayon::join(|| write_tables(&material, folder), || Figures::of(&material).write(folder));
+    let ((summary, sections), figures) = (tables?, figures?);
+    let report = compose(input, &summary, &sections, &figures)?;
+    Ok(ReportParts { summary, report })
+}
+
+impl ReportParts {
+    /// Writes `report.md` and returns the summary table.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write(self, folder: &Path) -> Result<String, ReportError> {
+        write_durable(&folder.join("report.md"), self.report.as_bytes())?;
+        Ok(self.summary)
+    }
+}
+
+/// Writes all tables; returns the summary and the sections of the others.
+fn write_tables(material: &Material<'_>, folder: &Path) -> Result<(String, String), ReportError> {
+    let summary = write_summary(material.rows, folder)?;
+    let tables = tables(material)?;
     remove_others(folder, &tables)?;
+    let mut sections = String::new();
     for table in &tables {
         sections.push_str(&table.write(folder)?);
     }
-    let figures = Figures::of(&material).write(folder)?;
-    let report = compose(input, &markdown, &sections, &figures)?;
-    write_durable(&folder.join("report.md"), report.as_bytes())?;
-    Ok(markdown)
+    Ok((summary, sections))
 }
 
 /// Writes the summary: a row a metric for programs, a line a group for people.

@@ -64,7 +64,7 @@ pub(crate) fn tables(from: &Material<'_>) -> Result<Vec<Table>, ReportError> {
     let base = if input.base.is_empty() { input.variants.first().map_or("", String::as_str) } else { &input.base };
     let ours = Ours { rows, datasets: from.datasets, methods: &input.methods, base };
     let found = [
-        few_shot(rows, from.datasets, &input.variants, &known)?,
+        few_shot(rows, from.datasets, &input.variants, &known, &input.differences)?,
         published_table(&ours, &known)?,
         ablation(&from.ablation())?,
         optimism(&input.optimism, from.datasets, &input.variants)?,
@@ -92,7 +92,8 @@ pub(crate) fn statistics(input: &ReportInput) -> Vec<String> {
     if !input.differences.is_empty() {
         notes.push(
             "Families for Holm's correction: all variants compared with the base on one metric and image score, on one data \
-             set (or their mean), at one K, by one selection rule, on one backend."
+             set (or their mean), at one K, by one selection rule, on one backend; where another variant is the best, all that \
+             are compared with that best are a second family."
                 .to_owned(),
         );
     }

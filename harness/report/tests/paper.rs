@@ -266,9 +266,9 @@ fn the_few_shot_table_has_a_line_a_k_and_says_why_a_number_is_missing() {
     let csv: Vec<&str> = files["few-shot.csv"].lines().collect();
     assert_eq!(
         csv[0],
-        "run,selection,method,backend,precision,dataset,measure,image_score,shots,mean,deviation,count,failed,not_run,message"
+        "run,selection,method,backend,precision,dataset,measure,image_score,mark,shots,mean,deviation,count,failed,not_run,message"
     );
-    assert!(csv[1].starts_with("here,last,base,flex,f32,Brain,AC,map-max,4,0.92,0.0141"), "{}", csv[1]);
+    assert!(csv[1].starts_with("here,last,base,flex,f32,Brain,AC,map-max,\"\",4,0.92,0.0141"), "{}", csv[1]);
     assert_eq!(csv.len(), 1 + 2 * 5);
 }
 
@@ -336,20 +336,103 @@ fn a_mean_that_leaves_out_data_sets_says_which_it_is_of() {
     assert_eq!(last(&input), "mean of data sets with masks");
 }
 
+/// [`ablation`] with a variant as the best by image AUROC: by 0.94 beside 0.92 and 0.80.
+fn variant_is_best() -> ReportInput {
+    let mut input = ablation();
+    let better = input.results.iter_mut().filter(|row| row.variant == "fixed_prompts");
+    better.filter(|row| row.image_score == "map-max").for_each(|row| row.value = row.value.map(|v| v + 0.04));
+    input
+}
+
+/// Rows of a difference from `fixed_prompts` in image AUROC.
+fn from_best(variant: &str, value: f64, p: f64) -> DifferenceRow {
+    DifferenceRow { base: "fixed_prompts".into(), ..difference(variant, "image_auroc", "map-max", value, 0.01, p) }
+}
+
+/// The cells of a column of a table.
+fn column(files: &BTreeMap<String, String>, name: &str, column: &str) -> Vec<String> {
+    let lines: Vec<Vec<&str>> = table(&files[name]).into_iter().map(cells).collect();
+    let at = lines[0].iter().position(|found| *found == column).unwrap();
+    lines[2..].iter().map(|line| line[at].to_owned()).collect()
+}
+
+#[test]
+fn where_a_variant_is_the_best_the_others_are_marked_by_what_they_differ_by_from_it() {
+    let mut input = variant_is_best();
+    input.differences.push(from_best(BASE, -0.02, 0.21));
+    input.differences.push(from_best("single & alone", -0.14, 0.0004));
+    let files = tables(&input);
+    let expected = ["0.920 ± 0.014 ≈", "**0.940 ± 0.014**", "0.800 ± 0.014", "failed: timeout: 60 s"];
+    assert_eq!(column(&files, "ablation.md", "AC value"), expected);
+    // Differences shown are those from the base.
+    assert_eq!(column(&files, "ablation.md", "AC difference")[1], "−0.020 [−0.050, +0.010]");
+    assert_eq!(column(&files, "ablation.md", "AC difference")[0], "base");
+    assert_eq!(column(&files, "few-shot.md", "Brain AC"), expected);
+    assert!(files["few-shot.tex"].contains("& \\textbf{0.940 $\\pm$ 0.014} &"), "{}", files["few-shot.tex"]);
+    let mark = |name: &str, variant: &str| {
+        let line = files[name].lines().find(|line| line.contains(&format!(",{variant},")) && line.contains(",AC,"));
+        line.unwrap().split(',').find(|cell| ["best", "not significantly worse"].contains(cell)).map(str::to_owned)
+    };
+    for name in ["ablation.csv", "few-shot.csv"] {
+        assert_eq!(mark(name, "base").as_deref(), Some("not significantly worse"), "{name}");
+        assert_eq!(mark(name, "fixed_prompts").as_deref(), Some("best"), "{name}");
+        assert_eq!(mark(name, "single & alone"), None, "{name}");
+    }
+    for name in ["ablation.md", "few-shot.md"] {
+        assert!(files[name].contains("Holm over all that are compared with the same best"), "{name}");
+        assert!(files[name].contains("(winner's curse)"), "{name}");
+    }
+}
+
 #[test]
 fn a_variant_that_was_not_compared_with_the_best_carries_no_mark() {
+    // The comparison of the best with the base is of another family than those with the best.
+    let files = tables(&variant_is_best());
+    let expected = ["0.920 ± 0.014", "**0.940 ± 0.014**", "0.800 ± 0.014", "failed: timeout: 60 s"];
+    assert_eq!(column(&files, "ablation.md", "AC value"), expected);
+    assert_eq!(column(&files, "few-shot.md", "Brain AC"), expected);
+}
+
+#[test]
+fn the_few_shot_table_marks_what_differs_in_the_variant_alone() {
+    // The base is best at K 4, by pixel AUROC together with another.
     let mut input = ablation();
-    // Now a variant is best; the base was compared with it and is near, the other variant was not.
-    input
-        .results
-        .iter_mut()
-        .filter(|row| row.variant == "fixed_prompts")
-        .for_each(|row| row.value = row.value.map(|v| v + 0.04));
+    input.results.extend(masked(BASE, "Brain", 16, 0.99, 0.99));
     let files = tables(&input);
-    let lines = table(&files["ablation.md"]).into_iter().map(cells).collect::<Vec<_>>();
-    assert_eq!(lines[2][1], "0.920 ± 0.014 ≈");
-    assert!(lines[3][1].starts_with("**0.940"));
-    assert_eq!(lines[4][1], "0.800 ± 0.014");
+    let single = "0.990 ± 0.014";
+    let failed = "failed: timeout: 60 s";
+    assert_eq!(column(&files, "few-shot.md", "K"), ["4", "16", "4", "4", "4"]);
+    assert_eq!(
+        column(&files, "few-shot.md", "Brain AC"),
+        ["**0.920 ± 0.014**", single, "0.900 ± 0.014 ≈", "0.800 ± 0.014", failed]
+    );
+    assert_eq!(
+        column(&files, "few-shot.md", "Brain AS"),
+        ["**0.970 ± 0.014**", single, "**0.970 ± 0.014**", "0.900 ± 0.014", failed]
+    );
+    // One variant alone has nothing beside it.
+    assert!(!tables(&few_shot())["few-shot.md"].contains("Bold"));
+}
+
+#[test]
+fn a_mean_in_the_few_shot_table_is_marked_where_all_data_sets_have_one_image_score() {
+    let mut input = ablation();
+    let numbers = [(BASE, 0.90), ("fixed_prompts", 0.91), ("single & alone", 0.80)];
+    input.results.extend(numbers.into_iter().flat_map(|(variant, ac)| masked(variant, "Liver", 4, ac, 0.95)));
+    input.datasets.push(dataset("Liver", true, None));
+    let mean = DifferenceRow {
+        dataset: String::new(),
+        trained_on: String::new(),
+        ..difference("fixed_prompts", "image_auroc", "map-max", -0.005, 0.02, 0.6)
+    };
+    input.differences.push(mean);
+    let means = |input: &ReportInput| column(&tables(input), "few-shot.md", "mean AC")[..3].to_vec();
+    assert_eq!(means(&input), ["**0.910**", "0.905 ≈", "0.800"]);
+    // With a data set by the detection heads the mean is of other numbers than its differences are.
+    let numbers = numbers.map(|(variant, _)| done(variant, "HIS", 4, 0, "last", &[("image_auroc", "detection", 0.91)]));
+    input.results.extend(numbers.into_iter().flatten());
+    input.datasets.push(dataset("HIS", false, None));
+    assert_eq!(means(&input), ["**0.910**", "0.907", "0.837"]);
 }
 
 #[test]

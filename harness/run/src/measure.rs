@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 pub(crate) use crate::grids::Grids;
 use crate::records::{EvaluationRecord, FORMAT};
-pub(crate) use crate::replicates::ReplicateIndex;
 pub use crate::replicates::ReplicateSet;
+pub(crate) use crate::replicates::{ReplicateIndex, Stored};
 pub use crate::truth::Truth;
 
 /// `metrics.json`.

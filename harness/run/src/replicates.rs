@@ -42,6 +42,9 @@ pub struct ReplicateSet {
     metrics: Vec<(Entry, Vec<f64>)>,
 }
 
+/// Under what a metric is stored: its epoch, its image score (`None` for pixel metrics), itself.
+pub(crate) type Stored = (u32, Option<ImageScore>, Metric);
+
 /// A metric of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Entry {
@@ -165,30 +168,60 @@ impl ReplicateIndex {
         &self.truth
     }
 
-    /// A metric's value on the test set and in each resample; `None` where it is not there.
+    /// Whether it has a metric.
+    pub(crate) fn has(&self, stored: Stored) -> bool {
+        self.place(stored).is_some()
+    }
+
+    /// Opens the file, so that several of its numbers can be read.
     ///
     /// # Errors
     /// The system's.
-    pub(crate) fn replicates(
-        &self,
-        epoch: u32,
-        score: Option<ImageScore>,
-        metric: Metric,
-    ) -> Result<Option<Replicates>, Error> {
+    pub(crate) fn file(&self) -> Result<ReplicateFile<'_>, Error> {
+        let file = File::open(&self.path).map_err(Error::file("open", &self.path))?;
+        Ok(ReplicateFile { index: self, file })
+    }
+
+    fn place(&self, (epoch, score, metric): Stored) -> Option<usize> {
         let wanted = |entry: &Entry| entry.epoch == epoch && entry.score == score && entry.metric == metric;
-        let Some(place) = self.metrics.iter().position(wanted) else { return Ok(None) };
-        let before = self.images as u64 * (1 + 4 * self.lists.len() as u64);
-        let mut replicates = vec![0.0_f64; self.resamples];
-        self.read(before + (place * self.resamples) as u64 * 8, bytemuck::cast_slice_mut(&mut replicates))?;
-        Ok(Some(Replicates { value: self.metrics[place].value, replicates, pairing: self.pairing }))
+        self.metrics.iter().position(wanted)
+    }
+
+    /// Bytes of the whole file; `None` where they are too many for a number.
+    fn length(&self) -> Option<u64> {
+        let lists = (self.images as u64).checked_mul(1 + 4 * self.lists.len() as u64)?;
+        let replicates = (self.metrics.len() as u64).checked_mul(8)?.checked_mul(self.resamples as u64)?;
+        self.data.checked_add(lists)?.checked_add(replicates)
+    }
+}
+
+/// A file that is open.
+pub(crate) struct ReplicateFile<'a> {
+    index: &'a ReplicateIndex,
+    file: File,
+}
+
+impl ReplicateFile<'_> {
+    /// Puts a metric's value on the test set and in each resample into `found`; false where it is not there.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn replicates(&mut self, stored: Stored, found: &mut Replicates) -> Result<bool, Error> {
+        let index = self.index;
+        let Some(place) = index.place(stored) else { return Ok(false) };
+        let before = index.images as u64 * (1 + 4 * index.lists.len() as u64);
+        found.replicates.resize(index.resamples, 0.0);
+        self.read(before + (place * index.resamples) as u64 * 8, bytemuck::cast_slice_mut(&mut found.replicates))?;
+        (found.value, found.pairing) = (index.metrics[place].value, index.pairing);
+        Ok(true)
     }
 
     /// The labels, in test order.
     ///
     /// # Errors
     /// The system's.
-    pub(crate) fn labels(&self) -> Result<Vec<bool>, Error> {
-        let mut labels = vec![0; self.images];
+    pub(crate) fn labels(&mut self) -> Result<Vec<bool>, Error> {
+        let mut labels = vec![0; self.index.images];
         self.read(0, &mut labels)?;
         Ok(labels.into_iter().map(|label| label == 1).collect())
     }
@@ -197,25 +230,17 @@ impl ReplicateIndex {
     ///
     /// # Errors
     /// The system's.
-    pub(crate) fn scores(&self, epoch: u32, score: ImageScore) -> Result<Option<Vec<f32>>, Error> {
-        let Some(place) = self.lists.iter().position(|list| *list == (epoch, score)) else { return Ok(None) };
-        let mut scores = vec![0.0_f32; self.images];
-        self.read(self.images as u64 * (1 + 4 * place as u64), bytemuck::cast_slice_mut(&mut scores))?;
+    pub(crate) fn scores(&mut self, epoch: u32, score: ImageScore) -> Result<Option<Vec<f32>>, Error> {
+        let index = self.index;
+        let Some(place) = index.lists.iter().position(|list| *list == (epoch, score)) else { return Ok(None) };
+        let mut scores = vec![0.0_f32; index.images];
+        self.read(index.images as u64 * (1 + 4 * place as u64), bytemuck::cast_slice_mut(&mut scores))?;
         Ok(Some(scores))
     }
 
-    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Error> {
-        let mut file = File::open(&self.path).map_err(Error::file("open", &self.path))?;
-        file.seek(SeekFrom::Start(self.data + at))
-            .and_then(|_| file.read_exact(into))
-            .map_err(Error::file("read", &self.path))
-    }
-
-    /// Bytes of the whole file; `None` where they are too many for a number.
-    fn length(&self) -> Option<u64> {
-        let lists = (self.images as u64).checked_mul(1 + 4 * self.lists.len() as u64)?;
-        let replicates = (self.metrics.len() as u64).checked_mul(8)?.checked_mul(self.resamples as u64)?;
-        self.data.checked_add(lists)?.checked_add(replicates)
+    fn read(&mut self, at: u64, into: &mut [u8]) -> Result<(), Error> {
+        let (start, path) = (SeekFrom::Start(self.index.data + at), &self.index.path);
+        self.file.seek(start).and_then(|_| self.file.read_exact(into)).map_err(Error::file("read", path))
     }
 }
 
@@ -330,15 +355,21 @@ mod tests {
         let (truth, _) = written(folder.path());
         let index = ReplicateIndex::open(folder.path()).unwrap().unwrap();
         assert!(index.is_of(&truth));
+        let mut file = index.file().unwrap();
         let made = truth.resampling.as_ref().unwrap().metrics(&[0.5, 0.25, 0.375, 1.0], None).unwrap();
+        let mut found = Replicates { value: 0.0, replicates: Vec::new(), pairing: 0 };
         for (metric, expected) in made {
-            assert_eq!(index.replicates(7, Some(ImageScore::Detection), metric).unwrap(), Some(expected));
+            assert!(file.replicates((7, Some(ImageScore::Detection), metric), &mut found).unwrap());
+            assert_eq!(found, expected);
         }
-        assert_eq!(index.replicates(7, None, Metric::PixelAuroc).unwrap(), None);
-        assert_eq!(index.replicates(6, Some(ImageScore::Detection), Metric::ImageAp).unwrap(), None);
-        assert_eq!(index.labels().unwrap(), truth.labels);
-        assert_eq!(index.scores(7, ImageScore::Detection).unwrap(), Some(vec![0.5, 0.25, 0.375, 1.0]));
-        assert_eq!(index.scores(7, ImageScore::MapMax).unwrap(), None);
+        assert!(!file.replicates((7, None, Metric::PixelAuroc), &mut found).unwrap());
+        assert!(
+            index.has((7, Some(ImageScore::Detection), Metric::ImageAp)) && !index.has((7, None, Metric::PixelAuroc))
+        );
+        assert!(!file.replicates((6, Some(ImageScore::Detection), Metric::ImageAp), &mut found).unwrap());
+        assert_eq!(file.labels().unwrap(), truth.labels);
+        assert_eq!(file.scores(7, ImageScore::Detection).unwrap(), Some(vec![0.5, 0.25, 0.375, 1.0]));
+        assert_eq!(file.scores(7, ImageScore::MapMax).unwrap(), None);
     }
 
     #[test]
@@ -370,8 +401,12 @@ mod tests {
             bent[place] ^= 0x80;
             std::fs::write(&path, &bent).unwrap();
             // No panic and no endless reading; numbers themselves can't be told from others.
-            let _ = ReplicateIndex::open(folder.path())
-                .map(|index| index.map(|index| index.replicates(7, Some(ImageScore::Detection), Metric::ImageAuroc)));
+            if let Ok(Some(index)) = ReplicateIndex::open(folder.path())
+                && let Ok(mut file) = index.file()
+            {
+                let mut found = Replicates { value: 0.0, replicates: Vec::new(), pairing: 0 };
+                let _ = file.replicates((7, Some(ImageScore::Detection), Metric::ImageAuroc), &mut found);
+            }
         }
         let mut newer = whole;
         newer[19] = 2;

@@ -23,8 +23,9 @@ const FORMAT_KEY: &str = "harness.format";
 /// # Errors
 /// The system's.
 pub fn write_results(rows: &[ResultRow], folder: &Path) -> Result<(), TablesError> {
-    write_csv(rows, &folder.join("results.csv"))?;
-    write_parquet(rows, &folder.join("results.parquet"))
+    let frame = ResultRow::frame(rows)?;
+    write_durable(&folder.join("results.csv"), &csv_bytes(frame.clone())?)?;
+    write_durable(&folder.join("results.parquet"), &parquet_bytes(frame, ResultRow::TABLE)?)
 }
 
 /// Reads results from a `.csv` or `.parquet` file.

@@ -38,7 +38,8 @@ row! {
 }
 
 row! {
-    /// A variant less the base on the same test images, draws and seeds: `tables/differences.csv`, `.parquet`.
+    /// A variant less another (the base, or the best where that is not the base) on the same test images, draws and seeds:
+    /// `tables/differences.csv`, `.parquet`.
     DifferenceRow is "differences" {
         /// Name of the variant.
         variant: String,
@@ -58,7 +59,7 @@ row! {
         image_score: String,
         /// Name of the metric.
         metric: String,
-        /// The variant's mean less the base's, a fraction.
+        /// The variant's mean less that of `base`, a fraction.
         difference: f64,
         /// Lower end of the interval.
         low: f64,
@@ -68,7 +69,7 @@ row! {
         level: f64,
         /// Two-sided, of no difference, by the nested bootstrap.
         p: f64,
-        /// The same after Holm's correction for all variants compared on this metric under the same conditions.
+        /// The same after Holm's correction for all variants compared with `base` on this metric under the same conditions.
         p_holm: f64,
         /// Pairs of trainings behind it.
         count: u64,

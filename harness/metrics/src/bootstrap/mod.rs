@@ -71,6 +71,6 @@ mod resampling;
 
 pub use difference::Difference;
 pub use interval::Interval;
-pub use nested::{Repetition, nested};
+pub use nested::{Nesting, Repetition, nested};
 pub use replicates::Replicates;
 pub use resampling::Resampling;

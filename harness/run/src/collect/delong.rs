@@ -89,7 +89,8 @@ impl Scored {
     /// `None` where they were not stored.
     fn read(member: &Member<'_>, key: FamilyKey) -> Result<Option<Self>, Error> {
         let (Some(index), Some(score)) = (member.replicates, key.score) else { return Ok(None) };
-        let Some(scores) = index.scores(member.epoch, score)? else { return Ok(None) };
-        Ok(Some(Self { labels: index.labels()?, scores }))
+        let mut file = index.file()?;
+        let Some(scores) = file.scores(member.epoch, score)? else { return Ok(None) };
+        Ok(Some(Self { labels: file.labels()?, scores }))
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use harness_experiment::{ContentHash, EvaluationId, ImageScore, Plan, Selection};
-use harness_metrics::Metric;
+use harness_metrics::{Metric, Resampling};
 
 use super::records::{Records, planned};
 use crate::measure::ReplicateIndex;
@@ -22,6 +22,14 @@ pub(super) struct FamilyKey {
 
 /// Place of the dataset that was scored and of the one that was trained on, in [`Names`].
 pub(super) type ConditionKey = (usize, usize);
+
+/// A number of a variant on a dataset, by all its trainings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Quantity {
+    pub(super) family: FamilyKey,
+    pub(super) place: ConditionKey,
+    pub(super) variant: usize,
+}
 
 /// One metric under the same rules, of all variants and datasets.
 #[derive(Default)]
@@ -45,6 +53,7 @@ pub(super) struct Member<'a> {
     pub(super) epoch: u32,
     /// The exact metric.
     pub(super) value: f64,
+    pub(super) evaluation: EvaluationId,
     pub(super) replicates: Option<&'a ReplicateIndex>,
 }
 
@@ -105,9 +114,45 @@ impl Family<'_> {
     pub(super) fn variants(&self) -> BTreeSet<usize> {
         self.conditions.values().flat_map(|condition| condition.variants.keys().copied()).collect()
     }
+
+    /// Bytes of replicates that are in memory when its means are made: a mean a variant and dataset, and on each thread all
+    /// trainings of one.
+    pub(super) fn bytes(&self) -> usize {
+        let variants = || self.conditions.values().flat_map(|condition| condition.variants.values());
+        let (means, most) = (variants().count(), variants().map(Vec::len).max().unwrap_or(0));
+        let replicates = means + means.min(rayon::current_num_threads()) * most;
+        replicates * Resampling::RESAMPLES * size_of::<f64>()
+    }
+}
+
+impl<'a> Families<'a> {
+    /// The conditions that a family's mean over datasets is of, ordered by the datasets' names so that their order in the file
+    /// does not show. `None` where there is but one, or where models are transferred.
+    pub(super) fn averaged(&self, key: FamilyKey) -> Option<Vec<ConditionKey>> {
+        let mut places: Vec<ConditionKey> = self.families.get(&key)?.conditions.keys().copied().collect();
+        places.sort_by_key(|(dataset, _)| self.names.datasets.get(*dataset));
+        (!self.names.transfers && places.len() > 1).then_some(places)
+    }
+
+    /// Whether some cell is planned to give the quantity.
+    pub(super) fn is_planned(&self, Quantity { family, place, variant }: Quantity) -> bool {
+        let condition = self.families.get(&family).and_then(|family| family.conditions.get(&place));
+        condition.is_some_and(|condition| condition.variants.contains_key(&variant))
+    }
+
+    /// The trainings of a quantity that are done.
+    pub(super) fn members(&self, quantity: Quantity) -> &[Member<'a>] {
+        let condition = self.families.get(&quantity.family).and_then(|family| family.conditions.get(&quantity.place));
+        condition.and_then(|condition| condition.variants.get(&quantity.variant)).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl FamilyKey {
+    /// The image score that its replicates are stored under: pixel metrics are stored once for both.
+    pub(super) fn stored_score(self) -> Option<ImageScore> {
+        self.score.filter(|_| !self.metric.needs_masks())
+    }
+
     /// The name of its image score; empty without one.
     pub(super) fn score_name(self) -> &'static str {
         self.score.map_or("", ImageScore::name)
@@ -150,6 +195,7 @@ pub(super) fn families<'a>(plan: &Plan, records: &'a Records) -> Families<'a> {
                     seed: cell.seed,
                     epoch: number.epoch,
                     value: number.value,
+                    evaluation: cell.evaluation,
                     replicates: records.replicates(cell),
                 });
             }

@@ -6,12 +6,13 @@ mod roc;
 use std::collections::HashMap;
 
 use harness_data::{Dataset, Registry, load_image};
-use harness_experiment::{Cell, ImageScore, Plan, Selection, Training};
+use harness_experiment::{Cell, Plan, Selection, Training};
 use harness_metrics::MapSource;
 use harness_report::{Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, choose};
 use harness_tables::{ScoreRow, read_curve, read_scores};
 use rayon::prelude::*;
 
+use super::records::Records;
 use crate::cell_result::CellResult;
 use crate::error::Error;
 use crate::folder::Folder;
@@ -37,9 +38,14 @@ struct Group<'a> {
 }
 
 /// All figures of what is done, read on all threads.
-pub(super) fn figures(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Result<Figures, Error> {
+pub(super) fn figures(
+    plan: &Plan,
+    folder: &Folder,
+    records: &Records,
+    registry: Option<&Registry>,
+) -> Result<Figures, Error> {
     let made: Vec<Result<Figures, Error>> =
-        groups(plan).par_iter().map(|group| group.figures(plan, folder, registry)).collect();
+        groups(plan).par_iter().map(|group| group.figures(plan, folder, records, registry)).collect();
     let mut figures = Figures::default();
     for made in made {
         let Figures { roc, curves, panels, notes } = made?;
@@ -66,10 +72,9 @@ fn groups(plan: &Plan) -> Vec<Group<'_>> {
     groups
 }
 
-/// A cell that is done, and the first image score it reports.
+/// A cell that is done, and the epoch of the first image score it reports.
 struct Found {
     result: CellResult,
-    score: ImageScore,
     epoch: u32,
 }
 
@@ -78,19 +83,25 @@ impl Found {
     fn read(folder: &Folder, cell: &Cell) -> Result<Option<Self>, Error> {
         let Some(result) = CellResult::read(folder, cell)? else { return Ok(None) };
         let first = result.epochs.first().copied();
-        Ok(first.map(|(score, epoch)| Self { result, score, epoch }))
+        Ok(first.map(|(_, epoch)| Self { result, epoch }))
     }
+}
 
-    /// The rows of its epoch, in test order.
-    fn scores(&self, folder: &Folder, cell: &Cell) -> Result<Vec<ScoreRow>, Error> {
-        let rows = read_scores(&folder.evaluation(cell.evaluation).join("scores.parquet"))?;
-        Ok(rows.into_iter().filter(|row| row.epoch == self.epoch).collect())
-    }
+/// The rows of a cell's epoch, in test order.
+fn scores_of(folder: &Folder, cell: &Cell, epoch: u32) -> Result<Vec<ScoreRow>, Error> {
+    let rows = read_scores(&folder.evaluation(cell.evaluation).join("scores.parquet"))?;
+    Ok(rows.into_iter().filter(|row| row.epoch == epoch).collect())
 }
 
 impl<'a> Group<'a> {
     /// Its figures; none where no cell of it is done.
-    fn figures(&self, plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Result<Figures, Error> {
+    fn figures(
+        &self,
+        plan: &Plan,
+        folder: &Folder,
+        records: &Records,
+        registry: Option<&Registry>,
+    ) -> Result<Figures, Error> {
         let mut figures = Figures::default();
         let mut shown = Vec::new();
         for (label, cell) in self.shown(plan) {
@@ -99,7 +110,7 @@ impl<'a> Group<'a> {
             }
         }
         let Some((_, first, found)) = shown.first() else { return Ok(figures) };
-        figures.roc.extend(self.roc(plan, folder)?);
+        figures.roc.extend(self.roc(plan, folder, records)?);
         // A training's curve is the same under every rule.
         if Some(&self.selection) == plan.selection.first() && self.trained_on == self.dataset {
             figures.curves.push(self.curves(plan, folder, &shown)?);
@@ -182,7 +193,7 @@ impl<'a> Group<'a> {
         let size = found.result.evaluation.image_size;
         let dataset = Dataset::open(registry, &cell.dataset)?;
         let items = dataset.test_set()?;
-        let rows = found.scores(folder, cell)?;
+        let rows = scores_of(folder, cell, found.epoch)?;
         if rows.len() != items.len() || rows.iter().zip(&items).any(|(row, item)| row.image != item.name) {
             return Err(Error::Changed { what: format!("[{}]: the test set", cell.dataset) });
         }

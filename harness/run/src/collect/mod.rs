@@ -3,6 +3,7 @@
 
 mod averages;
 mod backends;
+mod comparisons;
 mod delong;
 mod families;
 mod figures;
@@ -15,7 +16,7 @@ use std::path::Path;
 
 use harness_data::Registry;
 use harness_experiment::Plan;
-use harness_report::{ReportInput, write_report};
+use harness_report::{ReportInput, write_parts};
 use harness_tables::{ResultRow, Row, write_csv, write_parquet, write_results};
 
 use self::records::Records;
@@ -39,9 +40,16 @@ pub struct Results {
 pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Result<Results, Error> {
     let provenance = folder.read_provenance()?;
     let records = Records::read(plan, folder)?;
-    let rows = rows::rows(plan, folder, &records, provenance.allow_overlap)?;
-    let statistics = statistics::statistics(plan, &records)?;
-    let figures = figures::figures(plan, folder, registry)?;
+    let ((rows, statistics), (figures, backends)) = rayon::join(
+        || {
+            rayon::join(
+                || rows::rows(plan, folder, &records, provenance.allow_overlap),
+                || statistics::statistics(plan, &records),
+            )
+        },
+        || rayon::join(|| figures::figures(plan, folder, &records, registry), || backends::backends(plan, folder)),
+    );
+    let (rows, statistics, figures, backends) = (rows?, statistics?, figures?, backends?);
     let report = ReportInput {
         experiment: plan.name.clone(),
         smoke: plan.smoke,
@@ -59,7 +67,7 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         notes: statistics.notes,
         datasets: published::datasets(plan, registry),
         methods: published::methods(plan),
-        backends: backends::backends(plan, folder)?,
+        backends,
         ..ReportInput::default()
     };
     Ok(Results { report, notes: figures.notes })
@@ -76,12 +84,16 @@ impl Results {
     /// # Errors
     /// The system's; data that make no figure.
     pub fn write(&self, folder: &Path) -> Result<String, Error> {
+        let (tables, parts) = rayon::join(|| self.write_tables(folder), || write_parts(&self.report, folder));
+        tables?;
+        Ok(parts?.write(folder)?)
+    }
+
+    /// What programs read and the report has no table of.
+    fn write_tables(&self, folder: &Path) -> Result<(), Error> {
         write_results(&self.report.results, folder)?;
         table(&self.report.intervals, folder, "intervals")?;
-        table(&self.report.differences, folder, "differences")?;
-        table(&self.report.optimism, folder, "optimism")?;
-        table(&self.report.delong, folder, "delong")?;
-        Ok(write_report(&self.report, folder)?)
+        table(&self.report.differences, folder, "differences")
     }
 }
 
@@ -92,7 +104,7 @@ fn table<R: Row>(rows: &[R], folder: &Path, name: &str) -> Result<(), Error> {
         write_csv(rows, &path("csv"))?;
         return Ok(write_parquet(rows, &path("parquet"))?);
     }
-    for path in ["csv", "parquet", "md", "tex"].map(path) {
+    for path in ["csv", "parquet"].map(path) {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::file("remove", &path)(error));

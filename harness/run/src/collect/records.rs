@@ -1,5 +1,5 @@
 //! The records of a plan, each read once, on all threads: what tables need of them and no more, so that thousands of cells
-//! fit into memory. Figures open what they show by themselves.
+//! fit into memory. Training curves and panels open what they show by themselves.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -63,7 +63,7 @@ impl Records {
 
     /// The replicates of a cell's evaluation.
     pub(super) fn replicates(&self, cell: &Cell) -> Option<&ReplicateIndex> {
-        self.evaluations.get(&cell.evaluation)?.replicates.as_ref()
+        self.evaluations.get(&cell.evaluation)?.replicates()
     }
 
     /// How many evaluations have metrics of test sets and no replicates.
@@ -115,9 +115,24 @@ impl Evaluated {
         let replicates = replicates.filter(|index| index.truth() == measured.truth);
         Ok(Some(Self { cost: record.cost, measured, replicates }))
     }
+
+    /// Its replicates; `None` where it has none of its truth.
+    pub(super) fn replicates(&self) -> Option<&ReplicateIndex> {
+        self.replicates.as_ref()
+    }
 }
 
 impl Done<'_> {
+    /// The first image score that the cell reports, and its epoch.
+    pub(super) fn first(&self) -> Option<(ImageScore, u32)> {
+        self.epochs.first().copied()
+    }
+
+    /// Image AUROC by a score at an epoch.
+    pub(super) fn image_auroc(&self, score: ImageScore, epoch: u32) -> Option<f64> {
+        Some(self.evaluated.measured.reported(epoch)?.image(score)?.image_auroc)
+    }
+
     /// The metrics of the cell. Under `last` pixel metrics do not depend on the image score and stand once; a rule that chooses
     /// an epoch for each image score has pixel metrics for each.
     pub(super) fn numbers(&self) -> Vec<Number> {

@@ -1,16 +1,19 @@
 //! Intervals and differences of a plan: one row a variant, dataset and metric, by the nested bootstrap over test images, draws
-//! and seeds. DeLong's list is in `delong`; what is averaged and compared, in `families`.
+//! and seeds. DeLong's list is in `delong`; what is averaged, in `families`; what is
+//! compared, in `comparisons`.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use harness_experiment::{Plan, Selection};
 use harness_metrics::{holm, smallest_wilcoxon_p};
 use harness_tables::{DeLongRow, DifferenceRow, IntervalRow};
 use rayon::prelude::*;
 
-use super::averages::{Average, Loaded, place};
+use super::averages::{Average, Averages, place};
+use super::comparisons::{Comparisons, WithBest, quantities};
 use super::delong;
-use super::families::{ConditionKey, Families, Family, FamilyKey, Names, base, families};
+use super::families::{ConditionKey, Families, FamilyKey, Names, Quantity, base, families};
 use super::records::Records;
 use crate::error::Error;
 
@@ -30,8 +33,9 @@ pub(super) struct Statistics {
     pub(super) notes: Vec<String>,
 }
 
-/// Orders rows as tables are: dataset and source (the mean over datasets last), K, backend, rule, metric, score, variant.
-type RowKey = (ConditionKey, [usize; 4], Option<harness_experiment::ImageScore>, usize);
+/// Orders rows as tables are: dataset and source (the mean over datasets last), K, backend, rule, metric, score, what is compared
+/// with the base before what is compared with the best, variant.
+type RowKey = (ConditionKey, [usize; 4], Option<harness_experiment::ImageScore>, bool, usize);
 
 /// The condition of a mean over datasets.
 const MEAN: ConditionKey = (usize::MAX, usize::MAX);
@@ -51,10 +55,18 @@ struct Rows {
 pub(super) fn statistics(plan: &Plan, records: &Records) -> Result<Statistics, Error> {
     let all = families(plan, records);
     let base = base(plan);
-    let keys: Vec<FamilyKey> = all.families.keys().copied().collect();
-    // Family by family: the replicates of all would not fit into memory.
-    let made: Vec<Result<Rows, Error>> = keys.par_iter().map(|key| of_family(&all, *key, base)).collect();
     let mut rows = Rows::default();
+    let mut made: Vec<Result<Rows, Error>> = Vec::new();
+    for lot in lots(&all) {
+        let families: Vec<(FamilyKey, Comparisons)> =
+            lot.into_iter().map(|key| (key, Comparisons::of(&all, key, base))).collect();
+        let whole: Vec<Quantity> = families.iter().flat_map(|(key, _)| quantities(&all, *key)).collect();
+        let pairs: Vec<[Quantity; 2]> = families.iter().flat_map(|(_, comparisons)| comparisons.pairs()).collect();
+        let averages = Averages::read(&all, &whole, &pairs)?;
+        let of_family =
+            |(key, comparisons): &(FamilyKey, Comparisons)| of_family(&all, &averages, *key, comparisons, base);
+        made.par_extend(families.par_iter().map(of_family));
+    }
     for made in made {
         let Rows { intervals, differences, optimism } = made?;
         rows.intervals.extend(intervals);
@@ -75,105 +87,130 @@ fn sorted<T>(mut rows: Vec<(RowKey, T)>) -> Vec<T> {
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-fn of_family(all: &Families<'_>, key: FamilyKey, base: Option<usize>) -> Result<Rows, Error> {
-    let family = &all.families[&key];
-    let mut rows = Rows::default();
-    let mut bases = BTreeMap::new();
-    for (place, condition) in &family.conditions {
-        if let Some(members) = base.and_then(|base| condition.variants.get(&base)) {
-            bases.insert(*place, Loaded::read(condition, members, key)?);
+/// Families whose replicates are in memory together, so that a file is opened once for all of them: those of one K and backend,
+/// of as many metrics as fit.
+fn lots(all: &Families<'_>) -> Vec<Vec<FamilyKey>> {
+    /// Bytes of replicates that fit.
+    const MOST: usize = 256 << 20;
+    let mut by_metric: BTreeMap<(usize, usize, usize), Vec<FamilyKey>> = BTreeMap::new();
+    for key in all.families.keys() {
+        by_metric.entry((key.shots, key.backend, place(key.metric))).or_default().push(*key);
+    }
+    let (mut lots, mut held, mut before) = (Vec::<Vec<FamilyKey>>::new(), 0, None);
+    for ((shots, backend, _), keys) in by_metric {
+        let bytes: usize = keys.iter().map(|key| all.families[key].bytes()).sum();
+        match lots.last_mut().filter(|_| before == Some((shots, backend)) && held + bytes <= MOST) {
+            Some(lot) => lot.extend(keys),
+            None => {
+                lots.push(keys);
+                held = 0;
+            }
+        }
+        held += bytes;
+        before = Some((shots, backend));
+    }
+    lots
+}
+
+fn of_family(
+    all: &Families<'_>,
+    averages: &Averages<'_>,
+    key: FamilyKey,
+    comparisons: &Comparisons,
+    base: Option<usize>,
+) -> Result<Rows, Error> {
+    let order = all.averaged(key);
+    let base = base.and_then(|base| all.names.variants.get(base)).map_or("", String::as_str);
+    let averaged = order.as_deref();
+    let mut differences =
+        Pairs::of(averages, &comparisons.base).with_means(averaged)?.rows(&all.names, key, base, false)?;
+    for WithBest { best, of_mean, pairs } in &comparisons.best {
+        let mut pairs = Pairs::of(averages, pairs);
+        if *of_mean {
+            pairs = pairs.with_means(averaged)?;
+            pairs.0.retain(|place, _| *place == MEAN);
+        }
+        differences.extend(pairs.rows(&all.names, key, &all.names.variants[*best], true)?);
+    }
+    let optimism = Pairs::of(averages, &comparisons.last).with_means(averaged)?;
+    Ok(Rows {
+        intervals: intervals(all, averages, key, averaged)?,
+        differences,
+        optimism: optimism.rows(&all.names, key, Selection::Last.name(), false)?,
+    })
+}
+
+/// The intervals of a family, those of means over datasets included.
+fn intervals(
+    all: &Families<'_>,
+    averages: &Averages<'_>,
+    key: FamilyKey,
+    averaged: Option<&[ConditionKey]>,
+) -> Result<Vec<(RowKey, IntervalRow)>, Error> {
+    let mut rows = Vec::new();
+    for quantity in quantities(all, key) {
+        if let Some(average) = averages.whole(quantity) {
+            rows.push(interval(&all.names, key, quantity.place, quantity.variant, average)?);
         }
     }
-    // The same trainings under `last`, where this family chooses by the test set.
-    let last = all
-        .names
-        .selection_place(Selection::Last)
-        .filter(|_| all.names.selection.get(key.selection) == Some(&Selection::BestOnTest));
-    let last =
-        last.map(|selection| FamilyKey { selection, score: key.score.filter(|_| !key.metric.needs_masks()), ..key });
-    let last = last.and_then(|key| Some((key, all.families.get(&key)?)));
-
-    let (mut differences, mut optimism) = (Pairs::default(), Pairs::default());
-    for variant in family.variants() {
-        let mut averages = BTreeMap::new();
-        for (place, condition) in &family.conditions {
-            let Some(members) = condition.variants.get(&variant) else { continue };
-            let read;
-            let loaded = match bases.get(place).filter(|_| base == Some(variant)) {
-                Some(loaded) => loaded,
-                None => {
-                    read = Loaded::read(condition, members, key)?;
-                    &read
-                }
-            };
-            if let Some(average) = &loaded.average {
-                averages.insert(*place, average.clone());
-            }
-            if let Some(base) = bases.get(place).filter(|_| base != Some(variant))
-                && let Some(pair) = loaded.in_common(base)?
-            {
-                differences.add(variant, *place, pair);
-            }
-            if let Some((last_key, last)) = last
-                && let Some(condition) = last.conditions.get(place)
-                && let Some(members) = condition.variants.get(&variant)
-                && let Some(pair) = loaded.in_common(&Loaded::read(condition, members, last_key)?)?
-            {
-                optimism.add(variant, *place, pair);
-            }
-        }
-        for (place, average) in &averages {
-            rows.intervals.push(interval(&all.names, key, *place, variant, average)?);
-        }
-        if let Some(order) = averaged(&all.names, family)
-            && let Some(every) = order.iter().map(|place| averages.get(place)).collect::<Option<Vec<_>>>()
+    for variant in all.families[&key].variants() {
+        let Some(places) = averaged else { break };
+        let of = |place: &ConditionKey| averages.whole(Quantity { family: key, place: *place, variant });
+        if let Some(every) = places.iter().map(of).collect::<Option<Vec<_>>>()
             && let Some(average) = Average::over(&every)?
         {
-            rows.intervals.push(interval(&all.names, key, MEAN, variant, &average)?);
+            rows.push(interval(&all.names, key, MEAN, variant, &average)?);
         }
     }
-    let order = averaged(&all.names, family);
-    let base_name = base.and_then(|base| all.names.variants.get(base)).map_or("", String::as_str);
-    rows.differences = differences.rows(&all.names, key, base_name, order.as_deref())?;
-    rows.optimism = optimism.rows(&all.names, key, Selection::Last.name(), order.as_deref())?;
     Ok(rows)
 }
 
-/// The conditions that a mean over datasets is of, ordered by the datasets' names so that their order in the file does not show.
-/// `None` where there is but one, or where models are transferred.
-fn averaged(names: &Names, family: &Family<'_>) -> Option<Vec<ConditionKey>> {
-    let mut places: Vec<ConditionKey> = family.conditions.keys().copied().collect();
-    places.sort_by_key(|(dataset, _)| names.datasets.get(*dataset));
-    (!names.transfers && places.len() > 1).then_some(places)
-}
+/// Two means that are compared.
+type Pair<'a> = [Cow<'a, Average>; 2];
 
 /// Pairs of means that are compared, by condition and variant.
-#[derive(Default)]
-struct Pairs(BTreeMap<ConditionKey, BTreeMap<usize, [Average; 2]>>);
+struct Pairs<'a>(BTreeMap<ConditionKey, BTreeMap<usize, Pair<'a>>>);
 
-impl Pairs {
-    fn add(&mut self, variant: usize, place: ConditionKey, pair: [Average; 2]) {
+impl<'a> Pairs<'a> {
+    /// Those that have trainings in common.
+    fn of(averages: &'a Averages<'_>, compared: &[[Quantity; 2]]) -> Self {
+        let mut pairs = Self(BTreeMap::new());
+        for pair in compared {
+            if let Some(means) = averages.pair(*pair) {
+                pairs.add(pair[0].variant, pair[0].place, means.map(Cow::Borrowed));
+            }
+        }
+        pairs
+    }
+
+    fn add(&mut self, variant: usize, place: ConditionKey, pair: Pair<'a>) {
         self.0.entry(place).or_default().insert(variant, pair);
     }
 
-    /// The differences, those over datasets included, each adjusted for the variants beside it.
-    fn rows(
-        mut self,
-        names: &Names,
-        key: FamilyKey,
-        base: &str,
-        averaged: Option<&[ConditionKey]>,
-    ) -> Result<Vec<(RowKey, DifferenceRow)>, Error> {
-        let variants: Vec<usize> = self.0.values().flat_map(BTreeMap::keys).copied().collect();
+    /// The same with means over datasets, of variants that have a pair on each of them.
+    fn with_means(mut self, averaged: Option<&[ConditionKey]>) -> Result<Self, Error> {
+        let variants: BTreeSet<usize> = self.0.values().flat_map(BTreeMap::keys).copied().collect();
         for variant in variants {
             let Some(places) = averaged else { break };
             let every = places.iter().map(|place| self.0.get(place)?.get(&variant)).collect::<Option<Vec<_>>>();
             let Some(every) = every else { continue };
-            let side = |side: usize| Average::over(&every.iter().map(|pair| &pair[side]).collect::<Vec<_>>());
+            let side = |side: usize| Average::over(&every.iter().map(|pair| &*pair[side]).collect::<Vec<_>>());
             if let (Some(of_variant), Some(of_base)) = (side(0)?, side(1)?) {
-                self.add(variant, MEAN, [of_variant, of_base]);
+                self.add(variant, MEAN, [of_variant, of_base].map(Cow::Owned));
             }
         }
+        Ok(self)
+    }
+
+    /// The differences, each adjusted for the variants beside it. `base` is the name of what all are compared with, `best` says
+    /// that it was chosen as the best.
+    fn rows(
+        &self,
+        names: &Names,
+        key: FamilyKey,
+        base: &str,
+        best: bool,
+    ) -> Result<Vec<(RowKey, DifferenceRow)>, Error> {
         let mut rows = Vec::new();
         for (place, variants) in &self.0 {
             let mut condition = Vec::new();
@@ -199,7 +236,7 @@ impl Pairs {
                     p_holm: 1.0,
                     count: of_variant.count,
                 };
-                condition.push((row_key(key, *place, *variant), row));
+                condition.push((row_key(key, *place, best, *variant), row));
             }
             let adjusted = holm(&condition.iter().map(|(_, row)| row.p).collect::<Vec<_>>())?;
             for ((_, row), p_holm) in condition.iter_mut().zip(adjusted) {
@@ -236,11 +273,11 @@ fn interval(
         draws: average.draws,
         count: average.count,
     };
-    Ok((row_key(key, place, variant), row))
+    Ok((row_key(key, place, false, variant), row))
 }
 
-fn row_key(key: FamilyKey, condition: ConditionKey, variant: usize) -> RowKey {
-    (condition, [key.shots, key.backend, key.selection, place(key.metric)], key.score, variant)
+fn row_key(key: FamilyKey, condition: ConditionKey, best: bool, variant: usize) -> RowKey {
+    (condition, [key.shots, key.backend, key.selection, place(key.metric)], key.score, best, variant)
 }
 
 /// What a reader should know of intervals and tests.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use harness_experiment::Plan;
+use harness_experiment::{Cell, ImageScore, Plan};
 use harness_metrics::roc_curve;
 use harness_report::{RocFigure, RocSeries};
 
-use super::{Found, Group};
+use super::super::records::{Done, Records};
+use super::{Group, scores_of};
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::measure::score_of;
@@ -26,7 +27,7 @@ struct Curve {
 
 impl Group<'_> {
     /// The figure of a group: a line a variant. `None` where nothing is done.
-    pub(super) fn roc(&self, plan: &Plan, folder: &Folder) -> Result<Option<RocFigure>, Error> {
+    pub(super) fn roc(&self, plan: &Plan, folder: &Folder, records: &Records) -> Result<Option<RocFigure>, Error> {
         let (mut series, mut counts, mut first) = (Vec::new(), BTreeSet::new(), None);
         for variant in &plan.variants {
             let mut curves = Vec::new();
@@ -34,17 +35,13 @@ impl Group<'_> {
                 if curves.len() == MOST {
                     break;
                 }
-                let Some(found) = Found::read(folder, cell)? else { continue };
-                let rows = found.scores(folder, cell)?;
-                let labels: Vec<bool> = rows.iter().map(|row| row.label).collect();
-                let scores: Option<Vec<f64>> = rows.iter().map(|row| score_of(row, found.score)).collect();
-                let Some(scores) = scores else { continue };
+                let Some(done) = records.done(cell) else { continue };
+                let Some((score, epoch)) = done.first() else { continue };
+                let Some((labels, scores)) = scored(folder, cell, &done, (score, epoch))? else { continue };
                 let points = roc_curve(&labels, &scores)?;
                 let points = points.iter().map(|point| (point.false_positive_rate, point.true_positive_rate)).collect();
-                let reported = found.result.measured.reported(found.epoch);
-                let values = reported.and_then(|reported| reported.image(found.score));
-                curves.push(Curve { points, auroc: values.map_or(f64::NAN, |values| values.image_auroc) });
-                first.get_or_insert((*cell, found.score));
+                curves.push(Curve { points, auroc: done.image_auroc(score, epoch).unwrap_or(f64::NAN) });
+                first.get_or_insert((*cell, score));
             }
             if !curves.is_empty() {
                 counts.insert(curves.len());
@@ -68,6 +65,25 @@ impl Group<'_> {
         }
         Ok(Some(RocFigure { name: self.name(plan, "roc"), caption, series }))
     }
+}
+
+/// Labels and scores of a cell's test images: as they are stored beside its replicates, else of the table of scores. `None` where
+/// an image has no such score.
+fn scored(
+    folder: &Folder,
+    cell: &Cell,
+    done: &Done<'_>,
+    (score, epoch): (ImageScore, u32),
+) -> Result<Option<(Vec<bool>, Vec<f64>)>, Error> {
+    if let Some(index) = done.evaluated.replicates() {
+        let mut file = index.file()?;
+        if let Some(scores) = file.scores(epoch, score)? {
+            return Ok(Some((file.labels()?, scores.into_iter().map(f64::from).collect())));
+        }
+    }
+    let rows = scores_of(folder, cell, epoch)?;
+    let scores: Option<Vec<f64>> = rows.iter().map(|row| score_of(row, score)).collect();
+    Ok(scores.map(|scores| (rows.iter().map(|row| row.label).collect(), scores)))
 }
 
 /// The line and band of a variant, without its name.
