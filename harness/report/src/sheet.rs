@@ -163,18 +163,13 @@ pub(crate) fn noted(notes: &[String], markdown: &str) -> Vec<String> {
     notes
 }
 
-/// Columns of a table that may be wider than a line of text.
-const WIDE: usize = 8;
-
-/// A table in LaTeX with its notes. One of many columns is made smaller where it is wider than the line.
+/// A table in LaTeX with its notes, made smaller where it is wider than the line.
 pub(crate) fn latex(frame: &Frame, notes: &[String]) -> Result<String, ReportError> {
-    let mut latex = frame.to_latex()?;
-    if frame.width() > WIDE {
-        latex = format!(
-            "% Needs the packages booktabs and graphicx.\n\\begingroup\\sbox0{{%\n{latex}}}%\n\
-             \\ifdim\\wd0>\\linewidth\\resizebox{{\\linewidth}}{{!}}{{\\usebox0}}\\else\\usebox0\\fi\\endgroup\n"
-        );
-    }
+    let mut latex = format!(
+        "% Needs the packages booktabs and graphicx.\n\\begingroup\\sbox0{{%\n{}}}%\n\
+         \\ifdim\\wd0>\\linewidth\\resizebox{{\\linewidth}}{{!}}{{\\usebox0}}\\else\\usebox0\\fi\\endgroup\n",
+        frame.to_latex()?
+    );
     for note in notes {
         let _ = write!(latex, "\n{{\\footnotesize {}}}\n", latex_escape(note));
     }

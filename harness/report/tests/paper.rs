@@ -231,6 +231,12 @@ fn table(text: &str) -> Vec<&str> {
     text.lines().take_while(|line| !line.is_empty()).collect()
 }
 
+/// The `tabular` of a LaTeX table.
+fn tabular(text: &str) -> Vec<&str> {
+    let lines = text.lines().skip_while(|line| !line.starts_with("\\begin{tabular}"));
+    lines.take_while(|line| *line != "}%").collect()
+}
+
 /// The cells of a Markdown table's line.
 fn cells(line: &str) -> Vec<&str> {
     line.trim_matches('|').split('|').map(str::trim).collect()
@@ -249,7 +255,7 @@ fn the_few_shot_table_has_a_line_a_k_and_says_why_a_number_is_missing() {
         ]
     );
     assert_eq!(
-        table(&files["few-shot.tex"]),
+        tabular(&files["few-shot.tex"]),
         [
             "\\begin{tabular}{lrrrrrrrrr}",
             "\\toprule",
@@ -302,7 +308,7 @@ fn the_ablation_table_marks_the_best_and_what_is_not_significantly_worse() {
             ["free", "failed: timeout: 60 s", "–", "–", "failed: timeout: 60 s", "–", "–"],
         ]
     );
-    let tex = table(&files["ablation.tex"]);
+    let tex = tabular(&files["ablation.tex"]);
     assert_eq!(tex[2], " & \\multicolumn{3}{c}{AC} & \\multicolumn{3}{c}{AS} \\\\");
     assert_eq!(
         tex[6],
@@ -625,18 +631,32 @@ fn tex_reads_every_table() {
             body += &format!("\\input{{{name}}}\\clearpage\n");
         }
     }
-    let document = format!(
-        "\\documentclass{{article}}\n\\usepackage[paperwidth=90cm,paperheight=200cm,margin=1cm]{{geometry}}\n\\usepackage{{booktabs}}\n\\begin{{document}}\n\\noindent\n{body}\\end{{document}}\n"
-    );
-    compile(folder.path(), program, arguments, &document);
+    let document = |size: &str, body: &str| {
+        format!(
+            "\\documentclass{{article}}\n\\usepackage[{size}]{{geometry}}\n\\usepackage{{booktabs,graphicx}}\n\
+             \\setlength{{\\parindent}}{{0pt}}\n\\begin{{document}}\n{body}\\end{{document}}\n"
+        )
+    };
+    // Whatever a page has room for, no table is wider than the line.
+    for width in [210, 900] {
+        compile(
+            folder.path(),
+            program,
+            arguments,
+            &document(&format!("paperwidth={width}mm,paperheight=200cm"), &body),
+        );
+    }
 }
 
 fn compile(folder: &Path, program: &str, arguments: &[&str], document: &str) {
     fs::write(folder.join("all.tex"), document).unwrap();
     let out = Command::new(program).args(arguments).arg("all.tex").current_dir(folder).output().unwrap();
     let log = String::from_utf8_lossy(&out.stdout);
-    if log.contains("`booktabs.sty' not found") || log.contains("`geometry.sty' not found") {
-        println!("skipped: no TeX with booktabs and geometry");
+    if log.contains("`booktabs.sty' not found")
+        || log.contains("`graphicx.sty' not found")
+        || log.contains("`geometry.sty' not found")
+    {
+        println!("skipped: no TeX with booktabs, geometry and graphicx");
         return;
     }
     assert!(out.status.success(), "{log}");

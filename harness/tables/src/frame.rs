@@ -85,11 +85,6 @@ impl Frame {
         Self { spans, ..self }
     }
 
-    /// Columns.
-    pub fn width(&self) -> usize {
-        self.data.width()
-    }
-
     /// Rows.
     pub fn height(&self) -> usize {
         self.data.height()
