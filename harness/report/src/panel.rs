@@ -159,7 +159,7 @@ const ROW: u32 = TITLE + CELL + 26;
 
 /// A square picture at the size of a cell: pixels stay whole where they fit, else they are averaged.
 pub(crate) fn fitted(side: u32, cell: u32, rgb: Vec<u8>) -> Vec<u8> {
-    if cell.is_multiple_of(side) && side > 0 {
+    if side > 0 && cell.is_multiple_of(side) && rgb.len() == (side * side * 3) as usize {
         return enlarged(side as usize, (cell / side) as usize, &rgb);
     }
     match RgbImage::from_raw(side, side, rgb) {
@@ -277,4 +277,21 @@ pub(crate) fn picture<B: DrawingBackend>(
 fn frame<B: DrawingBackend>(area: &DrawingArea<B, Shift>, (x, y): (i32, i32), (width, height): (u32, u32)) -> Drawn<B> {
     let corners = [(x - 2, y - 2), (x + width as i32 + 1, y + height as i32 + 1)];
     area.draw(&Rectangle::new(corners, GREY.stroke_width(3)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_that_fit_stay_whole_and_others_are_averaged() {
+        let rgb: Vec<u8> = [[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12]].concat();
+        let line = |one: [u8; 3], other: [u8; 3]| [one, one, one, other, other, other].concat().repeat(3);
+        let whole = [line([1, 2, 3], [4, 5, 6]), line([7, 8, 9], [10, 11, 12])].concat();
+        assert_eq!(fitted(2, 6, rgb.clone()), whole);
+        assert_eq!(fitted(2, 2, rgb.clone()), rgb);
+        assert_eq!(fitted(2, 5, rgb).len(), 5 * 5 * 3);
+        // No picture of that size.
+        assert_eq!(fitted(3, 6, vec![0; 3]), vec![255; 108]);
+    }
 }

@@ -286,3 +286,42 @@ impl DrawingBackend for Raster<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    const RED: BackendColor = BackendColor { alpha: 0.5, rgb: (255, 0, 0) };
+
+    /// What is drawn on a canvas of 4 x 3.
+    fn drawn(draw: impl FnOnce(&mut Raster<'_>)) -> Vec<[u8; 3]> {
+        let mut pixels = blank(4, 3);
+        draw(&mut Raster::new(&mut pixels, 4, 3, font::font().unwrap()));
+        pixels
+    }
+
+    #[test]
+    fn of_a_picture_that_reaches_over_an_edge_the_rest_is_seen() {
+        let rgb: Vec<u8> = (1..=6).flat_map(|grey| [grey; 3]).collect();
+        let pixels = drawn(|raster| raster.blit_bitmap((-1, 2), (3, 2), &rgb).unwrap());
+        let mut expected = blank(4, 3);
+        (expected[8], expected[9]) = ([2; 3], [3; 3]);
+        assert_eq!(pixels, expected);
+        let pixels = drawn(|raster| raster.blit_bitmap((3, -1), (3, 2), &rgb).unwrap());
+        let mut expected = blank(4, 3);
+        expected[3] = [4; 3];
+        assert_eq!(pixels, expected);
+        assert_eq!(drawn(|raster| raster.blit_bitmap((9, 9), (3, 2), &rgb).unwrap()), blank(4, 3));
+    }
+
+    #[test]
+    fn pixels_within_a_polygon_are_mixed_as_each_would_be_alone() {
+        // Through the middles of the outer pixels: of those half is covered.
+        let pixels = drawn(|raster| raster.fill_polygon([(0, 0), (3, 0), (3, 2), (0, 2)], &RED).unwrap());
+        let alone = drawn(|raster| raster.draw_pixel((1, 1), RED).unwrap());
+        assert_eq!([pixels[5], pixels[6]], [alone[5]; 2]);
+        let half = drawn(|raster| raster.blend(0, 1, RED, 0.5));
+        assert_eq!([pixels[4], pixels[7]], [half[4]; 2]);
+    }
+}
