@@ -68,7 +68,6 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         datasets: published::datasets(plan, registry),
         methods: published::methods(plan),
         backends,
-        ..ReportInput::default()
     };
     Ok(Results { report, notes: figures.notes })
 }

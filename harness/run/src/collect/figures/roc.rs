@@ -67,14 +67,17 @@ impl Group<'_> {
     }
 }
 
-/// Labels and scores of a cell's test images: as they are stored beside its replicates, else of the table of scores. `None` where
+/// Labels of test images, and their scores.
+type Scored = (Vec<bool>, Vec<f64>);
+
+/// Those of a cell's test images: as they are stored beside its replicates, else of the table of scores. `None` where
 /// an image has no such score.
 fn scored(
     folder: &Folder,
     cell: &Cell,
     done: &Done<'_>,
     (score, epoch): (ImageScore, u32),
-) -> Result<Option<(Vec<bool>, Vec<f64>)>, Error> {
+) -> Result<Option<Scored>, Error> {
     if let Some(index) = done.evaluated.replicates() {
         let mut file = index.file()?;
         if let Some(scores) = file.scores(epoch, score)? {
