@@ -84,6 +84,47 @@ fn a_corrected_mask_changes_pixel_metrics_and_calls_no_backend() {
 }
 
 #[test]
+fn where_corrected_labels_choose_another_epoch_a_transfer_is_scored_anew() {
+    let place = on_files();
+    let labels = |of_test: [u8; 2]| {
+        let mut table = String::from("image,label,split\n");
+        for (split, count, [good, bad]) in [("valid", 4, [0, 1]), ("test", 5, of_test)] {
+            for i in 0..count {
+                table +=
+                    &format!("{split}/good/img/n{i}.png,{good},{split}\n{split}/Ungood/img/a{i}.png,{bad},{split}\n");
+            }
+        }
+        place.write("files/images.csv", &table);
+    };
+    let listed =
+        "[Listed]\nroot = \"files\"\nlayout = \"csv\"\nobject = \"Liver\"\nmodality = \"none\"\nmasks = false\n";
+    place.write("datasets.toml", &format!("{listed}{}", common::REGISTRY));
+    place.edit("datasets = [\"Files\"]", "datasets = [\"Listed\"]\ntargets = [\"Listed\", \"Small\"]");
+    place.edit("selection = [\"last\", \"best-on-test\"]", "selection = [\"best-on-test\"]");
+    place.edit("epochs = 2", "epochs = 4");
+    let transferred = || -> Vec<String> {
+        let rows = place.results();
+        let of_small = rows.iter().filter(|row| row.get("dataset") == "Small");
+        let told = |row: &common::Row| {
+            ["variant", "image_score", "metric", "epoch", "value"].map(|name| row.get(name)).join(" ")
+        };
+        of_small.map(told).collect()
+    };
+    labels([0, 1]);
+    place.run(&[]).expect(0);
+    let before = transferred();
+    // The other way round, what was best is worst.
+    labels([1, 0]);
+    place.run(&[]).expect(0);
+    let after = transferred();
+    assert_eq!(before.len(), after.len());
+    assert_ne!(before, after);
+    std::fs::remove_dir_all(place.file("out")).unwrap();
+    place.run(&[]).expect(0);
+    assert_eq!(transferred(), after);
+}
+
+#[test]
 fn other_images_than_those_that_were_scored_are_refused() {
     let place = on_files();
     place.run(&[]).expect(0);

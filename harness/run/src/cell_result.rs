@@ -1,7 +1,9 @@
 //! What the records say about one cell: its metrics, and the epoch that its rule reports for each image score. The same for
 //! whoever asks, in the middle of a run or long after it.
 
-use harness_experiment::{Cell, ImageScore, Selection};
+use std::collections::BTreeSet;
+
+use harness_experiment::{Cell, Evaluation, ImageScore, Selection};
 
 use crate::error::Error;
 use crate::folder::Folder;
@@ -34,6 +36,20 @@ impl CellResult {
         let epochs = reported_epochs(cell, &measured, &choosers);
         Ok(Some(Self { training, evaluation, measured, epochs }))
     }
+}
+
+/// The epochs of an evaluation that are chosen by others, ascending; `None` where one of those is not measured.
+pub(crate) fn chosen_epochs(folder: &Folder, evaluation: &Evaluation) -> Result<Option<Vec<u32>>, Error> {
+    let mut choosers = Vec::new();
+    for chooser in &evaluation.chosen_by {
+        choosers.extend(measure::read(&folder.evaluation(*chooser), None)?);
+    }
+    if choosers.len() < evaluation.chosen_by.len() {
+        return Ok(None);
+    }
+    let choosers: Vec<&Measured> = choosers.iter().collect();
+    let epochs: BTreeSet<u32> = ImageScore::ALL.into_iter().filter_map(|score| best_epoch(&choosers, score)).collect();
+    Ok(Some(epochs.into_iter().collect()))
 }
 
 /// Image scores that a cell reports, each with its epoch, by its evaluation's metrics and those of what chooses.

@@ -7,8 +7,10 @@ use std::rc::Rc;
 use harness_experiment::{Evaluation, EvaluationId, Training, TrainingId};
 use rayon::prelude::*;
 
+use crate::cell_result::chosen_epochs;
 use crate::choice;
 use crate::error::Error;
+use crate::folder::Folder;
 use crate::measure::{self, MeasuredWith, Truth};
 use crate::notice::Notice;
 use crate::records::EvaluationRecord;
@@ -29,7 +31,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Evaluations whose training, predictions and metrics are all there.
+    /// Evaluations whose training, predictions and metrics are all there, and have the epochs that are chosen now.
     pub(crate) fn complete(&self) -> Result<HashSet<EvaluationId>, Error> {
         // A large study has thousands of records; what is true of their images is read once, by this thread.
         let folder = self.folder;
@@ -42,15 +44,39 @@ impl Run<'_> {
         });
         let stored: Vec<Option<(EvaluationRecord, MeasuredWith)>> = stored.collect::<Result<_, Error>>()?;
         let mut complete = HashSet::new();
-        for (evaluation, stored) in self.plan.evaluations.iter().zip(stored) {
-            let Some((record, with)) = stored.filter(|_| trained.get(&evaluation.training) == Some(&true)) else {
+        for (evaluation, stored) in self.plan.evaluations.iter().zip(&stored) {
+            let of_trained = stored.as_ref().filter(|_| trained.get(&evaluation.training) == Some(&true));
+            let Some((record, with)) = of_trained else {
                 continue;
             };
-            if with.is(&*self.truth(evaluation, &record)?) {
+            if with.is(&*self.truth(evaluation, record)?) {
                 complete.insert(evaluation.id);
             }
         }
+        let chosen =
+            self.plan.evaluations.par_iter().zip(&stored).filter(|(evaluation, _)| !evaluation.chosen_by.is_empty());
+        let current = chosen.map(|(evaluation, stored)| {
+            let measured = evaluation.chosen_by.iter().all(|chooser| complete.contains(chooser));
+            let Some((record, _)) = stored.as_ref().filter(|_| measured) else { return Ok((evaluation.id, false)) };
+            Ok((evaluation.id, has_chosen(folder, evaluation, record)?))
+        });
+        let current: Vec<(EvaluationId, bool)> = current.collect::<Result<_, Error>>()?;
+        for (id, _) in current.into_iter().filter(|(_, current)| !current) {
+            complete.remove(&id);
+        }
         Ok(complete)
+    }
+
+    /// Those of a unit whose choosers are measured and now choose an epoch that was not scored, as after a corrected label.
+    pub(crate) fn outdated<'e>(&self, evaluations: &[&'e Evaluation]) -> Result<Vec<&'e Evaluation>, Error> {
+        let mut outdated = Vec::new();
+        for evaluation in evaluations.iter().filter(|evaluation| !evaluation.chosen_by.is_empty()) {
+            let Some(record) = self.folder.read_evaluation(evaluation.id)? else { continue };
+            if !has_chosen(self.folder, evaluation, &record)? {
+                outdated.push(*evaluation);
+            }
+        }
+        Ok(outdated)
     }
 
     pub(crate) fn truth(&self, evaluation: &Evaluation, record: &EvaluationRecord) -> Result<Rc<Truth>, Error> {
@@ -80,4 +106,10 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether an evaluation has the epochs that its choosers choose; also where that is not known.
+fn has_chosen(folder: &Folder, evaluation: &Evaluation, record: &EvaluationRecord) -> Result<bool, Error> {
+    let chosen = chosen_epochs(folder, evaluation)?;
+    Ok(chosen.is_none_or(|chosen| chosen.iter().all(|epoch| record.epochs.contains(epoch))))
 }

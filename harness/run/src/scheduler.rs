@@ -1,13 +1,13 @@
 //! The scheduler: makes what is missing of a plan, unit by unit, and tells what became of it. It loads no backend and computes
 //! no score: which records are missing and in which order is `units`', a worker's care is `crew`'s, metrics are `measure`'s.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, Filter, ImageScore, Plan};
+use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, Filter, Plan};
 
-use crate::cell_result::CellResult;
+use crate::cell_result::{CellResult, chosen_epochs};
 use crate::choice;
 use crate::clock::{Clock, now};
 use crate::crew::{Crew, Limits, Told};
@@ -15,7 +15,7 @@ use crate::disk;
 use crate::error::{Class, Error};
 use crate::folder::{Folder, Lock, Provenance};
 use crate::journal::{Entry, Journal};
-use crate::measure::{self, Measured, MeasuredWith, best_epoch};
+use crate::measure::{self, MeasuredWith};
 use crate::notice::{Notice, Observer};
 use crate::protocol::{Job, Setup, Task, WorldSetup};
 use crate::retry;
@@ -219,6 +219,9 @@ impl<'a> Run<'a> {
         }
         // Those that choose come before those that are chosen by them.
         for choosing in [true, false] {
+            if !choosing && !self.renew(unit, &mut missing, crew)? {
+                return Ok(());
+            }
             let here = |evaluation: &&&Evaluation| evaluation.chosen_by.is_empty() == choosing;
             let mut groups = BTreeMap::<(&str, &str, bool), Vec<_>>::new();
             for evaluation in missing.iter().filter(here) {
@@ -237,6 +240,22 @@ impl<'a> Run<'a> {
             }
         }
         self.prune(unit.training)
+    }
+
+    /// Takes away evaluations of epochs that are no longer chosen, and has the states made that they now wait for. False where
+    /// that failed.
+    fn renew(
+        &mut self,
+        unit: &Unit<'a>,
+        missing: &mut Vec<&'a Evaluation>,
+        crew: &mut Crew<'_>,
+    ) -> Result<bool, Error> {
+        let outdated = self.outdated(&unit.evaluations)?;
+        for evaluation in &outdated {
+            self.folder.remove(&self.folder.evaluation(evaluation.id))?;
+        }
+        missing.extend(&outdated);
+        Ok(outdated.is_empty() || self.train(unit, &outdated, crew)?)
     }
 
     /// Trains where the record, or a state that some evaluation waits for, is missing. False where that failed.
@@ -269,21 +288,14 @@ impl<'a> Run<'a> {
         if evaluation.chosen_by.is_empty() {
             return Ok(Some(evaluation.epochs.iter().collect()));
         }
-        let mut choosers = Vec::new();
-        for chooser in &evaluation.chosen_by {
-            choosers.extend(measure::read(&self.folder.evaluation(*chooser), None)?);
-        }
-        if choosers.len() < evaluation.chosen_by.len() {
+        let epochs = chosen_epochs(self.folder, evaluation)?;
+        if epochs.is_none() {
             let message = "its epoch can't be chosen: what chooses it failed".to_owned();
             let (error, id) = (Error::Worker { class: Class::Input, message }, evaluation.id);
             self.note_failure("evaluation", &id.to_string(), 1, &error)?;
             self.tell_failure(&error, |cell| cell.evaluation == id)?;
-            return Ok(None);
         }
-        let choosers: Vec<&Measured> = choosers.iter().collect();
-        let epochs: BTreeSet<u32> =
-            ImageScore::ALL.into_iter().filter_map(|score| best_epoch(&choosers, score)).collect();
-        Ok(Some(epochs.into_iter().collect()))
+        Ok(epochs)
     }
 
     fn evaluate(
