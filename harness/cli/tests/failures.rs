@@ -95,7 +95,7 @@ fn a_support_image_that_is_also_a_test_image_is_refused_unless_allowed_and_then_
 #[test]
 fn ctrl_c_leaves_a_clean_state_and_the_same_command_goes_on() {
     let place = Place::new();
-    place.edit("epochs = 2", "epochs = 400");
+    place.edit("epochs = 2", "epochs = 20000");
     place.edit("selection = [\"last\", \"best-on-test\"]", "selection = [\"last\"]");
     place.edit("seeds = [0]", "seeds = [0, 1]");
     let mut child = place
@@ -115,7 +115,7 @@ fn ctrl_c_leaves_a_clean_state_and_the_same_command_goes_on() {
     let left = std::fs::read_dir(place.file("out/trainings")).unwrap().map(|e| e.unwrap().file_name());
     assert!(left.into_iter().all(|name| !name.to_string_lossy().starts_with('.')));
     assert!(place.results().iter().any(|row| row.get("status") == "not run"));
-    place.edit("epochs = 400", "epochs = 3");
+    place.edit("epochs = 20000", "epochs = 3");
     assert_eq!(place.run(&["--json"]).expect(0).last_event()["done"], 2);
 }
 

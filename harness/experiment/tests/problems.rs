@@ -72,7 +72,7 @@ fn an_unknown_dataset_backend_preset_or_value_is_told_with_the_nearest() {
             file("\n[base]\nprompts = \"fix\"\n"),
             ["13:11: ", "did you mean `fixed`?", "`fixed`, `learned`, `learned-abnormal`, `free`"],
         ),
-        (file("precision = \"fp16\"\n"), ["11:13: ", "`fp16`", "`f32`, `f16`, `bf16`"]),
+        (file("precision = \"fp16\"\n"), ["11:13: ", "`fp16`", "`f32`, `tf32`, `f16`, `bf16`"]),
     ] {
         says(&world.problem(&text), &parts);
     }

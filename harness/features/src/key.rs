@@ -64,7 +64,7 @@ pub struct EncodingKey {
     pub activation: Activation,
     /// Blocks whose outputs are kept, counted from 1, in stored order.
     pub taps: Vec<usize>,
-    /// Precision the encoder runs in (`f32`, `f16`, `bf16`).
+    /// Precision the encoder runs in (`f32`, `tf32`, `f16`, `bf16`).
     pub precision: String,
     /// What encodes.
     pub backend: Backend,
