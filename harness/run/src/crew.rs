@@ -63,11 +63,7 @@ impl Crew<'_> {
         let start = Instant::now();
         let (mut heard, mut begun, mut of) = (start, start, None);
         loop {
-            let received = running.receive(Duration::from_millis(100));
-            if matches!(received, Received::Nothing) && !(self.go_on)() {
-                return Err(Error::Interrupted);
-            }
-            match received {
+            match running.receive(Duration::from_millis(100)) {
                 Received::Event(Event::Done { cost }) => return Ok(cost),
                 Received::Event(Event::Failed { class, message }) => {
                     // A worker that ran out of memory keeps what it took: the next job deserves a new one.
@@ -102,6 +98,10 @@ impl Crew<'_> {
                     return failed(Class::Stalled, message);
                 }
                 Received::Nothing => {}
+            }
+            // Whatever was heard: short epochs leave no silence to ask in.
+            if !(self.go_on)() {
+                return Err(Error::Interrupted);
             }
             if let Some(limit) = self.limits.job.filter(|limit| start.elapsed() > *limit) {
                 self.dismiss();
