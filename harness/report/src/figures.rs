@@ -121,12 +121,15 @@ fn parts<T: Clone>(series: &[T]) -> Vec<(String, Vec<T>)> {
     lots(series.len()).into_iter().map(|(part, lot)| (part, series.get(lot).unwrap_or_default().to_vec())).collect()
 }
 
+/// What names of figures begin with, up to the first hyphen.
+const KINDS: [&str; 7] = ["shots", "ablation", "cross", "backends", "roc", "curve", "panel"];
+
 /// Names of files that are taken.
 #[derive(Default)]
 struct Names(BTreeSet<String>);
 
 impl Names {
-    /// Removes files of figures that an earlier report had and this one has not.
+    /// Removes files of figures that an earlier report had and this one has not. What has another kind of name is not ours.
     fn remove_others(&self, figures: &Path) -> Result<(), ReportError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -140,7 +143,8 @@ impl Names {
             let path = entry.map_err(failed(figures))?.path();
             let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().to_ascii_lowercase());
             let drawn = part(path.extension()).is_some_and(|extension| ["svg", "png"].contains(&extension.as_str()));
-            if drawn && part(path.file_stem()).is_some_and(|name| !self.0.contains(&name)) {
+            let ours = |name: &str| KINDS.contains(&name.split('-').next().unwrap_or_default());
+            if drawn && part(path.file_stem()).is_some_and(|name| ours(&name) && !self.0.contains(&name)) {
                 std::fs::remove_file(&path).map_err(failed(&path))?;
             }
         }

@@ -171,7 +171,7 @@ fn written(input: &ReportInput) -> (String, BTreeMap<String, Vec<u8>>) {
 fn figures_that_an_earlier_report_had_go_and_other_files_stay() {
     let folder = tempfile::tempdir().unwrap();
     write_report(&input(), folder.path()).unwrap();
-    fs::write(folder.path().join("figures/mine.txt"), "kept").unwrap();
+    fs::write(folder.path().join("figures/mine.png"), "kept").unwrap();
     let before = files(folder.path());
     write_report(&ReportInput { roc: Vec::new(), ..input() }, folder.path()).unwrap();
     let after = files(folder.path());
