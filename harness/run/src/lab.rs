@@ -324,7 +324,7 @@ impl Lab {
 }
 
 /// The kind of device that is the processor itself, whose rate of products the harness measures.
-pub(crate) const PROCESSOR: &str = "cpu";
+pub const PROCESSOR: &str = "cpu";
 
 /// The rate of products of a device of its own; `None` where it is the processor or the backend can't tell.
 pub(crate) fn gemm_rate(session: &Session, device: &str) -> Option<Result<f64, Error>> {

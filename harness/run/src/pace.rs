@@ -152,6 +152,7 @@ fn encoder_rate(program: &Program, training: &Training, threads: Option<usize>) 
         against: None,
         workload: Workload::sample(training),
         parts: vec![Part::Encode],
+        products: false,
         threads,
         rounds: 3,
         go_on: &|| true,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harness_run::bench::{Benchmark, Measured, Part, Subject, Workload, bench, median};
+use harness_run::bench::{Benchmark, Measured, PROCESSOR, Part, Subject, Workload, bench, median};
 use harness_run::probe;
 use harness_tables::{Frame, Values};
 
@@ -51,6 +51,7 @@ pub(super) fn run(arguments: &Bench) -> Result<Exit, Failure> {
         against: arguments.against.clone(),
         workload: workload.clone(),
         parts: if parts.is_empty() { Part::ALL.to_vec() } else { parts },
+        products: true,
         threads: arguments.threads.map(usize::from),
         rounds,
         go_on: &|| true,
@@ -102,15 +103,13 @@ fn table(measured: &Measured, workload: &Workload) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// What another program computes on, of which nothing is known.
-const PROCESSOR: &str = "cpu";
-
 /// `None` where it does not do the part.
 fn row(measured: &Measured, workload: &Workload, part: Part, at: usize, subject: &Subject) -> Option<[String; 9]> {
     let times = subject.times(part);
     let (least, middle) = (least(times)?, median(times)?);
     let operations = workload.operations(part)?;
     let rate = operations / middle / 1e9;
+    // Of another program nothing is known: it is taken to compute on the processor.
     let device = if subject.device.is_empty() { PROCESSOR } else { &subject.device };
     let gemm = devices(measured).into_iter().find(|(known, _)| *known == device);
     let share = gemm.map(|(_, gemm)| format!("{:.2}", rate / gemm));

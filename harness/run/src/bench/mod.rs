@@ -10,6 +10,7 @@ mod workload;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::lab::PROCESSOR;
 pub use crate::speed::median;
 pub(crate) use equipment::Equipment;
 pub use turns::{Benchmark, Measured, Subject, bench};

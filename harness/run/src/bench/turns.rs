@@ -31,6 +31,8 @@ pub struct Benchmark<'a> {
     pub workload: Workload,
     /// What is measured, in the order of a round.
     pub parts: Vec<Part>,
+    /// Measure rates of matrix products too.
+    pub products: bool,
     /// CPU threads of each; the machine's without it.
     pub threads: Option<usize>,
     /// Rounds that count.
@@ -130,7 +132,7 @@ pub fn bench(benchmark: &Benchmark<'_>) -> Result<Measured, Error> {
     let mut measured = Measured { subjects, metrics: Vec::new() };
     for round in 0..=benchmark.rounds {
         let counts = round > 0;
-        for (asked, subject) in asked.iter_mut().zip(&mut measured.subjects) {
+        for (asked, subject) in asked.iter_mut().zip(&mut measured.subjects).filter(|_| benchmark.products) {
             let rate = asked.ask(Ask::Gemm, benchmark.go_on)?;
             subject.gemm_gflops.extend(rate.filter(|_| counts));
         }

@@ -132,7 +132,6 @@ fn work(
                 }
             }
             Received::Gone => return Err(worker.end(&backend.name, crate::worker::log_of(job).as_deref())),
-            Received::Nothing if !(options.go_on)() => return Err(Error::Interrupted),
             Received::Nothing if heard.elapsed() > options.limits.silence => {
                 let secs = options.limits.silence.as_secs();
                 let message =
@@ -140,6 +139,10 @@ fn work(
                 return Err(Error::Worker { class: Class::Stalled, message });
             }
             Received::Nothing => {}
+        }
+        // Whatever was heard: progress may leave no silence to ask in.
+        if !(options.go_on)() {
+            return Err(Error::Interrupted);
         }
     }
 }
