@@ -1,4 +1,4 @@
-//! Where tests find data that is not in the repository. No test lives here, and nothing a user runs.
+//! Where tests find golden cases, and data that is not in the repository. No test lives here, and nothing a user runs.
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::path::{Path, PathBuf};
@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 /// The repository's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A file or folder of the golden cases (`docs/method.md` section 10).
+pub fn golden(relative: &str) -> PathBuf {
+    root().join("tests/golden").join(relative)
 }
 
 /// A file or folder of the shared test data: below `HARNESS_SHARED`, or beside the repository. `None`, after saying

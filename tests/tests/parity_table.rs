@@ -15,7 +15,7 @@ fn flex_through_the_table_reproduces_the_golden_cases() {
 #[test]
 fn threads_of_a_session_change_no_bit() {
     let backend = harness_backend_flex::backend().unwrap();
-    let folder = harness_tests::root().join("tests/golden");
+    let folder = harness_tests::golden("");
     for case in harness_conformance::Case::read_all(&folder).unwrap() {
         let [one, three] = [1, 3].map(|threads| {
             let session =

@@ -147,7 +147,7 @@ impl SessionOptions {
     }
 }
 
-/// Options of an image tower (METHOD.md section 1).
+/// Options of an image tower (docs/method.md section 1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageTowerOptions {
@@ -165,7 +165,7 @@ pub struct ImageTowerOptions {
     pub precision: Precision,
 }
 
-/// Options of a text tower (METHOD.md section 1).
+/// Options of a text tower (docs/method.md section 1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextTowerOptions {
@@ -175,7 +175,7 @@ pub struct TextTowerOptions {
     pub activation: Value,
 }
 
-/// Options of a trainer (METHOD.md sections 2 to 7).
+/// Options of a trainer (docs/method.md sections 2 to 7).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainerOptions {

@@ -145,7 +145,7 @@ impl<'a> TensorRef<'a> {
 /// A borrowed tensor and its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NamedTensor<'a> {
-    /// OpenAI's name of a weight, or the name of a parameter (METHOD.md sections 1 and 5).
+    /// OpenAI's name of a weight, or the name of a parameter (docs/method.md sections 1 and 5).
     pub name: &'a str,
     /// The values.
     pub tensor: TensorRef<'a>,

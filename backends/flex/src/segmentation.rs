@@ -1,4 +1,4 @@
-//! Focal and dice losses with their gradient (METHOD.md section 7), an image at a time: its logits are upsampled row by
+//! Focal and dice losses with their gradient (docs/method.md section 7), an image at a time: its logits are upsampled row by
 //! row, and nothing of the size of all pixels is kept but one image's probabilities.
 
 use pulp::{Arch, Simd, WithSimd};

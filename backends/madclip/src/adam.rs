@@ -1,4 +1,4 @@
-//! Adam as the authors run it: betas 0.5 and 0.999, epsilon 1e-8 outside the root, no decay (METHOD.md section 7).
+//! Adam as the authors run it: betas 0.5 and 0.999, epsilon 1e-8 outside the root, no decay (docs/method.md section 7).
 
 use burn::tensor::{Tensor, backend::Backend};
 

@@ -1,4 +1,4 @@
-//! Adapters: from a tap's tokens to products of detection and segmentation features with directions (METHOD.md
+//! Adapters: from a tap's tokens to products of detection and segmentation features with directions (docs/method.md
 //! sections 2 and 3).
 //!
 //! Features are only used at unit length, and LeakyReLU(c x) = c LeakyReLU(x) for c > 0. So where a positive factor a token

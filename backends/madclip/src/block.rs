@@ -1,4 +1,4 @@
-//! One pre-norm residual attention block, shared by both towers (METHOD.md section 1).
+//! One pre-norm residual attention block, shared by both towers (docs/method.md section 1).
 
 use burn::tensor::{FloatDType, Int, Tensor, backend::Backend};
 use harness_method::options::Activation;

@@ -1,4 +1,4 @@
-//! Detection: token similarities to an image's loss and score (METHOD.md sections 7 and 8).
+//! Detection: token similarities to an image's loss and score (docs/method.md sections 7 and 8).
 
 use burn::tensor::{Tensor, activation, backend::Backend};
 use harness_method::Options;

@@ -1,4 +1,4 @@
-//! The frozen image encoder: images in, taps out (METHOD.md section 1).
+//! The frozen image encoder: images in, taps out (docs/method.md section 1).
 
 use burn::tensor::{FloatDType, Tensor, backend::Backend};
 use harness_method::Arch;

@@ -1,4 +1,4 @@
-//! MadCLIP over Burn's `Backend`: towers, adapters, prompts, losses, trainer and scores (METHOD.md sections 1 to 4 and 7).
+//! MadCLIP over Burn's `Backend`: towers, adapters, prompts, losses, trainer and scores (docs/method.md sections 1 to 4 and 7).
 //! It knows neither files nor the backend ABI, and draws nothing at random: tensors and options in, tensors out.
 
 pub mod adam;

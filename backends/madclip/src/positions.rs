@@ -1,4 +1,4 @@
-//! Position tables at another grid: bicubic with antialiasing, half-pixel centres (METHOD.md section 1).
+//! Position tables at another grid: bicubic with antialiasing, half-pixel centres (docs/method.md section 1).
 
 /// Resizes the grid part of a position table `[1 + from * from, width]` to `[1 + to * to, width]`; the class row stays.
 pub(crate) fn resize(table: &[f32], from: usize, to: usize, width: usize) -> Vec<f32> {

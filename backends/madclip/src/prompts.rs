@@ -1,4 +1,4 @@
-//! Text of the two classes as unit vectors: fixed sentences, trained context, or free vectors (METHOD.md section 4).
+//! Text of the two classes as unit vectors: fixed sentences, trained context, or free vectors (docs/method.md section 4).
 
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use harness_method::Options;

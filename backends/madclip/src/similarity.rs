@@ -1,4 +1,4 @@
-//! Similarities of tokens to the two texts, by branch (METHOD.md section 3).
+//! Similarities of tokens to the two texts, by branch (docs/method.md section 3).
 
 use burn::tensor::{Tensor, backend::Backend};
 use harness_method::Options;

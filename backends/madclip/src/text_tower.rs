@@ -1,4 +1,4 @@
-//! The frozen text encoder: token vectors in, one text feature a sentence out (METHOD.md section 1).
+//! The frozen text encoder: token vectors in, one text feature a sentence out (docs/method.md section 1).
 
 use burn::tensor::{FloatDType, Int, Tensor, TensorData, backend::Backend};
 use harness_method::Arch;

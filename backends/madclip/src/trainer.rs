@@ -1,4 +1,4 @@
-//! The trained part of the model: parameters, a training step, and scores (METHOD.md sections 7 and 8).
+//! The trained part of the model: parameters, a training step, and scores (docs/method.md sections 7 and 8).
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

@@ -72,7 +72,7 @@ fn backends_are_listed_with_what_they_can_do() {
 #[test]
 fn a_backend_check_prints_a_line_a_quantity_and_fails_where_one_is_beyond_its_tolerance() {
     let place = Place::new();
-    let golden = harness_tests::root().join("tests/golden");
+    let golden = harness_tests::golden("");
     let golden = golden.to_str().unwrap();
     let told = place.harness(&["backends", "check", "flex", "--golden", golden]).expect(0).out;
     for quantity in ["tap.", "text.initial", "loss.detection", "gradients", "parameters", "maps", "detection"] {
@@ -81,7 +81,7 @@ fn a_backend_check_prints_a_line_a_quantity_and_fails_where_one_is_beyond_its_to
     assert!(told.lines().filter(|line| line.starts_with("ok")).count() > 15, "{told}");
 
     // The same case with another seed has other values.
-    let from = harness_tests::root().join("tests/golden/as-pretrained");
+    let from = harness_tests::golden("as-pretrained");
     std::fs::create_dir_all(place.file("cases/wrong")).unwrap();
     let expected = "expected.safetensors";
     std::fs::copy(from.join(expected), place.file("cases/wrong").join(expected)).unwrap();

@@ -218,7 +218,7 @@ context_tokens = 4
 #[test]
 fn the_authors_checkpoint_predicts_the_golden_maps_and_scores_and_measures_a_test_set() {
     let Some(checkpoint) = harness_tests::shared("weights/formats/authors-checkpoint.pth") else { return };
-    let Some(golden) = harness_tests::shared("golden/released") else { return };
+    let golden = harness_tests::golden("released");
     let case = Case::read(&golden).unwrap();
     let place = Place::new();
     let liver = common::REGISTRY.replace("Small", "Liver").replace("Brain", "Liver");

@@ -1,4 +1,4 @@
-//! Golden cases: what an implementation of the method must reproduce, and how far it may be off (METHOD.md section 10).
+//! Golden cases: what an implementation of the method must reproduce, and how far it may be off (docs/method.md section 10).
 //! The implementation itself comes in from outside, as a [`Subject`]; a backend behind the C table is one ready-made.
 
 mod case;

@@ -1,4 +1,4 @@
-//! The sixteen variants of a support image and of its mask (METHOD.md section 6). No files, no choice of images.
+//! The sixteen variants of a support image and of its mask (docs/method.md section 6). No files, no choice of images.
 
 use harness_method::options::Side;
 use harness_method::streams::Stream;
@@ -28,7 +28,7 @@ pub struct Jitter {
     pub contrast: f32,
 }
 
-/// The jitter of a class in a run with `seed`: stream `jitter.<side>`, the first two draws (METHOD.md section 5).
+/// The jitter of a class in a run with `seed`: stream `jitter.<side>`, the first two draws (docs/method.md section 5).
 pub fn jitter_factors(side: Side, seed: u64) -> Jitter {
     let stream = Stream::new(&format!("jitter.{}", side.name()), seed);
     let factor = |k| (0.8 + 0.4 * stream.uniform(k)) as f32;

@@ -141,7 +141,7 @@ impl Dataset {
     }
 
     /// The support set of K = `shots` normal and K abnormal images: draw `draw` of the list file, or drawn where the dataset
-    /// has no list (METHOD.md sections 5 and 6).
+    /// has no list (docs/method.md sections 5 and 6).
     ///
     /// # Errors
     /// Problems of the pool, [`DataError::NoShots`], [`DataError::TooFewImages`], [`DataError::List`],

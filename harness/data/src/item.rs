@@ -76,7 +76,7 @@ pub(crate) fn hash_file(path: &std::path::Path) -> Result<[u8; 32]> {
     Ok(*hasher.finalize().as_bytes())
 }
 
-/// An image as RGB planar `[3, S, S]`, resized by Pillow's bicubic (METHOD.md section 6).
+/// An image as RGB planar `[3, S, S]`, resized by Pillow's bicubic (docs/method.md section 6).
 ///
 /// # Errors
 /// As [`Source::pixels`]; [`DataError::Size`].

@@ -15,7 +15,7 @@ use crate::variables::Template;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
-    /// `{valid,test}/{good,Ungood}/img`, `{valid,test}/Ungood/anomaly_mask` (METHOD.md section 6).
+    /// `{valid,test}/{good,Ungood}/img`, `{valid,test}/Ungood/anomaly_mask` (docs/method.md section 6).
     Mvfa,
     /// `train/good`, `test/good`, `test/<defect>`, `ground_truth/<defect>/<stem>_mask.png`.
     Mvtec,
@@ -103,7 +103,7 @@ pub struct Entry {
     pub name: String,
     /// How files are arranged.
     pub layout: Layout,
-    /// The object's name in sentences (METHOD.md section 4).
+    /// The object's name in sentences (docs/method.md section 4).
     pub object: String,
     /// The imaging modality, for tables.
     pub modality: String,

@@ -10,7 +10,7 @@ use crate::hashes::items_hash;
 use crate::item::{Item, Source, load_image};
 
 /// The 32 K augmented images of a support set of K and K: 16 K abnormal ones, then 16 K normal ones, each variant by variant
-/// (METHOD.md sections 5 and 6). About 22 MB for each shot at 240 px.
+/// (docs/method.md sections 5 and 6). About 22 MB for each shot at 240 px.
 #[derive(Clone, Debug)]
 pub struct SupportImages {
     /// Images, RGB planar `[3, S, S]`, 0 to 1, before `normalize`.

@@ -1,4 +1,4 @@
-//! Support list files: their names, and the two formats they come in (METHOD.md section 6). Which images exist is not known
+//! Support list files: their names, and the two formats they come in (docs/method.md section 6). Which images exist is not known
 //! here.
 
 use std::path::{Path, PathBuf};

@@ -16,7 +16,7 @@ fn luma(p: &[u8]) -> u8 {
 
 #[test]
 fn resizing_is_pillows() {
-    let Some(path) = harness_tests::shared("golden/pre/tensors.safetensors") else { return };
+    let path = harness_tests::golden("pre/tensors.safetensors");
     let bytes = std::fs::read(path).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let (mut different, mut total) = (0usize, 0usize);
@@ -44,7 +44,7 @@ fn resizing_is_pillows() {
 
 #[test]
 fn augmentation_is_the_references() {
-    let Some(path) = harness_tests::shared("golden/pre/tensors.safetensors") else { return };
+    let path = harness_tests::golden("pre/tensors.safetensors");
     let bytes = std::fs::read(path).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let (k, size) = (2, 40);
@@ -70,7 +70,7 @@ fn augmentation_is_the_references() {
 
 #[test]
 fn jitter_and_draws_are_the_streams() {
-    let Some(path) = harness_tests::shared("golden/pre/streams.json") else { return };
+    let path = harness_tests::golden("pre/streams.json");
     let streams: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let seed = streams["seed"].as_u64().unwrap();
     let jitter = jitter_factors(Side::Abnormal, seed);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::encoder::Precision;
 use crate::ids::ContentHash;
 use crate::spec::Selection;
-use crate::suggest;
+use harness_config::suggest;
 
 /// The world as a plan sees it. Answers must not change while a plan is made; each question is asked once.
 pub trait Catalogue {
@@ -105,7 +105,7 @@ pub enum EncoderSource {
         #[serde(skip_serializing_if = "Option::is_none")]
         text_heads: Option<usize>,
     },
-    /// An untrained CLIP that needs no file (METHOD.md section 5).
+    /// An untrained CLIP that needs no file (docs/method.md section 5).
     Synthetic {
         /// Of its values.
         seed: u64,

@@ -9,13 +9,13 @@ use harness_method::options::{Adapter, Prompts};
 use harness_method::{Arch, Options, tokenizer};
 use toml::Spanned;
 
-use crate::problems::Findings;
-use crate::reader::start;
+use harness_config::Findings;
+use harness_config::start;
 
 /// Largest side of an image, in pixels. Far above what CLIPs see; keeps token counts in range.
 const MAX_IMAGE: usize = 4096;
 
-/// Heads of a `transformer` adapter (METHOD.md section 2).
+/// Heads of a `transformer` adapter (docs/method.md section 2).
 const ADAPTER_HEADS: usize = 8;
 
 /// A setting's name and what is wrong with it.

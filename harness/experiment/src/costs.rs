@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::plan::{Plan, Training};
 
-/// Views of a support image that don't depend on the seed, and the colour jitter that does (METHOD.md section 6).
+/// Views of a support image that don't depend on the seed, and the colour jitter that does (docs/method.md section 6).
 const SHARED_VIEWS: u64 = 15;
 
 /// Counts of a plan's work, before anything that is already stored is subtracted.
@@ -81,7 +81,7 @@ impl Plan {
     }
 }
 
-/// How an image becomes taps: what a tap store's key holds beside the pixels (DESIGN.md section 5).
+/// How an image becomes taps: what a tap store's key holds beside the pixels.
 struct Encoding {
     key: String,
     /// Of one image's taps.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::problems::Problems;
+use harness_config::Problems;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]

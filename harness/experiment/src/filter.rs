@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::plan::{Cell, Plan};
 use crate::rules::{Coordinates, Rule};
 use crate::spec::Selection;
-use crate::suggest;
+use harness_config::suggest;
 
 /// What became of a cell so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! Folds of a support set for `best-on-support`: which images are held out together (METHOD.md section 8). Who trains on
+//! Folds of a support set for `best-on-support`: which images are held out together (docs/method.md section 8). Who trains on
 //! the rest is elsewhere.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Ids: a hash of everything that decides a result and of nothing else (DESIGN.md section 1). No path, name of a
+//! Ids: a hash of everything that decides a result and of nothing else. No path, name of a
 //! dataset or variant, date or thread count enters, nor the order of a file.
 
 use std::fmt;

@@ -7,7 +7,7 @@ use harness_method::options::{
 };
 use toml::Spanned;
 
-use crate::reader::{Table, start};
+use harness_config::{Table, start};
 
 macro_rules! overrides {
     ($($field:ident: $type:ty,)*) => {

@@ -36,7 +36,7 @@ pub struct Plan {
     /// The image scores that cells report where they can have them, in the file's order.
     #[serde(default = "ImageScore::all", skip_serializing_if = "ImageScore::are_all")]
     pub image_scores: Vec<ImageScore>,
-    /// What sentences about a target say (METHOD.md section 8).
+    /// What sentences about a target say (docs/method.md section 8).
     #[serde(default, skip_serializing_if = "TransferObject::is_default")]
     pub transfer_object: TransferObject,
     /// What a reader should know of how this plan came about.
@@ -253,7 +253,7 @@ impl Training {
         self.images().div_ceil(u64::from(self.batch).max(1)) * u64::from(self.epochs)
     }
 
-    /// The stream that shuffles an epoch (METHOD.md sections 5 and 8).
+    /// The stream that shuffles an epoch (docs/method.md sections 5 and 8).
     pub fn shuffle_stream(&self, epoch: u32) -> String {
         match &self.fold {
             None => format!("shuffle.{epoch}"),
@@ -324,7 +324,7 @@ fn tree(what: &'static str, key: &impl Serialize) -> Result<serde_json::Value, E
     serde_json::to_value(key).map_err(|error| Error::Encode { what, why: error.to_string() })
 }
 
-/// Epochs whose states are scored, counted from 0 as the streams of METHOD.md section 5 are, both ends included.
+/// Epochs whose states are scored, counted from 0 as the streams of docs/method.md section 5 are, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EpochRange {
     /// First epoch.
@@ -372,7 +372,7 @@ pub struct Evaluation {
     pub test: ContentHash,
     /// What the sentences say; empty where there are none.
     pub object: String,
-    /// Images scored together; decides scores where they depend on their batch (METHOD.md section 8).
+    /// Images scored together; decides scores where they depend on their batch (docs/method.md section 8).
     pub batch: u32,
     /// The states that are scored, or may be.
     pub epochs: EpochRange,

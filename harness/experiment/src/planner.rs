@@ -14,11 +14,11 @@ use crate::check;
 use crate::error::Error;
 use crate::matrix;
 use crate::plan::{Backend, Dataset, Plan, Train};
-use crate::problems::Findings;
-use crate::reader::start;
 use crate::spec::{Selection, Spec, Typed};
+use harness_config::Findings;
+use harness_config::start;
 
-/// Images scored together, last batch short (METHOD.md section 8).
+/// Images scored together, last batch short (docs/method.md section 8).
 pub const SCORING_BATCH: u32 = 32;
 
 const BASE: &str = "base";

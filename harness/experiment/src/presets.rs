@@ -1,4 +1,4 @@
-//! The two complete sets of options that experiments start from (METHOD.md section 9). Changes to them are in
+//! The two complete sets of options that experiments start from (docs/method.md section 9). Changes to them are in
 //! `overrides`.
 
 use harness_method::Options;

@@ -6,10 +6,10 @@ use std::hash::Hash;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::problems::Findings;
-use crate::reader::{Table, start};
 use crate::spec::Selection;
-use crate::suggest;
+use harness_config::Findings;
+use harness_config::suggest;
+use harness_config::{Table, start};
 
 /// A cell's choice on every axis.
 #[derive(Clone, Copy, Debug)]

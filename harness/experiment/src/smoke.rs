@@ -8,9 +8,9 @@ use toml::Spanned;
 
 use crate::encoder::Precision;
 use crate::overrides::Overrides;
-use crate::reader::start;
 use crate::rules::RuleSpec;
 use crate::spec::{ArchSpec, Spec, Typed};
+use harness_config::start;
 
 /// Most epochs, and most elements of `draws` and of `seeds`.
 const FEW: usize = 2;

@@ -7,18 +7,58 @@ use std::path::Path;
 use harness_method::Arch;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
-use toml::de::DeTable;
 
 use crate::encoder::{Precision, StorePrecision};
 use crate::error::Error;
 use crate::overrides::Overrides;
 use crate::presets::Preset;
-use crate::problems::Findings;
-use crate::reader::Table;
 use crate::rules::RuleSpec;
-use crate::source::Source;
+use harness_config::{Findings, Homes, Source, Table};
 
-/// How the epoch that is reported is chosen (METHOD.md section 8).
+harness_config::choices!(ImageScore, Precision, Preset, Selection, StorePrecision, TransferObject);
+
+/// Where the keys of an experiment file belong.
+const HOMES: Homes = &[
+    (
+        "at the top of the file, above the first [table]",
+        &[
+            "name",
+            "datasets",
+            "targets",
+            "shots",
+            "draws",
+            "seeds",
+            "backends",
+            "selection",
+            "image_scores",
+            "transfer_object",
+            "smoke",
+            "include_base",
+        ],
+    ),
+    ("in [encoder]", &["weights", "seed", "heads", "text_heads", "precision", "store", "arch", "image_size", "taps"]),
+    ("in [train]", &["epochs", "batch", "learning_rate"]),
+    (
+        "in [base] or a variant",
+        &[
+            "preset",
+            "activation",
+            "normalize",
+            "branches",
+            "dual_objective",
+            "adapter",
+            "adapter_attention",
+            "prompts",
+            "prompt_positions",
+            "prompt_mask",
+            "context_tokens",
+            "loss",
+            "aggregation",
+        ],
+    ),
+];
+
+/// How the epoch that is reported is chosen (docs/method.md section 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Selection {
@@ -41,7 +81,7 @@ impl Selection {
     }
 }
 
-/// How an image's score is made (METHOD.md section 8).
+/// How an image's score is made (docs/method.md section 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageScore {
@@ -197,16 +237,7 @@ impl Spec {
     pub fn parse(path: &Path, text: String) -> Result<Self, Error> {
         let source = Source::new(path.to_owned(), text);
         let mut findings = Findings::default();
-        let (document, errors) = DeTable::parse_recoverable(source.text());
-        for error in &errors {
-            let place = error.span().map_or(0, |span| span.start);
-            findings.add(place, format!("not TOML: {}; correct the syntax", error.message()));
-        }
-        if !errors.is_empty() {
-            // What was recovered from broken syntax is a guess: nothing is read from it.
-            std::mem::take(&mut findings).into_problems(&source)?;
-        }
-        let typed = Typed::read(Table::top(document.get_ref(), &mut findings));
+        let typed = harness_config::parse(&source, &mut findings, HOMES, Typed::read)?;
         Ok(Self { source, findings, typed, notes: Vec::new() })
     }
 

@@ -1,4 +1,4 @@
-//! Floating-point operations of a plan (METHOD.md section 11), from which hours follow on a machine whose rate is known. Large
+//! Floating-point operations of a plan (docs/method.md section 11), from which hours follow on a machine whose rate is known. Large
 //! products alone are counted: on small models the rest weighs as much.
 
 use std::collections::HashMap;
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::presets::released;
 
-    /// METHOD.md section 11 for ViT-L/14 at 240 px, to two digits.
+    /// docs/method.md section 11 for ViT-L/14 at 240 px, to two digits.
     #[test]
     fn the_published_sizes_cost_what_the_method_says() {
         let arch = Arch {

@@ -1,4 +1,4 @@
-//! Keys: a hash of everything that decides an image's taps and of nothing else (DESIGN.md section 5). No path, date,
+//! Keys: a hash of everything that decides an image's taps and of nothing else. No path, date,
 //! dataset, draw or seed enters, so that whatever shares pixels and encoder shares taps.
 
 use std::fmt;

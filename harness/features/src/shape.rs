@@ -39,7 +39,7 @@ impl fmt::Display for StoreDtype {
 }
 
 /// Shape of one image's taps, [taps, T, W], row-major: T tokens with the class token first, W the image tower's width
-/// (METHOD.md section 1).
+/// (docs/method.md section 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shape {
     taps: usize,

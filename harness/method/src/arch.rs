@@ -1,4 +1,4 @@
-//! The sizes of a CLIP, image and text tower together (METHOD.md section 1). Read from weights, or written in an
+//! The sizes of a CLIP, image and text tower together (docs/method.md section 1). Read from weights, or written in an
 //! experiment that uses synthetic weights.
 
 use serde::{Deserialize, Serialize};

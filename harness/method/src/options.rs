@@ -2,6 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
+harness_config::choices!(
+    Activation,
+    Adapter,
+    AdapterAttention,
+    Aggregation,
+    Branches,
+    Loss,
+    Normalize,
+    PromptMask,
+    PromptPosition,
+    Prompts,
+);
+
 /// Activation inside both towers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,7 +49,7 @@ impl Normalize {
     }
 }
 
-/// Which adapters exist and supply the similarities (METHOD.md section 3).
+/// Which adapters exist and supply the similarities (docs/method.md section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Branches {
@@ -62,7 +75,7 @@ impl Branches {
     }
 }
 
-/// Architecture of an adapter (METHOD.md section 2).
+/// Architecture of an adapter (docs/method.md section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Adapter {
@@ -84,7 +97,7 @@ pub enum AdapterAttention {
     Tokens,
 }
 
-/// Where the two text vectors come from (METHOD.md section 4).
+/// Where the two text vectors come from (docs/method.md section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Prompts {
@@ -168,7 +181,7 @@ pub enum PromptMask {
     Causal,
 }
 
-/// Detection loss (METHOD.md section 7).
+/// Detection loss (docs/method.md section 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
@@ -248,7 +261,7 @@ impl Options {
         self.prompts != Prompts::Free
     }
 
-    /// Whether a score depends on which images share its batch (METHOD.md section 2).
+    /// Whether a score depends on which images share its batch (docs/method.md section 2).
     pub fn scores_depend_on_batch(&self) -> bool {
         self.adapter == Adapter::Transformer && self.adapter_attention == AdapterAttention::Batch
     }

@@ -1,4 +1,4 @@
-//! The trainable tensors: names, shapes and initial values (METHOD.md sections 2, 4 and 5).
+//! The trainable tensors: names, shapes and initial values (docs/method.md sections 2, 4 and 5).
 
 use crate::options::{Adapter, Options, Prompts, Side};
 use crate::{Arch, streams};

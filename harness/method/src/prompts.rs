@@ -1,4 +1,4 @@
-//! The sentences of a class as token ids (METHOD.md section 4): what is said about an object, fixed or with places for
+//! The sentences of a class as token ids (docs/method.md section 4): what is said about an object, fixed or with places for
 //! trained context. No vectors: who embeds tokens is elsewhere.
 
 use thiserror::Error;

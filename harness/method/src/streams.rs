@@ -1,4 +1,4 @@
-//! Counter-based SplitMix64 streams: all randomness that decides a result (METHOD.md section 5). No generator state, no
+//! Counter-based SplitMix64 streams: all randomness that decides a result (docs/method.md section 5). No generator state, no
 //! library: draw `k` of a stream is a pure function of its name, its seed and `k`.
 
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;

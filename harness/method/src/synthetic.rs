@@ -1,4 +1,4 @@
-//! An untrained CLIP that needs no file: `weights = "synthetic"` (METHOD.md section 5, `clip_state`).
+//! An untrained CLIP that needs no file: `weights = "synthetic"` (docs/method.md section 5, `clip_state`).
 
 use crate::{Arch, streams};
 

@@ -56,7 +56,7 @@ fn f32s(tensors: &SafeTensors<'_>, name: &str) -> Vec<f32> {
 
 #[test]
 fn streams_are_the_reference_s_bit_for_bit() {
-    let Some(path) = harness_tests::shared("golden/pre/streams.json") else { return };
+    let path = harness_tests::golden("pre/streams.json");
     let golden: Streams = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     assert_eq!(streams::permutation("shuffle.3", golden.seed, 128), golden.shuffle_epoch_3_of_128);
     let stream = streams::Stream::new("jitter.abnormal", golden.seed);
@@ -80,7 +80,7 @@ fn a_permutation_of_none_or_one_is_trivial() {
 #[test]
 fn trainable_tensors_have_the_names_and_shapes_of_every_golden_case() {
     for name in CASES {
-        let Some(folder) = harness_tests::shared(&format!("golden/{name}")) else { return };
+        let folder = harness_tests::golden(name);
         let (case, bytes) = read_case(&folder);
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
         let expected: BTreeMap<String, Vec<usize>> = tensors
@@ -97,7 +97,7 @@ fn trainable_tensors_have_the_names_and_shapes_of_every_golden_case() {
 #[test]
 fn initial_values_lie_within_five_adam_steps_of_the_golden_final_ones() {
     for name in CASES {
-        let Some(folder) = harness_tests::shared(&format!("golden/{name}")) else { return };
+        let folder = harness_tests::golden(name);
         let (case, bytes) = read_case(&folder);
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
         for parameter in parameters(&case.options, &case.arch) {

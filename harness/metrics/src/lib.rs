@@ -1,4 +1,4 @@
-//! The metrics of METHOD.md section 8 and the one definition of a map: plain slices and readers in, numbers out. No file
+//! The metrics of docs/method.md section 8 and the one definition of a map: plain slices and readers in, numbers out. No file
 //! format, no tensor type and no choice of what to report lives here.
 //!
 //! - [`Metric`] names the seven metrics, [`all_metrics`] computes them.

@@ -61,7 +61,7 @@ impl MapSource for Maps<'_> {
     }
 }
 
-/// The largest value of every map: the image scores `map-max` (METHOD.md section 8).
+/// The largest value of every map: the image scores `map-max` (docs/method.md section 8).
 ///
 /// # Errors
 /// No map, a map that can't be read, a value that is not finite (the first such image is named).

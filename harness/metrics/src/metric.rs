@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::error::Error;
 
-/// A metric of METHOD.md section 8, in the order in which tables list them. All lie between 0 and 1, more is better.
+/// A metric of docs/method.md section 8, in the order in which tables list them. All lie between 0 and 1, more is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Metric {
     /// Area under the receiver operating characteristic over images.
@@ -36,7 +36,7 @@ impl Metric {
         Self::Pro03,
     ];
 
-    /// The name in results and tables, as in METHOD.md.
+    /// The name in results and tables, as in docs/method.md.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ImageAuroc => "image_auroc",

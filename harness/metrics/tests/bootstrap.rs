@@ -119,7 +119,7 @@ fn a_resample_depends_on_no_other_and_its_bits_stay() {
     let values =
         |resampling: &Resampling| resampling.metrics(&scores, None).unwrap()[&Metric::ImageAuroc].replicates.clone();
     assert_eq!(values(&few), values(&many)[..5]);
-    // Computed from METHOD.md section 5 by a program of its own.
+    // Computed from docs/method.md section 5 by a program of its own.
     assert_eq!(few.weights(0)[..12], [1, 2, 1, 0, 1, 1, 0, 1, 0, 2, 1, 0]);
 }
 

@@ -1,4 +1,4 @@
-//! The metrics against the values of the reference. Where the shared data is absent, these tests pass without checking.
+//! The metrics against the values of the reference.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use harness_metrics::{Maps, Metric, PixelMetrics, PixelTruth, all_metrics};
@@ -6,8 +6,8 @@ use safetensors::SafeTensors;
 
 #[test]
 fn the_seven_metrics_equal_the_reference() {
-    let Some(values) = harness_tests::shared("golden/pre/metrics.json") else { return };
-    let Some(tensors) = harness_tests::shared("golden/pre/tensors.safetensors") else { return };
+    let values = harness_tests::golden("pre/metrics.json");
+    let tensors = harness_tests::golden("pre/tensors.safetensors");
     let values: serde_json::Value = serde_json::from_slice(&std::fs::read(values).unwrap()).unwrap();
     let bytes = std::fs::read(tensors).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();

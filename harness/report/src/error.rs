@@ -8,6 +8,9 @@ pub enum ReportError {
     /// A table or a file.
     #[error(transparent)]
     Tables(#[from] TablesError),
+    /// A file could not be written.
+    #[error(transparent)]
+    Disk(#[from] harness_disk::DiskError),
     /// Data that make no figure.
     #[error("figure `{figure}`: {what}")]
     Figure {

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::path::Path;
 
-use harness_tables::{TablesError, write_durable};
+use harness_disk::write_durable;
+use harness_tables::TablesError;
 use rayon::prelude::*;
 
 use crate::figure_data::{backend_bars, forests, heat_maps, over_shots};

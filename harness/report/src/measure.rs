@@ -36,7 +36,7 @@ impl Measure {
         }
     }
 
-    /// The metric's name (METHOD.md section 8).
+    /// The metric's name (docs/method.md section 8).
     pub(crate) fn metric(self) -> &'static str {
         match self {
             Self::Ac => "image_auroc",

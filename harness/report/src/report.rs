@@ -3,9 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use harness_tables::{
-    BackendRow, DeLongRow, DifferenceRow, Frame, IntervalRow, ResultRow, Status, Values, write_durable,
-};
+use harness_disk::write_durable;
+use harness_tables::{BackendRow, DeLongRow, DifferenceRow, Frame, IntervalRow, ResultRow, Status, Values};
 
 use crate::cross_dataset::matrices;
 use crate::figures::Figures;

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::path::Path;
 
-use harness_tables::{Frame, TablesError, Values, latex_escape, write_durable};
+use harness_disk::write_durable;
+use harness_tables::{Frame, TablesError, Values, latex_escape};
 
 use crate::{BEST_ON_TEST_NOTE, ReportError};
 

@@ -76,7 +76,7 @@ struct Collected<'a> {
     devices: BTreeSet<&'a str>,
 }
 
-/// Names of the metrics in the order of tables (METHOD.md section 8); others follow by name.
+/// Names of the metrics in the order of tables (docs/method.md section 8); others follow by name.
 const METRICS: [&str; 7] =
     ["image_auroc", "image_ap", "image_f1_max", "pixel_auroc", "pixel_ap", "pixel_f1_max", "pro_0_3"];
 

@@ -35,6 +35,9 @@ pub enum Error {
     /// A table's file.
     #[error(transparent)]
     Tables(#[from] harness_tables::TablesError),
+    /// A file could not be written.
+    #[error(transparent)]
+    Disk(#[from] harness_disk::DiskError),
     /// A report or a figure.
     #[error(transparent)]
     Report(#[from] harness_report::ReportError),
@@ -209,7 +212,7 @@ impl Error {
             },
             Self::Metrics(_) => Class::Numeric,
             Self::Worker { class, .. } => *class,
-            Self::File { .. } | Self::Taps(_) | Self::Tables(_) | Self::Full { .. } => Class::Disk,
+            Self::File { .. } | Self::Taps(_) | Self::Tables(_) | Self::Disk(_) | Self::Full { .. } => Class::Disk,
             Self::Data(_) | Self::Weights(_) | Self::Prompts(_) | Self::Experiment(_) => Class::Input,
             Self::Changed { .. } | Self::Unusable { .. } | Self::Occupied { .. } => Class::Input,
             Self::Record { .. } | Self::Report(_) | Self::Interrupted => Class::Internal,

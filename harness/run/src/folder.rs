@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 use harness_data::Registry;
 use harness_data::phantom::PhantomSpec;
+use harness_disk::{TEMPORARY, stop};
 use harness_experiment::{CellId, EvaluationId, Plan, TrainingId};
-use harness_tables::{TEMPORARY, stop};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -309,7 +309,7 @@ impl Folder {
 
     /// Writes plan and provenance of a run that begins.
     pub(crate) fn freeze(&self, plan: &Plan, provenance: &Provenance) -> Result<(), Error> {
-        harness_tables::write_durable(&self.path.join("plan.toml"), plan.to_toml()?.as_bytes())?;
+        harness_disk::write_durable(&self.path.join("plan.toml"), plan.to_toml()?.as_bytes())?;
         records::write_toml(provenance, &self.path.join("run.toml"))
     }
 

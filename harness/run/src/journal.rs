@@ -6,7 +6,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use harness_tables::stop;
+use harness_disk::stop;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Class, Error};

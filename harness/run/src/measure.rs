@@ -1,4 +1,4 @@
-//! From an evaluation's predictions to metrics, and the choice of the epoch that a rule reports (METHOD.md section 8). The one
+//! From an evaluation's predictions to metrics, and the choice of the epoch that a rule reports (docs/method.md section 8). The one
 //! place in a run that reads labels and masks; it needs no backend, so metrics can be made anew from stored predictions.
 
 use std::path::Path;
@@ -246,7 +246,7 @@ pub(crate) fn write(folder: &Path, made: &Measurement) -> Result<(), Error> {
     let path = folder.join("metrics.json");
     let mut text = serde_json::to_string_pretty(&made.measured).map_err(|error| Error::record(&path, error))?;
     text.push('\n');
-    Ok(harness_tables::write_durable(&path, text.as_bytes())?)
+    Ok(harness_disk::write_durable(&path, text.as_bytes())?)
 }
 
 /// Removes what was made with another truth, where with the present one nothing can be made.

@@ -140,7 +140,7 @@ impl Pace {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
         }
-        Ok(harness_tables::write_durable(&self.path, text.as_bytes())?)
+        Ok(harness_disk::write_durable(&self.path, text.as_bytes())?)
     }
 }
 

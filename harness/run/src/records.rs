@@ -105,7 +105,7 @@ pub(crate) fn state_file(training: &Path, epoch: u32) -> std::path::PathBuf {
 /// Writes a record's description.
 pub(crate) fn write_toml(record: &impl Serialize, path: &Path) -> Result<(), Error> {
     let text = toml::to_string(record).map_err(|error| Error::record(path, error))?;
-    Ok(harness_tables::write_durable(path, text.as_bytes())?)
+    Ok(harness_disk::write_durable(path, text.as_bytes())?)
 }
 
 /// Only the version, so that another one is named as such.

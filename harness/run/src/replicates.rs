@@ -117,7 +117,7 @@ impl ReplicateSet {
         bytes.extend(self.labels.iter().map(|label| u8::from(*label)));
         bytes.extend(self.lists.iter().flat_map(|(_, _, scores)| scores).flat_map(|score| score.to_le_bytes()));
         bytes.extend(self.metrics.iter().flat_map(|(_, values)| values).flat_map(|value| value.to_le_bytes()));
-        Ok(harness_tables::write_durable(&folder.join(NAME), &bytes)?)
+        Ok(harness_disk::write_durable(&folder.join(NAME), &bytes)?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sentences of a training as a trainer takes them: tokenised, token vectors gathered (METHOD.md section 4).
+//! The sentences of a training as a trainer takes them: tokenised, token vectors gathered (docs/method.md section 4).
 
 use harness_backend_abi::host::NamedTensor;
 use harness_method::options::{Prompts, Side};

@@ -4,15 +4,15 @@
 use std::path::Path;
 
 use harness_backend_abi::host::{NamedTensor, OwnedTensor};
+use harness_disk::stop;
 use harness_experiment::Training;
 use harness_method::parameters::parameters;
-use harness_tables::stop;
 use harness_weights::{Precision, WeightsError, write_safetensors_with};
 use safetensors::{Dtype, SafeTensors};
 
 use crate::error::Error;
 
-/// Every trainable tensor of a training as it begins (METHOD.md section 5).
+/// Every trainable tensor of a training as it begins (docs/method.md section 5).
 pub(crate) fn initial(training: &Training) -> Vec<OwnedTensor> {
     parameters(&training.options, &training.arch)
         .into_iter()

@@ -53,7 +53,7 @@ impl Events {
 /// # Errors
 /// The pipes could not be set up; all else is told to the scheduler.
 pub fn serve(open: &dyn Fn(&str) -> Result<Backend, String>, gemm: &dyn Fn() -> f64) -> Result<(), Error> {
-    harness_tables::stop::this_is_a_worker();
+    harness_disk::stop::this_is_a_worker();
     // A worker without its scheduler has nobody to work for, also in the middle of a backend's call.
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))

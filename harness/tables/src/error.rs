@@ -7,7 +7,10 @@ use polars::prelude::PolarsError;
 /// Why a table could not be made, written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum TablesError {
-    /// The system refused to read or write.
+    /// A file could not be written.
+    #[error(transparent)]
+    Disk(#[from] harness_disk::DiskError),
+    /// The system refused to read.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or its folder.

@@ -10,7 +10,9 @@ use polars::prelude::{
     PolarsResult, Schema, SerReader, SerWriter,
 };
 
-use crate::{CurveRow, ResultRow, Row, ScoreRow, TablesError, write_durable};
+use harness_disk::write_durable;
+
+use crate::{CurveRow, ResultRow, Row, ScoreRow, TablesError};
 
 /// Format of the Parquet files written here, as in their metadata. Readers take every format up to it.
 pub const FORMAT: u32 = 1;
@@ -25,7 +27,7 @@ const FORMAT_KEY: &str = "harness.format";
 pub fn write_results(rows: &[ResultRow], folder: &Path) -> Result<(), TablesError> {
     let frame = ResultRow::frame(rows)?;
     write_durable(&folder.join("results.csv"), &csv_bytes(frame.clone())?)?;
-    write_durable(&folder.join("results.parquet"), &parquet_bytes(frame, ResultRow::TABLE)?)
+    Ok(write_durable(&folder.join("results.parquet"), &parquet_bytes(frame, ResultRow::TABLE)?)?)
 }
 
 /// Reads results from a `.csv` or `.parquet` file.
@@ -77,7 +79,7 @@ pub fn read_scores(path: &Path) -> Result<Vec<ScoreRow>, TablesError> {
 /// # Errors
 /// The system's.
 pub fn write_parquet<R: Row>(rows: &[R], path: &Path) -> Result<(), TablesError> {
-    write_durable(path, &parquet_bytes(R::frame(rows)?, R::TABLE)?)
+    Ok(write_durable(path, &parquet_bytes(R::frame(rows)?, R::TABLE)?)?)
 }
 
 /// Writes rows as CSV with a header line. An absent value is an empty field, an empty text is `""`.
@@ -85,7 +87,7 @@ pub fn write_parquet<R: Row>(rows: &[R], path: &Path) -> Result<(), TablesError>
 /// # Errors
 /// The system's.
 pub fn write_csv<R: Row>(rows: &[R], path: &Path) -> Result<(), TablesError> {
-    write_durable(path, &csv_bytes(R::frame(rows)?)?)
+    Ok(write_durable(path, &csv_bytes(R::frame(rows)?)?)?)
 }
 
 /// Reads rows from Parquet.

@@ -9,7 +9,9 @@ use polars::prelude::{Column, DataFrame, DataType};
 
 use crate::files::{csv_bytes, parquet_bytes};
 use crate::text::{self, Grid};
-use crate::{Row, TablesError, write_durable};
+use harness_disk::write_durable;
+
+use crate::{Row, TablesError};
 
 /// The values of one column of a [`Frame`].
 #[derive(Clone, Debug, PartialEq)]
@@ -111,7 +113,7 @@ impl Frame {
     /// # Errors
     /// The system's.
     pub fn write_csv(&self, path: &Path) -> Result<(), TablesError> {
-        write_durable(path, &csv_bytes(self.data.clone())?)
+        Ok(write_durable(path, &csv_bytes(self.data.clone())?)?)
     }
 
     /// Writes the table as Parquet, marked as `table`.
@@ -119,7 +121,7 @@ impl Frame {
     /// # Errors
     /// The system's.
     pub fn write_parquet(&self, path: &Path, table: &str) -> Result<(), TablesError> {
-        write_durable(path, &parquet_bytes(self.data.clone(), table)?)
+        Ok(write_durable(path, &parquet_bytes(self.data.clone(), table)?)?)
     }
 
     fn grid(&self) -> Result<Grid, TablesError> {

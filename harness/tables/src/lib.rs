@@ -5,7 +5,6 @@
 //! metadata (`harness.table`, `harness.format`); a CSV file is recognised by its header line.
 
 mod cell;
-mod durable;
 mod error;
 mod files;
 mod frame;
@@ -14,10 +13,8 @@ mod published;
 mod row;
 mod rows;
 mod statistics;
-pub mod stop;
 mod text;
 
-pub use durable::{TEMPORARY, write_durable};
 pub use error::TablesError;
 pub use files::{
     FORMAT, parse_csv, read_csv, read_curve, read_parquet, read_results, read_scores, write_csv, write_curve,

@@ -13,7 +13,7 @@ row! {
         dataset: String,
         /// Support images a class, K; 0 for none; absent where all normal training images were used.
         shots: Option<u32>,
-        /// Name of the metric (METHOD.md section 8).
+        /// Name of the metric (docs/method.md section 8).
         metric: String,
         /// The metric in percent, as published.
         percent: f64,

@@ -58,7 +58,7 @@ row! {
         epoch: Option<u32>,
         /// `map-max` or `detection` for image metrics, empty for pixel metrics.
         image_score: String,
-        /// Name of the metric (METHOD.md section 8).
+        /// Name of the metric (docs/method.md section 8).
         metric: Option<String>,
         /// The metric, a fraction.
         value: Option<f64>,

@@ -20,7 +20,7 @@ row! {
         selection: String,
         /// `map-max`, `detection`, or empty for pixel metrics that do not depend on it.
         image_score: String,
-        /// Name of the metric (METHOD.md section 8).
+        /// Name of the metric (docs/method.md section 8).
         metric: String,
         /// Mean over draws of the means over their seeds, a fraction.
         mean: f64,

@@ -54,7 +54,7 @@ pub enum WeightsError {
         /// What, and what to do.
         what: String,
     },
-    /// Tensors, but not those of a CLIP of the kind METHOD.md section 1 describes.
+    /// Tensors, but not those of a CLIP of the kind docs/method.md section 1 describes.
     #[error("{origin}: not a CLIP with a vision transformer: {what}")]
     NotClip {
         /// Where the weights come from.

@@ -31,7 +31,7 @@ impl PickleFile {
     /// tensor is left out.
     ///
     /// # Errors
-    /// No such file, another format, a damaged one, or a pickle that names code (METHOD.md section 12).
+    /// No such file, another format, a damaged one, or a pickle that names code (docs/method.md section 12).
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let file = Arc::new(Mapped::open(path)?);
         match Kind::of(file.bytes()) {

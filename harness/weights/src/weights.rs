@@ -39,7 +39,7 @@ enum Values {
 }
 
 impl Weights {
-    /// Opens weights of any known format (METHOD.md section 12), heads as a transformers folder states them, else
+    /// Opens weights of any known format (docs/method.md section 12), heads as a transformers folder states them, else
     /// width / 64. `path` is a file, a folder, or a folder's `*.index.json`.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Weights {
         }
     }
 
-    /// An untrained CLIP by rule (METHOD.md section 5, `clip_state`).
+    /// An untrained CLIP by rule (docs/method.md section 5, `clip_state`).
     ///
     /// # Errors
     /// An architecture with a size of zero, one beyond any CLIP's, or heads that don't divide a width.

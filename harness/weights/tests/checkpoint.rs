@@ -20,14 +20,14 @@ struct Case {
 
 fn checkpoint() -> Option<(PathBuf, Case)> {
     let path = shared("weights/formats/authors-checkpoint.pth")?;
-    let case = shared("golden/released/case.toml")?;
+    let case = harness_tests::golden("released/case.toml");
     Some((path, toml::from_str(&std::fs::read_to_string(case).unwrap()).unwrap()))
 }
 
 #[test]
 fn its_tensors_are_the_golden_state_after_five_steps() {
     let Some((path, case)) = checkpoint() else { return };
-    let golden = std::fs::read(shared("golden/released/expected.safetensors").unwrap()).unwrap();
+    let golden = std::fs::read(harness_tests::golden("released/expected.safetensors")).unwrap();
     let golden = safetensors::SafeTensors::deserialize(&golden).unwrap();
     let state = Checkpoint::open(&path).unwrap().state(&case.options, &case.arch).unwrap();
     let names: Vec<&str> = state.iter().map(|tensor| tensor.name.as_str()).collect();

@@ -162,7 +162,7 @@ fn the_authors_checkpoint_lists_its_adapters_and_prompts() {
         }
         assert!(shapes.keys().any(|n| n.starts_with(&format!("prompt_maker_{side}.text_encoder."))));
     }
-    let Some(golden) = shared("golden/released/expected.safetensors") else { return };
+    let golden = harness_tests::golden("released/expected.safetensors");
     let bytes = std::fs::read(golden).unwrap();
     let golden = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let expected: Vec<f32> = golden

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use harness_conformance::{Outcome, Subject};
 
-/// The cases in the repository, and those of `HARNESS_GOLDEN` or of the shared data.
+/// The cases in the repository, and those of `HARNESS_GOLDEN`.
 fn folders() -> Vec<PathBuf> {
-    let more = std::env::var_os("HARNESS_GOLDEN").map(PathBuf::from).or_else(|| harness_tests::shared("golden"));
-    std::iter::once(harness_tests::root().join("tests/golden")).chain(more).collect()
+    let more = std::env::var_os("HARNESS_GOLDEN").map(PathBuf::from);
+    std::iter::once(harness_tests::golden("")).chain(more).collect()
 }
 
 /// Checks every case of every folder; fails at the end, so that all lines are seen.

@@ -38,11 +38,11 @@ pub fn devices(backend: &Backend) -> Vec<String> {
     description.devices.clone()
 }
 
-/// Runs the cases of the repository, and those of `HARNESS_GOLDEN` or of the shared data; a line a quantity.
+/// Runs the cases of the repository, and those of `HARNESS_GOLDEN`; a line a quantity.
 pub fn reproduces_the_golden_cases(session: &Session) {
-    let more = std::env::var_os("HARNESS_GOLDEN").map(PathBuf::from).or_else(|| harness_tests::shared("golden"));
+    let more = std::env::var_os("HARNESS_GOLDEN").map(PathBuf::from);
     let mut failed = Vec::new();
-    for folder in std::iter::once(harness_tests::root().join("tests/golden")).chain(more) {
+    for folder in std::iter::once(harness_tests::golden("")).chain(more) {
         let mut subject = through_table(session);
         let outcomes = check(&mut subject, &folder).unwrap_or_else(|cause| panic!("{cause}"));
         for outcome in outcomes {
@@ -68,7 +68,7 @@ fn print(Outcome { case, lines }: &Outcome) {
 
 /// Taps of the first golden case's images at a precision, one after another.
 pub fn taps(session: &Session, precision: Precision) -> Vec<f32> {
-    let case = Case::read_all(&harness_tests::root().join("tests/golden")).unwrap().remove(0);
+    let case = Case::read_all(&harness_tests::golden("")).unwrap().remove(0);
     let options = ImageTowerOptions {
         arch: serde_json::to_value(&case.arch).unwrap(),
         image_size: case.options.image_size,

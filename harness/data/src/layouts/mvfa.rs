@@ -1,4 +1,4 @@
-//! Layout `mvfa`: `{valid,test}/{good,Ungood}/img` and `{valid,test}/Ungood/anomaly_mask` (METHOD.md section 6). A mask
+//! Layout `mvfa`: `{valid,test}/{good,Ungood}/img` and `{valid,test}/Ungood/anomaly_mask` (docs/method.md section 6). A mask
 //! has its image's file name.
 
 use std::path::PathBuf;

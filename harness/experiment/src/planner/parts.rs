@@ -7,10 +7,10 @@ use super::{List, Planner, unique};
 use crate::folds::folds;
 use crate::matrix;
 use crate::plan::{Dataset, Support, Variant};
-use crate::reader::start;
 use crate::rules::{Axes, Coordinates, RuleSpec, Rules};
 use crate::spec::{ImageScore, Selection, Typed};
-use crate::suggest;
+use harness_config::start;
+use harness_config::suggest;
 
 /// The axes as typed, each value once.
 pub(super) fn axes<'a>(typed: &'a Typed, variants: &'a [Variant]) -> Axes<'a> {

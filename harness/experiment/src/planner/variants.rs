@@ -9,8 +9,8 @@ use super::{BASE, Planner, unique, value};
 use crate::check;
 use crate::plan::{Dataset, Variant};
 use crate::presets::Preset;
-use crate::reader::start;
 use crate::spec::{OptionsSpec, Typed};
+use harness_config::start;
 
 impl Planner<'_> {
     pub(super) fn variants(&mut self, arch: Option<&Arch>) -> Vec<Variant> {

@@ -3,9 +3,9 @@
 use super::{Planner, value};
 use crate::catalogue::EncoderSource;
 use crate::check;
-use crate::expand::expand;
 use crate::plan::Encoder;
-use crate::reader::start;
+use harness_config::expand;
+use harness_config::start;
 
 impl Planner<'_> {
     pub(super) fn encoder(&mut self, variable: &dyn Fn(&str) -> Option<String>) -> Option<Encoder> {

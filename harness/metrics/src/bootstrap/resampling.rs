@@ -11,7 +11,7 @@ use crate::error::Error;
 ///
 /// Drawn with replacement within a class, each as often as it has members: images, or patients with all of their images.
 /// Patients form three strata, those with normal images alone, with abnormal ones alone and with both, so no resample lacks
-/// a class. Draw `k` of resample `r` is draw `r x units + k` of the stream `bootstrap.<seed>.<name>` (METHOD.md section 5), so a
+/// a class. Draw `k` of resample `r` is draw `r x units + k` of the stream `bootstrap.<seed>.<name>` (docs/method.md section 5), so a
 /// resample depends on no other and on no thread.
 #[derive(Clone, Debug)]
 pub struct Resampling {

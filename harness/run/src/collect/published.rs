@@ -25,7 +25,7 @@ pub(super) fn datasets(plan: &Plan, registry: Option<&Registry>) -> Vec<ReportDa
 }
 
 /// Variants that are the method as published: every option as released, on a ViT-L/14 from a file, trained as released
-/// (METHOD.md sections 7 and 9). Whether the file holds OpenAI's weights is not known here.
+/// (docs/method.md sections 7 and 9). Whether the file holds OpenAI's weights is not known here.
 pub(super) fn methods(plan: &Plan) -> Vec<(String, String)> {
     let (train, arch) = (&plan.train, &plan.encoder.arch);
     let trained = (train.epochs, train.batch, train.learning_rate) == (60, 16, 1e-3);

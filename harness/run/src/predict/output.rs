@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use harness_data::{Source, load_image};
+use harness_disk::write_durable;
 use harness_experiment::Training;
 use harness_metrics::{GridMaps, MapSource, map_maxima};
 use harness_report::{OverlayFigure, overlay};
-use harness_tables::{PredictionRow, write_csv, write_durable};
+use harness_tables::{PredictionRow, write_csv};
 
 use super::images::InputImage;
 use super::npy;

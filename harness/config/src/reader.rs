@@ -1,73 +1,59 @@
 //! A TOML table read key by key: what is wrong is noted and reading goes on, what is left over is a misspelling. What
-//! keys mean is in `spec`.
+//! keys mean is the caller's.
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::problems::Findings;
+use crate::problems::{Findings, Problems};
+use crate::source::Source;
 use crate::suggest;
 use crate::value::{FromValue, Kind, wrong_kind};
 
-/// Where the keys of an experiment file live, for those who put one in the wrong place.
-const HOMES: [(&str, &[&str]); 4] = [
-    (
-        "at the top of the file, above the first [table]",
-        &[
-            "name",
-            "datasets",
-            "targets",
-            "shots",
-            "draws",
-            "seeds",
-            "backends",
-            "selection",
-            "image_scores",
-            "transfer_object",
-            "smoke",
-            "include_base",
-        ],
-    ),
-    ("in [encoder]", &["weights", "seed", "heads", "text_heads", "precision", "store", "arch", "image_size", "taps"]),
-    ("in [train]", &["epochs", "batch", "learning_rate"]),
-    (
-        "in [base] or a variant",
-        &[
-            "preset",
-            "activation",
-            "normalize",
-            "branches",
-            "dual_objective",
-            "adapter",
-            "adapter_attention",
-            "prompts",
-            "prompt_positions",
-            "prompt_mask",
-            "context_tokens",
-            "loss",
-            "aggregation",
-        ],
-    ),
-];
+/// Where the keys of a kind of file belong, for those who put one in the wrong place: a place in words, and its keys.
+pub type Homes = &'static [(&'static str, &'static [&'static str])];
+
+/// Parses a text as TOML and has `read` read its top level.
+///
+/// # Errors
+/// Every mistake of syntax: what was recovered from broken syntax is a guess, so nothing is read from it.
+pub fn parse<T>(
+    source: &Source,
+    findings: &mut Findings,
+    homes: Homes,
+    read: impl FnOnce(Table<'_, '_>) -> T,
+) -> Result<T, Problems> {
+    let (document, errors) = DeTable::parse_recoverable(source.text());
+    for error in &errors {
+        let place = error.span().map_or(0, |span| span.start);
+        findings.add(place, format!("not TOML: {}; correct the syntax", error.message()));
+    }
+    if !errors.is_empty() {
+        std::mem::take(findings).into_problems(source)?;
+    }
+    Ok(read(Table::top(document.get_ref(), homes, findings)))
+}
 
 /// A table being read.
-pub(crate) struct Table<'a, 'i> {
+#[derive(Debug)]
+pub struct Table<'a, 'i> {
     /// As the user would write its header: `[train]`, or `` for the top level.
     header: String,
     start: usize,
     table: Option<&'a DeTable<'i>>,
     known: Vec<&'static str>,
+    homes: Homes,
     findings: &'a mut Findings,
 }
 
 impl<'a, 'i> Table<'a, 'i> {
-    pub(crate) fn top(table: &'a DeTable<'i>, findings: &'a mut Findings) -> Self {
-        Self { header: String::new(), start: 0, table: Some(table), known: Vec::new(), findings }
+    fn top(table: &'a DeTable<'i>, homes: Homes, findings: &'a mut Findings) -> Self {
+        Self { header: String::new(), start: 0, table: Some(table), known: Vec::new(), homes, findings }
     }
 
     /// A table that is a value of this one. Absent ones, and values that aren't tables, read as empty.
-    pub(crate) fn table<'b>(&'b mut self, key: &'static str) -> Table<'b, 'i>
+    pub fn table<'b>(&'b mut self, key: &'static str) -> Table<'b, 'i>
     where
         'a: 'b,
     {
@@ -76,11 +62,18 @@ impl<'a, 'i> Table<'a, 'i> {
         let header = self.child_header(key);
         let start = entry.map_or(self.start, |(key, _)| key.span().start);
         let table = entry.and_then(|(_, value)| as_table(&header, value, self.findings));
-        Table { header: format!("[{header}]"), start, table, known: Vec::new(), findings: self.findings }
+        Table {
+            header: format!("[{header}]"),
+            start,
+            table,
+            known: Vec::new(),
+            homes: self.homes,
+            findings: self.findings,
+        }
     }
 
     /// Reads every value as a table, in the file's order, whatever the names are.
-    pub(crate) fn each_table<T>(self, mut read: impl FnMut(Table<'_, 'i>) -> T) -> Vec<(Spanned<String>, T)> {
+    pub fn each_table<T>(self, mut read: impl FnMut(Table<'_, 'i>) -> T) -> Vec<(Spanned<String>, T)> {
         let mut entries: Vec<_> = self.table.into_iter().flatten().collect();
         // The order of the file, whichever map the table was parsed into.
         entries.sort_by_key(|(key, _)| key.span().start);
@@ -94,6 +87,7 @@ impl<'a, 'i> Table<'a, 'i> {
                 start: key.span().start,
                 table: Some(table),
                 known: Vec::new(),
+                homes: self.homes,
                 findings: &mut *self.findings,
             };
             all.push((Spanned::new(key.span(), name), read(child)));
@@ -102,7 +96,7 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     /// Reads every table of a list of tables, `[[key]]`, in the file's order.
-    pub(crate) fn tables<T>(&mut self, key: &'static str, mut read: impl FnMut(Table<'_, 'i>) -> T) -> Vec<T> {
+    pub fn tables<T>(&mut self, key: &'static str, mut read: impl FnMut(Table<'_, 'i>) -> T) -> Vec<T> {
         self.known.push(key);
         let Some(value) = self.table.and_then(|table| table.get(key)) else { return Vec::new() };
         let Some(list) = value.get_ref().as_array() else {
@@ -119,6 +113,7 @@ impl<'a, 'i> Table<'a, 'i> {
                 start: item.span().start,
                 table: Some(table),
                 known: Vec::new(),
+                homes: self.homes,
                 findings: &mut *self.findings,
             }));
         }
@@ -126,29 +121,29 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     /// Whether the table stands in the file.
-    pub(crate) fn is_present(&self) -> bool {
+    pub fn is_present(&self) -> bool {
         self.table.is_some()
     }
 
     /// Where the table begins.
-    pub(crate) fn start(&self) -> usize {
+    pub fn start(&self) -> usize {
         self.start
     }
 
     /// Findings so far, to tell whether reading a part added any.
-    pub(crate) fn findings(&self) -> usize {
+    pub fn findings(&self) -> usize {
         self.findings.len()
     }
 
     /// A value that may be absent.
-    pub(crate) fn optional<T: FromValue>(&mut self, key: &'static str) -> Option<Spanned<T>> {
+    pub fn optional<T: FromValue>(&mut self, key: &'static str) -> Option<Spanned<T>> {
         self.known.push(key);
         let value = self.table?.get(key)?;
         Spanned::from_value(key, value, self.findings)
     }
 
     /// A value that must be there; `example` is what to write.
-    pub(crate) fn required<T: FromValue>(&mut self, key: &'static str, example: &str) -> Option<Spanned<T>> {
+    pub fn required<T: FromValue>(&mut self, key: &'static str, example: &str) -> Option<Spanned<T>> {
         if self.table.is_none_or(|table| !table.contains_key(key)) {
             let place = if self.header.is_empty() { "at the top of the file" } else { &format!("in {}", self.header) };
             self.findings.add(self.start, format!("`{key}` is missing {place}; write {key} = {example}"));
@@ -157,7 +152,7 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     /// Notes every key that nobody asked for.
-    pub(crate) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         let Some(table) = self.table else { return };
         let place = if self.header.is_empty() { "at the top of the file" } else { &format!("in {}", self.header) };
         for (key, value) in table {
@@ -167,7 +162,7 @@ impl<'a, 'i> Table<'a, 'i> {
             }
             let near = suggest::nearest(name, self.known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
             let home =
-                HOMES.iter().find(|(_, keys)| keys.contains(&name)).map(|(home, _)| format!("it belongs {home}"));
+                self.homes.iter().find(|(_, keys)| keys.contains(&name)).map(|(home, _)| format!("it belongs {home}"));
             let advice = match (near, home) {
                 (Some(near), Some(home)) => format!("{near} Or {home}"),
                 (Some(advice), None) | (None, Some(advice)) => advice,
@@ -198,7 +193,7 @@ fn as_table<'a, 'i>(key: &str, value: &'a Spanned<DeValue<'i>>, findings: &mut F
 }
 
 /// The first byte of a spanned value.
-pub(crate) fn start<T>(value: &Spanned<T>) -> usize {
+pub fn start<T>(value: &Spanned<T>) -> usize {
     let Range { start, .. } = value.span();
     start
 }

@@ -1,4 +1,4 @@
-//! What is wrong with an experiment file: a list of places and advice. Not how any of it is found.
+//! What is wrong with an configuration file: a list of places and advice. Not how any of it is found.
 
 use std::fmt;
 
@@ -36,19 +36,29 @@ impl fmt::Display for Problems {
 
 /// Problems while they are collected, by byte offset.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Findings(Vec<(usize, String)>);
+pub struct Findings(Vec<(usize, String)>);
 
 impl Findings {
-    pub(crate) fn add(&mut self, offset: usize, message: impl Into<String>) {
+    /// Notes a problem at a byte of the file: what is wrong, then what to do.
+    pub fn add(&mut self, offset: usize, message: impl Into<String>) {
         self.0.push((offset, message.into()));
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// How many there are so far.
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// What inherits a bad value meets it again: each place and message is told once.
-    pub(crate) fn into_problems(mut self, source: &Source) -> Result<(), Problems> {
+    /// Whether there are none so far.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Ends collecting. What inherits a bad value meets it again, so each place and message is listed once.
+    ///
+    /// # Errors
+    /// The problems, where there are any.
+    pub fn into_problems(mut self, source: &Source) -> Result<(), Problems> {
         self.0.sort();
         self.0.dedup();
         if self.0.is_empty() {

@@ -12,13 +12,19 @@ use crate::problems::Findings;
 use crate::suggest;
 
 /// What a value must be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number.
     Integer,
+    /// A number, whole or decimal.
     Number,
+    /// True or false.
     Boolean,
+    /// A string.
     Text,
+    /// A list.
     List,
+    /// A table.
     Table,
 }
 
@@ -35,8 +41,9 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A type that a value of an experiment file can have. `None` means that a finding was added.
-pub(crate) trait FromValue: Sized {
+/// A type that a value of a configuration file can have. `None` means that a finding was added.
+pub trait FromValue: Sized {
+    /// Reads the value of `key`.
     fn from_value(key: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Option<Self>;
 }
 
@@ -115,36 +122,24 @@ impl FromValue for String {
     }
 }
 
-/// Enums read by serde, under the names that serde gives them.
-macro_rules! choice {
+/// Implements [`FromValue`] for enums, under the names that serde gives their variants.
+#[macro_export]
+macro_rules! choices {
     ($($type:ty),* $(,)?) => {$(
-        impl FromValue for $type {
-            fn from_value(key: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Option<Self> {
-                choose(key, value, findings)
+        impl $crate::FromValue for $type {
+            fn from_value(
+                key: &str,
+                value: &$crate::Spanned<$crate::DeValue<'_>>,
+                findings: &mut $crate::Findings,
+            ) -> Option<Self> {
+                $crate::choose(key, value, findings)
             }
         }
     )*};
 }
-choice!(
-    harness_method::options::Activation,
-    harness_method::options::Adapter,
-    harness_method::options::AdapterAttention,
-    harness_method::options::Aggregation,
-    harness_method::options::Branches,
-    harness_method::options::Loss,
-    harness_method::options::Normalize,
-    harness_method::options::PromptMask,
-    harness_method::options::PromptPosition,
-    harness_method::options::Prompts,
-    crate::encoder::Precision,
-    crate::encoder::StorePrecision,
-    crate::presets::Preset,
-    crate::spec::ImageScore,
-    crate::spec::Selection,
-    crate::spec::TransferObject,
-);
 
-fn choose<T: DeserializeOwned>(key: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Option<T> {
+/// Reads an enum by the names that serde gives its variants.
+pub fn choose<T: DeserializeOwned>(key: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Option<T> {
     let Some(text) = value.get_ref().as_str() else {
         wrong_kind(key, value, Kind::Text, findings);
         return None;
@@ -152,7 +147,7 @@ fn choose<T: DeserializeOwned>(key: &str, value: &Spanned<DeValue<'_>>, findings
     let deserializer: StrDeserializer<'_, de::value::Error> = text.into_deserializer();
     let parsed = T::deserialize(deserializer).ok();
     if parsed.is_none() {
-        let values = values::<T>();
+        let values = names::<T>();
         let near = suggest::nearest(text, values.iter().copied());
         let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
         let message = format!("`{key}` can't be `{text}`; {near}values: {}", suggest::list(values.iter().copied()));
@@ -161,7 +156,8 @@ fn choose<T: DeserializeOwned>(key: &str, value: &Spanned<DeValue<'_>>, findings
     parsed
 }
 
-pub(crate) fn wrong_kind(key: &str, value: &Spanned<DeValue<'_>>, expected: Kind, findings: &mut Findings) {
+/// Notes that a value has the wrong type, and what to write.
+pub fn wrong_kind(key: &str, value: &Spanned<DeValue<'_>>, expected: Kind, findings: &mut Findings) {
     let (found, source) = match value.get_ref() {
         DeValue::String(_) => ("a string", Kind::Text),
         DeValue::Integer(_) => ("a whole number", Kind::Integer),
@@ -184,7 +180,7 @@ pub(crate) fn wrong_kind(key: &str, value: &Spanned<DeValue<'_>>, expected: Kind
 }
 
 /// The names serde knows for an enum, in order.
-pub(crate) fn values<T: DeserializeOwned>() -> &'static [&'static str] {
+pub fn names<T: DeserializeOwned>() -> &'static [&'static str] {
     match T::deserialize(Ask) {
         Err(Names(names)) => names,
         Ok(_) => &[],

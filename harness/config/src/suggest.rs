@@ -2,7 +2,7 @@
 
 /// The known name nearest to a typed one, or nothing where none is near: a third of its characters may differ, or its end
 /// be missing.
-pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(typed);
     let length = folded.chars().count();
     let limit = (length / 3).max(1);
@@ -22,6 +22,6 @@ fn fold(name: &str) -> String {
 }
 
 /// Names in back quotes, by commas.
-pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
