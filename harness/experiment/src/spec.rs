@@ -52,7 +52,7 @@ section! {
             values: "list of names",
             required: "[\"Phantom\"]",
         }
-        /// K: support images of each class
+        /// Support images of each class, K
         shots: List<u32> {
             values: "list of whole numbers from 1",
             required: "[4]",
@@ -103,7 +103,7 @@ section! {
 section! {
     /// The plain keys of `[encoder]`.
     struct EncoderSpec {
-        /// OpenAI's archive, a `torch.save` file, safetensors, a transformers folder; or an untrained encoder
+        /// Weights in OpenAI's archive, a `torch.save` file, safetensors or a transformers folder; or an untrained encoder
         weights: String {
             values: "path or `\"synthetic\"`",
             required: "\"path/of/weights.pt\", or \"synthetic\"",
@@ -114,7 +114,7 @@ section! {
         precision: Precision {
             default: Precision::default(),
         }
-        /// What its taps are kept in; `f16` halves the space and is part of ids
+        /// What taps are stored in; `f16` halves the space and is part of ids
         store: StorePrecision {
             default: StorePrecision::default(),
         }
@@ -122,7 +122,7 @@ section! {
         heads: usize {
             otherwise: "width / 64",
         }
-        /// The same of the text tower
+        /// Attention heads of the text tower, where a file has others
         text_heads: usize {
             otherwise: "width / 64",
         }
@@ -146,7 +146,7 @@ section! {
             values: "whole number from 1",
             default: 16,
         }
-        /// Adam's
+        /// Step size of Adam
         learning_rate: f64 {
             values: "positive number",
             default: 1e-3,
