@@ -32,8 +32,8 @@ struct Format {
     format: u32,
 }
 
-/// The form of the current format, to which readers of older ones convert. Keys that aren't known are ignored: should one
-/// have decided a record, the ids show it.
+/// The form of the current format, to which readers of older ones convert. Keys that aren't known are ignored: should
+/// one have decided a record, the ids show it.
 #[derive(Deserialize)]
 struct Stored {
     records: Records,
@@ -58,6 +58,9 @@ impl Settings {
         Ok(plan)
     }
 }
+
+/// The first line.
+const TITLE: &str = "# A frozen plan: written by harness, not to be edited.\n";
 
 /// What stands before the records.
 const RECORDS: &str = "\n[records]\n";
@@ -167,15 +170,15 @@ impl Plan {
         let encode = |error: toml::ser::Error| Error::Encode { what: "plan.toml", why: error.to_string() };
         let method = Method::Madclip;
         let head = Head { format: PLAN_FORMAT, plan: self, methods: [(method.name(), method.version())].into() };
-        let mut text = String::from("# A frozen plan: written by harness, not to be edited.\n");
+        let mut text = String::from(TITLE);
         text.push_str(&toml::to_string(&head).map_err(encode)?);
         text.push_str(RECORDS);
         Records::of(self).write(&mut text).map_err(encode)?;
         Ok(text)
     }
 
-    /// Reads a frozen plan of this or an older format. Its records are computed again and must be those in the text, so that
-    /// nothing runs under an id that does not fit.
+    /// Reads a frozen plan of this or an older format. Its records are computed again and must be those in the text, so
+    /// that nothing runs under an id that does not fit.
     ///
     /// # Errors
     /// `Frozen` for other text, a newer format, another version of a method, or a text that was edited.
@@ -205,11 +208,11 @@ impl Plan {
     }
 }
 
-/// The plan of a text of this format that has exactly the records this version computes. `None` where anything else is the case:
-/// the text is then read in full, to be accepted all the same or refused with the reason.
+/// The plan of a text of this format that has exactly the records this version computes. `None` where anything else is
+/// the case: the text is then read in full, to be accepted all the same or refused with the reason.
 fn read_unchanged(text: &str) -> Option<Plan> {
     let (settings, records) = text.split_once(RECORDS)?;
-    let Format { format: PLAN_FORMAT } = toml::from_str(settings).ok()? else { return None };
+    settings.strip_prefix(TITLE)?.strip_prefix(&format!("format = {PLAN_FORMAT}\n"))?;
     let plan = toml::from_str::<Settings>(settings).ok()?.expand().ok()?;
     let mut expected = String::with_capacity(records.len());
     Records::of(&plan).write(&mut expected).ok()?;

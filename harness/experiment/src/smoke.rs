@@ -1,5 +1,5 @@
-//! An experiment made small: the same structure with an untrained encoder of a few neurons, two epochs of large batches, and at
-//! most two draws and seeds, so that any experiment file can be run to the end in a minute.
+//! An experiment made small: the same structure with an untrained encoder of a few neurons, two epochs of large
+//! batches, and at most two draws and seeds, so that any experiment file can be run to the end in a minute.
 
 use std::collections::BTreeSet;
 
@@ -22,12 +22,13 @@ const SMALLEST: usize = 32;
 pub const SMOKE_SIDE: usize = SMALLEST;
 
 impl Spec {
-    /// The same experiment, small: axes, variants, rules and options stay, but weights are synthetic and tiny with as many
-    /// blocks as any variant's taps need, different image sizes become different small ones, epochs are at most two, batches large, draws
-    /// and seeds at most two, and backends that aren't installed are left out. Its numbers mean nothing.
+    /// The same experiment, small: axes, variants, rules and options stay, but weights are synthetic and tiny with as
+    /// many blocks as any variant's taps need, different image sizes become different small ones, epochs are at most
+    /// two, batches large, draws and seeds at most two, and backends that aren't installed are left out. Its numbers
+    /// mean nothing.
     ///
-    /// Plan it against a catalogue that generates datasets under the same names, with at least as many images of a class as
-    /// the largest K.
+    /// Plan it against a catalogue that generates datasets under the same names, with at least as many images of a
+    /// class as the largest K.
     #[must_use]
     pub fn smoke(&self) -> Self {
         let mut spec = self.clone();

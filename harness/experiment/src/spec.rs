@@ -43,7 +43,8 @@ type List<T> = Vec<Spanned<T>>;
 section! {
     /// The plain keys at the top of the file.
     struct TopSpec {
-        /// Name of the experiment and, unless `--out` says otherwise, of its folder in `reports/`; letters, digits, `-`, `_`, `.`
+        /// Name of the experiment and, unless `--out` says otherwise, of its folder in `reports/`; letters, digits,
+        /// `-`, `_`, `.`
         name: String {
             required: "\"my-experiment\"",
         }
@@ -103,14 +104,15 @@ section! {
 section! {
     /// The plain keys of `[encoder]`.
     struct EncoderSpec {
-        /// Weights in OpenAI's archive, a `torch.save` file, safetensors or a transformers folder; or an untrained encoder
+        /// Weights in OpenAI's archive, a `torch.save` file, safetensors or a transformers folder; or an untrained
+        /// encoder
         weights: String {
             values: "path or `\"synthetic\"`",
             required: "\"path/of/weights.pt\", or \"synthetic\"",
         }
-        /// What the encoder computes in; the trainer's numbers are f32 always. Under `tf32`, products of f32 matrices may round
-        /// their factors to TF32, in encoder and trainer; under the others they may not. `harness backends list` shows what a
-        /// backend has
+        /// What the encoder computes in; the trainer's numbers are f32 always. Under `tf32`, products of f32 matrices
+        /// may round their factors to TF32, in encoder and trainer; under the others they may not. `harness backends
+        /// list` shows what a backend has
         precision: Precision {
             default: Precision::default(),
         }
@@ -295,8 +297,8 @@ impl OptionsSpec {
     }
 }
 
-/// The keys of the tables of an experiment file with plain values, by the table's name; the top level's is empty. Those of `[base]` and
-/// variants are [`Options::declared`].
+/// The keys of the tables of an experiment file with plain values, by the table's name; the top level's is empty. Those
+/// of `[base]` and variants are [`Options::declared`].
 pub fn keys() -> Vec<(&'static str, Vec<Key>)> {
     vec![("", TopSpec::keys()), ("encoder", EncoderSpec::keys()), ("train", TrainSpec::keys())]
 }

@@ -89,7 +89,8 @@ pub fn fixed(side: Side, object: &str, context: usize) -> Result<Sentences, Prom
 /// A sentence over `context` tokens, or an object's name the tokenizer can't take.
 pub fn learned(side: Side, object: &str, context_tokens: usize, context: usize) -> Result<Sentences, PromptError> {
     check_object(object)?;
-    // Each placeholder is at least a token. A number beyond the context is refused below; cut it here, or it would fill memory first.
+    // Each placeholder is at least a token. A number beyond the context is refused below; cut it here, or it would fill
+    // memory first.
     let placeholders = vec!["X"; context_tokens.min(context + 1)].join(" ");
     let phrases = phrases(side, object);
     let lengths = phrases.iter().map(|phrase| tokenizer::encode(phrase).len()).collect();

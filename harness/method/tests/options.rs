@@ -29,7 +29,8 @@ fn the_default_is_what_the_published_code_does_and_clip_differs_in_four_options(
 
 #[test]
 fn a_default_never_changes_under_one_version_of_the_method() {
-    // Ids leave defaults out: a changed one would give every stored id another meaning. Raise the method's version with it.
+    // Ids leave defaults out: a changed one would give every stored id another meaning. Raise the method's version with
+    // it.
     let defaults = toml::to_string(&Options::default()).unwrap();
     let lines: Vec<&str> = defaults.lines().collect();
     for line in [

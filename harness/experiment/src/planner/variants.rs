@@ -77,8 +77,8 @@ impl Planner<'_> {
     }
 }
 
-/// Preset, then [encoder], then [base], then the variant: the last one wins. A variant's own preset replaces that of [base],
-/// and the rest of [base] still applies.
+/// Preset, then [encoder], then [base], then the variant: the last one wins. A variant's own preset replaces that of
+/// [base], and the rest of [base] still applies.
 fn resolve(typed: &Typed, name: &str, variant: Option<&OptionsSpec>) -> Variant {
     let own = variant.and_then(|variant| value(variant.preset.as_ref()));
     let preset = own.or_else(|| value(typed.base.preset.as_ref())).unwrap_or_default();
