@@ -1,42 +1,71 @@
-//! A plan as the text of `plan.toml`: everything resolved, the same bytes for the same plan. Not the listing that
-//! people read before a run.
+//! A plan as the text of `plan.toml`: everything resolved, the same bytes for the same plan.
 
+use std::collections::BTreeMap;
+
+use harness_method::{Method, Selection};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::ser::ValueSerializer;
 
 use crate::error::Error;
-use crate::ids::{CellId, EvaluationId, METHOD_VERSION, TrainingId};
+use crate::ids::{CellId, EvaluationId, TrainingId};
 use crate::matrix;
 use crate::plan::{Cell, EpochRange, Evaluation, Plan, Training};
-use crate::spec::Selection;
 
-/// Version of the format of `plan.toml`.
-pub const PLAN_FORMAT: u32 = 1;
+/// Version of the format of `plan.toml`. Format 1 was never released.
+pub const PLAN_FORMAT: u32 = 2;
+
+const AGAIN: &str = "plan the experiment again";
 
 #[derive(Serialize)]
 struct Head<'a> {
     format: u32,
-    method_version: u32,
     #[serde(flatten)]
     plan: &'a Plan,
+    /// The version of each method whose results are planned.
+    methods: BTreeMap<&'static str, u32>,
 }
 
 /// Read before anything else, so that another version is named as such.
 #[derive(Deserialize)]
-struct Versions {
+struct Format {
     format: u32,
-    method_version: u32,
 }
 
+/// The form of the current format, to which readers of older ones convert. Keys that aren't known are ignored: should
+/// one have decided a record, the ids show it.
 #[derive(Deserialize)]
-struct Whole {
+struct Stored {
     records: Records,
+    #[serde(flatten)]
+    settings: Settings,
+}
+
+/// All but the records, which follow from it.
+#[derive(Deserialize)]
+struct Settings {
+    methods: BTreeMap<String, u32>,
     #[serde(flatten)]
     plan: Plan,
 }
 
+impl Settings {
+    /// The plan with its records.
+    fn expand(self) -> Result<Plan, Error> {
+        let Self { methods, mut plan } = self;
+        methods.iter().try_for_each(|(name, version)| check_method(name, *version))?;
+        matrix::expand(&mut plan)?;
+        Ok(plan)
+    }
+}
+
+/// The first line.
+const TITLE: &str = "# A frozen plan: written by harness, not to be edited.\n";
+
+/// What stands before the records.
+const RECORDS: &str = "\n[records]\n";
+
 #[derive(PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Records {
     trainings: Vec<TrainingRow>,
     evaluations: Vec<EvaluationRow>,
@@ -45,7 +74,6 @@ struct Records {
 
 /// A training by its coordinates; what they stand for is above in the file.
 #[derive(PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct TrainingRow {
     id: TrainingId,
     dataset: String,
@@ -59,7 +87,6 @@ struct TrainingRow {
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct EvaluationRow {
     id: EvaluationId,
     training: TrainingId,
@@ -72,7 +99,6 @@ struct EvaluationRow {
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct CellRow {
     id: CellId,
     variant: String,
@@ -90,6 +116,12 @@ struct CellRow {
 }
 
 impl Records {
+    fn write(&self, text: &mut String) -> Result<(), toml::ser::Error> {
+        rows(text, "trainings", &self.trainings)?;
+        rows(text, "evaluations", &self.evaluations)?;
+        rows(text, "cells", &self.cells)
+    }
+
     fn of(plan: &Plan) -> Self {
         let training = |training: &Training| TrainingRow {
             id: training.id,
@@ -136,40 +168,77 @@ impl Plan {
     /// `Encode`, a mistake of this program.
     pub fn to_toml(&self) -> Result<String, Error> {
         let encode = |error: toml::ser::Error| Error::Encode { what: "plan.toml", why: error.to_string() };
-        let head = Head { format: PLAN_FORMAT, method_version: METHOD_VERSION, plan: self };
-        let mut text = String::from("# A frozen plan: written by harness, not to be edited.\n");
+        let method = Method::Madclip;
+        let head = Head { format: PLAN_FORMAT, plan: self, methods: [(method.name(), method.version())].into() };
+        let mut text = String::from(TITLE);
         text.push_str(&toml::to_string(&head).map_err(encode)?);
-        text.push_str("\n[records]\n");
-        let Records { trainings, evaluations, cells } = Records::of(self);
-        rows(&mut text, "trainings", &trainings).map_err(encode)?;
-        rows(&mut text, "evaluations", &evaluations).map_err(encode)?;
-        rows(&mut text, "cells", &cells).map_err(encode)?;
+        text.push_str(RECORDS);
+        Records::of(self).write(&mut text).map_err(encode)?;
         Ok(text)
     }
 
-    /// Reads a frozen plan. Its records are computed again and must be those in the text, so that nothing runs under
-    /// an id that does not fit.
+    /// Reads a frozen plan of this or an older format. Its records are computed again and must be those in the text, so
+    /// that nothing runs under an id that does not fit.
     ///
     /// # Errors
-    /// `Frozen` for other text, another version, or a text that was edited.
+    /// `Frozen` for other text, a newer format, another version of a method, or a text that was edited.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        let frozen = |what: String| Error::Frozen { what };
-        let parse = |error: toml::de::Error| frozen(error.to_string().trim_end().to_owned());
-        let versions: Versions = toml::from_str(text).map_err(parse)?;
-        if versions.format != PLAN_FORMAT {
-            return Err(frozen(format!("format {}, and this version reads {PLAN_FORMAT}", versions.format)));
+        // Most of the text are records, which take long to parse: where all is well, their text is compared instead.
+        if let Some(plan) = read_unchanged(text) {
+            return Ok(plan);
         }
-        if versions.method_version != METHOD_VERSION {
-            let found = versions.method_version;
-            return Err(frozen(format!("method version {found}, and this version computes {METHOD_VERSION}")));
-        }
-        let Whole { records, mut plan } = toml::from_str(text).map_err(parse)?;
-        matrix::expand(&mut plan)?;
+        let Format { format } = parse(text)?;
+        // An older format has a line here: its reader, then the conversion to the current form.
+        let stored: Stored = match format {
+            PLAN_FORMAT => parse(text)?,
+            1 => return Err(frozen("format 1, which was written before the first release", AGAIN)),
+            newer => {
+                let what = format!(
+                    "format {newer}, written by a newer version of harness; this one reads up to {PLAN_FORMAT}"
+                );
+                return Err(frozen(what, "use the newer version, or plan the experiment again"));
+            }
+        };
+        let Stored { records, settings } = stored;
+        let plan = settings.expand()?;
         if Records::of(&plan) != records {
-            return Err(frozen("its records don't follow from its settings: it was edited".to_owned()));
+            return Err(frozen("its records don't follow from its settings: it was edited", AGAIN));
         }
         Ok(plan)
     }
+}
+
+/// The plan of a text of this format that has exactly the records this version computes. `None` where anything else is
+/// the case: the text is then read in full, to be accepted all the same or refused with the reason.
+fn read_unchanged(text: &str) -> Option<Plan> {
+    let (settings, records) = text.split_once(RECORDS)?;
+    settings.strip_prefix(TITLE)?.strip_prefix(&format!("format = {PLAN_FORMAT}\n"))?;
+    let plan = toml::from_str::<Settings>(settings).ok()?.expand().ok()?;
+    let mut expected = String::with_capacity(records.len());
+    Records::of(&plan).write(&mut expected).ok()?;
+    (expected == records).then_some(plan)
+}
+
+/// Refuses a plan if this version would compute other numbers for its records.
+fn check_method(name: &str, version: u32) -> Result<(), Error> {
+    let Ok(method) = name.parse::<Method>() else {
+        let what = format!("it uses the method `{name}`, which this version of harness does not have");
+        return Err(frozen(what, "use the version that planned it"));
+    };
+    let ours = method.version();
+    if version == ours {
+        return Ok(());
+    }
+    let what = format!("planned for version {version} of the method `{name}`; this version of harness computes {ours}");
+    Err(frozen(what, "plan the experiment again, or use the version that planned it"))
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    toml::from_str(text).map_err(|error| frozen(error.to_string().trim_end(), AGAIN))
+}
+
+fn frozen(what: impl Into<String>, advice: &'static str) -> Error {
+    Error::Frozen { what: what.into(), advice }
 }
 
 fn rows<T: Serialize>(text: &mut String, key: &str, rows: &[T]) -> Result<(), toml::ser::Error> {
