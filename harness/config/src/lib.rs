@@ -1,6 +1,5 @@
-//! Configuration files read key by key: every mistake is noted with its line, column and what to write, and all of them
-//! are reported at once. The experiment file and the registry of datasets are both read this way; what their keys mean
-//! is theirs.
+//! Reads configuration files key by key: every mistake is noted with its line, column and what to write, and all of them are
+//! reported at once. Both the experiment file and the registry of datasets are read this way.
 
 mod expand;
 mod problems;
