@@ -1,4 +1,4 @@
-//! Content hashes of files, remembered between runs, and hashes of lists of items. What the hashes decide is the caller's.
+//! Content hashes of files, remembered between runs, and hashes of lists of items.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::error::{DataError, Result};
 use crate::item::{Item, Source, hash_file};
-use crate::registry::MaskValues;
+use crate::mask::MaskValues;
 
 /// First line of the cache file.
 const FORMAT: &str = "harness file hashes 1";
