@@ -219,7 +219,12 @@ impl Entry {
             findings.add(start(object), "`object` is empty; write the object's name, which stands in every sentence");
         }
         let patient = typed.patient.as_ref().and_then(|pattern| {
-            let invalid = |error| findings.add(start(pattern), format!("`patient` is not a valid pattern: {error}"));
+            let invalid = |error: regex::Error| {
+                // The crate draws the pattern above the reason, and a problem is one line.
+                let reason = error.to_string();
+                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                findings.add(start(pattern), format!("`patient` is not a valid pattern: {reason}; correct it"));
+            };
             Regex::new(pattern.get_ref()).map_err(invalid).ok()
         });
         let phantom = typed.phantom.check(findings);

@@ -30,8 +30,8 @@ fn a_misspelt_key_or_value_is_reported_with_line_column_and_what_was_meant() {
     let message = refusal(&ENTRY.replace("\"mvfa\"", "\"mvaf\""));
     says(&message, &["sets/datasets.toml:3:10: ", "mvaf", "did you mean `mvfa`?", "`mvfa`, `mvtec`, `csv`, `phantom`"]);
     let message =
-        refusal("[A]\nlayout = \"phantom\"\nobject = \"a\"\nmodality = \"b\"\nmasks = true\nphantom = { sede = 1 }\n");
-    says(&message, &["datasets.toml:6:13: ", "sede", "did you mean `seed`?"]);
+        refusal("[A]\nlayout = \"phantom\"\nobject = \"a\"\nmodality = \"b\"\nmasks = true\nphantom = { sed = 1 }\n");
+    says(&message, &["datasets.toml:6:13: ", "`sed`", "did you mean `seed`?"]);
     let message = refusal(&format!("{ENTRY}counts = {{ tests = 3 }}\n"));
     says(&message, &["datasets.toml:7:12: ", "tests", "did you mean `test`?"]);
 }

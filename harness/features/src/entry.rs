@@ -9,8 +9,9 @@ use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use crate::chunk::{Chunk, Mapping, Verify};
+use crate::dtype::StoreDtype;
 use crate::error::Error;
-use crate::shape::{Shape, StoreDtype};
+use crate::shape::Shape;
 
 /// The taps of one image. While it lives its chunk stays mapped, and no process evicts it. One file stays open per
 /// mapped chunk. As with every map, a disk that fails under it ends the process with a signal (SIGBUS).

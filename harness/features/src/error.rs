@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::shape::StoreDtype;
+use crate::dtype::StoreDtype;
+use crate::space::free_bytes;
 
 /// An error of the tap store. `OverBudget` and `DiskFull` are worth matching: images can be streamed instead of stored.
 #[derive(Debug, thiserror::Error)]
@@ -170,7 +171,7 @@ impl Error {
     pub(crate) fn write(file: &Path, dir: &Path, needed: u64, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                Self::DiskFull { dir: dir.into(), needed, free: crate::folder::free_bytes(dir), source }
+                Self::DiskFull { dir: dir.into(), needed, free: free_bytes(dir), source }
             }
             _ => Self::File { action: "write", file: file.into(), source },
         }

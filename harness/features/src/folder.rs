@@ -1,4 +1,4 @@
-//! The store's folder: its default path, its format file, its lock, the names of files in it, and free space.
+//! The store's folder: its default path, its format file, its lock, and the names of files in it.
 //!
 //! Locks are advisory (`flock`): exclusive on `lock` while chunks are added or evicted, exclusive on a partial file while its
 //! writer lives, shared on a chunk while somebody has it mapped. The kernel drops them when a process dies. On a
@@ -201,12 +201,6 @@ pub(crate) fn remove(chunk: &Path) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
-}
-
-/// Bytes this user may still write on the folder's disk, where the system says so.
-pub(crate) fn free_bytes(dir: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(dir).ok()?;
-    disk.f_bavail.checked_mul(disk.f_frsize)
 }
 
 /// A number that no other process draws: names must differ between machines that share a folder.

@@ -8,8 +8,9 @@
 //! footer  64 B          number of records, length of the label, blake3 of header + index + label + both, magic
 //! ```
 
+use crate::dtype::StoreDtype;
 use crate::key::Key;
-use crate::shape::{Shape, StoreDtype};
+use crate::shape::Shape;
 
 /// Version of the chunks that are written. [`Frame::parse`] has a reader for each older one.
 pub(crate) const VERSION: u32 = 1;

@@ -5,7 +5,8 @@ use std::fmt;
 
 use harness_method::options::{Activation, Normalize};
 
-use crate::shape::StoreDtype;
+use crate::dtype::StoreDtype;
+
 
 /// Name and version of what is hashed: a change of the method's encoding or of this file's rule changes it.
 const DOMAIN: &[u8] = b"harness taps, key version 1";

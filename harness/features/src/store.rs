@@ -12,7 +12,9 @@ use crate::error::Error;
 use crate::folder;
 use crate::format;
 use crate::key::Key;
+use crate::settings::Settings;
 use crate::shape::Shape;
+use crate::space::free_bytes;
 use crate::writer::TapWriter;
 
 /// A chunk is closed at this size: about fifty images of ViT-L/14 at 240 pixels, or what a kill loses.
@@ -20,10 +22,7 @@ const CHUNK_BYTES: u64 = 256 << 20;
 
 /// An open tap store. May be shared by threads; other processes may have the same folder open.
 pub struct TapStore {
-    dir: PathBuf,
-    budget: Option<u64>,
-    chunk_bytes: u64,
-    verify: Verify,
+    settings: Settings,
     known: Mutex<Known>,
 }
 
@@ -54,32 +53,28 @@ impl TapStore {
         }
         // Small budgets get small chunks: eviction goes by whole chunks.
         let chunk_bytes = budget_bytes.map_or(CHUNK_BYTES, |budget| CHUNK_BYTES.min(budget / 8));
-        let known = Mutex::new(known);
-        Ok(Self { dir: dir.into(), budget: budget_bytes, chunk_bytes, verify: Verify::default(), known })
+        let settings = Settings { dir: dir.into(), budget: budget_bytes, chunk_bytes, verify: Verify::default() };
+        Ok(Self { settings, known: Mutex::new(known) })
     }
 
     /// The same store, with checksums compared as `verify` says.
     pub fn with_verify(self, verify: Verify) -> Self {
-        Self { verify, ..self }
+        Self { settings: Settings { verify, ..self.settings }, ..self }
     }
 
     /// The same store, with chunks closed at the first image that brings them to `bytes`.
     pub fn with_chunk_bytes(self, bytes: u64) -> Self {
-        Self { chunk_bytes: bytes, ..self }
+        Self { settings: Settings { chunk_bytes: bytes, ..self.settings }, ..self }
     }
 
     /// The store's folder.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        &self.settings.dir
     }
 
     /// Most bytes that complete chunks may take.
     pub fn budget(&self) -> Option<u64> {
-        self.budget
-    }
-
-    pub(crate) fn chunk_bytes(&self) -> u64 {
-        self.chunk_bytes
+        self.settings.budget
     }
 
     /// Finds images: per key its entry, or `None` if its taps must be encoded. Looks into the folder again if any is
@@ -107,13 +102,13 @@ impl TapStore {
     fn find(&self, keys: &[Key], shape: Shape) -> Result<Vec<Option<Entry>>, Error> {
         let mut known = self.known();
         let mut mapped = HashMap::new();
-        let found = known.find(keys, &mut mapped, shape, self.verify)?;
+        let found = known.find(keys, &mut mapped, shape, self.settings.verify)?;
         if found.iter().all(Option::is_some) {
             return Ok(found);
         }
         // Again after a look into the folder: for what others wrote, and for copies of evicted images.
-        known.refresh(&self.dir)?;
-        known.find(keys, &mut mapped, shape, self.verify)
+        known.refresh(self.dir())?;
+        known.find(keys, &mut mapped, shape, self.settings.verify)
     }
 
     /// What a person should know of the store, each line once: chunks that were passed over, and why.
@@ -127,7 +122,7 @@ impl TapStore {
     /// # Errors
     /// `Folder`, `File` or `DiskFull` if the folder can't be written to: it shows before anything is encoded.
     pub fn writer(&self, shape: Shape, label: &str) -> Result<TapWriter<'_>, Error> {
-        TapWriter::new(self, shape, label)
+        TapWriter::new(&self.settings, shape, label)
     }
 
     /// Whether `n_images` of `shape` can be held at once if all else is evicted: within the budget, and on the disk.
@@ -136,12 +131,12 @@ impl TapStore {
     /// # Errors
     /// `Folder` if the folder can't be listed.
     pub fn fits(&self, n_images: u64, shape: Shape) -> Result<bool, Error> {
-        let stored: u64 = folder::chunks(&self.dir)?.iter().map(|chunk| chunk.bytes).sum();
-        let disk = folder::free_bytes(&self.dir).map_or(u64::MAX, |free| free.saturating_add(stored));
-        let capacity = self.budget.unwrap_or(u64::MAX).min(disk);
+        let stored: u64 = folder::chunks(self.dir())?.iter().map(|chunk| chunk.bytes).sum();
+        let disk = free_bytes(self.dir()).map_or(u64::MAX, |free| free.saturating_add(stored));
+        let capacity = self.budget().unwrap_or(u64::MAX).min(disk);
         let one = format::file_bytes(shape, 1, format::MAX_LABEL as u64).unwrap_or(u64::MAX);
         // Chunks close just past their size, so each holds at least this many images.
-        let per_chunk = (self.chunk_bytes / one).max(1);
+        let per_chunk = (self.settings.chunk_bytes / one).max(1);
         let chunks = n_images.div_ceil(per_chunk);
         let overhead = format::file_bytes(shape, 0, format::MAX_LABEL as u64).unwrap_or(u64::MAX);
         let needed = format::file_bytes(shape, n_images, 0)
@@ -156,8 +151,8 @@ impl TapStore {
     /// # Errors
     /// `NotAChunk` if the file is not named as a chunk of this store, `File` if it can't be removed.
     pub fn forget(&self, chunk: &Path) -> Result<(), Error> {
-        if chunk.parent() != Some(&self.dir) || !folder::is_chunk(chunk) {
-            return Err(Error::NotAChunk { file: chunk.into(), dir: self.dir.clone() });
+        if chunk.parent() != Some(self.dir()) || !folder::is_chunk(chunk) {
+            return Err(Error::NotAChunk { file: chunk.into(), dir: self.dir().into() });
         }
         folder::remove(chunk)?;
         self.known().drop_chunks(|path| path == chunk);
