@@ -7,9 +7,7 @@ use std::time::Instant;
 use harness_backend_abi::host::{
     ImageTowerOptions, NamedTensor, Precision, Session, SessionOptions, TextTowerOptions, TrainerOptions,
 };
-use harness_method::options::{
-    Activation, Adapter, AdapterAttention, Aggregation, Branches, Loss, Normalize, PromptMask, PromptPosition, Prompts,
-};
+use harness_method::options::{Activation, Normalize};
 use harness_method::parameters::parameters;
 use harness_method::{Arch, Options, streams, synthetic};
 use serde_json::to_value;
@@ -49,22 +47,7 @@ fn small() -> Arch {
 }
 
 fn released() -> Options {
-    Options {
-        image_size: IMAGE_SIZE,
-        taps: vec![3, 6, 9, 12],
-        activation: Activation::Gelu,
-        normalize: Normalize::None,
-        branches: Branches::Dual,
-        dual_objective: true,
-        adapter: Adapter::Linear,
-        adapter_attention: AdapterAttention::Batch,
-        prompts: Prompts::Learned,
-        prompt_positions: vec![PromptPosition::End, PromptPosition::Front, PromptPosition::Middle],
-        prompt_mask: PromptMask::None,
-        context_tokens: 8,
-        loss: Loss::Siglip,
-        aggregation: Aggregation::Mean,
-    }
+    Options { image_size: IMAGE_SIZE, taps: vec![3, 6, 9, 12], ..Options::default() }
 }
 
 type Weights = Vec<(String, Vec<usize>, Vec<f32>)>;

@@ -1,5 +1,5 @@
-//! Floating-point operations of a plan (docs/method.md section 11), from which hours follow on a machine whose rate is known. Large
-//! products alone are counted: on small models the rest weighs as much.
+//! Floating-point operations of a plan (docs/method.md section 11); divided by a machine's rate they give hours. Only large
+//! products are counted, so small models take longer than this says.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ impl Plan {
     /// The plan's work, before anything that is already stored is subtracted.
     pub fn work(&self) -> Work {
         let costs = self.costs();
-        // Taps are the same for all who encode alike; what differs between variants is rarely the tower's depth.
+        // Variants that encode alike share taps; the depth of the tower rarely differs between variants.
         let images = costs.test_encodings.saturating_add(costs.support_encodings) as f64;
         let towers = self.variants.iter().map(|variant| encoding(&variant.options, &self.encoder.arch));
         let encode = images * towers.fold(0.0, f64::max);
@@ -102,12 +102,12 @@ pub fn encoding(options: &Options, arch: &Arch) -> f64 {
     patches + options.taps.last().copied().unwrap_or(0) as f64 * block(tokens, arch.width)
 }
 
-/// Floating-point operations of a training step on so many images whose taps are there.
+/// Floating-point operations of a training step on so many images, their taps already encoded.
 pub fn step(options: &Options, arch: &Arch, images: usize) -> f64 {
     2.0 * learned_text(options, arch) + 3.0 * scoring(options, arch, images)
 }
 
-/// Floating-point operations of scoring so many images whose taps are there, with sentences that are encoded already.
+/// Floating-point operations of scoring so many images, their taps and the sentences already encoded.
 pub fn scoring(options: &Options, arch: &Arch, images: usize) -> f64 {
     images as f64 * adapters(options, arch)
 }
@@ -146,11 +146,12 @@ fn learned_text(options: &Options, arch: &Arch) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presets::released;
+    use harness_method::Preset;
 
     /// docs/method.md section 11 for ViT-L/14 at 240 px, to two digits.
     #[test]
     fn the_published_sizes_cost_what_the_method_says() {
+        let released = Preset::Released.options();
         let arch = Arch {
             image_size: 336,
             patch: 14,
@@ -168,10 +169,10 @@ mod tests {
             let tera = operations / 1e12;
             assert!((tera / expected - 1.0).abs() < 0.1, "{tera} for {expected}");
         };
-        tera(encoding(&released(), &arch), 0.18);
+        tera(encoding(&released, &arch), 0.18);
         tera(text_row(&arch), 0.013);
-        tera(2.0 * learned_text(&released(), &arch), 1.1);
-        tera(16.0 * 3.0 * adapters(&released(), &arch), 0.6);
-        tera(adapters(&released(), &arch), 0.012);
+        tera(2.0 * learned_text(&released, &arch), 1.1);
+        tera(16.0 * 3.0 * adapters(&released, &arch), 0.6);
+        tera(adapters(&released, &arch), 0.012);
     }
 }

@@ -41,7 +41,7 @@ fn a_status_stands_by_itself_or_under_its_key() {
 }
 
 #[test]
-fn what_is_not_in_the_experiment_is_told_with_what_is() {
+fn what_is_not_in_the_experiment_is_reported_with_what_is() {
     let plan = plan();
     for (text, says) in [
         ("dataset=Brian", "did you mean `Brain`?"),
@@ -50,7 +50,7 @@ fn what_is_not_in_the_experiment_is_told_with_what_is() {
         ("shot=8", "shots `8` is not in the experiment"),
         ("colour=red", "keys are `variant`, `dataset`"),
         ("done=", "there is no key `done`"),
-        ("draw=0 draws=0", "`draw` stands twice"),
+        ("draw=0 draws=0", "`draw` is given twice"),
         ("", "it is empty"),
     ] {
         let error = Filter::parse(text, &plan).unwrap_err().to_string();

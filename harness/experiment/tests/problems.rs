@@ -1,4 +1,4 @@
-//! Everything wrong with an experiment file is told at once, each with its line, its column and what to do.
+//! Everything wrong with an experiment file is reported at once, each with its line, its column and what to do.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 mod common;
@@ -10,7 +10,7 @@ use harness_experiment::{Error, Plan, Spec};
 use proptest::prelude::*;
 
 #[test]
-fn a_misspelt_key_is_told_with_line_column_and_what_was_meant() {
+fn a_misspelt_key_is_reported_with_line_column_and_what_was_meant() {
     let world = World::default();
     for (text, place, parts) in [
         (
@@ -35,13 +35,14 @@ fn a_misspelt_key_is_told_with_line_column_and_what_was_meant() {
 }
 
 #[test]
-fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
+fn a_key_in_the_wrong_table_is_reported_where_it_belongs() {
     let world = World::default();
     for (text, home) in [
         (file("epochs = 3\n"), "it belongs in [train]"),
         (file("\n[train]\nloss = \"siglip\"\n"), "it belongs in [base] or a variant"),
         (file("\n[base]\nprecision = \"f32\"\n"), "it belongs in [encoder]"),
         (file("\n[base]\nsmoke = true\n"), "it belongs at the top of the file"),
+        (file("\n[train]\ntaps = [1]\n"), "it belongs in [encoder], [base] or a variant"),
         (file("\n[variants.a.b]\nloss = \"siglip\"\n"), "a variant's name with a dot needs quotes: [variants.\"a.b\"]"),
     ] {
         says(&world.problem(&text), &[home]);
@@ -49,7 +50,7 @@ fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
 }
 
 #[test]
-fn an_unknown_dataset_backend_preset_or_value_is_told_with_the_nearest() {
+fn an_unknown_dataset_backend_preset_or_value_is_reported_with_the_nearest() {
     let world = World::default();
     for (text, parts) in [
         (
@@ -82,7 +83,7 @@ fn an_unknown_dataset_backend_preset_or_value_is_told_with_the_nearest() {
 }
 
 #[test]
-fn a_value_of_the_wrong_type_is_told_with_what_to_write() {
+fn a_value_of_the_wrong_type_is_reported_with_what_to_write() {
     let world = World::default();
     for (text, parts) in [
         (file_with(&[("shots", "4")], ""), ["3:9: ", "`shots` must be a list, not a whole number; put it in brackets"]),
@@ -104,7 +105,7 @@ fn a_value_of_the_wrong_type_is_told_with_what_to_write() {
 }
 
 #[test]
-fn missing_keys_are_told_with_an_example_each() {
+fn missing_keys_are_reported_with_an_example_each() {
     let problems = World::default().problems("name = \"a\"\n");
     let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
     for (key, example) in [
@@ -174,8 +175,8 @@ fn a_combination_that_can_not_work_is_refused_with_the_reason() {
         (file("\n[base]\ncontext_tokens = 0\n"), ["`context_tokens` is 0", "choose 1 or more"]),
         (file("image_size = 13\n"), ["`image_size` 13 is smaller than the encoder's patch of 14", "at least 14"]),
         (file("image_size = 5000\n"), ["`image_size` 5000 is too large", "at most 4096"]),
-        (file("precision = \"f16\"\n"), ["the backend `flex` computes in f32 alone", "or another backend"]),
-        (file("seed = 1\n"), ["`seed` is for weights = \"synthetic\" alone", "remove it"]),
+        (file("precision = \"f16\"\n"), ["the backend `flex` computes in f32 only", "or another backend"]),
+        (file("seed = 1\n"), ["`seed` is only for weights = \"synthetic\"", "remove it"]),
         (file("heads = 7\n"), ["7 `heads` don't divide `width` 1024", "a divisor"]),
         (synthetic(&[("vocab", 512)], ""), ["`prompts` needs a vocabulary of 49408 entries", "prompts = \"free\""]),
         (
@@ -204,6 +205,12 @@ fn a_combination_that_can_not_work_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_backend_without_a_device_is_refused_at_its_name() {
+    let world = World { devices: Vec::new(), ..World::default() };
+    says(&world.problem(&file("")), &["6:13: ", "backend `flex` finds no device on this machine"]);
+}
+
+#[test]
 fn a_sentence_over_77_tokens_is_quoted_with_its_length() {
     let problem = World::default().problem(&file_with(&[("datasets", "[\"Wordy\"]")], ""));
     says(
@@ -219,7 +226,7 @@ fn a_sentence_over_77_tokens_is_quoted_with_its_length() {
 }
 
 #[test]
-fn missing_weights_and_unset_variables_are_told_at_their_place() {
+fn missing_weights_and_unset_variables_are_reported_at_their_place() {
     let world = World::default();
     let with = |weights: &str| file("").replace("ViT-L-14-336px.pt", weights);
     says(&world.problem(&with("missing.pt")), &["10:11: ", "experiments/missing.pt: no such file"]);
@@ -236,11 +243,11 @@ fn all_problems_come_in_one_go_in_the_files_order() {
     let Err(Error::Problems(problems)) = World::default().plan(text) else { panic!() };
     assert_eq!(
         problems.to_string(),
-        "experiments/test.toml:1:8: the experiment's name `a b` can't be a folder's name; use letters, digits, `-`, `_` and `.` alone\n\
+        "experiments/test.toml:1:8: the experiment's name `a b` can't be a folder's name; use only letters, digits, `-`, `_` and `.`\n\
          experiments/test.toml:2:13: `datasets`: no dataset is called `Brian`; did you mean `Brain`?\n\
          experiments/test.toml:3:9: `shots` must be a list, not a whole number; put it in brackets\n\
-         experiments/test.toml:8:1: unknown key `colour` at the top of the file; keys here: `name`, `smoke`, `include_base`, `datasets`, `shots`, `draws`, `seeds`, `backends`, `selection`, \
-         `image_scores`, `targets`, `transfer_object`, `include`, `exclude`, `encoder`, `train`, `base`, `variants`\n\
+         experiments/test.toml:8:1: unknown key `colour` at the top of the file; keys here: `name`, `datasets`, `shots`, `draws`, `seeds`, `backends`, `selection`, \
+         `targets`, `transfer_object`, `image_scores`, `include_base`, `smoke`, `include`, `exclude`, `encoder`, `train`, `base`, `variants`\n\
          experiments/test.toml:11:11: `weights`: experiments/missing.pt: no such file\n\
          experiments/test.toml:14:10: `epochs` is 0; choose 1 or more\n\
          experiments/test.toml:17:8: `loss` can't be `hinge`; values: `siglip`, `contrastive`"
@@ -248,7 +255,7 @@ fn all_problems_come_in_one_go_in_the_files_order() {
 }
 
 #[test]
-fn text_that_is_no_toml_is_told_with_its_place() {
+fn text_that_is_no_toml_is_reported_with_its_place() {
     let error = World::default().plan("name = \"a\nshots = [4]\n").unwrap_err().to_string();
     says(&error, &["experiments/test.toml:1:", "not TOML", "correct the syntax"]);
     let error = World::default().plan("name = \"a\"\nname = \"b\"\n").unwrap_err().to_string();

@@ -1,5 +1,5 @@
 //! CLIP's tokenizer: cleaning as open_clip does it, then byte-pair encoding over 49,408 entries. The vocabulary and the
-//! merges come from `instant-clip-tokenizer`; what a sentence says is decided in `prompts`.
+//! merges come from `instant-clip-tokenizer`.
 
 use std::sync::LazyLock;
 
@@ -56,8 +56,8 @@ fn windows_1252_byte(c: char) -> Option<u8> {
     match u32::from(c) {
         low @ 0..=0xFF => Some(low as u8),
         code => {
-            let place = WINDOWS_1252.iter().position(|shown| u32::from(*shown) == code)?;
-            Some(0x80 + place as u8)
+            let index = WINDOWS_1252.iter().position(|shown| u32::from(*shown) == code)?;
+            Some(0x80 + index as u8)
         }
     }
 }
