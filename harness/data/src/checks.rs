@@ -1,4 +1,4 @@
-//! What support and test images must not share: content, and patients. No decoding.
+//! What support and test images must not share: content, and patients.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Image files to 8-bit pixels, with limits, in Pillow's colour arithmetic. No resizing, no meaning of masks.
+//! Decodes image files to 8-bit pixels, within limits, in Pillow's colour arithmetic.
 
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -7,16 +7,9 @@ use image::error::UnsupportedErrorKind;
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use crate::error::{DataError, Result};
+use crate::limits::MAX_FILE_BYTES;
+pub use crate::limits::{EXTENSIONS, MAX_PIXELS, MAX_SIDE};
 use crate::palette_tiff::PaletteTiff;
-
-/// File extensions that are read, in lower case; the content decides the format.
-pub const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
-/// Longest side that is read, in pixels.
-pub const MAX_SIDE: u32 = 16_384;
-/// Most pixels that are read.
-pub const MAX_PIXELS: u64 = 100_000_000;
-/// Most bytes of a file: the largest image in 16-bit RGBA without compression, with room for metadata.
-const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// A decoded image, row-major, one byte a channel, alpha dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
-//! What can go wrong with a registry, a data set or an image file: what, where, and what to do. No handling.
+//! What can go wrong with a registry, a dataset or an image file.
 
 use std::path::PathBuf;
 
-/// Why data could not be had.
+/// Why data can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The system refused to read or write.
@@ -15,30 +15,9 @@ pub enum DataError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// The registry file is no TOML, or has a key or value that means nothing.
-    #[error("{}:{line}:{column}: {message}", path.display())]
-    Syntax {
-        /// The registry file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// Column in characters, from 1.
-        column: usize,
-        /// What is wrong, with a suggestion where there is one.
-        message: String,
-    },
-    /// An entry whose keys don't fit together.
-    #[error("{}: [{dataset}]: `{key}`: {message}", path.display())]
-    Entry {
-        /// The registry file.
-        path: PathBuf,
-        /// The entry.
-        dataset: String,
-        /// The key.
-        key: &'static str,
-        /// What is wrong and what to write.
-        message: String,
-    },
+    /// What is wrong with a registry file, all of it.
+    #[error(transparent)]
+    Registry(#[from] harness_config::Problems),
     /// A name that is not in the registry.
     #[error(
         "no dataset `{name}` in {}{}; it has: {}",
@@ -56,23 +35,19 @@ pub enum DataError {
         /// All names.
         known: Vec<String>,
     },
-    /// `${VAR}` without a default, and no such variable.
-    #[error(
-        "{}: [{dataset}]: `{key}` needs the environment variable {variable}, which is not set; set it, or write \
-         ${{{variable}:-default}}",
-        path.display()
-    )]
-    UnsetVariable {
+    /// A variable in a path that can't be replaced.
+    #[error("{}: [{dataset}]: `{key}`: {source}", path.display())]
+    Variable {
         /// The registry file.
         path: PathBuf,
         /// The entry.
         dataset: String,
         /// The key that uses it.
         key: &'static str,
-        /// The variable.
-        variable: String,
+        /// Which variable, and what to do.
+        source: harness_config::ExpandError,
     },
-    /// The data set's folder is not there.
+    /// The dataset's folder is missing.
     #[error(
         "[{dataset}]: no folder {}; put the data there, or change `root` in {} (or the variable it uses)",
         root.display(),
@@ -98,12 +73,12 @@ pub enum DataError {
         /// The layout's name.
         layout: &'static str,
     },
-    /// A thing among images that is no image by its name.
-    #[error("{}: {what}; only {} files belong here: move it away", path.display(), crate::decode::EXTENSIONS.join(", "))]
+    /// Something among images that is not an image by its name.
+    #[error("{}: {what}; only {} files belong here: move it away", path.display(), crate::limits::EXTENSIONS.join(", "))]
     NotAnImage {
         /// The file.
         path: PathBuf,
-        /// Why it is none.
+        /// Why it is not one.
         what: &'static str,
     },
     /// An abnormal image without its mask.
@@ -144,7 +119,7 @@ pub enum DataError {
         /// The decoder's reason.
         source: image::ImageError,
     },
-    /// Content that is none of the formats that are read, whatever the file's name says.
+    /// Content in none of the formats that are read, whatever the file's name says.
     #[error("{}: by its content neither PNG, JPEG, BMP nor TIFF; convert it to one of these, or remove it", path.display())]
     NoKnownFormat {
         /// The file.
@@ -155,15 +130,15 @@ pub enum DataError {
     Truncated {
         /// The file.
         path: PathBuf,
-        /// How that shows.
+        /// How it shows.
         what: &'static str,
     },
     /// More pixels than are accepted. Nothing was allocated.
     #[error(
         "{}: {width} x {height} pixels; at most {} a side and {} in all are read: reduce the image",
         path.display(),
-        crate::decode::MAX_SIDE,
-        crate::decode::MAX_PIXELS
+        crate::limits::MAX_SIDE,
+        crate::limits::MAX_PIXELS
     )]
     TooLarge {
         /// The file.
@@ -181,7 +156,7 @@ pub enum DataError {
         /// The kind.
         what: String,
     },
-    /// A mask that can't lie over its image.
+    /// A mask of another size than its image.
     #[error(
         "{}: {mask_width} x {mask_height} pixels, but its image {} has {width} x {height}; export the mask at the image's size",
         mask.display(),
@@ -211,14 +186,14 @@ pub enum DataError {
         /// Why, and what to do.
         advice: String,
     },
-    /// A mask was asked of an abnormal image of a set without masks.
+    /// The mask of an abnormal image was asked for in a dataset without masks.
     #[error("{item}: has no mask (its dataset says `masks = false`)")]
     NoMask {
         /// The item.
         item: String,
     },
-    /// An image side nobody can want.
-    #[error("image size {0}: must be from 1 to {max}", max = crate::decode::MAX_SIDE)]
+    /// An image side out of range.
+    #[error("image size {0}: must be from 1 to {max}", max = crate::limits::MAX_SIDE)]
     Size(usize),
     /// A line of a support list or of a `csv` layout's file.
     #[error("{}:{line}: {message}", path.display())]

@@ -1,11 +1,12 @@
-//! An image of a dataset with its label, mask and patient, and how its pixels are had at a size. Not which images there are.
+//! An image of a dataset with its label, mask and patient, and its pixels at a size.
 
 use std::path::PathBuf;
 
-use crate::decode::{self, Depth, MAX_SIDE, Pixels, Samples};
+use crate::decode::{self, Depth, Pixels, Samples};
 use crate::error::{DataError, Result};
+use crate::limits::MAX_SIDE;
+use crate::mask::{MaskValues, marks};
 use crate::phantom::PhantomPlane;
-use crate::registry::MaskValues;
 use crate::resize::{bicubic_plane, nearest_plane};
 
 /// Where pixels come from.
@@ -101,8 +102,11 @@ pub fn load_image(source: &Source, size: usize) -> Result<Vec<u8>> {
 /// As [`Source::pixels`]; [`DataError::Size`].
 fn load_mask_bytes(source: &Source, size: usize, values: MaskValues) -> Result<Vec<u8>> {
     check_side(size)?;
-    let pixels = source.pixels(mask_depth(values))?;
-    Ok(nearest_plane(&pixels.to_grey(), pixels.width, pixels.height, size).into_iter().map(flatten(values)).collect())
+    let pixels = source.pixels(values.depth())?;
+    Ok(nearest_plane(&pixels.to_grey(), pixels.width, pixels.height, size)
+        .into_iter()
+        .map(|value| values.flatten(value))
+        .collect())
 }
 
 /// A test mask `[S, S]`, 0 or 1.
@@ -119,23 +123,6 @@ pub fn load_mask(source: &Source, size: usize, values: MaskValues) -> Result<Vec
 /// As [`Source::pixels`]; [`DataError::Size`].
 pub fn load_support_mask(source: &Source, size: usize, values: MaskValues) -> Result<Vec<f32>> {
     Ok(load_mask_bytes(source, size, values)?.into_iter().map(|v| f32::from(v) / 255.0).collect())
-}
-
-/// More than half of full scale.
-pub(crate) fn marks(value: u8) -> bool {
-    value > 127
-}
-
-pub(crate) fn mask_depth(values: MaskValues) -> Depth {
-    match values {
-        MaskValues::Half => Depth::Scaled,
-        MaskValues::Nonzero => Depth::Nonzero,
-    }
-}
-
-/// Under [`MaskValues::Nonzero`] a coloured mask's grey value may be anything above zero.
-pub(crate) fn flatten(values: MaskValues) -> impl Fn(u8) -> u8 {
-    move |v| if values == MaskValues::Nonzero && v > 0 { 255 } else { v }
 }
 
 fn check_side(size: usize) -> Result<()> {

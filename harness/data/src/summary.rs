@@ -1,7 +1,8 @@
 //! Counts of a dataset for a list of datasets, from folder listings alone.
 
-use crate::dataset::{Dataset, Split};
+use crate::dataset::Dataset;
 use crate::error::Result;
+use crate::layout::Split;
 use crate::support_list::{self, ListFile};
 
 /// How many images a dataset has, and which support lists.
@@ -29,8 +30,8 @@ impl Summary {
     pub fn of(dataset: &Dataset) -> Result<Self> {
         let valid = dataset.listing(Split::Valid)?;
         let test = dataset.listing(Split::Test)?;
-        let lists = match &dataset.lists {
-            Some(pattern) => support_list::existing(&dataset.root, pattern)?,
+        let lists = match dataset.lists() {
+            Some(pattern) => support_list::existing(dataset.folder(), pattern)?,
             None => Vec::new(),
         };
         Ok(Self {

@@ -1,13 +1,14 @@
-//! A support set as training sees it: loaded, augmented, in the order the shuffle runs over. Encoding is not done here.
+//! A support set as training sees it: loaded, augmented, in the order that the shuffle runs over.
 
 use harness_method::options::Side;
 use rayon::prelude::*;
 
 use crate::augment::{VARIANTS, augment_class, jitter_factors};
-use crate::dataset::{Dataset, SupportSet};
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::hashes::items_hash;
 use crate::item::{Item, Source, load_image};
+use crate::support::SupportSet;
 
 /// The 32 K augmented images of a support set of K and K: 16 K abnormal ones, then 16 K normal ones, each variant by variant
 /// (docs/method.md sections 5 and 6). About 22 MB for each shot at 240 px.
@@ -19,7 +20,7 @@ pub struct SupportImages {
     pub masks: Option<Vec<Vec<u8>>>,
     /// Labels, 1 is abnormal.
     pub labels: Vec<u8>,
-    /// The support image each one is made of: its place in "abnormal items, then normal items", 0 to 2 K - 1.
+    /// The support image each one is made of: its index in "abnormal items, then normal items", 0 to 2 K - 1.
     pub origins: Vec<usize>,
     /// K.
     pub shots: usize,
@@ -37,9 +38,10 @@ impl SupportImages {
             items.par_iter().map(|item| load_image(&item.image, size).map(unit)).collect()
         };
         let (abnormal, normal) = (images_of(&set.abnormal)?, images_of(&set.normal)?);
-        let masks = match dataset.has_masks() {
-            true => Some(set.abnormal.par_iter().map(|i| i.soft_truth(size, values)).collect::<Result<Vec<_>>>()?),
-            false => None,
+        let masks = if dataset.has_masks() {
+            Some(set.abnormal.par_iter().map(|item| item.soft_truth(size, values)).collect::<Result<Vec<_>>>()?)
+        } else {
+            None
         };
         // After reading, so that a change between the two is seen.
         if items_hash(set.normal.iter().chain(&set.abnormal), values, &Source::content_hash)? != set.hash {

@@ -1,5 +1,4 @@
-//! Support list files: their names, and the two formats they come in (docs/method.md section 6). Which images exist is not known
-//! here.
+//! Support list files: their names, and the two formats they come in (docs/method.md section 6).
 
 use std::path::{Path, PathBuf};
 
@@ -9,29 +8,27 @@ use crate::error::{DataError, Result};
 
 /// One image of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listed {
+pub struct Listed {
     /// Line in the file, from 1.
-    pub(crate) line: u64,
+    pub line: u64,
     /// The image as written.
-    pub(crate) image: String,
+    pub image: String,
     /// The mask as written.
-    pub(crate) mask: Option<String>,
+    pub mask: Option<String>,
 }
 
 /// The images of a list, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SupportList {
-    pub(crate) normal: Vec<Listed>,
-    pub(crate) abnormal: Vec<Listed>,
+pub struct SupportList {
+    /// Normal images.
+    pub normal: Vec<Listed>,
+    /// Abnormal images.
+    pub abnormal: Vec<Listed>,
 }
 
-/// Refuses placeholders that don't exist; `pattern` is without its variables.
-pub(crate) fn check_pattern(pattern: &str) -> std::result::Result<(), String> {
-    let rest = pattern.replace("{shots}", "").replace("{draw}", "");
-    if rest.contains(['{', '}']) {
-        return Err(format!("`{pattern}` has a placeholder other than {{shots}} and {{draw}}"));
-    }
-    Ok(())
+/// Whether a pattern, its variables replaced, has no placeholder but `{shots}` and `{draw}`.
+pub(crate) fn placeholders_are_known(pattern: &str) -> bool {
+    !pattern.replace("{shots}", "").replace("{draw}", "").contains(['{', '}'])
 }
 
 /// The list of a support set: a path below the root, or an absolute one.
@@ -86,7 +83,7 @@ pub(crate) fn existing(root: &Path, pattern: &str) -> Result<Vec<ListFile>> {
 
 /// Shots and draw of a file name that fits one component of a pattern.
 fn fits(component: &str, name: &str) -> Option<(Option<usize>, Option<u64>)> {
-    // A placeholder that comes twice must say the same twice; only its first place names a group.
+    // A placeholder that comes twice must say the same twice; only the first names a group.
     let mut pattern = regex::escape(component);
     for (placeholder, group) in [(r"\{shots\}", "(?<shots>[0-9]+)"), (r"\{draw\}", "(?<draw>[0-9]+)")] {
         pattern = pattern.replacen(placeholder, group, 1).replace(placeholder, "[0-9]+");
@@ -105,6 +102,14 @@ fn fits(component: &str, name: &str) -> Option<(Option<usize>, Option<u64>)> {
 /// [`DataError::Io`], [`DataError::List`].
 pub(crate) fn read(path: &Path, draw: Option<u64>, draw_in_name: bool) -> Result<SupportList> {
     let text = std::fs::read_to_string(path).map_err(DataError::io("read the support list", path))?;
+    parse(path, &text, draw, draw_in_name)
+}
+
+/// Reads a list's text; as the file at `path`, whose name is for messages, would be read.
+///
+/// # Errors
+/// [`DataError::List`].
+pub fn parse(path: &Path, text: &str, draw: Option<u64>, draw_in_name: bool) -> Result<SupportList> {
     let wrong = |line: u64, message: String| DataError::List { path: path.to_owned(), line, message };
     let first = text.lines().map(str::trim).find(|line| !line.is_empty());
     match first {
@@ -115,9 +120,9 @@ pub(crate) fn read(path: &Path, draw: Option<u64>, draw_in_name: bool) -> Result
                     format!("the list holds one draw, 0, not {draw}; put {{draw}} into the dataset's `support`");
                 return Err(wrong(1, message));
             }
-            read_csv(path, &text)
+            read_csv(path, text)
         }
-        Some(_) => read_lines(path, &text, draw),
+        Some(_) => read_lines(path, text, draw),
     }
 }
 
@@ -166,10 +171,7 @@ fn read_csv(path: &Path, text: &str) -> Result<SupportList> {
     let mut list = SupportList::default();
     for row in table.rows {
         let listed = Listed { line: row.line, image: row.required[1].clone(), mask: row.optional[0].clone() };
-        match row.label(path, 0)? {
-            false => list.normal.push(listed),
-            true => list.abnormal.push(listed),
-        }
+        if row.label(path, 0)? { list.abnormal.push(listed) } else { list.normal.push(listed) }
     }
     Ok(list)
 }

@@ -1,9 +1,10 @@
-//! A CSV file with named columns, and where each row stands. What the rows mean is the readers' business.
+//! A CSV file with named columns, and the line of each row.
 
 use std::path::Path;
 
+use harness_config::suggest::nearest;
+
 use crate::error::{DataError, Result};
-use crate::spelling::nearest;
 
 /// One row.
 pub(crate) struct Row {
@@ -45,9 +46,9 @@ impl Table {
     /// [`DataError::List`].
     pub(crate) fn parse(path: &Path, text: &str, required: &[&str], optional: &[&str]) -> Result<Self> {
         let wrong = |line: u64, message: String| DataError::List { path: path.to_owned(), line, message };
-        let of_csv = |e: csv::Error| wrong(e.position().map_or(1, csv::Position::line), format!("no valid CSV: {e}"));
+        let invalid = |e: csv::Error| wrong(e.position().map_or(1, csv::Position::line), format!("not valid CSV: {e}"));
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-        let header = reader.headers().map_err(of_csv)?.clone();
+        let header = reader.headers().map_err(invalid)?.clone();
         let known = || required.iter().chain(optional).copied();
         for name in &header {
             if !known().any(|column| column == name) {
@@ -59,12 +60,12 @@ impl Table {
         let position = |name: &str| header.iter().position(|column| column == name);
         let required: Vec<usize> = required
             .iter()
-            .map(|name| position(name).ok_or_else(|| wrong(1, format!("no column `{name}`"))))
+            .map(|name| position(name).ok_or_else(|| wrong(1, format!("there is no column `{name}`; add it"))))
             .collect::<Result<_>>()?;
         let optional: Vec<Option<usize>> = optional.iter().map(|name| position(name)).collect();
         let mut rows = Vec::new();
         for record in reader.records() {
-            let record = record.map_err(of_csv)?;
+            let record = record.map_err(invalid)?;
             let field = |i: usize| record.get(i).unwrap_or_default().to_owned();
             rows.push(Row {
                 line: record.position().map_or(0, csv::Position::line),

@@ -1,5 +1,4 @@
-//! Everything that can be wrong with a dataset's files, looked for at once: every file is read and decoded. Nothing is
-//! repaired.
+//! Looks for everything that can be wrong with a dataset's files at once: every file is read and decoded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +6,13 @@ use harness_method::options::Side;
 use rayon::prelude::*;
 
 use crate::checks::shared_patients;
-use crate::dataset::{Dataset, Split};
+use crate::dataset::Dataset;
 use crate::decode::{self, Depth};
 use crate::error::{DataError, Result};
-use crate::item::{Item, Source, empty_advice, flatten, marks, mask_depth};
-use crate::registry::{Layout, MaskValues};
+use crate::item::{Item, Source, empty_advice};
+use crate::layout::Split;
+use crate::layouts;
+use crate::mask::{MaskValues, marks};
 use crate::support_list;
 
 /// How bad a finding is.
@@ -74,14 +75,14 @@ fn check_classes(dataset: &Dataset, split: Split, normal: &[Item], abnormal: &[I
         if !items.is_empty() {
             continue;
         }
-        let place = crate::layouts::place(dataset, split, side);
+        let location = layouts::location(dataset, split, side);
         match split {
             Split::Test => {
                 let dataset = dataset.name().to_owned();
-                findings.push(error(DataError::OneClass { dataset, missing: side.name(), place }));
+                findings.push(error(DataError::OneClass { dataset, missing: side.name(), place: location }));
             }
             Split::Valid => findings.push(error(format!(
-                "[{}]: no {} image to take supports from ({place}); add some",
+                "[{}]: no {} image to take supports from ({location}); add some",
                 dataset.name(),
                 side.name()
             ))),
@@ -90,7 +91,7 @@ fn check_classes(dataset: &Dataset, split: Split, normal: &[Item], abnormal: &[I
 }
 
 fn check_counts(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Finding>) {
-    let counts = &dataset.entry.counts;
+    let counts = &dataset.entry().counts;
     let found = |wanted: Split| {
         listings.iter().find(|(split, ..)| *split == wanted).map(|(_, normal, abnormal)| (normal.len(), abnormal.len()))
     };
@@ -108,15 +109,15 @@ fn check_counts(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Findi
             findings.push(error(format!(
                 "[{}]: {found} {what}, {expected} are expected; fetch the data again, or correct `counts` in {}",
                 dataset.name(),
-                dataset.entry.registry().display()
+                dataset.entry().registry().display()
             )));
         }
     }
 }
 
 fn check_lists(dataset: &Dataset, findings: &mut Vec<Finding>) {
-    let Some(pattern) = &dataset.lists else { return };
-    let lists = match support_list::existing(&dataset.root, pattern) {
+    let Some(pattern) = dataset.lists() else { return };
+    let lists = match support_list::existing(dataset.folder(), pattern) {
         Ok(lists) => lists,
         Err(e) => return findings.push(error(e)),
     };
@@ -124,7 +125,7 @@ fn check_lists(dataset: &Dataset, findings: &mut Vec<Finding>) {
         findings.push(error(format!(
             "[{}]: no support list fits `{pattern}` in {}; write one, or correct `support`",
             dataset.name(),
-            dataset.root.display()
+            dataset.folder().display()
         )));
     }
     for list in lists {
@@ -147,8 +148,8 @@ fn check_patients(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Fin
         listings.iter().filter(|l| l.0 == split).flat_map(|(_, n, a)| n.iter().chain(a)).cloned().collect()
     };
     let (valid, test) = (all(Split::Valid), all(Split::Test));
-    // The mvtec pool is the test folder: lists hold images out, not a split.
-    if dataset.entry.layout != Layout::Mvtec {
+    // Where lists hold supports out of the test folder, both listings have its images.
+    if !dataset.entry().layout.supports_are_held_out() {
         let shared = shared_patients(&valid, &test);
         if !shared.is_empty() {
             findings.push(error(format!(
@@ -159,12 +160,12 @@ fn check_patients(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Fin
             )));
         }
     }
-    if dataset.entry.patient.is_some() {
+    if dataset.entry().patient.is_some() {
         let unknown: Vec<String> =
             valid.iter().chain(&test).filter(|item| item.patient.is_none()).map(|item| item.name.clone()).collect();
         if !unknown.is_empty() {
             findings.push(warning(format!(
-                "[{}]: `patient` fits {} file names not ({}); their patients count as unknown",
+                "[{}]: `patient` does not fit {} file names ({}); their patients count as unknown",
                 dataset.name(),
                 unknown.len(),
                 some(&unknown)
@@ -198,7 +199,7 @@ fn check_files(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Findin
         for (split, item) in &same[1..] {
             let pair = format!("{} and {} have the same content", first.name, item.name);
             if first.name == item.name {
-                // The mvtec pool overlaps the test folder by design.
+                // One image, listed for both splits.
             } else if first.abnormal != item.abnormal {
                 findings.push(error(format!("[{}]: {pair} but different labels; remove one", dataset.name())));
             } else if first_split != *split {
@@ -227,10 +228,10 @@ fn check_item(item: &Item, values: MaskValues) -> (Option<[u8; 32]>, Vec<Finding
     };
     let image = read(&item.image, Depth::Scaled).map_err(|e| findings.push(error(e))).ok();
     if let Some(source) = &item.mask {
-        match read(source, mask_depth(values)) {
+        match read(source, values.depth()) {
             Err(e) => findings.push(error(e)),
             Ok((_, mask)) => {
-                let grey: Vec<u8> = mask.to_grey().into_iter().map(flatten(values)).collect();
+                let grey: Vec<u8> = mask.to_grey().into_iter().map(|value| values.flatten(value)).collect();
                 if !grey.iter().any(|&v| marks(v)) {
                     let largest = grey.iter().copied().max().unwrap_or(0);
                     let any = source.pixels(Depth::Nonzero).is_ok_and(|p| p.to_grey().into_iter().any(|v| v > 0));

@@ -217,7 +217,7 @@ fn every_mistake_in_a_table_is_told_with_its_line() {
         (ROWS.replace("pictures/c.png", "pictures/x.png"), 5, ["no image", "x.png"]),
         (ROWS.replace("1,marks/d.png", "1,"), 4, ["names no mask", "masks = false"]),
         (ROWS.replace("a.png,0,,", "a.png,0,marks/a.png,"), 2, ["is normal", "leave the field empty"]),
-        (ROWS.replace("pictures/c.png,0,,test,p2", "pictures/c.png,0,,test"), 5, ["no valid CSV", "fields"]),
+        (ROWS.replace("pictures/c.png,0,,test,p2", "pictures/c.png,0,,test"), 5, ["not valid CSV", "fields"]),
     ] {
         let set = csv(&rows);
         let errors = set.errors();

@@ -1,4 +1,4 @@
-//! What a `datasets.toml` may say, and how it is told what it may not.
+//! What a `datasets.toml` may say, and what is said of its mistakes.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 mod common;
@@ -6,6 +6,8 @@ mod common;
 use std::path::Path;
 
 use common::says;
+use harness_config::Describe;
+use harness_data::keys::KEYS;
 use harness_data::phantom::PhantomSpec;
 use harness_data::{DataError, Dataset, Layout, MaskValues, Registry};
 use proptest::prelude::*;
@@ -22,50 +24,97 @@ fn refusal(text: &str) -> String {
 }
 
 #[test]
-fn a_misspelt_key_is_told_with_line_column_and_what_was_meant() {
+fn a_misspelt_key_or_value_is_reported_with_line_column_and_what_was_meant() {
     let message = refusal(&format!("{ENTRY}mask_value = \"nonzero\"\n"));
-    says(&message, &["sets/datasets.toml:7:1: ", "mask_value", "did you mean `mask_values`?"]);
+    says(&message, &["sets/datasets.toml:7:1: ", "mask_value", "in [Liver]", "did you mean `mask_values`?"]);
     let message = refusal(&ENTRY.replace("\"mvfa\"", "\"mvaf\""));
-    says(&message, &["sets/datasets.toml:3:10: ", "mvaf", "did you mean `mvfa`?"]);
+    says(&message, &["sets/datasets.toml:3:10: ", "mvaf", "did you mean `mvfa`?", "`mvfa`, `mvtec`, `csv`, `phantom`"]);
     let message =
-        refusal("[A]\nlayout = \"phantom\"\nobject = \"a\"\nmodality = \"b\"\nmasks = true\nphantom = { sede = 1 }\n");
-    says(&message, &["datasets.toml:6:13: ", "sede", "did you mean `seed`?"]);
+        refusal("[A]\nlayout = \"phantom\"\nobject = \"a\"\nmodality = \"b\"\nmasks = true\nphantom = { sed = 1 }\n");
+    says(&message, &["datasets.toml:6:13: ", "`sed`", "did you mean `seed`?"]);
+    let message = refusal(&format!("{ENTRY}counts = {{ tests = 3 }}\n"));
+    says(&message, &["datasets.toml:7:12: ", "tests", "did you mean `test`?"]);
 }
 
 #[test]
-fn a_missing_key_and_text_that_is_no_toml_are_told_with_their_place() {
-    says(&refusal(&ENTRY.replace("masks = true\n", "")), &["datasets.toml:1:1: ", "missing field `masks`"]);
+fn a_missing_key_a_wrong_type_and_broken_syntax_are_reported_with_their_position() {
+    says(
+        &refusal(&ENTRY.replace("masks = true\n", "")),
+        &["datasets.toml:1:2: ", "`masks` is missing in [Liver]", "masks = true"],
+    );
     says(&refusal(&ENTRY.replace("true", "yes")), &["datasets.toml:6:9: "]);
     says(&refusal("[Liver\nroot = 1\n"), &["datasets.toml:1:7: "]);
-    says(&refusal(&ENTRY.replace("true", "1")), &["datasets.toml:6:9: ", "expected a boolean"]);
+    says(&refusal(&ENTRY.replace("true", "1")), &["datasets.toml:6:9: ", "`masks` must be true or false"]);
+    says(&refusal("Liver = 3\n"), &["datasets.toml:1:9: ", "must be a table", "[Liver]"]);
 }
 
 #[test]
-fn keys_that_do_not_fit_together_are_told_with_what_to_write() {
+fn all_mistakes_of_all_datasets_are_reported_at_once() {
+    let wrong =
+        ENTRY.replace("\"mvfa\"", "\"mvaf\"").replace("masks = true", "masks = 1").replace("data/Liver", "${1}");
+    let text = format!("{wrong}patient = \"(\"\n\n{}", ENTRY.replace("[Liver]", "[Brain]").replace("root", "rot"));
+    let message = refusal(&text);
+    let positions: Vec<&str> = message.lines().map(|line| &line[..line.find(": ").unwrap()]).collect();
+    let expected = ["2:8", "3:10", "6:9", "7:11", "9:2", "10:1"];
+    let expected: Vec<String> = expected.iter().map(|at| format!("sets/datasets.toml:{at}")).collect();
+    assert_eq!(positions, expected, "{message}");
+}
+
+#[test]
+fn keys_that_do_not_fit_together_are_reported_with_what_to_write() {
     let phantom = "[A]\nlayout = \"phantom\"\nobject = \"a\"\nmodality = \"b\"\nmasks = true\n";
     for (text, parts) in [
         (ENTRY.replace("root = \"data/Liver\"\n", ""), ["`root`", "missing"]),
         (ENTRY.replace("\"Liver\"\nmod", "\" \"\nmod"), ["`object`", "stands in every sentence"]),
-        (format!("{ENTRY}csv = \"a.csv\"\n"), ["`csv`", "only layout `csv` has it"]),
-        (format!("{ENTRY}phantom = {{}}\n"), ["`phantom`", "only layout `phantom` has it"]),
+        (format!("{ENTRY}csv = \"a.csv\"\n"), ["`csv`", "only for layout `csv`"]),
+        (format!("{ENTRY}phantom = {{}}\n"), ["`phantom`", "only for layout `phantom`"]),
         (format!("{ENTRY}support = \"{{shot}}.txt\"\n"), ["`support`", "{shots} and {draw}"]),
         (format!("{ENTRY}support = \"\"\n"), ["`support`", "remove the key to draw supports"]),
-        (format!("{ENTRY}patient = \"(\"\n"), ["`patient`", "no valid pattern"]),
-        (ENTRY.replace("data/Liver", "${HARNESS"), ["`root`", "without `}`"]),
+        (format!("{ENTRY}patient = \"(\"\n"), ["`patient`", "not a valid pattern"]),
+        (ENTRY.replace("data/Liver", "${HARNESS"), ["`root`", "write ${NAME} or ${NAME:-default}"]),
         (ENTRY.replace("mvfa", "mvtec"), ["`support`", "name them in list files"]),
-        (format!("{phantom}root = \"a\"\n"), ["`root`", "remove the key"]),
-        (format!("{phantom}support = \"a\"\n"), ["`support`", "remove the key"]),
+        (format!("{phantom}root = \"a\"\n"), ["remove `root`", "has no files"]),
+        (format!("{phantom}support = \"a\"\n"), ["remove `support`", "has no files"]),
         (format!("{phantom}phantom = {{ side = 16 }}\n"), ["side = 16", "from 32 to 1024"]),
         (format!("{phantom}phantom = {{ test = 0 }}\n"), ["test = 0", "from 1 to 100000"]),
     ] {
         let message = refusal(&text);
-        says(&message, &["sets/datasets.toml: ["]);
+        says(&message, &["sets/datasets.toml:"]);
         says(&message, &parts);
     }
 }
 
 #[test]
-fn an_unknown_dataset_is_told_with_the_nearest_name_and_all_names() {
+fn the_documentation_lists_the_keys_of_the_code() {
+    let document = std::fs::read_to_string(harness_tests::root().join("docs/experiments.md")).unwrap();
+    let section = &document[document.find("## `datasets.toml`").unwrap()..];
+    let table = &section[section.find("| key |").unwrap()..];
+    let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+    let expected: Vec<String> = KEYS
+        .iter()
+        .map(|key| format!("| `{}` | {} | {} | {} |", key.name, key.values, key.default, key.meaning))
+        .collect();
+    assert_eq!(rows, expected);
+    // The values of the two keys that are names, and the keys of the two that are tables.
+    let values = |name: &str| KEYS.iter().find(|key| key.name == name).unwrap().values;
+    assert_eq!(values("layout"), Layout::values());
+    assert_eq!(values("mask_values"), MaskValues::values());
+    let spec = PhantomSpec::default();
+    let defaults = format!("{}, {}, {}, {}", spec.side, spec.valid, spec.test, spec.seed);
+    assert_eq!(KEYS.iter().find(|key| key.name == "phantom").unwrap().default, defaults);
+    for (table, start) in
+        [("phantom", "[A]\nlayout = \"phantom\"\nobject = \"a\"\nmodality = \"b\"\nmasks = true\n"), ("counts", ENTRY)]
+    {
+        let keys: Vec<&str> = values(table).split('`').skip(1).step_by(2).collect();
+        let all = keys.iter().map(|key| format!("{key} = 32")).collect::<Vec<_>>().join(", ");
+        parse(&format!("{start}{table} = {{ {all} }}\n")).unwrap();
+        let unknown = refusal(&format!("{start}{table} = {{ zzzzzzz = 1 }}\n"));
+        keys.iter().for_each(|key| says(&unknown, &[&format!("`{key}`")]));
+    }
+}
+
+#[test]
+fn an_unknown_dataset_is_answered_with_the_nearest_name_and_all_names() {
     let registry = parse(&format!("{ENTRY}{}", ENTRY.replace("[Liver]", "[Brain]"))).unwrap();
     let message = registry.get("liver").unwrap_err().to_string();
     says(&message, &["no dataset `liver` in sets/datasets.toml", "did you mean `Liver`?", "Brain, Liver"]);
@@ -84,8 +133,11 @@ fn a_root_starts_at_the_registrys_folder_and_takes_variables() {
     assert_eq!(root("/data/Liver", None).unwrap(), Path::new("/data/Liver"));
     assert_eq!(root("${DATA:-data}/Liver", None).unwrap(), Path::new("sets/data/Liver"));
     assert_eq!(root("${DATA:-data}/Liver", Some("/mnt")).unwrap(), Path::new("/mnt/Liver"));
-    let message = root("${DATA}/Liver", None).unwrap_err().to_string();
-    says(&message, &["[Liver]", "`root`", "DATA", "not set", "${DATA:-default}"]);
+    for value in [None, Some("")] {
+        assert_eq!(root("${DATA:-data}/Liver", value).unwrap(), Path::new("sets/data/Liver"));
+        let message = root("${DATA}/Liver", value).unwrap_err().to_string();
+        says(&message, &["[Liver]", "`root`", "DATA", "not set", "${DATA:-default}"]);
+    }
 }
 
 #[test]
@@ -93,14 +145,14 @@ fn support_lists_may_lie_outside_the_dataset_where_others_published_them() {
     let text = format!("{ENTRY}support = \"${{LISTS}}/Liver/{{shots}}-shot.txt\"\n");
     let registry = parse(&text).unwrap();
     let entry = registry.get("Liver").unwrap();
-    let lists = |value: &str| entry.support_with(&|_| Some(value.to_owned())).unwrap().unwrap();
+    let lists = |value: &str| entry.lists_with(&|_| Some(value.to_owned())).unwrap().unwrap();
     assert_eq!(lists("/lists"), "/lists/Liver/{shots}-shot.txt");
-    let message = entry.support_with(&|_| None).unwrap_err().to_string();
+    let message = entry.lists_with(&|_| None).unwrap_err().to_string();
     says(&message, &["[Liver]", "`support`", "LISTS"]);
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_told_with_the_key_to_change() {
+fn a_missing_folder_is_reported_with_the_key_to_change() {
     let message = Dataset::open(&parse(ENTRY).unwrap(), "Liver").unwrap_err().to_string();
     says(&message, &["[Liver]", "sets/data/Liver", "change `root` in sets/datasets.toml"]);
 }

@@ -1,4 +1,4 @@
-//! Reading taps: one image's, or a batch's gathered into one tensor. Nothing here looks for files.
+//! Reads taps: one image's, or a batch's gathered into one tensor.
 
 use std::ops::Range;
 use std::path::Path;
@@ -9,8 +9,9 @@ use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use crate::chunk::{Chunk, Mapping, Verify};
+use crate::dtype::StoreDtype;
 use crate::error::Error;
-use crate::shape::{Shape, StoreDtype};
+use crate::shape::Shape;
 
 /// The taps of one image. While it lives its chunk stays mapped, and no process evicts it. One file stays open per
 /// mapped chunk. As with every map, a disk that fails under it ends the process with a signal (SIGBUS).
@@ -26,6 +27,12 @@ impl Entry {
     /// Shape of the image's taps.
     pub fn shape(&self) -> Shape {
         self.chunk.contents.shape
+    }
+
+    /// Compares the image's stored bytes with their checksums, once for each open store.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        (0..self.shape().taps())
+            .try_for_each(|tap| self.chunk.tap(&self.mapping, self.record, tap, Verify::FirstTouch).map(|_| ()))
     }
 
     /// The chunk's file, for [`crate::TapStore::forget`].
@@ -46,7 +53,7 @@ impl Entry {
     /// Copies one tap, [T, W]; `tap` is its index in the shape, from 0.
     ///
     /// # Errors
-    /// As [`Self::read_f32`], and `OutOfRange` for a tap that is not there.
+    /// As [`Self::read_f32`], and `OutOfRange` for a tap that does not exist.
     pub fn read_tap_f32(&self, tap: usize, out: &mut [f32]) -> Result<(), Error> {
         self.read_rows_f32(tap, 0..self.shape().tokens(), out)
     }
@@ -54,7 +61,7 @@ impl Entry {
     /// Copies a range of one tap's tokens, [tokens.len(), W]. `1..T` leaves out the class token.
     ///
     /// # Errors
-    /// As [`Self::read_tap_f32`], and `OutOfRange` for tokens that are not there.
+    /// As [`Self::read_tap_f32`], and `OutOfRange` for tokens that do not exist.
     pub fn read_rows_f32(&self, tap: usize, tokens: Range<usize>, out: &mut [f32]) -> Result<(), Error> {
         let shape = self.shape();
         check_index("tap", tap, shape.taps())?;

@@ -1,11 +1,12 @@
-//! Keys: a hash of everything that decides an image's taps and of nothing else. No path, date,
-//! dataset, draw or seed enters, so that whatever shares pixels and encoder shares taps.
+//! Keys: a hash of everything that decides an image's taps and of nothing else. No path, date, dataset, draw or seed enters,
+//! so that images with the same pixels and encoder share taps.
 
 use std::fmt;
 
 use harness_method::options::{Activation, Normalize};
 
-use crate::shape::StoreDtype;
+use crate::dtype::StoreDtype;
+
 
 /// Name and version of what is hashed: a change of the method's encoding or of this file's rule changes it.
 const DOMAIN: &[u8] = b"harness taps, key version 1";
@@ -49,7 +50,7 @@ pub struct Backend {
     pub device: String,
 }
 
-/// All that decides taps, the pixels apart.
+/// All that decides taps, except the pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodingKey {
     /// Statistics taken off an image just before the encoder.

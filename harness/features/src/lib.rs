@@ -1,5 +1,5 @@
-//! The tap store: an encoder's outputs per image, kept on disk under a hash of all that decides them. It runs no
-//! encoder and knows no dataset; what to encode, and when to stream instead, is the caller's choice.
+//! The tap store: an encoder's outputs per image, kept on disk under a hash of all that decides them. It runs no encoder and
+//! knows no dataset.
 //!
 //! A store is a folder of chunk files. A chunk holds the taps of many images of one shape and is complete or absent:
 //! it is written under a temporary name, synced and renamed. Chunks never change after that; they are only removed.
@@ -29,22 +29,26 @@
 compile_error!("chunk files are little-endian and mapped as they are");
 
 mod chunk;
+mod dtype;
 mod entry;
 mod error;
 mod folder;
 mod format;
 mod housekeeping;
 mod key;
+mod settings;
 mod shape;
+mod space;
 mod store;
 mod writer;
 
 pub use chunk::Verify;
+pub use dtype::StoreDtype;
 pub use entry::{Entry, TapSet};
 pub use error::Error;
 pub use folder::default_dir;
 pub use housekeeping::{ChunkContents, ChunkSummary, Cleared, EncodingSummary, Filter, clear, list, summarize};
 pub use key::{Backend, EncodingKey, Key};
-pub use shape::{Shape, StoreDtype};
+pub use shape::Shape;
 pub use store::TapStore;
 pub use writer::TapWriter;

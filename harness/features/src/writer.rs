@@ -1,28 +1,28 @@
-//! Writing taps: images are appended to a partial file that becomes a chunk by rename. Room is made here, within the
-//! budget; which images to write is the caller's choice.
+//! Appends images to a partial file that becomes a chunk by rename, and makes room for it within the budget.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use harness_disk::{DiskError, Durable};
 use rayon::prelude::*;
 
+use crate::dtype::StoreDtype;
 use crate::entry::check_length;
 use crate::error::Error;
 use crate::folder;
 use crate::format::{self, Contents, HEADER};
 use crate::key::Key;
-use crate::shape::{Shape, StoreDtype};
-use crate::store::TapStore;
+use crate::settings::Settings;
+use crate::shape::Shape;
 
 /// Appends images of one shape to a store. Chunks are closed when they are large enough, on request and by
 /// [`Self::finish`]; a writer that is dropped or killed loses the images of the chunk in progress and nothing else.
 pub struct TapWriter<'a> {
-    store: &'a TapStore,
+    settings: &'a Settings,
     shape: Shape,
     label: String,
     partial: Option<Partial>,
@@ -31,10 +31,10 @@ pub struct TapWriter<'a> {
 
 impl<'a> TapWriter<'a> {
     /// Begins the first chunk at once, so that a folder that can't be written to shows before anything is encoded.
-    pub(crate) fn new(store: &'a TapStore, shape: Shape, label: &str) -> Result<Self, Error> {
-        let partial = Some(Partial::create(store.dir(), shape)?);
+    pub(crate) fn new(settings: &'a Settings, shape: Shape, label: &str) -> Result<Self, Error> {
+        let partial = Some(Partial::create(&settings.dir, shape)?);
         let end = (0..=label.len().min(format::MAX_LABEL)).rev().find(|&end| label.is_char_boundary(end)).unwrap_or(0);
-        Ok(Self { store, shape, label: label[..end].to_owned(), partial, half: Vec::new() })
+        Ok(Self { settings, shape, label: label[..end].to_owned(), partial, half: Vec::new() })
     }
 
     /// Appends an image's taps, [taps, T, W] f32. Returns false, and writes nothing, if the chunk in progress has the
@@ -64,15 +64,15 @@ impl<'a> TapWriter<'a> {
         };
         let mut partial = match self.partial.take() {
             Some(partial) => partial,
-            None => Partial::create(self.store.dir(), self.shape)?,
+            None => Partial::create(&self.settings.dir, self.shape)?,
         };
         let whole = partial.whole_bytes(self.shape, 1, &self.label);
-        if let Some(budget) = self.store.budget().filter(|&budget| whole > budget) {
-            return Err(Error::OverBudget { dir: self.store.dir().into(), needed: whole, budget, in_use: 0 });
+        if let Some(budget) = self.settings.budget.filter(|&budget| whole > budget) {
+            return Err(Error::OverBudget { dir: self.settings.dir.clone(), needed: whole, budget, in_use: 0 });
         }
-        partial.append(key, bytes, self.shape, self.store.dir())?;
+        partial.append(key, bytes, self.shape, &self.settings.dir)?;
         self.partial = Some(partial);
-        if whole >= self.store.chunk_bytes() {
+        if whole >= self.settings.chunk_bytes {
             self.finish_chunk()?;
         }
         Ok(true)
@@ -85,7 +85,7 @@ impl<'a> TapWriter<'a> {
     /// `OverBudget`, `DiskFull`, `Folder` and `File`; the chunk's images are then not stored.
     pub fn finish_chunk(&mut self) -> Result<Option<PathBuf>, Error> {
         let Some(partial) = self.partial.take().filter(|partial| !partial.keys.is_empty()) else { return Ok(None) };
-        let chunk = partial.complete(self.store, self.shape, &self.label)?;
+        let chunk = partial.complete(self.settings, self.shape, &self.label)?;
         Ok(Some(chunk))
     }
 
@@ -105,32 +105,23 @@ impl<'a> TapWriter<'a> {
     }
 }
 
-/// A chunk in progress. Removes its file when dropped before it is complete.
+/// A chunk in progress.
 struct Partial {
-    file: File,
+    file: Durable,
     path: PathBuf,
     target: PathBuf,
     created: u64,
     keys: Vec<Key>,
     seen: HashSet<Key>,
     checksums: Vec<[u8; 32]>,
-    complete: bool,
 }
 
 impl Partial {
     fn create(dir: &Path, shape: Shape) -> Result<Self, Error> {
         let (file, path, target) = folder::create_partial(dir)?;
         let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let mut partial = Self {
-            file,
-            path,
-            target,
-            created,
-            keys: Vec::new(),
-            seen: HashSet::new(),
-            checksums: Vec::new(),
-            complete: false,
-        };
+        let (keys, seen, checksums) = (Vec::new(), HashSet::new(), Vec::new());
+        let mut partial = Self { file, path, target, created, keys, seen, checksums };
         partial.write(&format::header(shape, created), dir)?;
         Ok(partial)
     }
@@ -156,8 +147,8 @@ impl Partial {
         self.file.write_all(bytes).map_err(|source| Error::write(&self.path, dir, bytes.len() as u64, source))
     }
 
-    fn complete(mut self, store: &TapStore, shape: Shape, label: &str) -> Result<PathBuf, Error> {
-        let (dir, whole) = (store.dir(), self.whole_bytes(shape, 0, label));
+    fn complete(mut self, settings: &Settings, shape: Shape, label: &str) -> Result<PathBuf, Error> {
+        let (dir, whole) = (settings.dir.as_path(), self.whole_bytes(shape, 0, label));
         let contents = Contents {
             shape,
             created: self.created,
@@ -166,26 +157,18 @@ impl Partial {
             checksums: std::mem::take(&mut self.checksums),
         };
         self.write(&format::tail(&contents), dir)?;
-        self.file.sync_all().map_err(|source| Error::write(&self.path, dir, whole, source))?;
+        let Self { file, path, target, .. } = self;
+        let failed = |error: DiskError| Error::write(&path, dir, whole, error.into_io());
+        // The long part, before others have to wait for the folder.
+        file.sync().map_err(failed)?;
         let _lock = folder::lock(dir)?;
-        if let Some(budget) = store.budget() {
+        if let Some(budget) = settings.budget {
             make_room(dir, whole, budget)?;
         }
-        let failed = |source| Error::File { action: "rename", file: self.path.clone(), source };
         // The stamp of last use; the clock behind a plain write is coarser and would order chunks wrongly.
-        let _ = self.file.set_modified(SystemTime::now());
-        fs::rename(&self.path, &self.target).map_err(failed)?;
-        self.complete = true;
-        folder::sync(dir).map_err(|source| Error::Folder { action: "sync", dir: dir.into(), source })?;
-        Ok(self.target.clone())
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if !self.complete {
-            let _ = fs::remove_file(&self.path);
-        }
+        let _ = file.file().set_modified(SystemTime::now());
+        file.commit().map_err(failed)?;
+        Ok(target)
     }
 }
 

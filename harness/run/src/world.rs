@@ -159,6 +159,12 @@ impl World {
         Ok(())
     }
 
+    /// A support set, its files hashed once for all plans while they stay the same.
+    fn support_set(&self, known: &Known, shots: u32, draw: u64) -> Result<SupportSet, CatalogueError> {
+        let hashes = &self.hashes;
+        known.dataset.support_with(shots as usize, draw, &|source| hashes.of_source(source)).map_err(told)
+    }
+
     fn known(&self, name: &str) -> Result<Rc<Known>, CatalogueError> {
         if let Some(known) = self.datasets.borrow().get(name) {
             return Ok(Rc::clone(known));
@@ -187,20 +193,20 @@ impl Catalogue for World {
 
     fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError> {
         let known = self.known(dataset)?;
-        let set = known.dataset.support(shots as usize, draw).map_err(told)?;
+        let set = self.support_set(&known, shots, draw)?;
         self.check_overlap(&format!("[{dataset}], K {shots}, draw {draw}"), &set, &known)?;
         Ok(SupportFacts { hash: content_hash(&set.hash)? })
     }
 
     fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
-        let set = self.known(dataset)?.dataset.support(shots as usize, draw).map_err(told)?;
+        let set = self.support_set(&*self.known(dataset)?, shots, draw)?;
         let patients: Vec<Option<String>> =
             set.abnormal.iter().chain(&set.normal).map(|item| item.patient.clone()).collect();
         Ok(if patients.iter().all(Option::is_none) { Vec::new() } else { patients })
     }
 
     fn check_transfer(&self, dataset: &str, shots: u32, draw: u64, target: &str) -> Result<(), CatalogueError> {
-        let set = self.known(dataset)?.dataset.support(shots as usize, draw).map_err(told)?;
+        let set = self.support_set(&*self.known(dataset)?, shots, draw)?;
         let what = format!("[{dataset}], K {shots}, draw {draw}, for the test set of [{target}]");
         self.check_overlap(&what, &set, &*self.known(target)?)
     }

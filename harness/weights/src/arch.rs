@@ -1,15 +1,12 @@
-//! The architecture that tensors' shapes imply, and how the tensors differ from it. Where tensors come from is elsewhere.
+//! The architecture that tensors' shapes imply, and how the tensors differ from it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use harness_method::Arch;
 use harness_method::synthetic::{Synthetic, clip_state};
-use serde::Serialize;
 
-use crate::WeightsError;
+use crate::difference::Difference;
 use crate::naming::{Joined, block};
-use crate::tensor::Dtype;
 
 /// Channels a head has in every published CLIP.
 const HEAD_WIDTH: usize = 64;
@@ -21,67 +18,6 @@ pub struct Heads {
     pub image: Option<usize>,
     /// Heads of the text tower.
     pub text: Option<usize>,
-}
-
-/// A difference between a file's tensors and the architecture they imply.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Difference {
-    /// The architecture has a tensor that the file doesn't.
-    Missing {
-        /// OpenAI's name.
-        name: String,
-        /// The shape it should have, where that is known.
-        expected: Option<Vec<usize>>,
-    },
-    /// A tensor has another shape.
-    Misshapen {
-        /// OpenAI's name.
-        name: String,
-        /// The shape the architecture implies.
-        expected: Vec<usize>,
-        /// The shape in the file.
-        found: Vec<usize>,
-    },
-    /// A tensor doesn't hold floating-point numbers.
-    NotFloat {
-        /// OpenAI's name.
-        name: String,
-        /// Its element type.
-        found: Dtype,
-    },
-    /// The tensors imply no architecture.
-    NoArchitecture {
-        /// Why.
-        what: String,
-    },
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { name, expected: Some(expected) } => {
-                write!(f, "`{name}` is missing; its shape is {expected:?}")
-            }
-            Self::Missing { name, expected: None } => write!(f, "`{name}` is missing"),
-            Self::Misshapen { name, expected, found } => {
-                write!(f, "`{name}` has shape {found:?}, expected {expected:?}")
-            }
-            Self::NotFloat { name, found } => write!(f, "`{name}` holds {found}, expected floating-point numbers"),
-            Self::NoArchitecture { what } => write!(f, "no architecture: {what}"),
-        }
-    }
-}
-
-impl Difference {
-    pub(crate) fn into_error(self, origin: String) -> WeightsError {
-        match self {
-            Self::Missing { name, expected } => WeightsError::Missing { origin, name, expected },
-            Self::Misshapen { name, expected, found } => WeightsError::Misshapen { origin, name, expected, found },
-            Self::NotFloat { name, found } => WeightsError::NotFloat { origin, name, found: found.to_string() },
-            Self::NoArchitecture { what } => WeightsError::NotClip { origin, what },
-        }
-    }
 }
 
 /// Tensors of a CLIP that this method never uses; they may be absent.
@@ -145,8 +81,8 @@ fn count_heads(tower: &str, width: usize, stated: Option<usize>) -> Result<usize
         None if width.is_multiple_of(HEAD_WIDTH) => Ok(width / HEAD_WIDTH),
         None => Err(Difference::NoArchitecture {
             what: format!(
-                "the {tower} tower's width {width} is no multiple of {HEAD_WIDTH}, so its number of attention heads \
-                 doesn't follow: state it"
+                "the {tower} tower's width {width} is not a multiple of {HEAD_WIDTH}, so its number of attention heads \
+                 doesn't follow; state it"
             ),
         }),
     }
@@ -168,15 +104,15 @@ pub(crate) fn check(arch: &Arch) -> Result<(), String> {
     }
     // Far beyond any CLIP, and small enough that no product of sizes overflows.
     if let Some(size) = sizes.iter().find(|size| **size > 1 << 20) {
-        return Err(format!("{size} is no size of a CLIP: {arch:?}"));
+        return Err(format!("no CLIP has a size of {size}: {arch:?}"));
     }
     if patch > image_size {
-        return Err(format!("an image of {image_size} pixels holds no patch of {patch}"));
+        return Err(format!("an image of {image_size} pixels has no room for a patch of {patch}"));
     }
     for (tower, width, heads) in [("image", width, heads), ("text", text_width, text_heads)] {
         if !width.is_multiple_of(heads) {
             return Err(format!(
-                "{heads} attention heads don't divide the {tower} tower's width {width}: state the number of heads"
+                "{heads} attention heads don't divide the {tower} tower's width {width}; state the number of heads"
             ));
         }
     }

@@ -1,6 +1,6 @@
-//! Reading little-endian numbers from a byte slice, every step checked. What the numbers mean is elsewhere.
+//! Reads little-endian numbers from a byte slice, every step checked.
 
-/// A place in a byte slice. Every read answers `None` past the end and then stays where it was.
+/// A position in a byte slice. Every read answers `None` past the end and then stays where it was.
 #[derive(Clone, Copy)]
 pub(crate) struct Bytes<'a> {
     data: &'a [u8],

@@ -1,5 +1,5 @@
 //! Checkpoints of MadCLIP's authors: their names for the trainable tensors, which options a file fits, and its tensors under
-//! this project's names. The pickle is read in `torch_file`; no option is guessed that a file doesn't show.
+//! this project's names. No option is guessed that a file doesn't show.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -205,7 +205,7 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
 }
 
 impl Contents {
-    /// What tensors of these names and shapes show; `None` where they are no checkpoint.
+    /// What tensors of these names and shapes show; `None` where they are not a checkpoint's.
     pub(crate) fn of<'a>(tensors: impl Iterator<Item = (&'a str, &'a [usize])>) -> Option<Self> {
         let shapes: BTreeMap<&str, &[usize]> = tensors.collect();
         let branches: Vec<String> = Side::BOTH
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn tensors_of_something_else_are_no_checkpoint() {
+    fn tensors_of_something_else_are_not_a_checkpoint() {
         let shape: &[usize] = &[2, 2];
         assert_eq!(Contents::of([("visual.proj", shape)].into_iter()), None);
         let strange = Contents::of([("normal_det_adapters.0.other", shape)].into_iter());

@@ -1,5 +1,4 @@
-//! What can be wrong with weights. Every message names the file and the tensor, and says what to do where that isn't
-//! plain.
+//! What can be wrong with weights. Every message names the file and the tensor, and says what to do where that isn't plain.
 
 use std::path::PathBuf;
 
@@ -18,7 +17,7 @@ pub enum WeightsError {
     },
     /// No known format.
     #[error(
-        "{}: no weights file ({found}); known are OpenAI's TorchScript archive, torch.save's files, safetensors and a \
+        "{}: not a weights file ({found}); known formats are OpenAI's TorchScript archive, torch.save's files, safetensors and a \
          transformers folder", path.display()
     )]
     Unrecognised {
@@ -84,7 +83,7 @@ pub enum WeightsError {
         /// The shape it has.
         found: Vec<usize>,
     },
-    /// A tensor whose elements are no floating-point numbers.
+    /// A tensor of other elements than floating-point numbers.
     #[error("{origin}: tensor `{name}` holds {found}, not floating-point numbers")]
     NotFloat {
         /// Where the weights come from.
@@ -94,7 +93,7 @@ pub enum WeightsError {
         /// Its element type.
         found: String,
     },
-    /// An architecture that can't be.
+    /// An impossible architecture.
     #[error("{origin}: {what}")]
     Arch {
         /// Where the weights come from.
@@ -114,7 +113,7 @@ pub enum WeightsError {
         /// Rows of `token_embedding.weight`.
         vocab: usize,
     },
-    /// The file is no longer what was opened.
+    /// The file changed after it was opened.
     #[error("{}: changed while it was in use; keep weights still during a run", path.display())]
     Changed {
         /// The file.
@@ -142,18 +141,18 @@ pub enum WeightsError {
         /// Values given.
         found: usize,
     },
-    /// A file of torch.save that is no checkpoint of MadCLIP's authors.
+    /// A file of torch.save other than a checkpoint of MadCLIP's authors.
     #[error(
-        "{}: no trained state: it has no tensors `normal_det_adapters...` as a checkpoint of MadCLIP's authors has; \
-         `harness weights inspect` tells what it is", path.display()
+        "{}: not a trained state: it has no tensors `normal_det_adapters...`, as a checkpoint of MadCLIP's authors has; \
+         `harness weights inspect` shows what it is", path.display()
     )]
     NotCheckpoint {
         /// The file.
         path: PathBuf,
     },
-    /// A trainable tensor that the authors' code has no counterpart of.
+    /// A trainable tensor without a counterpart in the authors' code.
     #[error(
-        "{origin}: the authors' code has nothing like `{name}`, so no checkpoint of theirs fits these options; this one fits {fits}"
+        "{origin}: the authors' code has no counterpart of `{name}`, so none of their checkpoints fits these options; this one fits {fits}"
     )]
     NoCounterpart {
         /// The checkpoint.
@@ -172,7 +171,7 @@ pub enum WeightsError {
         missing: Vec<String>,
         /// The authors' names of tensors of another shape, with both shapes.
         misshapen: Vec<String>,
-        /// Tensors of the file that the options have no place for.
+        /// Tensors of the file that the options don't use.
         extra: Vec<String>,
         /// Options that it fits.
         fits: String,

@@ -1,5 +1,4 @@
-//! What a file is and what is wrong with it, as a report that is complete where [`crate::Weights::open`] stops at the
-//! first fault. Printing it is the command line's work.
+//! What a file is and what is wrong with it: a complete report, where [`crate::Weights::open`] stops at the first fault.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,11 +8,13 @@ use harness_method::options::Activation;
 use serde::Serialize;
 
 use crate::WeightsError;
-use crate::arch::{self, Difference, Heads};
+use crate::arch::{self, Heads};
+use crate::difference::Difference;
+use crate::kind::Kind;
 use crate::checkpoint::Contents;
 use crate::naming;
 use crate::safetensors_file;
-use crate::source::{Kind, Source};
+use crate::source::Source;
 use crate::tensor::View;
 use crate::weights::{combine_hashes, hash_file, heads_of, suggested_activation};
 
@@ -28,7 +29,7 @@ pub struct File {
     pub hash: String,
 }
 
-/// A tensor with values that are no numbers or infinite.
+/// A tensor with values that are not numbers or infinite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NonFinite {
     /// OpenAI's name.
@@ -42,7 +43,7 @@ pub struct NonFinite {
 pub struct Report {
     /// The format.
     pub kind: Kind,
-    /// Whose tensor names are used, such as "OpenAI's names"; empty where it is no CLIP.
+    /// The tensor names that are used, such as "OpenAI's names"; empty where it is not a CLIP.
     pub naming: String,
     /// What stands before every name, such as `state_dict.module.`; mostly empty.
     pub prefix: String,
@@ -74,7 +75,7 @@ impl Report {
         self.arch.is_some() && self.differences.is_empty() && self.non_finite.is_empty()
     }
 
-    /// Whether it is a trained state, this program's or the authors', and no encoder's weights.
+    /// Whether it is a trained state, this program's or the authors', instead of an encoder's weights.
     pub fn is_state(&self) -> bool {
         self.checkpoint.is_some() || self.metadata.contains_key("harness.state")
     }
@@ -83,7 +84,7 @@ impl Report {
 /// Inspects weights of any known format; reads all of them.
 ///
 /// # Errors
-/// What can't be read as tensors: no such file, an unknown or damaged format, a pickle that names code. Faults of
+/// A file that can't be read as tensors: a missing one, an unknown or damaged format, a pickle that names code. Faults of
 /// tensors are in the report.
 pub fn inspect(path: &Path) -> Result<Report, WeightsError> {
     inspect_with(path, Heads::default())

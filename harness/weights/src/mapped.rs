@@ -1,4 +1,4 @@
-//! A file mapped into memory, and a check that it is still the one that was opened. What is in it is elsewhere.
+//! A file mapped into memory, and a check that it is still the one that was opened.
 
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ impl Mapped {
         &self.map
     }
 
-    /// Refuses a file whose length or time of change is another than when it was opened.
+    /// Refuses a file that has another length or time of change than when it was opened.
     pub(crate) fn check_unchanged(&self) -> Result<(), WeightsError> {
         let metadata = self.file.metadata().map_err(|source| WeightsError::Io { path: self.path.clone(), source })?;
         if metadata.len() == self.map.len() as u64 && modified(&metadata) == self.modified {

@@ -1,5 +1,4 @@
-//! From the names that OpenAI, open_clip and transformers give tensors to OpenAI's. Prefixes of training checkpoints come
-//! off here; whether all tensors are there and fit is in `arch`.
+//! From the names that OpenAI, open_clip and transformers give tensors to OpenAI's; prefixes of training checkpoints come off.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,10 +6,10 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::WeightsError;
-use crate::arch::Difference;
+use crate::difference::Difference;
 use crate::tensor::{Dtype, Floats, View};
 
-/// Whose names a file uses.
+/// The names that a file uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Naming {
@@ -43,7 +42,7 @@ impl Joined {
         shape
     }
 
-    /// Element type; where parts differ, the first that is no float's, else the first.
+    /// Element type; where parts differ, the first that is not a float's, else the first.
     pub(crate) fn dtype(&self) -> Dtype {
         let types = || self.0.iter().map(View::dtype);
         types().find(|t| !t.is_float()).or(types().next()).unwrap_or(Dtype::F32)
@@ -73,7 +72,7 @@ pub(crate) struct Named {
     /// What stood before every name, such as `state_dict.module.`.
     pub(crate) prefix: String,
     pub(crate) tensors: BTreeMap<String, Joined>,
-    /// Tensors of no meaning for a CLIP, under the file's names.
+    /// Tensors that a CLIP does not have, under the file's names.
     pub(crate) extra: Vec<(String, Vec<usize>)>,
     pub(crate) differences: Vec<Difference>,
 }
@@ -82,18 +81,18 @@ pub(crate) struct Named {
 const OPENAI_MARK: &str = "visual.conv1.weight";
 const TRANSFORMERS_MARK: &str = "vision_model.embeddings.patch_embedding.weight";
 
-/// `Err` says why this is no CLIP.
+/// `Err` says why this is not a CLIP.
 pub(crate) fn to_openai(tensors: Vec<(String, View)>) -> Result<Named, String> {
     let (naming, prefix) = detect(&tensors)?;
     let mut named = Named { naming, prefix, tensors: BTreeMap::new(), extra: Vec::new(), differences: Vec::new() };
     // q, k and v of a block, until all three are there.
     let mut split: BTreeMap<String, [Option<View>; 3]> = BTreeMap::new();
     for (name, view) in tensors {
-        let target = name.strip_prefix(named.prefix.as_str()).and_then(|rest| place(naming, rest));
+        let target = name.strip_prefix(named.prefix.as_str()).and_then(|rest| target(naming, rest));
         match target {
-            Some(Place::Whole(target)) => drop(named.tensors.insert(target, Joined(vec![view]))),
-            Some(Place::Transposed(target)) => drop(named.tensors.insert(target, Joined(vec![view.transposed()]))),
-            Some(Place::Part(target, part)) => split.entry(target).or_default()[part] = Some(view),
+            Some(Target::Whole(target)) => drop(named.tensors.insert(target, Joined(vec![view]))),
+            Some(Target::Transposed(target)) => drop(named.tensors.insert(target, Joined(vec![view.transposed()]))),
+            Some(Target::Part(target, part)) => split.entry(target).or_default()[part] = Some(view),
             None => named.extra.push((name, view.shape().to_vec())),
         }
     }
@@ -124,13 +123,13 @@ fn detect(tensors: &[(String, View)]) -> Result<(Naming, String), String> {
         for (naming, mark) in [(Naming::OpenAi, OPENAI_MARK), (Naming::Transformers, TRANSFORMERS_MARK)] {
             let Some(prefix) = name.strip_suffix(mark).filter(|p| p.is_empty() || p.ends_with('.')) else { continue };
             if let Some((_, first)) = found {
-                return Err(format!("it holds two, under `{first}` and `{prefix}`; save the one that is meant alone"));
+                return Err(format!("it holds two, under `{first}` and `{prefix}`; save one of them alone"));
             }
             found = Some((naming, prefix));
         }
     }
     let Some((naming, prefix)) = found else {
-        return Err(format!("among {} tensors is neither `{OPENAI_MARK}` nor `{TRANSFORMERS_MARK}`", tensors.len()));
+        return Err(format!("its {} tensors include neither `{OPENAI_MARK}` nor `{TRANSFORMERS_MARK}`", tensors.len()));
     };
     let custom = format!("{prefix}text.token_embedding.weight");
     let naming = match naming {
@@ -140,20 +139,20 @@ fn detect(tensors: &[(String, View)]) -> Result<(Naming, String), String> {
     Ok((naming, prefix.to_owned()))
 }
 
-enum Place {
+enum Target {
     Whole(String),
     Transposed(String),
     /// Third 0 (q), 1 (k) or 2 (v) of a joined tensor.
     Part(String, usize),
 }
 
-/// Where a tensor belongs, or nowhere.
-fn place(naming: Naming, name: &str) -> Option<Place> {
+/// What a tensor becomes; `None` for one that a CLIP does not have.
+fn target(naming: Naming, name: &str) -> Option<Target> {
     match naming {
-        Naming::OpenAi => is_openai(name).then(|| Place::Whole(name.to_owned())),
+        Naming::OpenAi => is_openai(name).then(|| Target::Whole(name.to_owned())),
         Naming::OpenClipText => {
             let plain = name.strip_prefix("text.").unwrap_or(name);
-            is_openai(plain).then(|| Place::Whole(plain.to_owned()))
+            is_openai(plain).then(|| Target::Whole(plain.to_owned()))
         }
         Naming::Transformers => transformers(name),
     }
@@ -202,7 +201,7 @@ pub(crate) fn block(name: &str) -> Option<(&'static str, usize, &str)> {
     Some((tower, index, rest))
 }
 
-fn transformers(name: &str) -> Option<Place> {
+fn transformers(name: &str) -> Option<Target> {
     const WHOLE: [(&str, &str); 12] = [
         ("logit_scale", "logit_scale"),
         ("vision_model.embeddings.class_embedding", "visual.class_embedding"),
@@ -218,11 +217,11 @@ fn transformers(name: &str) -> Option<Place> {
         ("text_model.final_layer_norm.bias", "ln_final.bias"),
     ];
     if let Some((_, openai)) = WHOLE.iter().find(|(theirs, _)| *theirs == name) {
-        return Some(Place::Whole((*openai).to_owned()));
+        return Some(Target::Whole((*openai).to_owned()));
     }
     match name {
-        "visual_projection.weight" => return Some(Place::Transposed("visual.proj".to_owned())),
-        "text_projection.weight" => return Some(Place::Transposed("text_projection".to_owned())),
+        "visual_projection.weight" => return Some(Target::Transposed("visual.proj".to_owned())),
+        "text_projection.weight" => return Some(Target::Transposed("text_projection".to_owned())),
         _ => {}
     }
     let (tower, rest) = match name.strip_prefix("vision_model.encoder.layers.") {
@@ -240,8 +239,8 @@ fn transformers(name: &str) -> Option<Place> {
         "mlp.fc2" => "mlp.c_proj",
         _ => {
             let third = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"].iter().position(|p| *p == part)?;
-            return Some(Place::Part(format!("{block}.attn.in_proj_{kind}"), third));
+            return Some(Target::Part(format!("{block}.attn.in_proj_{kind}"), third));
         }
     };
-    Some(Place::Whole(format!("{block}.{whole}.{kind}")))
+    Some(Target::Whole(format!("{block}.{whole}.{kind}")))
 }

@@ -1,7 +1,6 @@
-//! What a pickle of `torch.save` or TorchScript says, as plain data: values, the short list of globals they may name, and
-//! the tensors among them. Reading opcodes is in `pickle_machine`; where storages lie is in `torch_file`.
+//! What a pickle of `torch.save` or TorchScript says, as plain data: values, the short list of globals they may name, and the
+//! tensors among them.
 
-use crate::pickle_machine;
 use crate::tensor::Dtype;
 
 /// Nesting of containers around a tensor.
@@ -24,7 +23,7 @@ pub(crate) struct Id(pub(crate) usize);
 
 #[derive(Clone, Debug)]
 pub(crate) enum Value<'a> {
-    /// None, floats, bytes: nothing a tensor needs.
+    /// None, floats, bytes: nothing that a tensor needs.
     Opaque,
     Bool(bool),
     Int(i64),
@@ -71,7 +70,7 @@ pub(crate) enum Global {
     Module,
 }
 
-/// The list. What is not on it is refused before anything is made of it.
+/// The list. Any other global is refused before anything is made of it.
 pub(crate) fn allowed(module: &str, name: &str) -> Option<Global> {
     Some(match (module, name) {
         ("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor") => Global::RebuildTensor,
@@ -108,11 +107,6 @@ pub(crate) struct Pickle<'a> {
 }
 
 impl<'a> Pickle<'a> {
-    /// Parses the pickle that begins at `start`.
-    pub(crate) fn parse(data: &'a [u8], start: usize) -> Result<Self, Refusal> {
-        pickle_machine::run(data, start)
-    }
-
     pub(crate) fn root(&self) -> &Value<'a> {
         &self.values[self.root.0]
     }

@@ -1,16 +1,17 @@
-//! A machine for Python's pickle opcodes that builds plain values. Nothing is imported, called or executed: a global
-//! outside the list of `pickle` ends it. What the values mean is not its business.
+//! A machine for Python's pickle opcodes that builds plain values. Nothing is imported, called or executed: a global outside the
+//! list of [`crate::pickle::allowed`] ends it.
 
 use std::collections::HashMap;
 
 use crate::bytes::Bytes;
+use crate::opcode as op;
 use crate::pickle::{Global, Id, Pickle, Refusal, StorageRef, TensorRef, Value, allowed};
 
 /// Values of a pickle; ViT-L has some 20,000.
 const MAX_VALUES: usize = 1 << 22;
 
 /// Parses the pickle that begins at `start`.
-pub(crate) fn run<'a>(data: &'a [u8], start: usize) -> Result<Pickle<'a>, Refusal> {
+pub(crate) fn parse<'a>(data: &'a [u8], start: usize) -> Result<Pickle<'a>, Refusal> {
     let mut machine = Machine {
         at: Bytes::new(data, start),
         values: Vec::new(),
@@ -41,7 +42,7 @@ impl<'a> Machine<'a> {
         loop {
             let start = self.at.position();
             let step = match self.at.u8() {
-                Some(b'.') => return self.pop(),
+                Some(op::STOP) => return self.pop(),
                 Some(opcode) => self.step(opcode)?,
                 None => None,
             };
@@ -54,93 +55,114 @@ impl<'a> Machine<'a> {
     /// One opcode. `Ok(None)` where the data ends within it.
     fn step(&mut self, opcode: u8) -> Result<Option<()>, Refusal> {
         match opcode {
-            // PROTO, FRAME
-            0x80 => return Ok(self.at.u8().map(drop)),
-            0x95 => return Ok(self.at.u64().map(drop)),
-            b'(' => self.marks.push(self.stack.len()),
-            b'0' => drop(self.pop()?),
-            b'1' => drop(self.pop_mark()?),
-            b'2' => {
+            op::PROTO => return Ok(self.at.u8().map(drop)),
+            op::FRAME => return Ok(self.at.u64().map(drop)),
+            op::MARK => self.marks.push(self.stack.len()),
+            op::POP => drop(self.pop()?),
+            op::POP_MARK => drop(self.pop_mark()?),
+            op::DUP => {
                 let top = self.pop()?;
                 self.stack.extend([top, top]);
             }
-            b'N' => self.push(Value::Opaque)?,
-            0x88 => self.push(Value::Bool(true))?,
-            0x89 => self.push(Value::Bool(false))?,
-            b')' => self.push(Value::Tuple(Vec::new()))?,
-            b']' | 0x8f => self.push(Value::List(Vec::new()))?,
-            b'}' => self.push(Value::Dict(Vec::new()))?,
-            b't' | b'l' | 0x91 => {
+            op::NONE => self.push(Value::Opaque)?,
+            op::NEWTRUE => self.push(Value::Bool(true))?,
+            op::NEWFALSE => self.push(Value::Bool(false))?,
+            op::EMPTY_TUPLE => self.push(Value::Tuple(Vec::new()))?,
+            op::EMPTY_LIST | op::EMPTY_SET => self.push(Value::List(Vec::new()))?,
+            op::EMPTY_DICT => self.push(Value::Dict(Vec::new()))?,
+            op::TUPLE => {
                 let items = self.pop_mark()?;
-                self.push(if opcode == b't' { Value::Tuple(items) } else { Value::List(items) })?;
-            }
-            0x85..=0x87 => {
-                let from = self.stack.len().checked_sub(usize::from(opcode - 0x84));
-                let from = from.filter(|f| *f >= self.floor());
-                let Some(from) = from else { return damaged("its pickle takes more values than there are") };
-                let items = self.stack.split_off(from);
                 self.push(Value::Tuple(items))?;
             }
-            b'd' => {
+            op::LIST | op::FROZENSET => {
+                let items = self.pop_mark()?;
+                self.push(Value::List(items))?;
+            }
+            op::TUPLE1 | op::TUPLE2 | op::TUPLE3 => self.short_tuple(usize::from(opcode - op::TUPLE1) + 1)?,
+            op::DICT => {
                 let items = self.pop_mark()?;
                 self.push(Value::Dict(pairs(&items)?))?;
             }
-            b'a' => {
+            op::APPEND => {
                 let item = self.pop()?;
                 self.extend_list(vec![item])?;
             }
-            b'e' | 0x90 => {
+            op::APPENDS | op::ADDITEMS => {
                 let items = self.pop_mark()?;
                 self.extend_list(items)?;
             }
-            b's' => {
+            op::SETITEM => {
                 let (value, key) = (self.pop()?, self.pop()?);
                 self.extend_dict(vec![(key, value)])?;
             }
-            b'u' => {
+            op::SETITEMS => {
                 let items = self.pop_mark()?;
                 self.extend_dict(pairs(&items)?)?;
             }
-            b'b' => self.build()?,
-            b'R' | 0x81 => {
+            op::BUILD => self.build()?,
+            // An object's arguments are given as a function's are.
+            op::REDUCE | op::NEWOBJ => {
                 let (arguments, callee) = (self.pop()?, self.pop()?);
                 let made = self.call(callee, arguments)?;
                 self.stack.push(made);
             }
-            b'Q' => {
+            op::BINPERSID => {
                 let id = self.pop()?;
                 let storage = self.storage(id)?;
                 self.push(Value::Storage(storage))?;
             }
-            0x93 => {
+            op::STACK_GLOBAL => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let (Value::Text(module), Value::Text(name)) = (self.get(module), self.get(name)) else {
-                    return damaged("its pickle names a global that is no text");
+                    return damaged("its pickle names a global that is not a text");
                 };
                 let (module, name) = (*module, *name);
                 self.global(module, name)?;
             }
-            b'q' | b'r' | 0x94 => {
-                let index = match opcode {
-                    b'q' => self.at.u8().map(u32::from),
-                    b'r' => self.at.u32(),
-                    _ => u32::try_from(self.memo.len()).ok(),
-                };
-                let top = self.pop()?;
-                self.stack.push(top);
-                let Some(index) = index else { return Ok(None) };
-                self.memo.insert(index, top);
+            op::BINPUT => {
+                let index = self.at.u8().map(u32::from);
+                return self.remember(index);
             }
-            b'h' | b'j' => {
-                let index = if opcode == b'h' { self.at.u8().map(u32::from) } else { self.at.u32() };
-                let Some(index) = index else { return Ok(None) };
-                let Some(id) = self.memo.get(&index) else {
-                    return damaged(format!("its pickle asks for value {index}, which it never stored"));
-                };
-                self.stack.push(*id);
+            op::LONG_BINPUT => {
+                let index = self.at.u32();
+                return self.remember(index);
+            }
+            op::MEMOIZE => return self.remember(u32::try_from(self.memo.len()).ok()),
+            op::BINGET => {
+                let index = self.at.u8().map(u32::from);
+                return self.recall(index);
+            }
+            op::LONG_BINGET => {
+                let index = self.at.u32();
+                return self.recall(index);
             }
             literal => return self.literal(literal),
         }
+        Ok(Some(()))
+    }
+
+    fn short_tuple(&mut self, length: usize) -> Result<(), Refusal> {
+        let from = self.stack.len().checked_sub(length).filter(|from| *from >= self.floor());
+        let Some(from) = from else { return damaged("its pickle takes more values than there are") };
+        let items = self.stack.split_off(from);
+        self.push(Value::Tuple(items))
+    }
+
+    /// Keeps the value on top under an index of the memo.
+    fn remember(&mut self, index: Option<u32>) -> Result<Option<()>, Refusal> {
+        let top = self.pop()?;
+        self.stack.push(top);
+        let Some(index) = index else { return Ok(None) };
+        self.memo.insert(index, top);
+        Ok(Some(()))
+    }
+
+    fn recall(&mut self, index: Option<u32>) -> Result<Option<()>, Refusal> {
+        let Some(index) = index else { return Ok(None) };
+        let Some(id) = self.memo.get(&index) else {
+            return damaged(format!("its pickle asks for value {index}, which it never stored"));
+        };
+        self.stack.push(*id);
         Ok(Some(()))
     }
 
@@ -148,32 +170,25 @@ impl<'a> Machine<'a> {
     fn literal(&mut self, opcode: u8) -> Result<Option<()>, Refusal> {
         let at = &mut self.at;
         let value = match opcode {
-            b'K' => at.u8().map(|n| Value::Int(n.into())),
-            b'M' => at.u16().map(|n| Value::Int(n.into())),
-            b'J' => at.array().map(|b| Value::Int(i32::from_le_bytes(b).into())),
-            b'G' => at.take(8).map(|_| Value::Opaque),
-            0x8a => at.u8().and_then(|n| at.take(n.into())).map(long),
-            0x8b => at.u32().and_then(|n| at.take(n as usize)).map(long),
-            b'X' | 0x8c | 0x8d => {
-                let text = match opcode {
-                    b'X' => at.u32().map(|n| n as usize),
-                    0x8c => at.u8().map(usize::from),
-                    _ => at.size(),
-                }
-                .and_then(|n| at.take(n));
-                match text.map(std::str::from_utf8) {
-                    Some(Ok(text)) => Some(Value::Text(text)),
-                    Some(Err(_)) => return damaged("a text of its pickle is not UTF-8"),
-                    None => None,
-                }
+            op::BININT1 => at.u8().map(|n| Value::Int(n.into())),
+            op::BININT2 => at.u16().map(|n| Value::Int(n.into())),
+            op::BININT => at.array().map(|b| Value::Int(i32::from_le_bytes(b).into())),
+            op::BINFLOAT => at.take(8).map(|_| Value::Opaque),
+            op::LONG1 => at.u8().and_then(|n| at.take(n.into())).map(long),
+            op::LONG4 => at.u32().and_then(|n| at.take(n as usize)).map(long),
+            op::SHORT_BINUNICODE => text(at.u8().and_then(|n| at.take(n.into())))?,
+            op::BINUNICODE => text(at.u32().and_then(|n| at.take(n as usize)))?,
+            op::BINUNICODE8 => text(at.size().and_then(|n| at.take(n)))?,
+            op::SHORT_BINSTRING | op::SHORT_BINBYTES => {
+                at.u8().and_then(|n| at.take(n.into())).map(|_| Value::Opaque)
             }
-            b'U' | b'C' => at.u8().and_then(|n| at.take(n.into())).map(|_| Value::Opaque),
-            b'T' | b'B' => at.u32().and_then(|n| at.take(n as usize)).map(|_| Value::Opaque),
-            0x8e => at.size().and_then(|n| at.take(n)).map(|_| Value::Opaque),
-            b'c' | b'i' => {
+            op::BINSTRING | op::BINBYTES => at.u32().and_then(|n| at.take(n as usize)).map(|_| Value::Opaque),
+            op::BINBYTES8 => at.size().and_then(|n| at.take(n)).map(|_| Value::Opaque),
+            op::GLOBAL | op::INST => {
                 let (Some(module), Some(name)) = (at.line(), at.line()) else { return Ok(None) };
                 let (module, name) = (String::from_utf8_lossy(module), String::from_utf8_lossy(name));
-                if opcode == b'i' {
+                // INST calls what it names at once; PyTorch never writes it.
+                if opcode == op::INST {
                     return Err(Refusal::Forbidden(format!("{module}.{name}")));
                 }
                 self.global(&module, &name)?;
@@ -219,7 +234,7 @@ impl<'a> Machine<'a> {
     fn pop_mark(&mut self) -> Result<Vec<Id>, Refusal> {
         match self.marks.pop() {
             Some(mark) => Ok(self.stack.split_off(mark)),
-            None => damaged("its pickle closes what it never opened"),
+            None => damaged("its pickle closes a mark that it never opened"),
         }
     }
 
@@ -242,7 +257,7 @@ impl<'a> Machine<'a> {
     fn extend_list(&mut self, items: Vec<Id>) -> Result<(), Refusal> {
         match self.top()? {
             Value::List(list) => list.extend(items),
-            _ => return damaged("its pickle appends to what is no list"),
+            _ => return damaged("its pickle appends to something other than a list"),
         }
         Ok(())
     }
@@ -250,7 +265,7 @@ impl<'a> Machine<'a> {
     fn extend_dict(&mut self, items: Vec<(Id, Id)>) -> Result<(), Refusal> {
         match self.top()? {
             Value::Dict(dict) => dict.extend(items),
-            _ => return damaged("its pickle sets items of what is no dictionary"),
+            _ => return damaged("its pickle sets items of something other than a dictionary"),
         }
         Ok(())
     }
@@ -261,14 +276,14 @@ impl<'a> Machine<'a> {
         match self.top()? {
             Value::Object(slot) => *slot = Some(state),
             Value::Dict(_) | Value::Tensor(_) => {}
-            _ => return damaged("its pickle sets the state of what has none"),
+            _ => return damaged("its pickle sets the state of something without state"),
         }
         Ok(())
     }
 
     fn call(&mut self, callee: Id, arguments: Id) -> Result<Id, Refusal> {
         let (Value::Global(global), Value::Tuple(arguments)) = (self.get(callee), self.get(arguments)) else {
-            return damaged("its pickle calls what can't be called");
+            return damaged("its pickle calls something that can't be called");
         };
         let (global, arguments) = (*global, arguments.clone());
         match (global, arguments.as_slice()) {
@@ -276,7 +291,7 @@ impl<'a> Machine<'a> {
                 let tensor = self.tensor(*storage, *first, *shape, *strides);
                 match tensor {
                     Some(tensor) => self.make(Value::Tensor(Box::new(tensor))),
-                    None => damaged("its pickle describes a tensor that can't be"),
+                    None => damaged("its pickle describes an impossible tensor"),
                 }
             }
             (Global::RebuildParameter, [tensor, ..]) | (Global::Transparent, [tensor, ..]) => Ok(*tensor),
@@ -342,6 +357,15 @@ fn long(bytes: &[u8]) -> Value<'_> {
     let mut wide = [fill; 8];
     wide[..bytes.len()].copy_from_slice(bytes);
     Value::Int(i64::from_le_bytes(wide))
+}
+
+/// A text's bytes as a value; `None` where they break off.
+fn text(bytes: Option<&[u8]>) -> Result<Option<Value<'_>>, Refusal> {
+    match bytes.map(std::str::from_utf8) {
+        Some(Ok(text)) => Ok(Some(Value::Text(text))),
+        Some(Err(_)) => damaged("a text of its pickle is not UTF-8"),
+        None => Ok(None),
+    }
 }
 
 fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, Refusal> {

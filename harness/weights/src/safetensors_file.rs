@@ -1,4 +1,4 @@
-//! Tensors of a safetensors file. Its header is checked by the `safetensors` crate; names are taken as they are.
+//! Tensors of a safetensors file; the `safetensors` crate checks its header.
 
 use std::collections::BTreeMap;
 use std::path::Path;

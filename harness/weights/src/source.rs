@@ -1,61 +1,17 @@
-//! A path becomes tensors under the names that the file uses: which format it is, which files belong to it. What the
-//! names mean is in `naming`.
+//! From a path to tensors under the names that its files use.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::WeightsError;
+use crate::kind::Kind;
 use crate::mapped::Mapped;
 use crate::safetensors_file;
 use crate::tensor::View;
 use crate::torch_file::PickleFile;
-
-/// What weights are read from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// A TorchScript archive, as OpenAI publishes.
-    TorchScript,
-    /// A zip file of `torch.save`.
-    TorchZip,
-    /// A file of `torch.save` before PyTorch 1.6.
-    TorchLegacy,
-    /// One safetensors file.
-    Safetensors,
-    /// A folder with `config.json` and one or several weight files.
-    Folder,
-    /// Made by rule, not read.
-    Synthetic,
-}
-
-impl Kind {
-    /// The format of a file by its first bytes.
-    pub(crate) fn of(data: &[u8]) -> Option<Self> {
-        match data {
-            [b'P', b'K', 3, 4, ..] => Some(Self::TorchZip),
-            [_, _, _, _, _, _, _, _, b'{', ..] => Some(Self::Safetensors),
-            [0x80, 0..=5, ..] => Some(Self::TorchLegacy),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TorchScript => "TorchScript archive",
-            Self::TorchZip => "torch.save file",
-            Self::TorchLegacy => "torch.save file from before PyTorch 1.6",
-            Self::Safetensors => "safetensors file",
-            Self::Folder => "transformers folder",
-            Self::Synthetic => "synthetic weights",
-        })
-    }
-}
 
 /// What transformers' `config.json` says beyond shapes.
 #[derive(Debug, Default, Deserialize)]
@@ -126,21 +82,21 @@ impl Source {
         let Index { weight_map } = json(index)?;
         let damaged = |what: String| WeightsError::Damaged { path: index.to_owned(), what };
         let shards: BTreeSet<&str> = weight_map.values().map(String::as_str).collect();
-        let (mut files, mut tensors, mut place) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (mut files, mut tensors, mut owner) = (Vec::new(), Vec::new(), BTreeMap::new());
         for shard in shards {
             if shard.is_empty() || shard.contains(['/', '\\']) || shard == ".." {
-                return Err(damaged(format!("it names `{shard}`, which is no file of its folder")));
+                return Err(damaged(format!("it names `{shard}`, which is not a file of its folder")));
             }
             let file = Arc::new(Mapped::open(&folder.join(shard))?);
             for (name, view) in tensors_of(&file)?.1 {
-                if let Some(first) = place.insert(name.clone(), shard) {
+                if let Some(first) = owner.insert(name.clone(), shard) {
                     return Err(damaged(format!("tensor `{name}` is in `{first}` and in `{shard}`")));
                 }
                 tensors.push((name, view));
             }
             files.push(file);
         }
-        if let Some((name, shard)) = weight_map.iter().find(|(name, shard)| place.get(*name) != Some(&shard.as_str())) {
+        if let Some((name, shard)) = weight_map.iter().find(|(name, shard)| owner.get(*name) != Some(&shard.as_str())) {
             return Err(WeightsError::Missing {
                 origin: folder.join(shard).display().to_string(),
                 name: name.clone(),

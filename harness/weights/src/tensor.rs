@@ -1,5 +1,4 @@
-//! A tensor as it lies in a file (type, shape, strides, place) and as it leaves this crate (f32, row-major). Names and
-//! meanings of tensors are elsewhere.
+//! A tensor as it lies in a file (type, shape, strides, offset) and as it leaves this crate (f32, row-major).
 
 use std::fmt;
 use std::sync::Arc;
@@ -157,7 +156,7 @@ impl View {
         &self.file
     }
 
-    /// The same matrix, rows and columns swapped. A tensor that is no matrix stays as it is.
+    /// The same matrix, rows and columns swapped. Another tensor stays as it is.
     pub(crate) fn transposed(mut self) -> Self {
         if self.shape.len() == 2 {
             self.shape.swap(0, 1);
@@ -175,7 +174,7 @@ impl View {
         })
     }
 
-    /// Appends the values, row-major. Whether the type is a float's is the caller's to check.
+    /// Appends the values, row-major. The caller checks that the type is a float's.
     pub(crate) fn append_to(&self, out: &mut Vec<f32>) -> Result<(), WeightsError> {
         out.reserve_exact(self.shape.iter().product());
         self.runs(|bytes| append_run(self.dtype, bytes, out))

@@ -1,5 +1,5 @@
-//! Files of `torch.save` and TorchScript: which pickle describes the tensors and where their storages lie, in the zip
-//! layout and in the one before PyTorch 1.6. Parsing pickles is in `pickle`; what the tensors mean is elsewhere.
+//! Files of `torch.save` and TorchScript: the pickle that describes the tensors, and the offsets of their storages, in the zip
+//! layout and in the one before PyTorch 1.6.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use crate::WeightsError;
 use crate::bytes::Bytes;
+use crate::kind::Kind;
 use crate::mapped::Mapped;
 use crate::pickle::{Pickle, Refusal, TensorRef, Value};
-use crate::source::Kind;
+use crate::pickle_machine;
 use crate::tensor::{Dtype, Storage, Tensor, View};
 use crate::zip;
 
@@ -27,8 +28,8 @@ pub struct PickleFile {
 }
 
 impl PickleFile {
-    /// Opens a file. A tensor's name is its path through dictionaries, lists and modules, joined by dots; what is no
-    /// tensor is left out.
+    /// Opens a file. A tensor's name is its path through dictionaries, lists and modules, joined by dots; other
+    /// values are left out.
     ///
     /// # Errors
     /// No such file, another format, a damaged one, or a pickle that names code (docs/method.md section 12).
@@ -89,13 +90,14 @@ impl PickleFile {
         };
         let order = format!("{root}byteorder");
         if entries.contains_key(&order) {
-            let place = stored(&order)?;
-            if &data[place.start..place.start + place.length] != b"little" {
+            let order = stored(&order)?;
+            if &data[order.start..order.start + order.length] != b"little" {
                 return Err(file.unsupported("written on a big-endian machine; save it on a little-endian one"));
             }
         }
-        let place = stored(&format!("{root}data.pkl"))?;
-        let pickle = Pickle::parse(&data[place.start..place.start + place.length], 0).map_err(|r| refused(file, r))?;
+        let pickle = stored(&format!("{root}data.pkl"))?;
+        let pickle = &data[pickle.start..pickle.start + pickle.length];
+        let pickle = pickle_machine::parse(pickle, 0).map_err(|r| refused(file, r))?;
         let kind =
             if entries.contains_key(&format!("{root}constants.pkl")) { Kind::TorchScript } else { Kind::TorchZip };
         let mut storages = HashMap::new();
@@ -110,7 +112,7 @@ impl PickleFile {
 
     pub(crate) fn legacy(file: &Arc<Mapped>) -> Result<Self, WeightsError> {
         let data = file.bytes();
-        let parse = |start| Pickle::parse(data, start).map_err(|r| refused(file, r));
+        let parse = |start| pickle_machine::parse(data, start).map_err(|r| refused(file, r));
         // Five pickles: magic, protocol, the writer's machine, the object, the storages' order. Then the storages.
         let magic = parse(0)?;
         if !matches!(magic.root(), Value::Long(bytes) if **bytes == MAGIC) {
@@ -134,22 +136,22 @@ impl PickleFile {
         let mut at = Bytes::new(data, order.end);
         let mut storages = HashMap::new();
         for key in order.items(order.root()) {
-            let Value::Text(key) = key else { return Err(file.damaged("its list of storages is no list of names")) };
+            let Value::Text(key) = key else { return Err(file.damaged("its list of storages is not a list of names")) };
             let Some(dtype) = described.get(key) else {
                 return Err(file.damaged(format!("storage `{key}` belongs to no tensor")));
             };
-            let mut place = || {
+            let mut next = || {
                 let elements = at.size()?;
                 let start = at.position();
                 let length = elements.checked_mul(dtype.size())?;
                 at.take(length)?;
                 Some(Storage { start, length })
             };
-            let place = place().ok_or_else(|| file.damaged(format!("it ends within storage `{key}`")))?;
-            storages.insert((*key).to_owned(), place);
+            let region = next().ok_or_else(|| file.damaged(format!("it ends within storage `{key}`")))?;
+            storages.insert((*key).to_owned(), region);
         }
         if at.position() != data.len() {
-            return Err(file.damaged("it goes on after its last storage"));
+            return Err(file.damaged("it has more bytes after its last storage"));
         }
         Self::new(file, Kind::TorchLegacy, &object, &storages)
     }
@@ -164,14 +166,14 @@ impl PickleFile {
         let mut seen = HashSet::new();
         for (name, tensor) in pickle.tensors().map_err(|r| refused(file, r))? {
             if !seen.insert(name.clone()) {
-                return Err(file.damaged(format!("tensor `{name}` is there twice")));
+                return Err(file.damaged(format!("tensor `{name}` occurs twice")));
             }
             let TensorRef { storage, first, shape, strides } = tensor;
-            let place = storages
+            let region = storages
                 .get(storage.key)
-                .filter(|place| storage.elements.checked_mul(storage.dtype.size()) == Some(place.length))
+                .filter(|region| storage.elements.checked_mul(storage.dtype.size()) == Some(region.length))
                 .ok_or_else(|| file.damaged(format!("the storage of `{name}` is missing or has another length")))?;
-            let view = View::new(file, place, storage.dtype, *first, shape.clone(), strides.clone())
+            let view = View::new(file, region, storage.dtype, *first, shape.clone(), strides.clone())
                 .map_err(|what| file.damaged(format!("tensor `{name}`: {what}")))?;
             tensors.push((name, view));
         }

@@ -1,5 +1,4 @@
-//! [`Weights`]: a CLIP that can be read tensor by tensor, whether it lies in files or follows a rule. Formats and names
-//! are settled before; nothing here knows them.
+//! [`Weights`]: a CLIP that can be read tensor by tensor, from files or made by rule.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,9 +10,10 @@ use harness_method::synthetic::{Synthetic, clip_state};
 
 use crate::WeightsError;
 use crate::arch::{self, Heads};
+use crate::kind::Kind;
 use crate::mapped::Mapped;
 use crate::naming::{self, Joined, Named};
-use crate::source::{Kind, Source};
+use crate::source::Source;
 use crate::tensor::{Floats, Tensor};
 
 const TOKEN_EMBEDDING: &str = "token_embedding.weight";

@@ -1,5 +1,8 @@
-//! The table of a zip archive as PyTorch writes it: entries stored without compression, so that they can be used where
-//! they lie. No decompression; what entries mean is elsewhere.
+//! The table of a zip archive as PyTorch writes it: entries stored without compression, so that they can be mapped and used in
+//! place.
+//!
+//! The `zip` crate opens entries as readers and hides the offset of a stored one's data behind `&mut` access to the archive's
+//! file; tensors are slices of a map that threads share, so this table is read here.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +37,7 @@ pub(crate) fn entries(data: &[u8]) -> Result<Entries, String> {
     for _ in 0..count {
         let (name, entry) = central_entry(&mut at).ok_or("the table of entries breaks off")?;
         if entries.insert(name.clone(), entry).is_some() {
-            return Err(format!("entry `{name}` is there twice"));
+            return Err(format!("entry `{name}` occurs twice"));
         }
     }
     if at.position() != end {
@@ -66,7 +69,7 @@ pub(crate) fn locate(data: &[u8], name: &str, entry: &Entry) -> Result<usize, St
 /// (entries, first byte, byte after the last) of the table.
 fn table(data: &[u8]) -> Option<(usize, usize, usize)> {
     let last = data.len().checked_sub(END_LENGTH)?;
-    // The record ends the file but for a comment, whose length it states.
+    // The record ends the file, except for a comment of a length that it states.
     let found = (last.saturating_sub(usize::from(u16::MAX))..=last).rev().find(|at| {
         data[*at..].starts_with(&END) && usize::from(u16::from_le_bytes([data[at + 20], data[at + 21]])) == last - at
     })?;

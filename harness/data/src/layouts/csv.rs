@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
+use harness_config::suggest::nearest;
+
 use super::Listing;
-use crate::dataset::{Dataset, Split};
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::item::{Item, Source};
-use crate::spelling::nearest;
+use crate::layout::Split;
 use crate::table::Table;
 
 pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
-    let path = dataset.root.join(&dataset.entry.csv);
+    let path = dataset.folder().join(&dataset.entry().csv);
     let text = std::fs::read_to_string(&path).map_err(DataError::io("read the table", &path))?;
     let table = Table::parse(&path, &text, &["image", "label", "split"], &["mask", "patient"])?;
     let folder = path.parent().unwrap_or(Path::new(""));

@@ -1,17 +1,17 @@
-//! Which images a split has, for each layout in its own file. What supports are made of them is the dataset's.
+//! The images of a split, for each layout in its own file.
 
 mod csv;
 mod folder;
 mod mvfa;
 mod mvtec;
+mod phantom;
 
 use harness_method::options::Side;
 
-use crate::dataset::{Dataset, Split};
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::item::Item;
-use crate::phantom;
-use crate::registry::Layout;
+use crate::layout::{Layout, Split};
 
 /// The images of a split, each class byte-sorted by name, and what is wrong with them.
 #[derive(Debug, Default)]
@@ -42,30 +42,22 @@ impl Listing {
 /// # Errors
 /// What makes listing impossible; what is wrong with single files is in [`Listing::problems`].
 pub(crate) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
-    let mut listing = match dataset.entry.layout {
+    let mut listing = match dataset.entry().layout {
         Layout::Mvfa => mvfa::list(dataset, split)?,
         Layout::Mvtec => mvtec::list(dataset, split)?,
         Layout::Csv => csv::list(dataset, split)?,
-        Layout::Phantom => {
-            let (normal, abnormal) = phantom::items(dataset.entry.phantom, split, dataset.has_masks());
-            Listing { normal, abnormal, problems: Vec::new() }
-        }
+        Layout::Phantom => phantom::list(dataset, split),
     };
     listing.sort();
     Ok(listing)
 }
 
 /// Where the images of a class are looked for, for messages.
-pub(crate) fn place(dataset: &Dataset, split: Split, side: Side) -> String {
-    let root = &dataset.root;
-    match dataset.entry.layout {
+pub(crate) fn location(dataset: &Dataset, split: Split, side: Side) -> String {
+    match dataset.entry().layout {
         Layout::Mvfa => mvfa::folder(dataset, split, side).display().to_string(),
-        Layout::Mvtec => match (split, side) {
-            (Split::Valid, Side::Normal) => root.join("train/good").display().to_string(),
-            (Split::Test, Side::Normal) => root.join("test/good").display().to_string(),
-            (_, Side::Abnormal) => root.join("test/<defect>").display().to_string(),
-        },
-        Layout::Csv => format!("split {} of {}", split.name(), root.join(&dataset.entry.csv).display()),
+        Layout::Mvtec => mvtec::folder(dataset, split, side).display().to_string(),
+        Layout::Csv => format!("split {} of {}", split.name(), dataset.folder().join(&dataset.entry().csv).display()),
         Layout::Phantom => format!("split {} of the phantom", split.name()),
     }
 }

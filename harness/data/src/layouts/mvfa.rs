@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use harness_method::options::Side;
 
 use super::{Listing, folder};
-use crate::dataset::{Dataset, Split};
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::item::{Item, Source};
+use crate::layout::Split;
 
 /// The folder of a class below the root.
 fn class_folder(split: Split, side: Side) -> String {
@@ -21,7 +22,7 @@ fn class_folder(split: Split, side: Side) -> String {
 
 /// The folder of a class's images.
 pub(super) fn folder(dataset: &Dataset, split: Split, side: Side) -> PathBuf {
-    dataset.root.join(class_folder(split, side)).join("img")
+    dataset.folder().join(class_folder(split, side)).join("img")
 }
 
 pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
@@ -38,7 +39,7 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
             });
         }
         listing.problems.extend(images.problems);
-        let masks_folder = dataset.root.join(class_folder(split, side)).join("anomaly_mask");
+        let masks_folder = dataset.folder().join(class_folder(split, side)).join("anomaly_mask");
         let masks =
             if side == Side::Abnormal && dataset.has_masks() {
                 let found = folder::read(&masks_folder)?;

@@ -3,22 +3,37 @@
 //! out of the test set: one test set for all shots and draws.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use harness_method::options::Side;
 
 use super::{Listing, folder};
-use crate::dataset::{Dataset, Split};
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::item::{Item, Source};
+use crate::layout::Split;
 use crate::support_list;
+
+const TRAIN_GOOD: &str = "train/good";
+const TEST_GOOD: &str = "test/good";
+
+/// The folder of a class's images. Abnormal ones to draw supports from are the test folder's.
+pub(super) fn folder(dataset: &Dataset, split: Split, side: Side) -> PathBuf {
+    dataset.folder().join(match (split, side) {
+        (Split::Valid, Side::Normal) => TRAIN_GOOD,
+        (Split::Test, Side::Normal) => TEST_GOOD,
+        (_, Side::Abnormal) => "test/<defect>",
+    })
+}
 
 pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
     let mut listing = Listing::default();
     let normal = match split {
-        Split::Valid => "train/good",
-        Split::Test => "test/good",
+        Split::Valid => TRAIN_GOOD,
+        Split::Test => TEST_GOOD,
     };
     images(dataset, normal, false, &mut listing)?;
-    for defect in folder::subfolders(&dataset.root.join("test"))? {
+    for defect in folder::subfolders(&dataset.folder().join("test"))? {
         if defect != "good" {
             images(dataset, &format!("test/{defect}"), true, &mut listing)?;
         }
@@ -38,8 +53,8 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
 /// Every name in every support list of the dataset.
 fn held_out(dataset: &Dataset) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
-    let Some(pattern) = &dataset.lists else { return Ok(names) };
-    for file in support_list::existing(&dataset.root, pattern)? {
+    let Some(pattern) = dataset.lists() else { return Ok(names) };
+    for file in support_list::existing(dataset.folder(), pattern)? {
         let list = support_list::read(&file.path, None, true)?;
         // Normal supports come from train/good, whose file names the test folder uses again.
         names.extend(list.abnormal.into_iter().map(|listed| listed.image));
@@ -49,7 +64,7 @@ fn held_out(dataset: &Dataset) -> Result<BTreeSet<String>> {
 
 /// Adds the images of one folder below the root.
 fn images(dataset: &Dataset, below: &str, abnormal: bool, listing: &mut Listing) -> Result<()> {
-    let path = dataset.root.join(below);
+    let path = dataset.folder().join(below);
     let images = folder::read(&path)?;
     if images.names.is_empty() {
         listing.problems.push(DataError::EmptyFolder {
@@ -64,7 +79,7 @@ fn images(dataset: &Dataset, below: &str, abnormal: bool, listing: &mut Listing)
         let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
         format!("{stem}_mask.png")
     };
-    let masks_folder = below.strip_prefix("test/").map(|defect| dataset.root.join("ground_truth").join(defect));
+    let masks_folder = below.strip_prefix("test/").map(|defect| dataset.folder().join("ground_truth").join(defect));
     let masks = match &masks_folder {
         Some(masks_folder) if abnormal && dataset.has_masks() => {
             let found = folder::read(masks_folder)?;

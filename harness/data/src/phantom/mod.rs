@@ -1,5 +1,5 @@
-//! A generated data set: brain-like slices with textured lesions, for tests and first runs without data. It has no files and
-//! is the same on every machine: only +, -, *, / and square roots of f64 decide a pixel, all drawn from named streams.
+//! A generated dataset: brain-like slices with textured lesions, for tests and first runs without data. It has no files and
+//! is the same on every machine: only +, -, *, / and square roots of f64 decide a pixel, with draws from named streams.
 //!
 //! Neither brightness nor an image's maximum tells lesions from tissue; their fine texture does. The constants that decide
 //! how hard the set is are in [`lesion`] and [`anatomy`].
@@ -8,11 +8,12 @@ pub mod anatomy;
 mod field;
 pub mod lesion;
 
+use std::ops::RangeInclusive;
+
 use harness_method::options::Side;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::Split;
-use crate::item::{Item, Source};
+use crate::layout::Split;
 use anatomy::Anatomy;
 use field::Draws;
 use lesion::Lesion;
@@ -37,20 +38,10 @@ impl Default for PhantomSpec {
     }
 }
 
-impl PhantomSpec {
-    /// Refuses what can't be generated.
-    pub(crate) fn check(&self) -> std::result::Result<(), String> {
-        if !(32..=1024).contains(&self.side) {
-            return Err(format!("side = {}: must be from 32 to 1024", self.side));
-        }
-        for (key, count) in [("valid", self.valid), ("test", self.test)] {
-            if !(1..=100_000).contains(&count) {
-                return Err(format!("{key} = {count}: must be from 1 to 100000 images of each class"));
-            }
-        }
-        Ok(())
-    }
-}
+/// Sides that can be generated, in pixels.
+pub const SIDES: RangeInclusive<usize> = 32..=1024;
+/// Images of each class and split that can be generated.
+pub const COUNTS: RangeInclusive<usize> = 1..=100_000;
 
 /// An image of the set, or its mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +74,7 @@ impl PhantomPlane {
     pub fn pixels(&self) -> Vec<u8> {
         let name = format!("phantom.{}.{}.{}", self.split.name(), self.side().name(), self.index);
         // One stream for each thing drawn, so that one more draw for lesions does not move the anatomy.
-        let draws = |of: &str| Draws::new(&format!("{name}.{of}"), self.spec.seed);
+        let draws = |part: &str| Draws::new(&format!("{name}.{part}"), self.spec.seed);
         let anatomy = Anatomy::draw(&mut draws("anatomy"));
         let lesions = if self.abnormal { Lesion::draw_all(&mut draws("lesions"), &anatomy) } else { Vec::new() };
         let mut noise = draws("noise");
@@ -113,27 +104,4 @@ impl PhantomPlane {
         hasher.update(b"phantom plane ").update(&(self.spec.side as u64).to_le_bytes()).update(&self.pixels());
         *hasher.finalize().as_bytes()
     }
-}
-
-/// The normal and the abnormal images of a split, masks of lesions with them or kept back.
-pub(crate) fn items(spec: PhantomSpec, split: Split, masks: bool) -> (Vec<Item>, Vec<Item>) {
-    let count = match split {
-        Split::Valid => spec.valid,
-        Split::Test => spec.test,
-    };
-    let class = |abnormal: bool| {
-        (0..count)
-            .map(|index| {
-                let image = PhantomPlane { spec, split, abnormal, index, mask: false };
-                Item {
-                    name: image.to_string(),
-                    abnormal,
-                    image: Source::Phantom(image),
-                    mask: (abnormal && masks).then_some(Source::Phantom(PhantomPlane { mask: true, ..image })),
-                    patient: None,
-                }
-            })
-            .collect()
-    };
-    (class(false), class(true))
 }

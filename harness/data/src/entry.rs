@@ -1,0 +1,312 @@
+//! A dataset's table in `datasets.toml`: as typed, and checked.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use harness_config::{Findings, Spanned, Table, expand, start};
+use regex::Regex;
+
+use crate::error::{DataError, Result};
+use crate::keys::{self, Key};
+use crate::layout::Layout;
+use crate::mask::MaskValues;
+use crate::phantom::{self, PhantomSpec};
+use crate::support_list;
+
+/// Image counts that the dataset's publication states; each is checked where it is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Normal images to draw supports from.
+    pub valid_normal: Option<usize>,
+    /// Abnormal images to draw supports from.
+    pub valid_abnormal: Option<usize>,
+    /// Normal test images.
+    pub test_normal: Option<usize>,
+    /// Abnormal test images.
+    pub test_abnormal: Option<usize>,
+    /// Test images, both classes.
+    pub test: Option<usize>,
+}
+
+impl Counts {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let mut count = |key| table.optional(key).map(Spanned::into_inner);
+        let counts = Self {
+            valid_normal: count("valid_normal"),
+            valid_abnormal: count("valid_abnormal"),
+            test_normal: count("test_normal"),
+            test_abnormal: count("test_abnormal"),
+            test: count("test"),
+        };
+        table.finish();
+        counts
+    }
+}
+
+/// A `phantom` table as typed.
+#[derive(Debug)]
+struct TypedPhantom {
+    /// Its first byte, where it is there.
+    start: Option<usize>,
+    side: Option<Spanned<usize>>,
+    valid: Option<Spanned<usize>>,
+    test: Option<Spanned<usize>>,
+    seed: Option<Spanned<u64>>,
+}
+
+impl TypedPhantom {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let typed = Self {
+            start: table.is_present().then(|| table.start()),
+            side: table.optional("side"),
+            valid: table.optional("valid"),
+            test: table.optional("test"),
+            seed: table.optional("seed"),
+        };
+        table.finish();
+        typed
+    }
+
+    fn check(self, findings: &mut Findings) -> PhantomSpec {
+        let default = PhantomSpec::default();
+        let mut within = |name: &str, typed: Option<Spanned<usize>>, range: RangeInclusive<usize>, default: usize| {
+            let Some(value) = typed.as_ref() else { return default };
+            if !range.contains(value.get_ref()) {
+                let (value_is, from, to) = (value.get_ref(), range.start(), range.end());
+                findings.add(start(value), format!("{name} = {value_is}: write a whole number from {from} to {to}"));
+            }
+            *value.get_ref()
+        };
+        PhantomSpec {
+            side: within("side", self.side, phantom::SIDES, default.side),
+            valid: within("valid", self.valid, phantom::COUNTS, default.valid),
+            test: within("test", self.test, phantom::COUNTS, default.test),
+            seed: self.seed.map_or(default.seed, Spanned::into_inner),
+        }
+    }
+}
+
+/// A dataset's table as typed.
+#[derive(Debug)]
+pub(crate) struct Typed {
+    start: usize,
+    root: Option<Spanned<String>>,
+    layout: Option<Spanned<Layout>>,
+    object: Option<Spanned<String>>,
+    modality: Option<Spanned<String>>,
+    masks: Option<Spanned<bool>>,
+    support: Option<Spanned<String>>,
+    patient: Option<Spanned<String>>,
+    source: Option<Spanned<String>>,
+    licence: Option<Spanned<String>>,
+    published_name: Option<Spanned<String>>,
+    mask_values: Option<Spanned<MaskValues>>,
+    counts: Counts,
+    csv: Option<Spanned<String>>,
+    phantom: TypedPhantom,
+}
+
+impl Typed {
+    pub(crate) fn read(mut table: Table<'_, '_>) -> Self {
+        let typed = Self {
+            start: table.start(),
+            root: table.optional(keys::ROOT.name),
+            layout: table.required(keys::LAYOUT.name, "\"mvfa\""),
+            object: table.required(keys::OBJECT.name, "\"Brain\""),
+            modality: table.required(keys::MODALITY.name, "\"brain MRI\""),
+            masks: table.required(keys::MASKS.name, "true"),
+            support: table.optional(keys::SUPPORT.name),
+            patient: table.optional(keys::PATIENT.name),
+            source: table.optional(keys::SOURCE.name),
+            licence: table.optional(keys::LICENCE.name),
+            published_name: table.optional(keys::PUBLISHED_NAME.name),
+            mask_values: table.optional(keys::MASK_VALUES.name),
+            counts: Counts::read(table.table(keys::COUNTS.name)),
+            csv: table.optional(keys::CSV.name),
+            phantom: TypedPhantom::read(table.table(keys::PHANTOM.name)),
+        };
+        table.finish();
+        typed
+    }
+}
+
+/// A dataset's description, checked. Its folder may be missing.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The name experiments use.
+    pub name: String,
+    /// How files are arranged.
+    pub layout: Layout,
+    /// The object's name in sentences (docs/method.md section 4).
+    pub object: String,
+    /// The imaging modality, for tables.
+    pub modality: String,
+    /// Whether abnormal images have masks.
+    pub masks: bool,
+    /// Which values of a mask mark a lesion.
+    pub mask_values: MaskValues,
+    /// Pattern of the support lists' paths as typed, with `{shots}`, `{draw}` and variables; without it supports are drawn.
+    pub support: Option<String>,
+    /// Takes the patient from an image's file name: its first group, or all of the match.
+    pub patient: Option<Regex>,
+    /// Where the data comes from.
+    pub source: Option<String>,
+    /// What may be done with it.
+    pub licence: Option<String>,
+    /// The dataset's name in tables of published results.
+    pub published_name: Option<String>,
+    /// Expected counts.
+    pub counts: Counts,
+    /// Layout `csv`: the table, below the root.
+    pub csv: String,
+    /// Layout `phantom`: what is generated.
+    pub phantom: PhantomSpec,
+    /// The folder as typed, with variables.
+    pub(crate) root: Option<String>,
+    pub(crate) registry: PathBuf,
+}
+
+impl Entry {
+    /// The dataset's folder, variables taken from `lookup`, relative paths from the registry file's folder. `None` for the
+    /// phantom layout. The folder may be missing.
+    ///
+    /// # Errors
+    /// [`DataError::Variable`].
+    pub fn root_with(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<PathBuf>> {
+        let Some(text) = self.filled(keys::ROOT, self.root.as_deref(), lookup)? else { return Ok(None) };
+        let root = self.registry.parent().unwrap_or(Path::new("")).join(text);
+        // Without `.` in the middle, which messages would show.
+        Ok(Some(root.components().collect()))
+    }
+
+    /// The pattern of the support lists, variables taken from `lookup`: below the dataset's root, or absolute. `None` where
+    /// supports are drawn.
+    ///
+    /// # Errors
+    /// [`DataError::Variable`].
+    pub fn lists_with(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>> {
+        self.filled(keys::SUPPORT, self.support.as_deref(), lookup)
+    }
+
+    fn filled(&self, key: Key, text: Option<&str>, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>> {
+        text.map(|text| expand(text, lookup)).transpose().map_err(|source| DataError::Variable {
+            path: self.registry.clone(),
+            dataset: self.name.clone(),
+            key: key.name,
+            source,
+        })
+    }
+
+    /// [`Entry::root_with`] on the process's environment.
+    ///
+    /// # Errors
+    /// [`DataError::Variable`].
+    pub fn root(&self) -> Result<Option<PathBuf>> {
+        self.root_with(&|name| std::env::var(name).ok())
+    }
+
+    /// The registry file.
+    pub fn registry(&self) -> &Path {
+        &self.registry
+    }
+
+    /// Checks a table, all of it; `None` where a finding was added.
+    pub(crate) fn check(name: &str, typed: Typed, registry: &Path, findings: &mut Findings) -> Option<Self> {
+        let before = findings.len();
+        typed.check_layout(name, findings);
+        typed.check_paths(findings);
+        if let Some(object) = typed.object.as_ref().filter(|object| object.get_ref().trim().is_empty()) {
+            findings.add(start(object), "`object` is empty; write the object's name, which stands in every sentence");
+        }
+        let patient = typed.patient.as_ref().and_then(|pattern| {
+            let invalid = |error: regex::Error| {
+                // The crate draws the pattern above the reason, and a problem is one line.
+                let reason = error.to_string();
+                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                findings.add(start(pattern), format!("`patient` is not a valid pattern: {reason}; correct it"));
+            };
+            Regex::new(pattern.get_ref()).map_err(invalid).ok()
+        });
+        let phantom = typed.phantom.check(findings);
+        if findings.len() > before {
+            return None;
+        }
+        let value = |text: Option<Spanned<String>>| text.map(Spanned::into_inner);
+        Some(Self {
+            name: name.to_owned(),
+            layout: typed.layout?.into_inner(),
+            object: typed.object?.into_inner(),
+            modality: typed.modality?.into_inner(),
+            masks: typed.masks?.into_inner(),
+            mask_values: typed.mask_values.map(Spanned::into_inner).unwrap_or_default(),
+            support: value(typed.support),
+            patient,
+            source: value(typed.source),
+            licence: value(typed.licence),
+            published_name: value(typed.published_name),
+            counts: typed.counts,
+            csv: value(typed.csv).unwrap_or_else(|| "images.csv".to_owned()),
+            phantom,
+            root: value(typed.root),
+            registry: registry.to_owned(),
+        })
+    }
+}
+
+impl Typed {
+    /// Keys that a layout needs, and keys that are another layout's.
+    fn check_layout(&self, name: &str, findings: &mut Findings) {
+        let Some(layout) = self.layout.as_ref().map(|layout| *layout.get_ref()) else { return };
+        if layout == Layout::Phantom {
+            for (key, typed) in [(keys::ROOT, &self.root), (keys::SUPPORT, &self.support)] {
+                if let Some(typed) = typed {
+                    let message = format!("layout `phantom` is generated and has no files; remove `{}`", key.name);
+                    findings.add(start(typed), message);
+                }
+            }
+        } else if self.root.is_none() {
+            findings.add(self.start, format!("`root` is missing in [{name}]; write root = \"the dataset's folder\""));
+        }
+        let foreign = [
+            (keys::PHANTOM, Layout::Phantom, self.phantom.start),
+            (keys::CSV, Layout::Csv, self.csv.as_ref().map(start)),
+        ];
+        for (key, owner, typed) in foreign {
+            if let Some(offset) = typed.filter(|_| layout != owner) {
+                findings.add(offset, format!("`{}` is only for layout `{owner}`; remove it", key.name));
+            }
+        }
+        if layout.supports_are_held_out() && self.support.is_none() {
+            findings.add(
+                self.start,
+                format!(
+                    "`support` is missing in [{name}]: layout `{layout}` has no abnormal images outside test/, so none can \
+                     be drawn; name them in list files, for example support = \"support/{{shots}}-shot-draw{{draw}}.csv\"; \
+                     every image that a list names is left out of the test set"
+                ),
+            );
+        }
+    }
+
+    /// Variables and placeholders; values of variables are looked up when a dataset is opened.
+    fn check_paths(&self, findings: &mut Findings) {
+        let any = |_: &str| Some("x".to_owned());
+        for (key, typed) in [(keys::ROOT, &self.root), (keys::SUPPORT, &self.support)] {
+            let Some(typed) = typed else { continue };
+            match expand(typed.get_ref(), any) {
+                Err(error) => findings.add(start(typed), format!("`{}`: {error}", key.name)),
+                Ok(pattern) if key == keys::SUPPORT && !support_list::placeholders_are_known(&pattern) => {
+                    findings.add(start(typed), "`support` has a placeholder other than {shots} and {draw}; remove it");
+                }
+                Ok(_) => {}
+            }
+        }
+        if let Some(support) = self.support.as_ref().filter(|support| support.get_ref().trim().is_empty()) {
+            findings.add(
+                start(support),
+                "`support` is empty; write a path below the dataset's root or an absolute one, or remove the key to draw \
+                 supports",
+            );
+        }
+    }
+}

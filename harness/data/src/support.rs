@@ -1,0 +1,143 @@
+//! Support sets: drawn by a random stream, or named in a list file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use harness_config::suggest::nearest;
+use harness_method::options::Side;
+use harness_method::streams::permutation;
+
+use crate::dataset::Dataset;
+use crate::error::{DataError, Result};
+use crate::hashes::{HashOf, items_hash};
+use crate::item::{Item, Source};
+use crate::layout::Split;
+use crate::layouts;
+use crate::support_list::{self, Listed};
+
+/// The images a run trains on.
+#[derive(Clone, Debug)]
+pub struct SupportSet {
+    /// K normal images, in the list's or the draw's order.
+    pub normal: Vec<Item>,
+    /// K abnormal images, in the list's or the draw's order.
+    pub abnormal: Vec<Item>,
+    /// BLAKE3, hexadecimal, over contents of images and masks in order, with labels.
+    pub hash: String,
+    /// Drawn by a random stream, not named in a list.
+    pub drawn: bool,
+}
+
+impl Dataset {
+    /// The support set of K = `shots` normal and K abnormal images: draw `draw` of the list file, or drawn where the dataset
+    /// has no list (docs/method.md sections 5 and 6).
+    ///
+    /// # Errors
+    /// Problems of the pool, [`DataError::NoShots`], [`DataError::TooFewImages`], [`DataError::List`],
+    /// [`DataError::ListCount`], [`DataError::Io`].
+    pub fn support(&self, shots: usize, draw: u64) -> Result<SupportSet> {
+        self.support_with(shots, draw, &Source::content_hash)
+    }
+
+    /// [`Dataset::support`] with contents hashed by `hash_of`, which may remember.
+    ///
+    /// # Errors
+    /// As [`Dataset::support`], and those of `hash_of`.
+    pub fn support_with(&self, shots: usize, draw: u64, hash_of: &HashOf<'_>) -> Result<SupportSet> {
+        if shots == 0 {
+            return Err(DataError::NoShots { dataset: self.name().to_owned() });
+        }
+        let (normal, abnormal) = self.support_pool()?;
+        let (normal, abnormal) = match self.lists() {
+            Some(pattern) => self.listed(pattern, shots, draw, &normal, &abnormal)?,
+            None => {
+                (self.drawn(&normal, shots, draw, Side::Normal)?, self.drawn(&abnormal, shots, draw, Side::Abnormal)?)
+            }
+        };
+        let hash = items_hash(normal.iter().chain(&abnormal), self.mask_values(), hash_of)?;
+        Ok(SupportSet { normal, abnormal, hash, drawn: self.lists().is_none() })
+    }
+
+    fn drawn(&self, pool: &[Item], shots: usize, draw: u64, side: Side) -> Result<Vec<Item>> {
+        if pool.len() < shots {
+            return Err(DataError::TooFewImages {
+                dataset: self.name().to_owned(),
+                class: side.name(),
+                place: layouts::location(self, Split::Valid, side),
+                wanted: shots,
+                found: pool.len(),
+            });
+        }
+        let stream = format!("support.{}.{shots}.{}", self.name(), side.name());
+        let order = permutation(&stream, draw, pool.len());
+        Ok(order[..shots].iter().map(|&i| pool[i].clone()).collect())
+    }
+
+    fn listed(
+        &self,
+        pattern: &str,
+        shots: usize,
+        draw: u64,
+        normal: &[Item],
+        abnormal: &[Item],
+    ) -> Result<(Vec<Item>, Vec<Item>)> {
+        let path = self.folder().join(support_list::expand(pattern, shots, draw));
+        let list = support_list::read(&path, Some(draw), pattern.contains("{draw}"))?;
+        let mut sides = Vec::new();
+        for (listed, pool, side) in [(&list.normal, normal, Side::Normal), (&list.abnormal, abnormal, Side::Abnormal)] {
+            if listed.len() != shots {
+                let class = side.name();
+                return Err(DataError::ListCount { path, class, draw, found: listed.len(), wanted: shots });
+            }
+            sides.push(self.resolve(&path, listed, pool, side)?);
+        }
+        let abnormal = sides.pop().unwrap_or_default();
+        Ok((sides.pop().unwrap_or_default(), abnormal))
+    }
+
+    /// The pool's items of those names: whole names below the root, or file names where these are unique.
+    fn resolve(&self, path: &Path, listed: &[Listed], pool: &[Item], side: Side) -> Result<Vec<Item>> {
+        let wrong = |line, message| DataError::List { path: path.to_owned(), line, message };
+        let mut by_name: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
+        for item in pool {
+            by_name.entry(&item.name).or_default().push(item);
+            if let Some((_, file_name)) = item.name.rsplit_once('/') {
+                by_name.entry(file_name).or_default().push(item);
+            }
+        }
+        let mut seen = BTreeMap::new();
+        let mut items = Vec::new();
+        for entry in listed {
+            let item = match by_name.get(entry.image.as_str()).map(Vec::as_slice) {
+                Some([item]) => *item,
+                Some(_) => {
+                    let message =
+                        format!("`{}` is the name of several images; write the path below the root", entry.image);
+                    return Err(wrong(entry.line, message));
+                }
+                None => {
+                    let place = layouts::location(self, Split::Valid, side);
+                    let near = nearest(&entry.image, by_name.keys().copied());
+                    let near = near.map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default();
+                    let message = format!("`{}` is not among the {} images of {place}{near}", entry.image, side.name());
+                    return Err(wrong(entry.line, message));
+                }
+            };
+            if let Some(first) = seen.insert(&item.name, entry.line) {
+                return Err(wrong(
+                    entry.line,
+                    format!("`{}` is listed a second time (first in line {first})", item.name),
+                ));
+            }
+            if let (Some(mask), Some(Source::File(expected))) = (&entry.mask, &item.mask)
+                && self.folder().join(mask) != *expected
+            {
+                let message =
+                    format!("mask `{mask}`: the layout's mask of this image is {}; write that one", expected.display());
+                return Err(wrong(entry.line, message));
+            }
+            items.push(item.clone());
+        }
+        Ok(items)
+    }
+}
