@@ -1,5 +1,6 @@
-//! What crosses as JSON: descriptions and options. A key that is not here is refused, except in a description, where a
-//! newer backend may say more. What the method defines (`options`, `arch`) stays JSON: this crate does not know it.
+//! What crosses as JSON: descriptions and options. An unknown key is refused, except in a description, where a newer
+//! backend may say more. The method's tables (`options`, `arch`) stay JSON, so that this interface need not change with
+//! them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -183,8 +184,11 @@ pub struct TrainerOptions {
     pub options: Value,
     /// The method's `Arch`.
     pub arch: Value,
-    /// Whether support images come with masks; without, the loss is detection alone.
+    /// Whether support images come with masks.
     pub has_masks: bool,
     /// Adam's rate.
     pub learning_rate: f64,
+    /// Names of the losses, in the order in which a step reports them; they follow from `options` and `has_masks`. Their
+    /// sum is minimised.
+    pub losses: Vec<String>,
 }
