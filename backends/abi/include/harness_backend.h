@@ -1,4 +1,4 @@
-/* The interface between harness and a backend. Reasons and rules: README.md beside this folder. The Rust side is
+/* The interface between the harness and a backend. Reasons and rules: README.md above this folder. The Rust side is
  * src/table.rs; a test compiles this file and compares every size and offset.
  *
  * The rules in a line each; a test is named after each of them
@@ -23,7 +23,7 @@
  *  - A function of an absent capability is not called.
  *
  * Promises of a backend
- *  - Nothing unwinds: exceptions and panics end inside and become HARNESS_INTERNAL.
+ *  - Nothing unwinds: exceptions and panics are caught inside and become HARNESS_INTERNAL.
  *  - Every function but last_error replaces the message of its session; describe, session_open and a call with a null
  *    handle replace that of the thread. After success the message is empty.
  *  - A shape, type, name, index or JSON key that does not fit is HARNESS_INVALID_ARGUMENT, with what was found and what

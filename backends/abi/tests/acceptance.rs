@@ -93,7 +93,7 @@ fn rule_2_a_capability_without_its_function_is_refused() {
     assert!(text.contains("`dummy` announces `trainer`") && text.contains("`trainer_score`"), "{text}");
 }
 
-/// Dummy as it was built for version 1.0.
+/// Dummy without its last function.
 struct First;
 
 impl Plugin for First {
@@ -139,13 +139,7 @@ impl Plugin for Encoder {
     type Session = EncoderSession;
 
     fn describe() -> plugin::Description {
-        plugin::Description {
-            name: "encoder".into(),
-            version: "0".into(),
-            devices: vec![],
-            precisions: vec![],
-            note: None,
-        }
+        plugin::Description { name: "encoder".into(), version: "0".into(), ..plugin::Description::default() }
     }
 
     fn open(_: SessionOptions) -> Result<Self::Session, plugin::Failure> {

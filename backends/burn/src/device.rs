@@ -24,14 +24,11 @@ pub trait BurnBackend: Sized + Send + Sync + 'static {
         None
     }
 
-    /// Precisions of an image tower.
+    /// Precisions of an image tower. With `tf32` among them, a session has the option that products of f32 matrices may
+    /// round their factors to TF32, and never rounds them without it.
     fn precisions() -> &'static [Precision] {
         &[Precision::F32]
     }
-
-    /// Whether a session has the option that products of f32 matrices may round their factors to TF32, and never rounds
-    /// them without it.
-    const TF32: bool = false;
 
     /// Opens one of [`BurnBackend::devices`]; another has been refused before.
     ///

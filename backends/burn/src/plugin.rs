@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use harness_backend_abi::plugin::{Description, Failure, Plugin, SessionOptions};
+use harness_backend_abi::plugin::{Description, Failure, Plugin, Precision, SessionOptions};
 
 use crate::{BurnBackend, BurnSession};
 
@@ -18,13 +18,9 @@ impl<D: BurnBackend> Plugin for BurnPlugin<D> {
             name: D::NAME.to_owned(),
             version: D::VERSION.to_owned(),
             devices: D::devices(),
-            precisions: D::precisions()
-                .iter()
-                .map(|p| p.name())
-                .chain(D::TF32.then_some("tf32"))
-                .map(str::to_owned)
-                .collect(),
+            precisions: D::precisions().iter().map(|precision| precision.name().to_owned()).collect(),
             note: D::note(),
+            ..Description::default()
         }
     }
 
@@ -37,7 +33,7 @@ impl<D: BurnBackend> Plugin for BurnPlugin<D> {
         if options.threads == Some(0) {
             return Err(Failure::invalid("`threads` is 0, expected at least 1"));
         }
-        if options.tf32 && !D::TF32 {
+        if options.tf32 && !D::precisions().contains(&Precision::Tf32) {
             return Err(Failure::unsupported(format!("`{}` has no option `tf32`", D::NAME)));
         }
         D::open(&options).map(BurnSession::new)

@@ -28,7 +28,7 @@ impl Plugin for Faulty {
     type Session = Open;
 
     fn describe() -> Description {
-        // It returns no error; what is to be done to an answer does not concern it.
+        // A description can't fail and holds no numbers to spoil.
         drop(strike("describe", 1));
         Description {
             name: name::of_this_library().unwrap_or_else(|| "faulty".into()),
@@ -36,6 +36,7 @@ impl Plugin for Faulty {
             devices: vec!["cpu".into()],
             precisions: vec!["f32".into()],
             note: Some("misbehaves on purpose, for tests".into()),
+            ..Description::default()
         }
     }
 

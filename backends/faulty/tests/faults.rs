@@ -42,6 +42,7 @@ fn cell(backend: &Backend, images: usize) -> Result<f32, BackendError> {
         arch,
         has_masks: false,
         learning_rate: 0.1,
+        losses: vec!["detection".into()],
     };
     let state = [NamedTensor::f32("weight", &[2, 2], &[1.0, -1.0, 1.0, -1.0])];
     let mut trainer = session.create_trainer(&options, Some(&text), &[], &state)?;

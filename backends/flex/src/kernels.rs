@@ -176,11 +176,7 @@ impl Kernels<Flex> for FlexKernels {
         values
     }
 
-    fn cosines_with_features(
-        x: Tensor<Flex, 2>,
-        heads: &Heads<Flex>,
-        directions: &Tensor<Flex, 2>,
-    ) -> Cosines<Flex> {
+    fn cosines_with_features(x: Tensor<Flex, 2>, heads: &Heads<Flex>, directions: &Tensor<Flex, 2>) -> Cosines<Flex> {
         let [rows, depth] = x.dims();
         let (count, embed) = (rows * heads.count, directions.dims()[1]);
         let sizes = adapters::Sizes { embed, directions: directions.dims()[0] };

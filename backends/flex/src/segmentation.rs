@@ -1,5 +1,5 @@
-//! Focal and dice losses with their gradient (docs/method.md section 7), an image at a time: its logits are upsampled row by
-//! row, and nothing of the size of all pixels is kept but one image's probabilities.
+//! Focal and dice losses with their gradient (docs/method.md section 7), an image at a time. Logits are upsampled row by
+//! row, so that only one image's probabilities are ever kept at full size.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;

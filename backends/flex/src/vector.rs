@@ -1,4 +1,4 @@
-//! Elementary functions on vectors of f32, to a few units in the last place: what the kernels' inner loops are made of.
+//! Elementary functions on vectors of f32, to a few units in the last place, for the kernels' inner loops.
 //!
 //! NaN and infinities come out as IEEE 754 says. No vector minimum or maximum may stand between an argument and a result:
 //! on x86 they return the other operand where one is NaN.

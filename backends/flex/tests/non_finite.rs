@@ -7,9 +7,7 @@ use std::collections::HashMap;
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::{Flex, FlexDevice};
 use harness_backend_flex::FlexKernels;
-use harness_method::options::{
-    Activation, Adapter, AdapterAttention, Aggregation, Branches, Loss, Normalize, PromptMask, PromptPosition, Prompts,
-};
+use harness_method::options::{Activation, Adapter, AdapterAttention, Aggregation, Loss, Prompts};
 use harness_method::parameters::parameters;
 use harness_method::{Arch, Options, streams};
 use madclip::adam::Moments;
@@ -252,8 +250,7 @@ fn segmentation_losses() {
     for (items, grid, size) in [(2, 4, 29), (2, 3, 5), (1, 1, 3)] {
         let upsampling = upsampling::<Flex>(grid, size, &FlexDevice);
         check("segmentation", &[items * grid * grid, items * size * size], |x| {
-            let (grids, masks) =
-                (x[0].clone().reshape([items, grid, grid]), x[1].clone().reshape([items, size, size]));
+            let (grids, masks) = (x[0].clone().reshape([items, grid, grid]), x[1].clone().reshape([items, size, size]));
             // A mask's values are 0 and 1 but for the one that is not finite.
             let masks = masks.clone() * 0.0 + masks.greater_elem(0.5).float();
             both!(|K| {
@@ -281,18 +278,12 @@ fn options(adapter: Adapter, loss: Loss, aggregation: Aggregation) -> Options {
     Options {
         image_size: 12,
         taps: vec![1, 2],
-        activation: Activation::Gelu,
-        normalize: Normalize::None,
-        branches: Branches::Dual,
-        dual_objective: true,
-        adapter,
         adapter_attention: AdapterAttention::Tokens,
         prompts: Prompts::Free,
-        prompt_positions: vec![PromptPosition::End],
-        prompt_mask: PromptMask::None,
-        context_tokens: 2,
+        adapter,
         loss,
         aggregation,
+        ..Options::default()
     }
 }
 
@@ -342,7 +333,10 @@ fn a_training_whose_input_is_not_finite_stops_in_that_step_and_keeps_its_state()
                     trainer.step(&[0, 1]).unwrap();
                     let before = trainer.read_state();
                     let error = trainer.step(&[0, 2]).unwrap_err();
-                    assert!(matches!(&error, ModelError::NotFinite { losses } if losses[0].0 == "detection"), "{error}");
+                    assert!(
+                        matches!(&error, ModelError::NotFinite { losses } if losses[0].0 == "detection"),
+                        "{error}"
+                    );
                     let after = trainer.read_state();
                     assert!(before.iter().zip(&after).all(|(a, b)| a.1.data == b.1.data), "{adapter:?} {loss:?}");
                     trainer.step(&[3, 1]).unwrap();

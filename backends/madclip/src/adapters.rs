@@ -7,15 +7,12 @@
 //! is the reference's, with no pass over the activations for the norm.
 
 use burn::tensor::{Tensor, activation, backend::Backend};
-use harness_method::Options;
 use harness_method::options::{Adapter, AdapterAttention};
+use harness_method::{ADAPTER_HEADS, Options};
 
 use crate::kernels::Kernels;
 use crate::operands::{Attention, Heads, Norm};
 use crate::parameters::Parameters;
-
-/// Attention heads of a `transformer` adapter.
-const ATTENTION_HEADS: usize = 8;
 
 /// The two output heads by the names of their weights: detection, then segmentation.
 pub(crate) const HEADS: [&str; 2] = ["det", "seg"];
@@ -74,7 +71,7 @@ fn transformer<B: Backend, K: Kernels<B>>(
     };
     let norm = |name: &str| Norm { weight: row(&format!("{name}.weight")), bias: row(&format!("{name}.bias")) };
     let x = x.reshape([items * tokens, width]);
-    let attention = Attention { items, tokens, heads: ATTENTION_HEADS };
+    let attention = Attention { items, tokens, heads: ADAPTER_HEADS };
     let attended = K::attention(linear(x.clone(), "attn.in_proj"), attention, None);
     let x = K::layer_norm(x + linear(attended, "attn.out_proj"), &norm("norm1"));
     let hidden = activation::relu(linear(x.clone(), "ff1"));
@@ -195,7 +192,10 @@ mod tests {
             }
         }
         // It leaves no row of its own behind: 2 images of 4 tokens and 2 heads.
-        assert_eq!(run(&with(Adapter::Transformer, AdapterAttention::Tokens), random("tap", [2, 5, 16])).dims(), [16, 2]);
+        assert_eq!(
+            run(&with(Adapter::Transformer, AdapterAttention::Tokens), random("tap", [2, 5, 16])).dims(),
+            [16, 2]
+        );
     }
 
     #[test]
@@ -204,16 +204,14 @@ mod tests {
             let options = with(adapter, AdapterAttention::Tokens);
             let parameters = initial(&options);
             let (tap, along) = (random("tap", [2, 4, 16]), random("along", [2, 12]));
-            let own = parameters.iter().filter(|(name, _)| name.starts_with("normal.1.")).map(|(name, _)| name);
-            for name in own {
-                check_gradient(&parameters.get::<1>(name).reshape([-1]), |values| {
+            for (name, tensor) in parameters.iter().filter(|(name, _)| name.starts_with("normal.1.")) {
+                check_gradient(&tensor.values, |values| {
                     let mut leaves = parameters.map(|values| Tensor::<A, 1>::from_inner(values.clone()));
                     leaves.iter_mut().filter(|(other, _)| *other == name).for_each(|(_, tensor)| {
                         tensor.values = values.clone();
                     });
                     let (tap, along) = (Tensor::from_inner(tap.clone()), Tensor::from_inner(along.clone()));
-                    let found =
-                        products::<A, Recorded<Plain>>(&options, &leaves, "normal.1", tap, &along, &HEADS);
+                    let found = products::<A, Recorded<Plain>>(&options, &leaves, "normal.1", tap, &along, &HEADS);
                     let shape = found.dims();
                     (found * Tensor::from_inner(random("weights", shape))).sum()
                 });

@@ -133,9 +133,18 @@ mod tests {
     use crate::Plain;
     use crate::testing::{B, DEVICE, arch, assert_close, host, random, tensor, weights};
 
-    fn load(arch: &Arch, size: usize, taps: &[usize], normalize: Normalize) -> Result<ImageTower<B, Plain>, ModelError> {
+    fn load(
+        arch: &Arch,
+        size: usize,
+        taps: &[usize],
+        normalize: Normalize,
+    ) -> Result<ImageTower<B, Plain>, ModelError> {
         let (activation, precision) = (Activation::Gelu, FloatDType::F32);
-        ImageTower::load(&weights(), &Settings { arch, image_size: size, taps, activation, normalize, precision }, &DEVICE)
+        ImageTower::load(
+            &weights(),
+            &Settings { arch, image_size: size, taps, activation, normalize, precision },
+            &DEVICE,
+        )
     }
 
     fn tower(taps: &[usize], normalize: Normalize) -> ImageTower<B, Plain> {
@@ -188,9 +197,8 @@ mod tests {
 
     #[test]
     fn wrong_taps_and_images_smaller_than_a_patch_are_errors() {
-        let refused = |arch: &Arch, size: usize, taps: &[usize]| {
-            load(arch, size, taps, Normalize::None).unwrap_err().to_string()
-        };
+        let refused =
+            |arch: &Arch, size: usize, taps: &[usize]| load(arch, size, taps, Normalize::None).unwrap_err().to_string();
         for taps in [&[0, 1][..], &[2, 2], &[2, 1], &[4]] {
             assert!(refused(&arch(), 12, taps).contains("not ascending within 1..=3"), "{taps:?}");
         }

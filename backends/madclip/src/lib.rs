@@ -8,7 +8,6 @@ pub mod detection;
 mod error;
 pub mod image_tower;
 pub mod kernels;
-mod losses;
 mod operands;
 mod parameters;
 mod plain;
@@ -18,6 +17,8 @@ mod recorded;
 pub mod segmentation;
 pub mod similarity;
 pub mod tensors;
+#[cfg(test)]
+mod testing;
 pub mod text_tower;
 pub mod trainer;
 

@@ -132,11 +132,7 @@ fn leaky_gradient<B: Backend>(gradient: Tensor<B, 2>, output: Tensor<B, 2>) -> T
     gradient.clone().mask_where(falls, gradient * SLOPE)
 }
 
-pub(crate) fn cosines<B: Backend>(
-    x: Tensor<B, 2>,
-    heads: &Heads<B>,
-    directions: &Tensor<B, 2>,
-) -> Cosines<B> {
+pub(crate) fn cosines<B: Backend>(x: Tensor<B, 2>, heads: &Heads<B>, directions: &Tensor<B, 2>) -> Cosines<B> {
     let [n, embed] = [x.dims()[0] * heads.count, directions.dims()[1]];
     let features = linear_leaky(x, heads.weight.clone(), None).reshape([n, embed]);
     // The norm is divided out of the product, so that unit-length features never exist.

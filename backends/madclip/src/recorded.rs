@@ -88,9 +88,9 @@ impl<B: Backend, K: Kernels<B>> Kernels<Autodiff<B>> for Recorded<K> {
         let output = K::linear_leaky(x.clone(), weight.clone().inner(), bias.clone().map(Tensor::inner));
         let kept = output.clone();
         match bias {
-            None => step([primitive(weight)], output, move |gradient| {
-                [raw(K::linear_leaky_gradient(gradient, x, kept))]
-            }),
+            None => {
+                step([primitive(weight)], output, move |gradient| [raw(K::linear_leaky_gradient(gradient, x, kept))])
+            }
             Some(bias) => step([primitive(weight), primitive(bias)], output, move |gradient| {
                 let of_bias = K::linear_leaky_bias_gradient(gradient.clone(), kept.clone());
                 [raw(K::linear_leaky_gradient(gradient, x, kept)), raw(of_bias)]

@@ -4,6 +4,7 @@
 //! products with one matrix. Losses come with their gradient with respect to the grid: no graph over pixels is kept.
 
 use burn::tensor::{Tensor, activation, backend::Backend};
+use harness_method::losses;
 
 use crate::tensors::to_device;
 
@@ -48,8 +49,8 @@ impl Term {
     /// The term that the method calls so, or `None`.
     pub fn named(name: &str) -> Option<Self> {
         match name {
-            "focal" => Some(Self::Focal),
-            "dice" => Some(Self::Dice),
+            losses::FOCAL => Some(Self::Focal),
+            losses::DICE => Some(Self::Dice),
             _ => None,
         }
     }
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn terms_are_known_by_the_names_of_the_method() {
         let options = crate::testing::options();
-        let named: Vec<_> = crate::losses::names(&options, true).iter().map(|name| Term::named(name)).collect();
+        let named: Vec<_> = losses::names(&options, true).iter().map(|name| Term::named(name)).collect();
         assert_eq!(named, [None, Some(Term::Focal), Some(Term::Dice)]);
     }
 

@@ -1,4 +1,4 @@
-//! What the tests of this crate share: tensors of known values, and gradients by finite differences.
+//! Help for the tests of this crate: tensors of known values, and gradients by finite differences.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::HashMap;
@@ -6,9 +6,7 @@ use std::collections::HashMap;
 use burn::backend::Autodiff;
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::{Flex, FlexDevice};
-use harness_method::options::{
-    Activation, Adapter, AdapterAttention, Aggregation, Branches, Loss, Normalize, PromptMask, PromptPosition, Prompts,
-};
+use harness_method::options::{AdapterAttention, PromptPosition, Prompts};
 use harness_method::parameters::parameters;
 use harness_method::{Arch, Options, streams, synthetic};
 
@@ -49,7 +47,8 @@ pub(crate) fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
 /// a constant or as a leaf of a graph.
 #[track_caller]
 pub(crate) fn check_gradient<const D: usize>(input: &Tensor<B, D>, f: impl Fn(Tensor<A, D>) -> Tensor<A, 1>) {
-    const STEP: f32 = 1e-2;
+    // Short, because LeakyReLU has a kink that a step may cross.
+    const STEP: f32 = 5e-4;
     let leaf = Tensor::<A, D>::from_inner(input.clone()).require_grad();
     let gradient = leaf.grad(&f(leaf.clone()).backward()).unwrap();
     let value = |input: Tensor<B, D>| f64::from(host(f(Tensor::from_inner(input)).inner())[0]);
@@ -60,7 +59,7 @@ pub(crate) fn check_gradient<const D: usize>(input: &Tensor<B, D>, f: impl Fn(Te
         let difference = (ahead - behind) / f64::from(2.0 * STEP);
         let expected = f64::from(host((gradient.clone() * direction).sum())[0]);
         assert!(
-            (difference - expected).abs() <= 2e-3 * (1.0 + expected.abs()),
+            (difference - expected).abs() <= 1e-2 * (1.0 + expected.abs()),
             "direction {number}: differences give {difference}, the gradient {expected}"
         );
     }
@@ -88,18 +87,11 @@ pub(crate) fn options() -> Options {
     Options {
         image_size: 12,
         taps: vec![1, 3],
-        activation: Activation::Gelu,
-        normalize: Normalize::None,
-        branches: Branches::Dual,
-        dual_objective: true,
-        adapter: Adapter::Linear,
         adapter_attention: AdapterAttention::Tokens,
         prompts: Prompts::Free,
         prompt_positions: vec![PromptPosition::End],
-        prompt_mask: PromptMask::None,
         context_tokens: 2,
-        loss: Loss::Siglip,
-        aggregation: Aggregation::Mean,
+        ..Options::default()
     }
 }
 

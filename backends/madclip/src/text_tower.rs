@@ -177,7 +177,8 @@ mod tests {
         let load = |arch: &Arch, source: &dyn Tensors| {
             TextTower::<B, Plain>::load(source, arch, Activation::Gelu, &DEVICE).unwrap_err().to_string()
         };
-        for wrong in [Arch { text_layers: 0, ..arch() }, Arch { text_heads: 0, ..arch() }, Arch { text_heads: 3, ..arch() }]
+        for wrong in
+            [Arch { text_layers: 0, ..arch() }, Arch { text_heads: 0, ..arch() }, Arch { text_heads: 3, ..arch() }]
         {
             assert!(load(&wrong, &weights()).starts_with("a text tower of"));
         }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use burn::backend::Autodiff;
 use burn::tensor::{ElementConversion, Tensor, backend::Backend};
 use harness_method::parameters::{Parameter, parameters};
-use harness_method::{Arch, Options};
+use harness_method::{Arch, Options, losses};
 
 use crate::adam::Moments;
 use crate::adapters::drops_class_token;
@@ -17,7 +17,7 @@ use crate::prompts::{Sentences, Text};
 use crate::segmentation::Term;
 use crate::similarity::Similarity;
 use crate::tensors::{HostTensor, Tensors, to_device, to_host};
-use crate::{ModelError, Recorded, TextTower, detection, losses, segmentation, similarity};
+use crate::{ModelError, Recorded, TextTower, detection, segmentation, similarity};
 
 /// Scores of a batch of test images.
 #[derive(Clone, Debug)]
@@ -230,8 +230,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         let mut maps = with_maps.then(|| Tensor::zeros([n, size, size], &self.device));
         let mut grids = Vec::with_capacity(self.options.taps.len());
         for (number, tap) in self.options.taps.iter().zip(taps) {
-            let [image, pixels] =
-                similarity::of_tap::<B, K, 2>(&self.options, &self.parameters, *number, tap, &text);
+            let [image, pixels] = similarity::of_tap::<B, K, 2>(&self.options, &self.parameters, *number, tap, &text);
             detection = detection + detection::score(&self.options, &image);
             let logits = pixels.logit().reshape([n, grid, grid]);
             maps = maps.map(|sum| sum + segmentation::probability(&self.upsampling, logits.clone()));

@@ -5,54 +5,38 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
+use super::open::Open;
 use super::raw::Inputs;
 use super::towers::{ImageTower, TextTower};
 use super::trainer::Trainer;
 use super::{Backend, BackendError};
-use crate::options::{Capability, ImageTowerOptions, TextTowerOptions, TrainerOptions};
+use crate::options::{Capability, ImageTowerOptions, SessionOptions, TextTowerOptions, TrainerOptions};
 use crate::plugin::{Failure, Memory};
-use crate::table::{self, SessionHandle};
+use crate::table;
 use crate::tensor::NamedTensor;
 
 /// An open device. Closed when it and all that came from it are dropped.
 #[derive(Debug)]
-pub struct Session(pub(super) Rc<Open>);
+pub struct Session(Rc<Open>);
 
-/// What a session, its towers and its trainers share.
-#[derive(Debug)]
-pub(super) struct Open {
-    pub(super) backend: Backend,
-    handle: NonNull<SessionHandle>,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        // SAFETY: the handle came from `session_open`; towers and trainers hold this value, so they are freed already.
-        // Nobody is left to hear of a failure to close.
-        unsafe { (self.backend.0.session_close)(self.handle.as_ptr()) };
-    }
-}
-
-impl Open {
-    pub(super) fn check(&self, call: &'static str, code: i32) -> Result<(), BackendError> {
-        self.backend.check(call, self.handle.as_ptr(), code)
-    }
-
-    pub(super) fn error(&self, call: &'static str, failure: Failure) -> BackendError {
-        self.backend.error(call, failure)
-    }
-
-    /// A handle that a call gave.
-    pub(super) fn handle<T>(&self, call: &'static str, handle: *mut T) -> Result<NonNull<T>, BackendError> {
-        NonNull::new(handle).ok_or_else(|| self.backend.no_handle(call))
+impl Backend {
+    /// Opens a device.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub fn open(&self, options: &SessionOptions) -> Result<Session, BackendError> {
+        const CALL: &str = "session_open";
+        let json = self.json(CALL, options)?;
+        let mut handle = std::ptr::null_mut();
+        // SAFETY: the text and the handle's variable live through the call.
+        let code = unsafe { (self.0.session_open)(json.as_ptr().cast(), json.len(), &raw mut handle) };
+        self.check(CALL, std::ptr::null(), code)?;
+        let handle = NonNull::new(handle).ok_or_else(|| self.no_handle(CALL))?;
+        Ok(Session(Rc::new(Open { backend: self.clone(), handle })))
     }
 }
 
 impl Session {
-    pub(super) fn new(backend: Backend, handle: NonNull<SessionHandle>) -> Self {
-        Self(Rc::new(Open { backend, handle }))
-    }
-
     /// The backend that opened it.
     pub fn backend(&self) -> &Backend {
         &self.0.backend

@@ -3,8 +3,8 @@
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use super::open::Open;
 use super::raw::{self, Inputs};
-use super::session::Open;
 use super::towers::{Loaded, TextTower, items};
 use super::{Backend, BackendError};
 use crate::options::Capability;
@@ -49,8 +49,8 @@ pub(super) struct Functions {
 
 impl Drop for Trainer {
     fn drop(&mut self) {
-        // SAFETY: the handle came from `trainer_create`; session and text tower still live. A failure has nobody to go
-        // to.
+        // SAFETY: the handle came from `trainer_create`; session and text tower still live. Nobody is left to hear
+        // of a failure.
         unsafe { (self.functions.free)(self.handle.as_ptr()) };
     }
 }
@@ -179,7 +179,7 @@ impl Trainer {
         })
     }
 
-    /// Gives it a whole state: every parameter, f32. Adam starts again: moments zero, step count zero.
+    /// Writes a whole state: every parameter, f32. Adam starts again: moments zero, step count zero.
     ///
     /// # Errors
     /// Lengths that don't fit, or the backend's; the state stays what it was.

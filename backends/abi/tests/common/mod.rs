@@ -57,6 +57,7 @@ impl Plugin for Dummy {
             devices: vec!["cpu".into()],
             precisions: vec!["f32".into(), "f16".into()],
             note: Some("for tests".into()),
+            ..Description::default()
         }
     }
 
