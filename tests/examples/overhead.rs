@@ -39,7 +39,7 @@ impl Plugin for Idle {
     fn describe() -> Description {
         let list = |text: &str| vec![text.to_owned()];
         let (name, version) = ("idle".to_owned(), "0".to_owned());
-        Description { name, version, devices: list("cpu"), precisions: list("f32"), note: None }
+        Description { name, version, devices: list("cpu"), precisions: list("f32"), ..Description::default() }
     }
 
     fn open(_: SessionOptions) -> Result<IdleSession, Failure> {

@@ -11,7 +11,7 @@ use burn_flex::{Flex, FlexDevice};
 use harness_conformance::{Case, Observed, Subject};
 use madclip::image_tower::Settings;
 use madclip::prompts::Sentences;
-use madclip::{HostTensor, ImageTower, ModelError, Plain, Tensors, TextTower, Trainer};
+use madclip::{HostTensor, ImageTower, ModelError, Plain, Tensors, TextTower, Trainer, trainer};
 
 struct InProcess;
 
@@ -51,7 +51,7 @@ impl Subject for InProcess {
             .map(|tap| tap.into_data().to_vec().unwrap())
             .collect();
         let per_image = arch.tokens(size) * arch.width;
-        let of = |indices: &[usize]| -> Vec<Vec<f32>> {
+        let taps_of = |indices: &[usize]| -> Vec<Vec<f32>> {
             let image = |tap: &Vec<f32>, i: usize| tap[i * per_image..(i + 1) * per_image].to_vec();
             taps.iter().map(|tap| indices.iter().flat_map(|&i| image(tap, i)).collect()).collect()
         };
@@ -70,17 +70,10 @@ impl Subject for InProcess {
             .iter()
             .map(|(name, t)| (name.clone(), HostTensor { shape: t.shape.clone(), data: t.data.clone().into() }))
             .collect();
-        let mut trainer = Trainer::<Flex, Plain>::new(
-            options,
-            arch,
-            case.has_masks,
-            case.learning_rate,
-            text,
-            &sentences,
-            &initial,
-            &device,
-        )
-        .map_err(|e| e.to_string())?;
+        let (has_masks, learning_rate) = (case.has_masks, case.learning_rate);
+        let settings = trainer::Settings { options, arch, has_masks, learning_rate };
+        let mut trainer =
+            Trainer::<Flex, Plain>::new(&settings, text, &sentences, &initial, &device).map_err(|e| e.to_string())?;
         let all: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();
         trainer
             .append_support(&all, &case.labels, case.has_masks.then_some(&case.masks[..]))
@@ -89,17 +82,16 @@ impl Subject for InProcess {
         let (_, gradients) = trainer.read_gradients(&case.batches[0]).map_err(|e| e.to_string())?;
         let mut losses = Vec::new();
         for batch in &case.batches {
-            let step = trainer.step(batch).map_err(|e| e.to_string())?;
-            losses.push([step.detection, step.focal, step.dice]);
+            losses.push(trainer.step(batch).map_err(|e| e.to_string())?);
         }
-        let test = of(&case.test);
+        let test = taps_of(&case.test);
         let test: Vec<&[f32]> = test.iter().map(Vec::as_slice).collect();
         let scores = trainer.score(&test, case.test.len(), true).map_err(|e| e.to_string())?;
         let values = |tensors: std::collections::BTreeMap<String, HostTensor<'static>>| {
             tensors.into_iter().map(|(name, tensor)| (name, tensor.data.into_owned())).collect()
         };
         Ok(Observed {
-            taps: of(&[0, 1]),
+            taps: taps_of(&[0, 1]),
             text,
             gradients: values(gradients),
             losses,

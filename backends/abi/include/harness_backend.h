@@ -1,15 +1,16 @@
-/* The interface between harness and a backend. Reasons and rules: README.md beside this folder. The Rust side is
+/* The interface between the harness and a backend. Reasons and rules: README.md above this folder. The Rust side is
  * src/table.rs; a test compiles this file and compares every size and offset.
  *
  * The rules in a line each; a test is named after each of them
  *   1 Every struct begins with its size; fields are only ever appended.
- *   2 Magic and major are equal on both sides; a function that is absent is null and its capability not announced.
+ *   2 Magic and major are equal on both sides; an absent function is null and its capability is not announced.
  *   3 A function returns a status and leaves a message; nothing unwinds out of it.
  *   4 The caller allocates and owns every buffer; only opaque handles are the backend's.
  *   5 One thread at a time uses a session and what came from it; two sessions share nothing that shows.
  *   6 Nothing is drawn at random.
  *   7 Symbols are resolved when the library is loaded and stay local; it is never unloaded.
- *   8 Losses and scores are f32 and finite; what is not is HARNESS_NUMERIC, no memory is HARNESS_RESOURCE_EXHAUSTED.
+ *   8 Losses and scores are f32 and finite, otherwise the call is HARNESS_NUMERIC; lack of memory is
+ *     HARNESS_RESOURCE_EXHAUSTED.
  *   9 Options are JSON; an unknown key is HARNESS_INVALID_ARGUMENT.
  *  10 Peak memory is the backend's to report; 0 is unknown.
  *
@@ -22,7 +23,7 @@
  *  - A function of an absent capability is not called.
  *
  * Promises of a backend
- *  - Nothing unwinds: exceptions and panics end inside and become HARNESS_INTERNAL.
+ *  - Nothing unwinds: exceptions and panics are caught inside and become HARNESS_INTERNAL.
  *  - Every function but last_error replaces the message of its session; describe, session_open and a call with a null
  *    handle replace that of the thread. After success the message is empty.
  *  - A shape, type, name, index or JSON key that does not fit is HARNESS_INVALID_ARGUMENT, with what was found and what
@@ -46,8 +47,8 @@ extern "C" {
 #endif
 
 #define HARNESS_MAGIC UINT64_C(0x4841524E45535342)
-#define HARNESS_MAJOR UINT32_C(1)
-#define HARNESS_MINOR UINT32_C(1)
+#define HARNESS_MAJOR UINT32_C(2)
+#define HARNESS_MINOR UINT32_C(0)
 #define HARNESS_REQUIRED_SIZE 184
 
 /* Statuses. */
@@ -73,7 +74,7 @@ typedef struct harness_trainer harness_trainer_t;
 
 typedef struct harness_tensor {
   size_t size;         /* of this struct; in an array, the distance to the next */
-  const char *name;    /* UTF-8, not terminated; null where a tensor is known by its place */
+  const char *name;    /* UTF-8, not terminated; null where a tensor is known by its position */
   size_t name_length;  /* bytes */
   uint32_t dtype;      /* HARNESS_F32 ... */
   uint32_t rank;       /* sides */
@@ -133,10 +134,11 @@ typedef struct harness_backend_table {
 
   /* Capability "trainer"; trainer_gradients is capability "gradients", maps that are not null capability "maps". */
 
-  /* options: {"options", "arch", "has_masks", "learning_rate"}; text_tower null under prompts = "free". prompts for each
-   * side, "normal" and "abnormal": learned prompt.<side>.embedded f32 [7, context, Wt], prompt.<side>.eot u32 [7],
-   * prompt.<side>.lengths u32 [7]; fixed fixed.<side>.embedded f32 [N, context, Wt], fixed.<side>.eot u32 [N]. state:
-   * every parameter, f32. */
+  /* options: {"options", "arch", "has_masks", "learning_rate", "losses": [..]}; losses names those of a step, in order: they
+   * follow from options and has_masks, and others are HARNESS_INVALID_ARGUMENT. text_tower null under prompts = "free".
+   * prompts for each side, "normal" and "abnormal": learned prompt.<side>.embedded f32 [7, context, Wt],
+   * prompt.<side>.eot u32 [7], prompt.<side>.lengths u32 [7]; fixed fixed.<side>.embedded f32 [N, context, Wt],
+   * fixed.<side>.eot u32 [N]. state: every parameter, f32. */
   int32_t (*trainer_create)(harness_session_t *session, const char *options, size_t options_length,
                             harness_text_tower_t *text_tower, const harness_tensor_t *prompts, size_t prompt_count,
                             const harness_tensor_t *state, size_t state_count, harness_trainer_t **trainer);
@@ -144,8 +146,8 @@ typedef struct harness_backend_table {
    * has_masks. Adds to what is held; a failed call adds nothing. */
   int32_t (*trainer_append_support)(harness_trainer_t *trainer, const harness_tensor_t *taps, size_t tap_count,
                                     const harness_tensor_t *labels, const harness_tensor_t *masks);
-  /* indices u32 [B] in order of appending. One Adam step. Writes losses f32 [3], detection, focal, dice, as before the
-   * update. One that is not finite is HARNESS_NUMERIC and no update. */
+  /* indices u32 [B] in order of appending. One Adam step on the sum of the losses. Writes losses f32, one for each name in
+   * the options, as they were before the update. If one is not finite: HARNESS_NUMERIC and no update. */
   int32_t (*trainer_step)(harness_trainer_t *trainer, const harness_tensor_t *indices, const harness_tensor_t *losses);
   /* As a step, without the update. Writes the named f32 tensors. */
   int32_t (*trainer_gradients)(harness_trainer_t *trainer, const harness_tensor_t *indices,
@@ -163,7 +165,7 @@ typedef struct harness_backend_table {
                            const harness_tensor_t *maps);
   int32_t (*trainer_free)(harness_trainer_t *trainer);
 
-  /* Capability "gemm", since minor version 1. Measures now: writes the device's rate of products of large f32 matrices, in
+  /* Capability "gemm". Measures now: writes the device's rate of products of large f32 matrices, in
    * 10^9 operations a second. */
   int32_t (*gemm_rate)(harness_session_t *session, double *gflops);
 } harness_backend_table_t;

@@ -1,9 +1,10 @@
-//! The boundary between the harness and a backend: a table of C functions, what a backend in Rust implements to supply
-//! one, and what the harness uses to call one. No backend and no model is here.
+//! The boundary between the harness and a backend: a table of C functions, the traits from which a backend in Rust gets
+//! one, and the handles through which the harness calls one.
 #![doc = include_str!("../README.md")]
-#![expect(unsafe_code, reason = "C functions and pointers are what this crate is for; nothing unsafe leaves it")]
+#![expect(unsafe_code, reason = "this crate calls and supplies C functions; nothing unsafe leaves it")]
 
 mod export;
+mod export_backend;
 pub mod host;
 pub mod options;
 pub mod plugin;

@@ -1,38 +1,19 @@
-//! What crosses as JSON: descriptions and options. A key that is not here is refused, except in a description, where a
-//! newer backend may say more. What the method defines (`options`, `arch`) stays JSON: this crate does not know it.
+//! What crosses as JSON: descriptions and options. An unknown key is refused, except in a description, where a newer
+//! backend may say more. The method's tables (`options`, `arch`) stay JSON, so that this interface need not change with
+//! them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// A backend's description of itself: the JSON of `describe`. A plugin need not fill in `interface`, which stands in its
+/// table, nor, in Rust, `capabilities`.
+pub use harness_method::BackendInfo as Description;
+/// Precision of an image tower; everything else is f32. `tf32` is an option of a session.
+pub use harness_method::Precision;
+
 use crate::table;
 
-/// Precision of an image tower. Everything else is f32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// 32-bit float.
-    F32,
-    /// IEEE half.
-    F16,
-    /// bfloat16.
-    Bf16,
-}
-
-impl Precision {
-    /// Every precision.
-    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Bf16];
-
-    /// The name in JSON and in experiment files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::Bf16 => "bf16",
-        }
-    }
-}
-
-/// A group of functions a backend may have or lack.
+/// A group of functions that a backend may have or lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Capability {
     /// Load an image tower, encode images.
@@ -101,30 +82,6 @@ impl Capability {
     }
 }
 
-/// What a backend says about itself. Its capabilities are beside this, from [`crate::plugin::Plugin::CAPABILITIES`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Description {
-    /// Name, as in experiment files: `flex`.
-    pub name: String,
-    /// Version of the backend, not of the interface.
-    pub version: String,
-    /// Devices it can open now, its default first: `cpu`, `cuda:0`.
-    pub devices: Vec<String>,
-    /// Precisions of an image tower; also `tf32` where a session has that option.
-    pub precisions: Vec<String>,
-    /// One line for people: why there is no device, or what would give one more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-}
-
-/// A description with its capabilities: the JSON of `describe`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct FullDescription {
-    #[serde(flatten)]
-    pub(crate) description: Description,
-    pub(crate) capabilities: Vec<String>,
-}
-
 /// Options of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -161,7 +118,7 @@ pub struct ImageTowerOptions {
     pub activation: Value,
     /// The method's `normalize`: the backend applies it to the images.
     pub normalize: Value,
-    /// Precision inside the tower; taps are f32 anyway.
+    /// Precision inside the tower, not `tf32`; taps are f32 anyway.
     pub precision: Precision,
 }
 
@@ -183,8 +140,11 @@ pub struct TrainerOptions {
     pub options: Value,
     /// The method's `Arch`.
     pub arch: Value,
-    /// Whether support images come with masks; without, the loss is detection alone.
+    /// Whether support images come with masks.
     pub has_masks: bool,
     /// Adam's rate.
     pub learning_rate: f64,
+    /// Names of the losses, in the order in which a step reports them; they follow from `options` and `has_masks`. Their
+    /// sum is minimised.
+    pub losses: Vec<String>,
 }

@@ -1,5 +1,5 @@
-//! What a backend written in Rust implements: safe traits over checked slices. The C functions that call them are made
-//! by [`crate::export_backend!`]; no pointer is seen here.
+//! What a backend written in Rust implements: safe traits over checked slices, without pointers. The C functions that
+//! call them are made by [`crate::export_backend!`].
 //!
 //! Before a method runs, shapes, types, lengths and indices have been checked against what `shape()` says, and the
 //! outputs are exclusive. A panic is caught and becomes status `internal`; the session stays open, so leave it usable.
@@ -14,7 +14,7 @@ pub use crate::options::{
 pub use crate::status::Status;
 pub use crate::tensor::{DType, NamedTensor, TensorRef};
 
-/// Why a backend could not do what it was asked.
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message} ({status})")]
 pub struct Failure {
@@ -126,8 +126,8 @@ impl<'a> Outputs<'a> {
         self.0.iter().map(|output| output.name)
     }
 
-    /// Gives the tensor of this name; one nobody wants is left aside. What is wanted and never given makes the call
-    /// fail with `invalid argument` and its name.
+    /// Gives the tensor of this name; one that nobody wants is ignored. A tensor that is wanted and never given makes
+    /// the call fail with `invalid argument` and its name.
     ///
     /// # Errors
     /// The caller expects another shape; both are named.
@@ -205,6 +205,8 @@ pub struct TrainerShape {
     pub embed: usize,
     /// Whether support images come with masks.
     pub has_masks: bool,
+    /// Losses of a step.
+    pub losses: usize,
 }
 
 /// Buffers for scores of B images.
@@ -220,12 +222,13 @@ pub struct ScoreBuffers<'a> {
 
 /// A backend.
 pub trait Plugin: 'static {
-    /// What this backend can do; the functions of what is left out are null in its table.
+    /// What this backend can do; the functions of other capabilities are null in its table.
     const CAPABILITIES: &'static [Capability] = &Capability::ALL;
     /// An open device.
     type Session: Session;
 
-    /// Name, version, devices, precisions. Must be cheap and must not fail: a device that can't be had is left out.
+    /// Name, version, devices, precisions; interface and capabilities are filled in. Must be cheap and must not fail:
+    /// leave out a device that can't be had.
     fn describe() -> Description;
 
     /// Opens a device.
@@ -270,7 +273,8 @@ pub trait Session: Send + 'static {
     /// under `free`, where `text` may be `None` too. `state` holds every parameter, f32.
     ///
     /// # Errors
-    /// Any; a missing, misshapen or unknown parameter is `invalid argument`.
+    /// Any; a missing, misshapen or unknown parameter is `invalid argument`, and so are losses other than those of the
+    /// options.
     fn create_trainer(
         &mut self,
         options: &TrainerOptions,
@@ -284,8 +288,8 @@ pub trait Session: Send + 'static {
         Memory::default()
     }
 
-    /// The device's rate of products of large f32 matrices, measured now, in 10^9 operations a second: what the speed of
-    /// towers is set against.
+    /// The device's rate of products of large f32 matrices, measured now, in 10^9 operations a second. The speed of towers
+    /// is compared with it.
     ///
     /// # Errors
     /// Any; `unsupported` without an override, which goes with [`Capability::Gemm`].
@@ -325,18 +329,18 @@ pub trait Trainer: Send + 'static {
     fn shape(&self) -> TrainerShape;
 
     /// Holds N more support images: one `[N, T, W]` a tap, labels (1 abnormal, 0 normal), and masks `[N, S, S]` of 0
-    /// and 1, given if and only if `has_masks`. Slices are the caller's: what is kept is copied.
+    /// and 1, given if and only if `has_masks`. Slices are the caller's: copy what you keep.
     ///
     /// # Errors
     /// Any; a full device is `resource exhausted`.
     fn append_support(&mut self, taps: &[&[f32]], labels: &[u8], masks: Option<&[u8]>) -> Result<(), Failure>;
 
-    /// One Adam step on these support images, counted in the order they were appended: losses (detection, focal, dice)
-    /// before the update, each summed over taps.
+    /// One Adam step on these support images, counted in the order they were appended. Writes the losses that the
+    /// options name, in their order, as they were before the update and each summed over taps.
     ///
     /// # Errors
     /// Any; a loss that is not finite is `numeric` and leaves the parameters as they were.
-    fn step(&mut self, indices: &[u32]) -> Result<[f32; 3], Failure>;
+    fn step(&mut self, indices: &[u32], losses: &mut [f32]) -> Result<(), Failure>;
 
     /// Gradients of a step's loss on these images, without an update.
     ///
@@ -353,7 +357,7 @@ pub trait Trainer: Send + 'static {
     /// Any.
     fn read_state(&mut self, out: &mut Outputs<'_>) -> Result<(), Failure>;
 
-    /// Takes a whole state: every parameter, f32. Adam begins anew: moments zero, step count zero.
+    /// Takes a whole state: every parameter, f32. Adam starts again: moments zero, step count zero.
     ///
     /// # Errors
     /// Any; a missing, misshapen or unknown parameter is `invalid argument` and leaves the state as it was.
@@ -405,7 +409,7 @@ impl Trainer for Absent {
         match *self {}
     }
 
-    fn step(&mut self, _: &[u32]) -> Result<[f32; 3], Failure> {
+    fn step(&mut self, _: &[u32], _: &mut [f32]) -> Result<(), Failure> {
         match *self {}
     }
 

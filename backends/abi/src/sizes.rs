@@ -1,5 +1,4 @@
-//! Sizes of towers and trainers as they follow from options, so that the host can check lengths before a call. The rest
-//! of `options` and `arch` is not read here.
+//! Sizes of towers and trainers as they follow from options, so that the host can check lengths before a call.
 
 use serde_json::Value;
 
@@ -40,7 +39,8 @@ impl TrainerOptions {
     /// The sizes these options ask for.
     ///
     /// # Errors
-    /// `options` lacks `image_size` or `taps`, `arch` lacks `patch`, `width` or `embed`, or a size is zero.
+    /// `options` lacks `image_size` or `taps`, `arch` lacks `patch`, `width` or `embed`, no loss is
+    /// named, or a size is zero.
     pub fn shape(&self) -> Result<TrainerShape, Failure> {
         let image_size = size("options", &self.options, "image_size")?;
         let taps = self.options.get("taps").and_then(Value::as_array);
@@ -54,6 +54,7 @@ impl TrainerOptions {
             width: size("arch", &self.arch, "width")?,
             embed: size("arch", &self.arch, "embed")?,
             has_masks: self.has_masks,
+            losses: positive("losses", self.losses.len())?,
         })
     }
 }

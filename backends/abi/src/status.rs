@@ -1,4 +1,4 @@
-//! What a call can end in besides success: the kinds both sides know. Messages and calls are elsewhere.
+//! The kinds of failure that both sides know.
 
 use std::fmt;
 

@@ -1,5 +1,4 @@
-//! The C interface itself: structs, numbers and function types, laid out as in `include/harness_backend.h`. Nothing is
-//! called here.
+//! The C interface itself: structs, numbers and function types, laid out as in `include/harness_backend.h`.
 
 use std::ffi::{c_char, c_void};
 use std::mem::{align_of, offset_of, size_of};
@@ -10,9 +9,9 @@ compile_error!("the backend interface is laid out for 64-bit targets");
 /// What a table begins with: `HARNESSB` as a big-endian number.
 pub const MAGIC: u64 = 0x4841_524E_4553_5342;
 /// Changes of meaning. Must be equal on both sides.
-pub const MAJOR: u32 = 1;
+pub const MAJOR: u32 = 2;
 /// Additions. A newer one on either side is fine.
-pub const MINOR: u32 = 1;
+pub const MINOR: u32 = 0;
 /// Name of the function that returns a plugin's table: `const harness_backend_table_t *harness_backend_table(void)`.
 pub const SYMBOL: &str = "harness_backend_table";
 
@@ -40,13 +39,13 @@ opaque!(
     TrainerHandle
 );
 
-/// A row-major tensor, perhaps named. Whose memory it is: the caller's, for the time of the call.
+/// A row-major tensor, perhaps named. Its memory is the caller's and is lent for the time of the call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Tensor {
     /// Bytes of this struct; in an array, the distance to the next.
     pub size: usize,
-    /// UTF-8, not terminated; null where a tensor is known by its place.
+    /// UTF-8, not terminated; null where a tensor is known by its position.
     pub name: *const c_char,
     /// Bytes of the name.
     pub name_length: usize,
@@ -92,14 +91,14 @@ pub type SessionClose = unsafe extern "C" fn(session: *mut SessionHandle) -> i32
 pub type MemoryOf = unsafe extern "C" fn(session: *mut SessionHandle, memory: *mut Memory) -> i32;
 /// `gemm_rate`: writes 10^9 operations a second.
 pub type GemmRate = unsafe extern "C" fn(session: *mut SessionHandle, gflops: *mut f64) -> i32;
-/// `image_tower_load`.
-pub type ImageTowerLoad = unsafe extern "C" fn(
+/// `image_tower_load` and `text_tower_load`.
+pub type TowerLoad<T> = unsafe extern "C" fn(
     session: *mut SessionHandle,
     options: *const c_char,
     options_length: usize,
     tensors: *const Tensor,
     tensor_count: usize,
-    tower: *mut *mut ImageTowerHandle,
+    tower: *mut *mut T,
 ) -> i32;
 /// `image_tower_encode`: images u8 or f32 `[B, 3, S, S]`; writes one f32 `[B, T, W]` a tap.
 pub type ImageTowerEncode = unsafe extern "C" fn(
@@ -110,15 +109,6 @@ pub type ImageTowerEncode = unsafe extern "C" fn(
 ) -> i32;
 /// `image_tower_free`.
 pub type ImageTowerFree = unsafe extern "C" fn(tower: *mut ImageTowerHandle) -> i32;
-/// `text_tower_load`.
-pub type TextTowerLoad = unsafe extern "C" fn(
-    session: *mut SessionHandle,
-    options: *const c_char,
-    options_length: usize,
-    tensors: *const Tensor,
-    tensor_count: usize,
-    tower: *mut *mut TextTowerHandle,
-) -> i32;
 /// `text_tower_encode`: embedded f32 `[N, context, Wt]`, eot u32 `[N]`; writes features f32 `[N, E]`.
 pub type TextTowerEncode = unsafe extern "C" fn(
     tower: *mut TextTowerHandle,
@@ -149,7 +139,7 @@ pub type TrainerAppendSupport = unsafe extern "C" fn(
     labels: *const Tensor,
     masks: *const Tensor,
 ) -> i32;
-/// `trainer_step`: indices u32 `[B]`; writes losses f32 `[3]`.
+/// `trainer_step`: indices u32 `[B]`; writes one f32 for each loss that the options name.
 pub type TrainerStep =
     unsafe extern "C" fn(trainer: *mut TrainerHandle, indices: *const Tensor, losses: *const Tensor) -> i32;
 /// `trainer_gradients`: indices u32 `[B]`; writes named f32 tensors.
@@ -200,13 +190,13 @@ pub struct Table {
     /// Capability `memory`.
     pub memory: Option<MemoryOf>,
     /// Capability `image_tower`.
-    pub image_tower_load: Option<ImageTowerLoad>,
+    pub image_tower_load: Option<TowerLoad<ImageTowerHandle>>,
     /// Capability `image_tower`.
     pub image_tower_encode: Option<ImageTowerEncode>,
     /// Capability `image_tower`.
     pub image_tower_free: Option<ImageTowerFree>,
     /// Capability `text_tower`.
-    pub text_tower_load: Option<TextTowerLoad>,
+    pub text_tower_load: Option<TowerLoad<TextTowerHandle>>,
     /// Capability `text_tower`.
     pub text_tower_encode: Option<TextTowerEncode>,
     /// Capability `text_tower`.
@@ -229,11 +219,11 @@ pub struct Table {
     pub trainer_score: Option<TrainerScore>,
     /// Capability `trainer`.
     pub trainer_free: Option<TrainerFree>,
-    /// Capability `gemm`; since minor version 1.
+    /// Capability `gemm`.
     pub gemm_rate: Option<GemmRate>,
 }
 
-/// Bytes that the first version of this major has: a table shorter than this is refused.
+/// Bytes that a table has at least; functions beyond its end are null.
 pub const REQUIRED_SIZE: usize = 184;
 
 macro_rules! layout {

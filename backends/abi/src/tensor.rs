@@ -1,4 +1,4 @@
-//! Row-major tensors as both sides see them in Rust: borrowed, typed, checked. No C pointer and no arithmetic.
+//! Row-major tensors as both sides see them in Rust: borrowed, typed, checked.
 
 use std::borrow::Cow;
 
@@ -173,7 +173,7 @@ impl<'a> NamedTensor<'a> {
     }
 }
 
-/// An f32 tensor and its name, owned: what a state is made of.
+/// An f32 tensor and its name, owned: a part of a state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwnedTensor {
     /// Name of the parameter.

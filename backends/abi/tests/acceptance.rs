@@ -12,22 +12,22 @@ use harness_backend_abi::table::Table;
 #[test]
 fn rule_1_a_table_shorter_than_its_version_is_refused_with_sizes_and_versions_named() {
     let error = changed(|table| table.size = 176).unwrap_err();
-    assert!(matches!(error, LoadError::Size { found: 176, plugin: Version { major: 1, minor: 1 } }));
+    assert!(matches!(error, LoadError::Size { found: 176, plugin: Version::HARNESS }));
     let text = error.to_string();
-    assert!(text.contains("176 bytes, at least 184") && text.contains("interface 1.1, the harness has 1.1"), "{text}");
+    assert!(text.contains("176 bytes, at least 184") && text.contains("interface 2.0, the harness has 2.0"), "{text}");
 }
 
 #[test]
-fn rule_1_a_table_of_the_first_version_works_without_what_came_later() {
-    let backend = changed(|table| (table.size, table.minor) = (184, 0));
-    // It announces what it has no place for.
+fn rule_1_a_shorter_table_works_without_the_functions_beyond_its_end() {
+    let backend = changed(|table| table.size = 184);
+    // It announces a function that lies beyond its end.
     assert!(backend.unwrap_err().to_string().contains("gemm_rate"));
     // SAFETY: the table of a built-in backend.
     let mut table = unsafe { *harness_backend_abi::table_of::<First>() };
-    (table.size, table.minor) = (184, 0);
+    table.size = 184;
     // SAFETY: leaked, and longer than it says.
     let first = unsafe { Backend::from_table(Box::leak(Box::new(table))) }.unwrap();
-    assert_eq!((first.interface(), first.has(Capability::Gemm)), (Version { major: 1, minor: 0 }, false));
+    assert_eq!((first.interface(), first.has(Capability::Gemm)), (Version { major: 2, minor: 0 }, false));
     let session = open_on(&first, "cpu");
     assert_eq!(session.memory().unwrap().device_peak_bytes, 1);
     assert!(session.gemm_rate().unwrap_err().to_string().contains("lacks the capability `gemm`"));
@@ -47,7 +47,7 @@ fn rule_1_a_longer_table_of_a_newer_minor_version_works() {
     let newer: &'static Newer = Box::leak(Box::new(newer));
     // SAFETY: leaked, and `size` bytes long.
     let backend = unsafe { Backend::from_table((&raw const *newer).cast()) }.unwrap();
-    assert_eq!(backend.interface(), Version { major: 1, minor: 7 });
+    assert_eq!(backend.interface(), Version { major: 2, minor: 7 });
     let mut trainer = trainer(&open_on(&backend, "cpu"));
     assert_eq!(trainer.text().unwrap(), [0.0; 2 * E]);
     assert_eq!(newer.appended, [usize::MAX; 3]);
@@ -59,17 +59,17 @@ fn rule_2_a_wrong_magic_is_refused_with_both_versions_named() {
     let text = error.to_string();
     assert!(matches!(error, LoadError::Magic { found: 7, .. }));
     assert!(text.contains("0x0000000000000007, expected 0x4841524e45535342"), "{text}");
-    assert!(text.contains("interface 1.1, the harness has 1.1"), "{text}");
+    assert!(text.contains("interface 2.0, the harness has 2.0"), "{text}");
 }
 
 #[test]
 fn rule_2_another_major_version_is_refused_with_both_versions_named() {
-    for major in [0, 2] {
+    for major in [1, 3] {
         let text = changed(|table| (table.major, table.minor) = (major, 9)).unwrap_err().to_string();
-        assert!(text.contains(&format!("interface {major}.9, the harness has 1.1")), "{text}");
+        assert!(text.contains(&format!("interface {major}.9, the harness has 2.0")), "{text}");
     }
     // Another major may have another layout: its size is not looked at.
-    assert!(matches!(changed(|table| (table.major, table.size) = (2, 8)).unwrap_err(), LoadError::Major { .. }));
+    assert!(matches!(changed(|table| (table.major, table.size) = (3, 8)).unwrap_err(), LoadError::Major { .. }));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn rule_2_a_capability_without_its_function_is_refused() {
     assert!(text.contains("`dummy` announces `trainer`") && text.contains("`trainer_score`"), "{text}");
 }
 
-/// Dummy as it was built for version 1.0.
+/// Dummy without its last function.
 struct First;
 
 impl Plugin for First {
@@ -139,13 +139,7 @@ impl Plugin for Encoder {
     type Session = EncoderSession;
 
     fn describe() -> plugin::Description {
-        plugin::Description {
-            name: "encoder".into(),
-            version: "0".into(),
-            devices: vec![],
-            precisions: vec![],
-            note: None,
-        }
+        plugin::Description { name: "encoder".into(), version: "0".into(), ..plugin::Description::default() }
     }
 
     fn open(_: SessionOptions) -> Result<Self::Session, plugin::Failure> {

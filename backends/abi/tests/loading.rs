@@ -1,4 +1,4 @@
-//! Rule 7, and what a file that is no usable backend is refused with: the file, what is wrong, what to do.
+//! Rule 7, and errors for files that aren't usable backends: the file, what is wrong, what to do.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, clippy::unwrap_used, missing_docs, reason = "tests ask the loader what it holds")]
 
@@ -85,7 +85,7 @@ fn a_file_that_is_not_there_is_named_with_the_systems_reason() {
 }
 
 #[test]
-fn what_is_not_a_library_is_told_by_its_first_bytes() {
+fn a_file_that_is_not_a_library_is_recognised_by_its_first_bytes() {
     let folder = tempdir().unwrap();
     let text = refusal(&file(&folder, b"#!/bin/sh\n"));
     assert!(
@@ -138,10 +138,10 @@ fn a_plugin_that_can_not_be_loaded_still_gives_its_help() {
 #[test]
 fn a_refused_table_is_named_with_its_file_and_both_versions() {
     let text = refused(&table(".magic = 7"), &[]);
-    assert!(text.contains("magic 0x0000000000000007") && text.contains("the harness has 1.1"), "{text}");
-    let text = refused(&table(".major = 2, .minor = 5"), &[]);
+    assert!(text.contains("magic 0x0000000000000007") && text.contains("the harness has 2.0"), "{text}");
+    let text = refused(&table(".major = 3, .minor = 5"), &[]);
     assert!(
-        text.contains("built for interface 2.5, the harness has 1.1") && text.contains("build it against"),
+        text.contains("built for interface 3.5, the harness has 2.0") && text.contains("build it against"),
         "{text}"
     );
     let text = refused(&table(".size = 176"), &[]);

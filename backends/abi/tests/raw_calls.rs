@@ -30,7 +30,7 @@ fn message(session: *const SessionHandle) -> String {
 
 fn open_raw(options: &[u8]) -> (i32, *mut SessionHandle) {
     let mut session = std::ptr::without_provenance_mut(8);
-    // SAFETY: text and place live through the call.
+    // SAFETY: text and handle live through the call.
     let code = unsafe { functions().session_open.unwrap()(options.as_ptr().cast(), options.len(), &raw mut session) };
     (code, session)
 }
@@ -63,7 +63,7 @@ fn load(session: *mut SessionHandle, tensors: *const Tensor, count: usize) -> (i
     let options = serde_json::to_string(&image_options()).unwrap();
     let mut tower = std::ptr::without_provenance_mut(8);
     let load = functions().image_tower_load.unwrap();
-    // SAFETY: a live session; text, tensors and place live through the call.
+    // SAFETY: a live session; text, tensors and handle live through the call.
     let code = unsafe { load(session, options.as_ptr().cast(), options.len(), tensors, count, &raw mut tower) };
     (code, tower)
 }
@@ -114,7 +114,7 @@ fn a_null_handle_is_an_error_and_freeing_it_is_not() {
 }
 
 #[test]
-fn text_is_cut_at_the_capacity_and_its_whole_length_is_told() {
+fn text_is_cut_at_the_capacity_and_its_whole_length_is_reported() {
     let describe = functions().describe.unwrap();
     let (mut buffer, mut length) = ([b'-'; 8], 0);
     // SAFETY: a buffer that is longer than its capacity says, or none.
@@ -141,12 +141,12 @@ fn options_that_are_no_options_open_nothing() {
         assert_eq!(code, INVALID);
         assert!(session.is_null() && message(null()).contains(expected), "{}", message(null()));
     }
-    // SAFETY: a null place, which the call must notice, and null text of a length.
+    // SAFETY: a null pointer, which the call must notice, and null text of a length.
     unsafe {
-        let mut place = null_mut();
+        let mut session = null_mut();
         let open = functions().session_open.unwrap();
         assert_eq!(open(b"{}".as_ptr().cast(), 2, null_mut()), INVALID);
-        assert_eq!(open(null::<c_char>(), 2, &raw mut place), INVALID);
+        assert_eq!(open(null::<c_char>(), 2, &raw mut session), INVALID);
     }
 }
 

@@ -168,7 +168,7 @@ fn rule_4_state_and_gradients_are_read_by_name_and_written_whole() {
     assert_eq!(state[0].values[0], 1.0 - 0.001 - 0.001);
     let named: Vec<NamedTensor<'_>> = state.iter().map(host::OwnedTensor::as_named).collect();
     trainer.write_state(&named).unwrap();
-    assert_eq!(trainer.step(&[0]).unwrap()[1], 0.0, "a written state begins anew");
+    assert_eq!(trainer.step(&[0]).unwrap()[1], 0.0, "a written state starts again");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn rule_8_a_loss_that_is_not_finite_is_numeric_and_changes_nothing() {
     let (bad, b) = (taps(&[f32::INFINITY, 1.0]), taps(&[0.0, 0.0]));
     trainer.append_support(&[&bad, &b], &[0, 0], None).unwrap();
     let error = trainer.step(&[0]).unwrap_err();
-    assert!(error.status == Status::Numeric && error.message.contains("detection inf"), "{error}");
+    assert!(error.status == Status::Numeric && error.message.contains("sum inf"), "{error}");
     assert_eq!(trainer.step(&[1]).unwrap(), [1.0, 0.0, 1.0]);
     let error = trainer.score(&[&bad, &b], 2, false).unwrap_err();
     assert_eq!(error.status, Status::Numeric);
@@ -339,6 +339,9 @@ fn rule_9_sizes_that_options_lack_are_refused_before_the_call() {
     let options = host::TrainerOptions { options: json!({"image_size": 4}), ..trainer_options(true) };
     let error = session.create_trainer(&options, None, &[], &state()).unwrap_err();
     assert!(error.message.contains("no list `taps`"), "{error}");
+    let options = host::TrainerOptions { losses: vec![], ..trainer_options(true) };
+    let error = session.create_trainer(&options, None, &[], &state()).unwrap_err();
+    assert!(error.message.contains("`losses`"), "{error}");
 }
 
 #[test]
@@ -350,9 +353,11 @@ fn rule_10_peaks_are_what_the_backend_says() {
 }
 
 #[test]
-fn a_description_is_what_the_plugin_says_with_its_capabilities() {
+fn a_description_is_the_plugins_with_its_interface_and_capabilities() {
     let backend = backend().unwrap();
-    assert_eq!(*backend.describe(), Dummy::describe());
+    let capabilities = Capability::ALL.map(|capability| capability.name().to_owned()).to_vec();
+    let expected = Description { interface: "2.0".into(), capabilities, ..Dummy::describe() };
+    assert_eq!(*backend.describe(), expected);
     assert_eq!(backend.capabilities(), Capability::ALL);
     assert_eq!(backend.interface(), Version::HARNESS);
 }

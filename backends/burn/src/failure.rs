@@ -1,4 +1,4 @@
-//! How the model's errors and a device's panics become statuses of the interface.
+//! The model's errors and a device's panics as statuses of the interface.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -18,7 +18,7 @@ pub(crate) fn of_model(error: ModelError) -> Failure {
     }
 }
 
-/// Computes on a device. Exhausted memory, which Burn reports by panicking, becomes a status; any other panic goes on.
+/// Computes on a device. Exhausted memory, which Burn reports by panicking, becomes a status; any other panic continues.
 pub(crate) fn on_device<D: BurnBackend, R: Send>(
     device: &D,
     call: impl FnOnce() -> Result<R, Failure> + Send,

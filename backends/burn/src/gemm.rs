@@ -1,4 +1,4 @@
-//! How fast a device multiplies large matrices: what the speed of towers is set against.
+//! A device's rate of products of large matrices, with which the speed of towers is compared.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use harness_backend_abi::plugin::Failure;
 const SIDES: [usize; 5] = [512, 1024, 2048, 4096, 8192];
 /// A product that takes this long hides what a call costs.
 const LONG: Duration = Duration::from_millis(20);
-/// Times that a side is measured; the shortest counts.
+/// Products that are timed for each side; the shortest counts.
 const TIMES: usize = 3;
 
 /// The rate of f32 products, in 10^9 operations a second.

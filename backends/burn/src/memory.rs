@@ -1,6 +1,6 @@
 //! Peak memory of this process, as the system counts it.
 
-/// The most memory this process has had in use, in bytes: what `/proc` says, or 0 where there is none.
+/// The most memory this process has used, in bytes, from `/proc`; 0 where there is none.
 pub fn host_peak_bytes() -> u64 {
     std::fs::read_to_string("/proc/self/status").map_or(0, |status| peak(&status))
 }

@@ -93,12 +93,16 @@ impl<D: BurnBackend> Session for BurnSession<D> {
 }
 
 fn precision<D: BurnBackend>(wanted: Precision) -> Result<FloatDType, Failure> {
+    let name = wanted.name();
     if !D::precisions().contains(&wanted) {
-        return Err(Failure::unsupported(format!("`{}` has no image tower of precision {}", D::NAME, wanted.name())));
+        return Err(Failure::unsupported(format!("`{}` has no image tower of precision {name}", D::NAME)));
     }
-    Ok(match wanted {
-        Precision::F32 => FloatDType::F32,
-        Precision::F16 => FloatDType::F16,
-        Precision::Bf16 => FloatDType::BF16,
-    })
+    match wanted {
+        Precision::F32 => Ok(FloatDType::F32),
+        Precision::F16 => Ok(FloatDType::F16),
+        Precision::Bf16 => Ok(FloatDType::BF16),
+        Precision::Tf32 => {
+            Err(Failure::invalid(format!("`{name}` is an option of the session; ask for a tower of f32")))
+        }
+    }
 }

@@ -11,6 +11,7 @@ use harness_method::parameters::parameters;
 use harness_method::{Arch, Options};
 use madclip::HostTensor;
 use madclip::prompts::Sentences;
+use madclip::trainer::Settings;
 
 use crate::failure::{of_model, on_device};
 use crate::tensors::{Weights, indices};
@@ -36,11 +37,15 @@ impl<D: BurnBackend> BurnTrainer<D> {
         let tower = text.map(|text| text.tower.clone());
         let [normal, abnormal] = Side::BOTH;
         let sentences = [sentences(&options, normal, prompts)?, sentences(&options, abnormal, prompts)?];
-        let (has_masks, rate) = (given.has_masks, given.learning_rate);
-        let trainer = on_device(&*device, || {
-            let (state, place) = (Weights(state), device.device());
-            madclip::Trainer::new(&options, &arch, has_masks, rate, tower, &sentences, &state, place).map_err(of_model)
+        let (has_masks, learning_rate) = (given.has_masks, given.learning_rate);
+        let settings = Settings { options: &options, arch: &arch, has_masks, learning_rate };
+        let trainer: madclip::Trainer<D::Backend, D::Kernels> = on_device(&*device, || {
+            madclip::Trainer::new(&settings, tower, &sentences, &Weights(state), device.device()).map_err(of_model)
         })?;
+        if trainer.losses() != given.losses {
+            let (known, asked) = (trainer.losses(), &given.losses);
+            return Err(Failure::invalid(format!("the losses of these options are {known:?}, asked for {asked:?}")));
+        }
         let shape = TrainerShape {
             image_size: options.image_size,
             grid: arch.grid(options.image_size),
@@ -49,6 +54,7 @@ impl<D: BurnBackend> BurnTrainer<D> {
             width: arch.width,
             embed: arch.embed,
             has_masks,
+            losses: given.losses.len(),
         };
         Ok(Self { device, trainer, shape })
     }
@@ -64,10 +70,10 @@ impl<D: BurnBackend> Trainer for BurnTrainer<D> {
         on_device(&*self.device, || trainer.append_support(taps, labels, masks).map_err(of_model))
     }
 
-    fn step(&mut self, indices: &[u32]) -> Result<[f32; 3], Failure> {
+    fn step(&mut self, indices: &[u32], losses: &mut [f32]) -> Result<(), Failure> {
         let (trainer, indices) = (&mut self.trainer, batch(indices));
-        let losses = on_device(&*self.device, || trainer.step(&indices).map_err(of_model))?;
-        Ok([losses.detection, losses.focal, losses.dice])
+        losses.copy_from_slice(&on_device(&*self.device, || trainer.step(&indices).map_err(of_model))?);
+        Ok(())
     }
 
     fn gradients(&mut self, indices: &[u32], out: &mut Outputs<'_>) -> Result<(), Failure> {
@@ -113,7 +119,7 @@ fn fill(tensors: BTreeMap<String, HostTensor<'static>>, out: &mut Outputs<'_>) -
     tensors.iter().try_for_each(|(name, tensor)| out.fill(name, &tensor.shape, &tensor.data))
 }
 
-/// Refuses a state with a tensor the model does not have; the model finds what is missing or misshapen.
+/// Refuses a state with a tensor that the model doesn't have; the model itself finds missing and misshapen ones.
 fn known(options: &Options, arch: &Arch, state: &Tensors<'_>) -> Result<(), Failure> {
     let known = parameters(options, arch);
     match state.iter().find(|given| known.iter().all(|parameter| parameter.name != given.name)) {

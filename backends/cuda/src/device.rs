@@ -21,7 +21,7 @@ fn name(index: usize) -> String {
     format!("cuda:{index}")
 }
 
-/// Before the first device: what was tuned and compiled goes to the user's cache, not to the folder the program runs in. A
+/// Before the first device: results of tuning and compiling go to the user's cache, not to the folder the program runs in. A
 /// kernel that was fastest with TF32 may not exist without: each choice has its own results of tuning.
 fn configure(tf32: bool) {
     static ONCE: Once = Once::new();
@@ -39,7 +39,6 @@ impl BurnBackend for Card {
     type Kernels = Plain;
     const NAME: &'static str = "cuda";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const TF32: bool = true;
 
     fn devices() -> Vec<String> {
         (0..*probe::devices().as_ref().unwrap_or(&0)).map(name).collect()

@@ -1,5 +1,5 @@
-//! The model on NVIDIA's CUDA, with kernels that CubeCL fuses, compiles and tunes at run time. What a device needs to be had
-//! is probed beside this, before anything starts.
+//! The model on NVIDIA's CUDA, with kernels that CubeCL fuses, compiles and tunes at run time. The
+//! requirements of a device are checked before anything starts.
 
 mod device;
 mod probe;

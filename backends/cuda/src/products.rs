@@ -1,5 +1,5 @@
 //! Whether products of f32 matrices may round their factors to TF32. CubeCL's tuner takes tensor cores for them wherever the
-//! device's properties name the type, and knows no other switch; so a device that shall not is made to lack the type.
+//! device's properties name the type, and knows no other switch; so where they may not, the type is removed from the device.
 #![expect(unsafe_code, reason = "the properties are shared and have no setter")]
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Which fault is due in a call, by environment variables, and doing it. What the answers would be is in `model`.
+//! Finds from environment variables which fault is due in a call, and commits it.
 
 use std::env;
 use std::ffi::OsString;
@@ -68,8 +68,7 @@ const CALLS: [&str; 16] = [
     "trainer_free",
 ];
 
-/// Misbehaves where it is this call's turn; `batch` is how many items it is about. What is to be done to the answer is
-/// returned.
+/// Misbehaves where it is this call's turn; `batch` is the number of its items. Returns what to do to the answer.
 pub(crate) fn strike(call: &str, batch: usize) -> Result<Option<Garbage>, Failure> {
     let Some(fault) = text("HARNESS_FAULT") else { return Ok(None) };
     if let Some((_, garbage)) = TABLE.into_iter().find(|(name, _)| *name == fault) {
@@ -81,13 +80,13 @@ pub(crate) fn strike(call: &str, batch: usize) -> Result<Option<Garbage>, Failur
     }
     static SEEN: AtomicU64 = AtomicU64::new(0);
     let fits = call == wanted && batch as u64 > number("HARNESS_FAULT_ABOVE", 0);
-    // A call that is not about items has a batch of 1, so that it is above 0.
+    // A call without items has a batch of 1, so that it is above 0.
     if !fits || SEEN.fetch_add(1, Ordering::Relaxed) < number("HARNESS_FAULT_AFTER", 0) || !due() {
         return Ok(None);
     }
     let bytes = number("HARNESS_FAULT_BYTES", 64 << 20);
     match fault.as_str() {
-        "panic" => panic!("the fault that was asked for in {call}"),
+        "panic" => panic!("the requested fault in {call}"),
         "exception" => throw(),
         "segfault" => segfault(),
         "abort" => std::process::abort(),
@@ -98,7 +97,7 @@ pub(crate) fn strike(call: &str, batch: usize) -> Result<Option<Garbage>, Failur
         "spin" => loop {
             black_box(0);
         },
-        "exhausted" => Err(Failure::exhausted(format!("the fault that was asked for in {call}"))),
+        "exhausted" => Err(Failure::exhausted(format!("the requested fault in {call}"))),
         "allocate" => {
             let taken: usize = take(bytes).iter().map(Vec::len).sum();
             Err(Failure::exhausted(format!("{call}: no memory after {taken} bytes")))
@@ -138,7 +137,7 @@ fn refuse(variable: &str, value: &str) -> ! {
     std::process::exit(64)
 }
 
-/// Whether no marker files say that the fault has happened as often as it may; one more is made now where they are named.
+/// Whether the fault may happen again, by the marker files where they are named; makes the next one.
 fn due() -> bool {
     let Some(marker) = env::var_os("HARNESS_FAULT_ONCE") else { return true };
     (0..number("HARNESS_FAULT_TIMES", 1)).any(|time| {
@@ -186,7 +185,7 @@ fn print() {
     let _ = std::io::stderr().write_all(b"error: this is the backend's own noise\n");
 }
 
-/// What a C++ compiler makes of `throw`: an exception that is not Rust's, through the unwinder of this platform.
+/// Like `throw` in C++: an exception that is not Rust's, through the unwinder of this platform.
 fn throw() -> ! {
     #[repr(C, align(16))]
     struct Exception {

@@ -1,3 +1,4 @@
+//! A backend that misbehaves on demand, so that tests can show what the harness makes of every kind of fault.
 #![doc = include_str!("../README.md")]
 #![expect(unsafe_code, reason = "it breaks things on purpose, and hands over tables that are wrong")]
 

@@ -1,4 +1,4 @@
-//! A small correct backend behind the faults: deterministic, with numbers that mean nothing but are in range.
+//! A small correct backend behind the faults: deterministic, with arbitrary numbers that are in range.
 
 use harness_backend_abi::plugin::{
     Capability, Description, Failure, ImageTower, ImageTowerOptions, ImageTowerShape, Images, Outputs, Plugin,
@@ -28,7 +28,7 @@ impl Plugin for Faulty {
     type Session = Open;
 
     fn describe() -> Description {
-        // It returns no error; what is to be done to an answer does not concern it.
+        // A description can't fail and holds no numbers to spoil.
         drop(strike("describe", 1));
         Description {
             name: name::of_this_library().unwrap_or_else(|| "faulty".into()),
@@ -36,6 +36,7 @@ impl Plugin for Faulty {
             devices: vec!["cpu".into()],
             precisions: vec!["f32".into()],
             note: Some("misbehaves on purpose, for tests".into()),
+            ..Description::default()
         }
     }
 
@@ -139,14 +140,15 @@ impl Trainer for Falling {
         Ok(())
     }
 
-    fn step(&mut self, indices: &[u32]) -> Result<[f32; 3], Failure> {
+    fn step(&mut self, indices: &[u32], losses: &mut [f32]) -> Result<(), Failure> {
         let garbage = strike("trainer_step", indices.len())?;
         let abnormal = indices.iter().filter(|&&index| self.labels[index as usize] == 1).count() as f32;
         let level = self.level();
-        let mut losses = [level + abnormal / indices.len() as f32, 0.5, 0.5];
+        losses.fill(0.5);
+        losses[0] = level + abnormal / indices.len() as f32;
         self.state.iter_mut().flat_map(|tensor| &mut tensor.values).for_each(|value| *value *= 1.0 - self.rate);
-        spoil(garbage, &mut losses, f32::NAN);
-        Ok(losses)
+        spoil(garbage, losses, f32::NAN);
+        Ok(())
     }
 
     fn read_state(&mut self, out: &mut Outputs<'_>) -> Result<(), Failure> {

@@ -1,15 +1,15 @@
-//! What the backend calls itself: as the file it was loaded from, so that a test can have several.
+//! The backend's name: that of the file it was loaded from, so that a test can have several.
 
 use std::ffi::{CStr, c_void};
 use std::path::Path;
 
 use harness_backend_abi::host::file_name;
 
-/// The name in this library's file name; `None` where this is no plugin's file.
+/// The name in this library's file name; `None` where the file isn't a plugin's.
 pub(crate) fn of_this_library() -> Option<String> {
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     let here: fn() -> Option<String> = of_this_library;
-    // SAFETY: the address of a function here, and a place for the answer, which is read where the call succeeded.
+    // SAFETY: the address of a function here, and memory for the answer, which is read only after success.
     let file = unsafe {
         if libc::dladdr(here as *const c_void, info.as_mut_ptr()) == 0 {
             return None;

@@ -1,4 +1,4 @@
-//! The exported symbol, and the ways in which the table behind it is wrong.
+//! The exported symbol, and the ways in which its table can be wrong.
 
 use harness_backend_abi::table::{MAJOR, REQUIRED_SIZE, Table};
 use harness_backend_abi::table_of;

@@ -1,4 +1,4 @@
-//! Times what a run is made of, through the backend's table: encoding, a training step, scoring. For each, the best
+//! Times the parts of a run through the backend's table: encoding, a training step, scoring. For each, the best
 //! wall time and the best processor time of all threads, in seconds: `speed [ROUNDS] [THREADS]`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints its result")]
 
@@ -9,7 +9,7 @@ use harness_backend_abi::host::{
 };
 use harness_method::options::{Activation, Normalize};
 use harness_method::parameters::parameters;
-use harness_method::{Arch, Options, streams, synthetic};
+use harness_method::{Arch, Options, losses, streams, synthetic};
 use serde_json::to_value;
 
 /// The program's own allocator.
@@ -101,8 +101,13 @@ fn train(session: &Session, taps: &[Vec<f32>], rounds: usize) {
     }
     let state: Weights =
         parameters(&options, &arch).into_iter().map(|p| (p.name.clone(), p.shape.clone(), p.values(0))).collect();
-    let given =
-        TrainerOptions { options: to_value(&options).unwrap(), arch: arch_json, has_masks: true, learning_rate: 1e-3 };
+    let given = TrainerOptions {
+        options: to_value(&options).unwrap(),
+        arch: arch_json,
+        has_masks: true,
+        learning_rate: 1e-3,
+        losses: losses::names(&options, true).iter().map(ToString::to_string).collect(),
+    };
     let mut trainer = session.create_trainer(&given, Some(&text), &prompts, &named(&state)).unwrap();
     let taps: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();
     let labels: Vec<u8> = (0..n).map(|i| (i % 2) as u8).collect();

@@ -1,5 +1,5 @@
-//! What adapters need beside products: the gradient through LeakyReLU, features at unit length times directions, and
-//! the gradient of that.
+//! Kernels of adapters beside products: the gradient through LeakyReLU, features at unit length times directions, and the
+//! gradient of that.
 
 use madclip::kernels::SLOPE;
 use pulp::{Arch, Simd, WithSimd};
@@ -13,12 +13,18 @@ use crate::threads::over_rows;
 /// Rows whose contributions to the directions' gradient are summed together: the same on any number of threads.
 const BLOCK: usize = 256;
 
-/// Sums over tokens of a gradient that is taken through LeakyReLU; the output has the input's sign.
+/// Slope of LeakyReLU, from its output, which has its input's sign. NaN has the slope 1, as in plain Burn.
+#[inline(always)]
+pub(crate) fn slope(output: f32) -> f32 {
+    if output <= 0.0 { SLOPE as f32 } else { 1.0 }
+}
+
+/// Sums over tokens of a gradient taken through LeakyReLU.
 pub(crate) fn leaky_sums(gradient: &[f32], output: &[f32], width: usize) -> Vec<f32> {
     let mut sums = vec![0.0; width];
     for (gradient, output) in gradient.chunks_exact(width).zip(output.chunks_exact(width)) {
         for ((sum, &gradient), &output) in sums.iter_mut().zip(gradient).zip(output) {
-            *sum += gradient * if output > 0.0 { 1.0 } else { SLOPE as f32 };
+            *sum += gradient * slope(output);
         }
     }
     sums
@@ -124,37 +130,40 @@ impl WithSimd for Gradient<'_> {
                 along += gradient * value;
             }
             let along = -along * scale * scale;
-            let first = Scaled { values: &self.directions[..embed], by: gradient[0] * scale };
-            let second = match directions {
-                1 => Scaled { values: first.values, by: 0.0 },
-                _ => Scaled { values: &self.directions[embed..2 * embed], by: gradient[1] * scale },
-            };
-            towards(simd, feature, along, first, second);
+            let scaled = |i: usize| Scaled { values: &self.directions[i * embed..][..embed], by: gradient[i] * scale };
+            if directions == 1 {
+                towards(simd, feature, along, [scaled(0)]);
+            } else {
+                towards(simd, feature, along, [scaled(0), scaled(1)]);
+            }
         }
     }
 }
 
+#[derive(Clone, Copy)]
 struct Scaled<'a> {
     values: &'a [f32],
     by: f32,
 }
 
-/// `x = along x + first + second` where x is positive, and `SLOPE` times that elsewhere.
+/// `x = along x + the sum of these`, times the slope of LeakyReLU at `x`.
 #[inline(always)]
-fn towards<S: Simd>(simd: S, x: &mut [f32], along: f32, first: Scaled<'_>, second: Scaled<'_>) {
+fn towards<S: Simd, const N: usize>(simd: S, x: &mut [f32], along: f32, scaled: [Scaled<'_>; N]) {
     let (x, x_rest) = S::as_mut_simd_f32s(x);
-    let (one, one_rest) = S::as_simd_f32s(first.values);
-    let (two, two_rest) = S::as_simd_f32s(second.values);
-    let slope = simd.splat_f32s(SLOPE as f32);
-    let (alongs, firsts, seconds) = (simd.splat_f32s(along), simd.splat_f32s(first.by), simd.splat_f32s(second.by));
-    for ((x, &one), &two) in x.iter_mut().zip(one).zip(two) {
-        let y = simd.mul_add_e_f32s(one, firsts, simd.mul_add_e_f32s(two, seconds, simd.mul_f32s(*x, alongs)));
-        let rises = simd.greater_than_f32s(*x, simd.splat_f32s(0.0));
-        *x = simd.select_f32s(rises, y, simd.mul_f32s(y, slope));
+    let parts = scaled.map(|scaled| S::as_simd_f32s(&scaled.values[..x.len() * S::F32_LANES + x_rest.len()]));
+    let by = scaled.map(|scaled| simd.splat_f32s(scaled.by));
+    let (alongs, slopes) = (simd.splat_f32s(along), simd.splat_f32s(SLOPE as f32));
+    for (i, x) in x.iter_mut().enumerate() {
+        let mut y = simd.mul_f32s(*x, alongs);
+        for j in 0..N {
+            y = simd.mul_add_e_f32s(parts[N - 1 - j].0[i], by[N - 1 - j], y);
+        }
+        let falls = simd.less_than_or_equal_f32s(*x, simd.splat_f32s(0.0));
+        *x = simd.select_f32s(falls, simd.mul_f32s(y, slopes), y);
     }
-    for ((x, &one), &two) in x_rest.iter_mut().zip(one_rest).zip(two_rest) {
-        let y = one * first.by + two * second.by + *x * along;
-        *x = if *x > 0.0 { y } else { y * SLOPE as f32 };
+    for (i, x) in x_rest.iter_mut().enumerate() {
+        let sum: f32 = (0..N).map(|j| parts[j].1[i] * scaled[j].by).sum();
+        *x = (sum + *x * along) * slope(*x);
     }
 }
 

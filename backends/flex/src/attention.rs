@@ -114,7 +114,7 @@ impl<S: Simd> Finish<S> for Scaled<'_> {
     }
 }
 
-/// Values mixed by the exponentials of logits, whose totals are divided out at last.
+/// Values mixed by the exponentials of logits, divided by their totals at last.
 struct Mixed<'a> {
     out: &'a mut [f32],
     stride: usize,

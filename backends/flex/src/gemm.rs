@@ -1,5 +1,5 @@
-//! The machine's rate of matrix products: what the shares of other rates are of. Burn's Flex multiplies with the crate
-//! `gemm`, which is as fast as vendors' libraries; the kernels of this crate are not measured here.
+//! The machine's rate of matrix products, of which other rates are shares. Burn's Flex multiplies with the crate `gemm`,
+//! which is as fast as vendors' libraries.
 
 use std::time::{Duration, Instant};
 

@@ -6,12 +6,12 @@ use harness_method::options::Activation;
 use madclip::Kernels;
 use madclip::adam::Moments;
 use madclip::kernels::{Attention, CosineGradients, Cosines, Embedding, Heads, Linear, Norm};
-use madclip::segmentation::Segmentation;
+use madclip::segmentation::{Segmentation, Term};
 use rayon::prelude::*;
 
 use crate::attention::{self, Sizes};
 use crate::linear::{Layer, Then, product};
-use crate::matrix::{Values, tensor};
+use crate::matrix::{self, Values, tensor};
 use crate::panels::Panels;
 use crate::patches::{self, Patches};
 use crate::transposed::transposed_product;
@@ -36,7 +36,6 @@ impl Kernels<Flex> for FlexKernels {
         let rows = gradient.dims()[0];
         let gradient = Values::of(gradient);
         let out = layer.gradient(gradient.as_slice());
-        gradient.recycle();
         let width = out.len() / rows;
         tensor(out, [rows, width])
     }
@@ -58,7 +57,6 @@ impl Kernels<Flex> for FlexKernels {
             layer.apply(x.as_slice(), Then::Add(residual.as_slice()), &mut out);
             out
         };
-        x.recycle();
         tensor(out, [rows, layer.outputs()])
     }
 
@@ -83,7 +81,6 @@ impl Kernels<Flex> for FlexKernels {
     fn activation_gradient(gradient: Tensor<Flex, 2>, x: Tensor<Flex, 2>, kind: Activation) -> Tensor<Flex, 2> {
         let (shape, gradient, mut x) = (x.dims(), Values::of(gradient), Values::of(x).into_vec());
         activation::activation_gradient(gradient.as_slice(), &mut x, kind);
-        gradient.recycle();
         tensor(x, shape)
     }
 
@@ -92,7 +89,6 @@ impl Kernels<Flex> for FlexKernels {
         let (x, weight, bias) = (Values::of(x), Values::of(norm.weight.clone()), Values::of(norm.bias.clone()));
         let mut out = buffers::take(x.as_slice().len());
         norm::layer_norm(x.as_slice(), weight.as_slice(), bias.as_slice(), &mut out);
-        x.recycle();
         tensor(out, shape)
     }
 
@@ -101,7 +97,6 @@ impl Kernels<Flex> for FlexKernels {
         let (x, weight) = (Values::of(x), Values::of(norm.weight.clone()));
         let mut out = Values::of(gradient).into_vec();
         norm::layer_norm_gradient(&mut out, x.as_slice(), weight.as_slice());
-        x.recycle();
         tensor(out, shape)
     }
 
@@ -110,7 +105,6 @@ impl Kernels<Flex> for FlexKernels {
         let (qkv, mask) = (Values::of(qkv), mask.cloned().map(Values::of));
         let mut out = buffers::take(rows * sizes.width);
         attention::attention(qkv.as_slice(), sizes, mask.as_ref().map(Values::as_slice), &mut out);
-        qkv.recycle();
         tensor(out, [rows, sizes.width])
     }
 
@@ -125,8 +119,6 @@ impl Kernels<Flex> for FlexKernels {
         let mask = mask.as_ref().map(Values::as_slice);
         let mut out = buffers::take(shape[0] * shape[1]);
         attention_gradient::attention_gradient(gradient.as_slice(), qkv.as_slice(), sizes, mask, &mut out);
-        gradient.recycle();
-        qkv.recycle();
         tensor(out, shape)
     }
 
@@ -157,7 +149,6 @@ impl Kernels<Flex> for FlexKernels {
         let weight = Panels::of_transposed(Values::of(weight).as_slice(), depth);
         let mut out = buffers::take(rows * outputs);
         product(x.as_slice(), &weight, bias.as_ref().map(Values::as_slice), Then::Leaky, &mut out);
-        x.recycle();
         tensor(out, [rows, outputs])
     }
 
@@ -165,21 +156,27 @@ impl Kernels<Flex> for FlexKernels {
         gradient: Tensor<Flex, 2>,
         x: Tensor<Flex, 2>,
         output: Tensor<Flex, 2>,
-        with_bias: bool,
-    ) -> (Tensor<Flex, 2>, Option<Tensor<Flex, 1>>) {
+    ) -> Tensor<Flex, 2> {
         let [outputs, width] = [gradient.dims()[1], x.dims()[1]];
         let (x, gradient, output) = (Values::of(x), Values::of(gradient), Values::of(output));
         let signs = Some(output.as_slice());
-        let weight = transposed_product(gradient.as_slice(), signs, outputs, x.as_slice(), width);
-        let bias =
-            with_bias.then(|| tensor(adapters::leaky_sums(gradient.as_slice(), output.as_slice(), outputs), [outputs]));
-        x.recycle();
-        gradient.recycle();
-        output.recycle();
-        (tensor(weight, [outputs, width]), bias)
+        tensor(transposed_product(gradient.as_slice(), signs, outputs, x.as_slice(), width), [outputs, width])
     }
 
-    fn cosines(x: Tensor<Flex, 2>, heads: &Heads<Flex>, directions: &Tensor<Flex, 2>, keep: bool) -> Cosines<Flex> {
+    fn linear_leaky_bias_gradient(gradient: Tensor<Flex, 2>, output: Tensor<Flex, 2>) -> Tensor<Flex, 1> {
+        let outputs = gradient.dims()[1];
+        let (gradient, output) = (Values::of(gradient), Values::of(output));
+        tensor(adapters::leaky_sums(gradient.as_slice(), output.as_slice(), outputs), [outputs])
+    }
+
+    fn cosines(x: Tensor<Flex, 2>, heads: &Heads<Flex>, directions: &Tensor<Flex, 2>) -> Tensor<Flex, 2> {
+        let Cosines { values, features } = Self::cosines_with_features(x, heads, directions);
+        // Its memory serves again.
+        drop(Values::of(features));
+        values
+    }
+
+    fn cosines_with_features(x: Tensor<Flex, 2>, heads: &Heads<Flex>, directions: &Tensor<Flex, 2>) -> Cosines<Flex> {
         let [rows, depth] = x.dims();
         let (count, embed) = (rows * heads.count, directions.dims()[1]);
         let sizes = adapters::Sizes { embed, directions: directions.dims()[0] };
@@ -187,13 +184,7 @@ impl Kernels<Flex> for FlexKernels {
         let weight = Panels::of_transposed(Values::of(heads.weight.clone()).as_slice(), depth);
         let features = adapters::features(x.as_slice(), &weight);
         let values = adapters::cosines(&features, directions.as_slice(), sizes);
-        x.recycle();
-        let values = tensor(values, [count, sizes.directions]);
-        if keep {
-            return Cosines { values, features: Some(tensor(features, [count, embed])) };
-        }
-        buffers::give(features);
-        Cosines { values, features: None }
+        Cosines { values: tensor(values, [count, sizes.directions]), features: tensor(features, [count, embed]) }
     }
 
     fn cosines_gradient(
@@ -223,9 +214,6 @@ impl Kernels<Flex> for FlexKernels {
         let x = Values::of(x);
         let of_weight = transposed_product(&of_products, None, outputs, x.as_slice(), width);
         buffers::give(of_products);
-        x.recycle();
-        gradient.recycle();
-        values.recycle();
         CosineGradients {
             tokens: tensor(of_tokens, [rows, width]),
             weight: tensor(of_weight, [outputs, width]),
@@ -234,16 +222,19 @@ impl Kernels<Flex> for FlexKernels {
     }
 
     fn segmentation(
+        terms: &[Term],
         upsampling: &Tensor<Flex, 2>,
         grids: Tensor<Flex, 3>,
         masks: Tensor<Flex, 3>,
     ) -> Segmentation<Flex> {
+        if terms != [Term::Focal, Term::Dice] {
+            return madclip::segmentation::losses(terms, upsampling, grids, masks);
+        }
         let (shape, [size, grid]) = (grids.dims(), upsampling.dims());
         let (matrix, grids, masks) = (Values::of(upsampling.clone()), Values::of(grids), Values::of(masks));
         let losses = segmentation::losses(matrix.as_slice(), grids.as_slice(), masks.as_slice(), grid, size);
         Segmentation {
-            focal: tensor(vec![losses.focal], [1]),
-            dice: tensor(vec![losses.dice], [1]),
+            values: vec![tensor(vec![losses.focal], [1]), tensor(vec![losses.dice], [1])],
             gradient: tensor(losses.gradient, shape),
         }
     }
@@ -264,8 +255,8 @@ impl Kernels<Flex> for FlexKernels {
 }
 
 /// The values of a tensor that will be set again.
-fn take(place: &mut Tensor<Flex, 1>) -> Vec<f32> {
-    Values::of(std::mem::replace(place, tensor(Vec::new(), [0]))).into_vec()
+fn take(tensor: &mut Tensor<Flex, 1>) -> Vec<f32> {
+    Values::of(std::mem::replace(tensor, matrix::tensor(Vec::new(), [0]))).into_vec()
 }
 
 fn sizes(qkv: &Tensor<Flex, 2>, Attention { items, tokens, heads }: Attention) -> Sizes {
@@ -276,6 +267,5 @@ fn apply(x: Tensor<Flex, 2>, layer: &Layer, then: Then<'_>) -> Tensor<Flex, 2> {
     let (rows, x) = (x.dims()[0], Values::of(x));
     let mut out = buffers::take(rows * layer.outputs());
     layer.apply(x.as_slice(), then, &mut out);
-    x.recycle();
     tensor(out, [rows, layer.outputs()])
 }

@@ -1,8 +1,8 @@
 //! The built-in CPU backend: the model on Burn's Flex with kernels of its own, through the same table as a loaded one.
 //!
-//! Burn's Flex holds the tensors and runs whatever is small. What takes the time goes to kernels on slices, on all
+//! Burn's Flex holds the tensors and runs whatever is small. The expensive operations are kernels on slices, on all
 //! threads, compiled for every instruction set and chosen at run time (`pulp`). An element's value never depends on how
-//! rows were dealt to threads.
+//! rows are divided among threads, and NaN and infinities pass through every kernel as IEEE 754 says.
 
 mod activation;
 mod adam;

@@ -1,4 +1,4 @@
-//! Linear layers: a product whose bias, activation and residual are added before an element leaves its register.
+//! Linear layers: products that add bias, activation and residual before an element leaves its register.
 
 use std::sync::{Arc, OnceLock};
 
@@ -26,7 +26,7 @@ struct Inner {
     back: OnceLock<Panels>,
 }
 
-/// What becomes of an element after its sum.
+/// What is done to an element after its sum.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Then<'a> {
     /// Nothing.
@@ -35,9 +35,9 @@ pub(crate) enum Then<'a> {
     Activation(Activation),
     /// LeakyReLU.
     Leaky,
-    /// The element of another matrix at its place is added.
+    /// Adds the element of another matrix at the same position.
     Add(&'a [f32]),
-    /// What stands at its place already is added.
+    /// Adds the value that the result holds already.
     Accumulate,
 }
 
@@ -62,8 +62,8 @@ impl Layer {
     /// The same on this thread alone.
     pub(crate) fn apply_here(&self, x: &[f32], then: Then<'_>, out: &mut [f32]) {
         let panels = &self.0.weight;
-        let place = Place { out, bias: Some(&self.0.bias), columns: panels.columns(), width: panels.width() };
-        run(Product { rows: Rows::of(x, panels.depth()), panels, then, place });
+        let target = Target { out, bias: Some(&self.0.bias), columns: panels.columns(), width: panels.width() };
+        run(Product { rows: Rows::of(x, panels.depth()), panels, then, target });
     }
 
     /// `gradient W`: with respect to x.
@@ -88,7 +88,7 @@ pub(crate) fn product(rows: &[f32], panels: &Panels, bias: Option<&[f32]>, then:
             Then::Add(other) => Then::Add(&other[first * columns..][..count * columns]),
             then => then,
         };
-        run(Product { rows, panels, then, place: Place { out, bias, columns, width: panels.width() } });
+        run(Product { rows, panels, then, target: Target { out, bias, columns, width: panels.width() } });
     });
 }
 
@@ -96,7 +96,7 @@ struct Product<'a> {
     rows: Rows<'a>,
     panels: &'a Panels,
     then: Then<'a>,
-    place: Place<'a>,
+    target: Target<'a>,
 }
 
 impl Tiled for Product<'_> {
@@ -104,28 +104,28 @@ impl Tiled for Product<'_> {
 
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize>(self, simd: S) {
-        let Self { rows, panels, then, place } = self;
+        let Self { rows, panels, then, target } = self;
         match then {
-            Then::Keep => sweep::<S, ROWS>(simd, rows, panels, &mut Keep(place)),
-            Then::Activation(Activation::Gelu) => sweep::<S, ROWS>(simd, rows, panels, &mut Gelu(place)),
-            Then::Activation(Activation::QuickGelu) => sweep::<S, ROWS>(simd, rows, panels, &mut QuickGelu(place)),
-            Then::Leaky => sweep::<S, ROWS>(simd, rows, panels, &mut Leaky(place)),
-            Then::Add(other) => sweep::<S, ROWS>(simd, rows, panels, &mut Add(place, other)),
-            Then::Accumulate => sweep::<S, ROWS>(simd, rows, panels, &mut Accumulate(place)),
+            Then::Keep => sweep::<S, ROWS>(simd, rows, panels, &mut Keep(target)),
+            Then::Activation(Activation::Gelu) => sweep::<S, ROWS>(simd, rows, panels, &mut Gelu(target)),
+            Then::Activation(Activation::QuickGelu) => sweep::<S, ROWS>(simd, rows, panels, &mut QuickGelu(target)),
+            Then::Leaky => sweep::<S, ROWS>(simd, rows, panels, &mut Leaky(target)),
+            Then::Add(other) => sweep::<S, ROWS>(simd, rows, panels, &mut Add(target, other)),
+            Then::Accumulate => sweep::<S, ROWS>(simd, rows, panels, &mut Accumulate(target)),
         }
     }
 }
 
-/// Where sums go, and the bias that is added to each.
-struct Place<'a> {
+/// The matrix that sums are written to, and the bias that is added to each.
+struct Target<'a> {
     out: &'a mut [f32],
     bias: Option<&'a [f32]>,
     columns: usize,
     width: usize,
 }
 
-impl Place<'_> {
-    /// From where to where in the matrix a part stands.
+impl Target<'_> {
+    /// Indices of a part in the matrix.
     #[inline(always)]
     fn range(&self, row: usize, panel: usize) -> std::ops::Range<usize> {
         let from = row * self.columns + panel * self.width;
@@ -144,7 +144,7 @@ impl Place<'_> {
 /// Finishes that are a function of the sum alone.
 macro_rules! finish {
     ($name:ident, $simd:ident, $sum:ident, $of:expr) => {
-        struct $name<'a>(Place<'a>);
+        struct $name<'a>(Target<'a>);
 
         impl<S: Simd> Finish<S> for $name<'_> {
             #[inline(always)]
@@ -165,7 +165,7 @@ finish!(Gelu, simd, x, forward(simd, *x, Activation::Gelu));
 finish!(QuickGelu, simd, x, forward(simd, *x, Activation::QuickGelu));
 finish!(Leaky, simd, x, simd.max_f32s(*x, simd.mul_f32s(*x, simd.splat_f32s(SLOPE as f32))));
 
-struct Add<'a>(Place<'a>, &'a [f32]);
+struct Add<'a>(Target<'a>, &'a [f32]);
 
 impl<S: Simd> Finish<S> for Add<'_> {
     #[inline(always)]
@@ -176,7 +176,7 @@ impl<S: Simd> Finish<S> for Add<'_> {
     }
 }
 
-struct Accumulate<'a>(Place<'a>);
+struct Accumulate<'a>(Target<'a>);
 
 impl<S: Simd> Finish<S> for Accumulate<'_> {
     #[inline(always)]

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::linear::{Layer, Then};
 
-/// What makes tokens of an image.
+/// Makes tokens of an image.
 #[derive(Clone, Copy)]
 pub(crate) struct Patches<'a> {
     pub(crate) layer: &'a Layer,

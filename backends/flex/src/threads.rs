@@ -1,4 +1,4 @@
-//! How rows are dealt to threads.
+//! Divides rows among threads.
 
 use rayon::prelude::*;
 

@@ -54,7 +54,7 @@ pub(crate) fn run<T: Tiled>(work: T) -> T::Output {
     Arch::new().dispatch(Widest(work))
 }
 
-/// What becomes of sums. A trait and not a closure: only a method can be marked `#[inline(always)]`, as it must be to
+/// What is done to sums. A trait and not a closure: only a method can be marked `#[inline(always)]`, as it must be to
 /// become part of the code for one instruction set.
 pub(crate) trait Finish<S: Simd> {
     /// Called once for each row of each panel.

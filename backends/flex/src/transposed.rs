@@ -1,10 +1,10 @@
 //! The product of one matrix's transpose with another, which is what a weight's gradient is: long sums over tokens. Blocks
 //! of tokens are laid out for the tiles as they come.
 
-use madclip::kernels::SLOPE;
 use pulp::Simd;
 use rayon::prelude::*;
 
+use crate::adapters::slope;
 use crate::buffers;
 use crate::panels::VECTORS;
 use crate::tile::{Part, Tiled, read, run, write};
@@ -76,14 +76,14 @@ impl Tiled for Columns<'_> {
     }
 }
 
-/// A token's values, through LeakyReLU where its output is given; the output has its input's sign.
+/// A token's values, through LeakyReLU where its output is given.
 #[inline(always)]
 fn taken(values: &[f32], output: Option<&[f32]>, into: &mut [f32]) {
     match output {
         None => into.copy_from_slice(values),
         Some(output) => {
             for ((into, &value), &output) in into.iter_mut().zip(values).zip(output) {
-                *into = value * if output > 0.0 { 1.0 } else { SLOPE as f32 };
+                *into = value * slope(output);
             }
         }
     }

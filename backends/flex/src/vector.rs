@@ -1,4 +1,7 @@
-//! Elementary functions on vectors of f32, to a few units in the last place: what the kernels' inner loops are made of.
+//! Elementary functions on vectors of f32, to a few units in the last place, for the kernels' inner loops.
+//!
+//! NaN and infinities come out as IEEE 754 says. No vector minimum or maximum may stand between an argument and a result:
+//! on x86 they return the other operand where one is NaN.
 
 use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 
@@ -6,6 +9,8 @@ use pulp::Simd;
 
 /// Smallest argument whose exponential is a normal number; below it the result is zero.
 const LOWEST: f32 = -87.3;
+/// Largest argument whose power of two fits an exponent; above it the result is infinite, a little early (e^88.7 is
+/// still finite).
 const HIGHEST: f32 = 88.3;
 
 /// e^x.
@@ -19,10 +24,9 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     const POLYNOMIAL: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5];
 
     let splat = |value| simd.splat_f32s(value);
-    let clamped = simd.min_f32s(simd.max_f32s(x, splat(LOWEST)), splat(HIGHEST));
-    let shifted = simd.mul_add_e_f32s(clamped, splat(LOG2_E), splat(ROUND));
+    let shifted = simd.mul_add_e_f32s(x, splat(LOG2_E), splat(ROUND));
     let n = simd.sub_f32s(shifted, splat(ROUND));
-    let rest = simd.mul_add_e_f32s(n, splat(-LN_2_HIGH), clamped);
+    let rest = simd.mul_add_e_f32s(n, splat(-LN_2_HIGH), x);
     let rest = simd.mul_add_e_f32s(n, splat(-LN_2_LOW), rest);
     let mut y = splat(POLYNOMIAL[0]);
     for coefficient in &POLYNOMIAL[1..] {
@@ -31,7 +35,9 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let y = simd.mul_add_e_f32s(simd.mul_f32s(y, rest), rest, simd.add_f32s(rest, splat(1.0)));
     let bits = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
     let y = simd.mul_f32s(y, simd.transmute_f32s_u32s(bits));
-    simd.select_f32s(simd.less_than_f32s(x, splat(LOWEST)), splat(0.0), y)
+    // Out of range y is whatever came out and is replaced. For NaN both comparisons are false, and y is NaN already.
+    let y = simd.select_f32s(simd.less_than_f32s(x, splat(LOWEST)), splat(0.0), y);
+    simd.select_f32s(simd.greater_than_f32s(x, splat(HIGHEST)), splat(f32::INFINITY), y)
 }
 
 /// 1 / (1 + e^-x).
@@ -61,7 +67,7 @@ pub(crate) fn normal_share<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
     (simd.select_f32s(below, beyond, simd.sub_f32s(splat(1.0), beyond)), bell)
 }
 
-/// Natural logarithm of a positive normal number.
+/// Natural logarithm of a positive normal number, of infinity or of NaN. Other arguments give no meaningful result.
 #[inline(always)]
 pub(crate) fn ln<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     const LN_2_HIGH: f32 = 0.693_359_4;
@@ -98,9 +104,12 @@ pub(crate) fn ln<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let y = simd.mul_f32s(simd.mul_f32s(y, r), square);
     let y = simd.mul_add_e_f32s(n, splat(LN_2_LOW), y);
     let y = simd.mul_add_e_f32s(square, splat(-0.5), y);
-    simd.mul_add_e_f32s(n, splat(LN_2_HIGH), simd.add_f32s(r, y))
+    let y = simd.mul_add_e_f32s(n, splat(LN_2_HIGH), simd.add_f32s(r, y));
+    // The bits of NaN and of infinity look like a number's; both are their own logarithm.
+    simd.select_f32s(simd.less_than_f32s(x, splat(f32::INFINITY)), y, x)
 }
 
+/// -x, but 0 for 0.
 #[inline(always)]
 pub(crate) fn negated<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.sub_f32s(simd.splat_f32s(0.0), x)
@@ -157,6 +166,41 @@ mod tests {
         function!(Exp, |simd, x| exp(simd, x));
         assert!(errors(Exp, -87.0, 88.0, f64::exp).1 < 3e-7);
         assert!(errors(Exp, -1000.0, -88.0, |_| 0.0).0 == 0.0);
+    }
+
+    /// Results for these arguments.
+    fn values(function: impl Function, arguments: [f32; 4]) -> [f32; 4] {
+        let lanes = arguments.repeat(16);
+        let found = Arch::new().dispatch(Each(function, lanes));
+        std::array::from_fn(|i| found[i])
+    }
+
+    #[test]
+    fn nan_and_infinities_come_out_as_ieee_says() {
+        const ARGUMENTS: [f32; 4] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -f32::NAN];
+        function!(Exp, |simd, x| exp(simd, x));
+        let [nan, up, down, other] = values(Exp, ARGUMENTS);
+        assert!(nan.is_nan() && other.is_nan() && up == f32::INFINITY && down == 0.0);
+        function!(Sigmoid, |simd, x| sigmoid(simd, x));
+        let [nan, up, down, other] = values(Sigmoid, ARGUMENTS);
+        assert!(nan.is_nan() && other.is_nan() && up == 1.0 && down == 0.0);
+        function!(Share, |simd, x| normal_share(simd, x).0);
+        let [nan, up, down, other] = values(Share, ARGUMENTS);
+        assert!(nan.is_nan() && other.is_nan() && up == 1.0 && down == 0.0);
+        function!(Bell, |simd, x| normal_share(simd, x).1);
+        let [nan, up, down, other] = values(Bell, ARGUMENTS);
+        assert!(nan.is_nan() && other.is_nan() && up == 0.0 && down == 0.0);
+        function!(Ln, |simd, x| ln(simd, x));
+        let [nan, up, _, other] = values(Ln, ARGUMENTS);
+        assert!(nan.is_nan() && other.is_nan() && up == f32::INFINITY);
+    }
+
+    #[test]
+    fn large_finite_arguments_overflow_and_underflow() {
+        function!(Exp, |simd, x| exp(simd, x));
+        assert_eq!(values(Exp, [89.0, 1e30, -89.0, -1e30]), [f32::INFINITY, f32::INFINITY, 0.0, 0.0]);
+        function!(Sigmoid, |simd, x| sigmoid(simd, x));
+        assert_eq!(values(Sigmoid, [200.0, f32::MAX, -200.0, f32::MIN]), [1.0, 1.0, 0.0, 0.0]);
     }
 
     #[test]

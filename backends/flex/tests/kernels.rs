@@ -8,6 +8,7 @@ use harness_method::options::Activation;
 use harness_method::streams;
 use madclip::adam::Moments;
 use madclip::kernels::{Attention, Embedding, Heads, Linear, Norm};
+use madclip::segmentation::Term;
 use madclip::{Kernels, Plain};
 
 /// Rows beyond one block of any kernel, and sides that no vector divides.
@@ -80,14 +81,14 @@ fn layer_norm_and_its_gradient() {
 #[test]
 fn attention_and_its_gradient_with_and_without_a_mask() {
     for (items, tokens, heads, width) in [(3, 37, 5, 45), (1, 70, 2, 12), (9, 1, 1, 3)] {
-        let of = Attention { items, tokens, heads };
+        let sizes = Attention { items, tokens, heads };
         let qkv = random("qkv", [items * tokens, 3 * width]) * 3.0;
         let gradient = random("gradient", [items * tokens, width]);
         let mask = Tensor::<Flex, 2>::full([tokens, tokens], f32::NEG_INFINITY, &FlexDevice).triu(1);
         for mask in [None, Some(&mask)] {
-            assert_close(FlexKernels::attention(qkv.clone(), of, mask), Plain::attention(qkv.clone(), of, mask));
-            let expected = Plain::attention_gradient(gradient.clone(), qkv.clone(), of, mask);
-            assert_close(FlexKernels::attention_gradient(gradient.clone(), qkv.clone(), of, mask), expected);
+            assert_close(FlexKernels::attention(qkv.clone(), sizes, mask), Plain::attention(qkv.clone(), sizes, mask));
+            let expected = Plain::attention_gradient(gradient.clone(), qkv.clone(), sizes, mask);
+            assert_close(FlexKernels::attention_gradient(gradient.clone(), qkv.clone(), sizes, mask), expected);
         }
     }
 }
@@ -125,17 +126,12 @@ fn trained_layers_and_their_gradients() {
     let (x, weight) = (random("x", [ROWS, DEPTH]), random("weight", [COLUMNS, DEPTH]));
     let gradient = random("gradient", [ROWS, COLUMNS]);
     for bias in [None, Some(random("bias", [COLUMNS]))] {
-        let with_bias = bias.is_some();
         let output = Plain::linear_leaky(x.clone(), weight.clone(), bias.clone());
         assert_close(FlexKernels::linear_leaky(x.clone(), weight.clone(), bias), output.clone());
-        let (of_weight, of_bias) =
-            FlexKernels::linear_leaky_gradient(gradient.clone(), x.clone(), output.clone(), with_bias);
-        let expected = Plain::linear_leaky_gradient(gradient.clone(), x.clone(), output, with_bias);
-        assert_close(of_weight, expected.0);
-        assert_eq!(of_bias.is_some(), with_bias);
-        if let (Some(found), Some(expected)) = (of_bias, expected.1) {
-            assert_close(found, expected);
-        }
+        let found = FlexKernels::linear_leaky_gradient(gradient.clone(), x.clone(), output.clone());
+        assert_close(found, Plain::linear_leaky_gradient(gradient.clone(), x.clone(), output.clone()));
+        let found = FlexKernels::linear_leaky_bias_gradient(gradient.clone(), output.clone());
+        assert_close(found, Plain::linear_leaky_bias_gradient(gradient.clone(), output));
     }
 }
 
@@ -145,17 +141,17 @@ fn cosines_with_one_and_two_directions_and_their_gradients() {
     for (count, directions) in [(1, 1), (2, 1), (2, 2)] {
         let heads = Heads { weight: random("heads", [count * COLUMNS, DEPTH]), count };
         let along = random("along", [directions, COLUMNS]);
-        let fast = FlexKernels::cosines(x.clone(), &heads, &along, true);
-        let plain = Plain::cosines(x.clone(), &heads, &along, true);
+        let fast = FlexKernels::cosines_with_features(x.clone(), &heads, &along);
+        let plain = Plain::cosines_with_features(x.clone(), &heads, &along);
         assert_close(fast.values, plain.values.clone());
-        let features = plain.features.unwrap();
-        assert_close(fast.features.unwrap(), features.clone());
-        assert!(FlexKernels::cosines(x.clone(), &heads, &along, false).features.is_none());
+        assert_close(FlexKernels::cosines(x.clone(), &heads, &along), plain.values.clone());
+        let features = plain.features;
+        assert_close(fast.features, features.clone());
         let gradient = random("gradient", [ROWS * count, directions]);
-        let (values, of) = (plain.values, (x.clone(), &heads, &along));
-        let found =
-            FlexKernels::cosines_gradient(gradient.clone(), values.clone(), features.clone(), of.0.clone(), of.1, of.2);
-        let expected = Plain::cosines_gradient(gradient, values, features, of.0, of.1, of.2);
+        let values = plain.values;
+        let given = (gradient.clone(), values.clone(), features.clone(), x.clone());
+        let found = FlexKernels::cosines_gradient(given.0, given.1, given.2, given.3, &heads, &along);
+        let expected = Plain::cosines_gradient(gradient, values, features, x.clone(), &heads, &along);
         assert_close(found.tokens, expected.tokens);
         assert_close(found.weight, expected.weight);
         assert_close(found.directions, expected.directions);
@@ -168,11 +164,13 @@ fn segmentation_losses_and_their_gradient() {
         let upsampling = madclip::segmentation::upsampling::<Flex>(grid, size, &FlexDevice);
         let grids = random("grids", [3, grid, grid]) * 2.0;
         let masks = random("masks", [3, size, size]).greater_elem(0.5).float();
-        let found = FlexKernels::segmentation(&upsampling, grids.clone(), masks.clone());
-        let expected = Plain::segmentation(&upsampling, grids, masks);
-        assert_close(found.focal, expected.focal);
-        assert_close(found.dice, expected.dice);
-        assert_close(found.gradient, expected.gradient);
+        for terms in [&[Term::Focal, Term::Dice][..], &[Term::Dice], &[Term::Dice, Term::Focal], &[]] {
+            let found = FlexKernels::segmentation(terms, &upsampling, grids.clone(), masks.clone());
+            let expected = Plain::segmentation(terms, &upsampling, grids.clone(), masks.clone());
+            assert_eq!((found.values.len(), expected.values.len()), (terms.len(), terms.len()));
+            found.values.into_iter().zip(expected.values).for_each(|(found, expected)| assert_close(found, expected));
+            assert_close(found.gradient, expected.gradient);
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! The model's operations as LibTorch's own: bias in the product, activation and residual in place, fused norm and
-//! attention. What they compute is `madclip::Kernels`.
+//! attention.
 
 use burn::tensor::{Tensor, TensorPrimitive};
 use burn_tch::{LibTorch, TchTensor};

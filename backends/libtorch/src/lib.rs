@@ -1,5 +1,4 @@
-//! The model on LibTorch: on the CPU, and on CUDA and MPS where the LibTorch it is linked with has them. Which devices there
-//! are and how LibTorch's own operations serve the model is beside this.
+//! The model on LibTorch: on the CPU, and on CUDA and MPS where the LibTorch it is linked with has them.
 
 mod device;
 mod kernels;

@@ -42,3 +42,40 @@ pub(crate) fn update<B: Backend>(
     let denominator = moments.second.clone().sqrt() / root + EPSILON;
     *value = value.clone() - moments.first.clone() / denominator * (learning_rate / first);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{DEVICE, assert_close, host, tensor};
+
+    #[test]
+    fn corrections_divide_out_that_moments_began_at_zero() {
+        let (first, root) = corrections(1);
+        assert!((first - 0.5).abs() < 1e-15 && (root - 0.001_f64.sqrt()).abs() < 1e-15);
+        assert!(corrections(10_000).0 == 1.0 && corrections(100_000).1 == 1.0);
+    }
+
+    #[test]
+    fn the_first_step_has_the_length_of_the_rate_whatever_the_gradient() {
+        let (mut value, mut moments) = (tensor(&[1.0, 1.0, 1.0], [3]), Moments::zeros(3, &DEVICE));
+        update(&mut value, tensor(&[1e-3, -20.0, 0.0], [3]), &mut moments, 1, 0.1);
+        assert_close(&host(value), &[0.9, 1.1, 1.0], 1e-5);
+        assert_close(&host(moments.first), &[5e-4, -10.0, 0.0], 1e-6);
+        assert_close(&host(moments.second), &[1e-9, 0.4, 0.0], 1e-6);
+    }
+
+    #[test]
+    fn three_steps_are_those_of_the_formula() {
+        let gradients = [0.5, -0.25, 2.0];
+        let (mut value, mut moments) = (tensor(&[0.7], [1]), Moments::zeros(1, &DEVICE));
+        let (mut x, mut m, mut v) = (0.7_f64, 0.0_f64, 0.0_f64);
+        for (step, gradient) in (1..).zip(gradients) {
+            update(&mut value, tensor(&[gradient], [1]), &mut moments, step, 0.01);
+            let g = f64::from(gradient);
+            (m, v) = (0.5 * m + 0.5 * g, 0.999 * v + 0.001 * g * g);
+            let step = f64::from(step);
+            x -= 0.01 * (m / (1.0 - 0.5_f64.powf(step))) / ((v / (1.0 - 0.999_f64.powf(step))).sqrt() + 1e-8);
+        }
+        assert_close(&host(value), &[x as f32], 1e-6);
+    }
+}

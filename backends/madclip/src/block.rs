@@ -4,7 +4,8 @@ use burn::tensor::{FloatDType, Int, Tensor, backend::Backend};
 use harness_method::options::Activation;
 
 use crate::ModelError;
-use crate::kernels::{Attention, Kernels, Linear, Norm};
+use crate::kernels::Kernels;
+use crate::operands::{Attention, Linear, Norm};
 use crate::tensors::{Tensors, load};
 
 #[derive(Debug)]
@@ -85,5 +86,47 @@ impl<B: Backend, K: Kernels<B>> Block<B, K> {
         let x = K::linear_residual(attended, &self.out_proj, x);
         let hidden = K::linear_activation(K::layer_norm(x.clone(), &self.ln_2), &self.c_fc, activation);
         K::linear_residual(hidden, &self.c_proj, x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Plain;
+    use crate::testing::{B, DEVICE, assert_close, host, random, tensor, weights};
+
+    fn block() -> Block<B, Plain> {
+        Block::load(&weights(), "visual.transformer.resblocks.0", 16, FloatDType::F32, &DEVICE).unwrap()
+    }
+
+    const SIZES: Attention = Attention { items: 2, tokens: 3, heads: 2 };
+
+    #[test]
+    fn some_rows_are_what_they_are_among_all() {
+        let x = random("x", [6, 16]);
+        let whole = block().forward(x.clone(), SIZES, None, Activation::Gelu, None);
+        let rows = Tensor::<B, 1, Int>::from_ints([4, 1], &DEVICE);
+        let some = block().forward(x, SIZES, None, Activation::Gelu, Some(rows.clone()));
+        assert_close(&host(some), &host(whole.select(0, rows)), 1e-6);
+    }
+
+    #[test]
+    fn a_block_is_the_formula_of_the_method() {
+        let (x, block) = (random("x", [6, 16]), block());
+        let qkv = Plain::linear(Plain::layer_norm(x.clone(), &block.ln_1), &block.in_proj);
+        let x1 = x.clone() + Plain::linear(Plain::attention(qkv, SIZES, None), &block.out_proj);
+        let hidden = Plain::linear(Plain::layer_norm(x1.clone(), &block.ln_2), &block.c_fc);
+        let expected = x1 + Plain::linear(Plain::activation(hidden, Activation::QuickGelu), &block.c_proj);
+        assert_close(&host(block.forward(x, SIZES, None, Activation::QuickGelu, None)), &host(expected), 1e-6);
+    }
+
+    #[test]
+    fn a_masked_token_changes_nothing() {
+        let hidden = tensor(&[0.0, 0.0, f32::NEG_INFINITY].repeat(3), [3, 3]);
+        let x = random("x", [6, 16]);
+        let other = Tensor::cat(vec![x.clone().narrow(0, 0, 5), random("other", [1, 16])], 0);
+        let [one, two] = [x, other].map(|x| block().forward(x, SIZES, Some(&hidden), Activation::Gelu, None));
+        assert_eq!(host(one.clone().narrow(0, 0, 5)), host(two.clone().narrow(0, 0, 5)));
+        assert_ne!(host(one.narrow(0, 5, 1)), host(two.narrow(0, 5, 1)));
     }
 }

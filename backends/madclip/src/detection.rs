@@ -10,10 +10,16 @@ use crate::similarity::Similarity;
 pub(crate) fn aggregate<B: Backend>(kind: Aggregation, x: Tensor<B, 2>) -> Tensor<B, 1> {
     let x = match kind {
         Aggregation::Mean => x.mean_dim(1),
-        Aggregation::Max => x.max_dim(1),
-        Aggregation::Both => x.clone().mean_dim(1) * 0.5 + x.max_dim(1) * 0.5,
+        Aggregation::Max => maximum(x),
+        Aggregation::Both => x.clone().mean_dim(1) * 0.5 + maximum(x) * 0.5,
     };
     x.squeeze_dims(&[1])
+}
+
+/// Maximum over tokens, NaN where one of them is: Burn leaves open what a maximum makes of NaN. Every value times zero
+/// is zero or NaN.
+fn maximum<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
+    x.clone().max_dim(1) + (x * 0.0).sum_dim(1)
 }
 
 /// Loss of one tap; `labels` `[B]`, 1 = abnormal.
@@ -41,4 +47,92 @@ pub(crate) fn score<B: Backend>(options: &Options, s: &Similarity<B>) -> Tensor<
 
 fn bce_with_logits<B: Backend>(logits: Tensor<B, 1>, labels: Tensor<B, 1>) -> Tensor<B, 1> {
     (-activation::log_sigmoid(-logits.clone()) - logits * labels).mean()
+}
+
+#[cfg(test)]
+mod tests {
+    use harness_method::options::Loss;
+
+    use super::*;
+    use crate::testing::{B, assert_close, host, options, tensor};
+
+    fn similarity(normal: &[f32], abnormal: &[f32]) -> Similarity<B> {
+        let shape = [normal.len() / 2, 2];
+        Similarity { normal: tensor(normal, shape), abnormal: tensor(abnormal, shape) }
+    }
+
+    fn value(loss: Loss, aggregation: Aggregation, s: &Similarity<B>, labels: &[f32]) -> f32 {
+        let options = Options { loss, aggregation, ..options() };
+        host(super::loss(&options, s, tensor(labels, [labels.len()])))[0]
+    }
+
+    fn log_sigmoid(x: f32) -> f32 {
+        -(-x).exp().ln_1p()
+    }
+
+    fn sigmoid(x: f32) -> f32 {
+        1.0 / (1.0 + (-x).exp())
+    }
+
+    #[test]
+    fn tokens_are_aggregated_by_mean_maximum_or_half_of_each() {
+        let x = || tensor(&[1.0, 5.0, 0.0, -4.0, -2.0, -3.0], [2, 3]);
+        assert_close(&host(aggregate(Aggregation::Mean, x())), &[2.0, -3.0], 1e-6);
+        assert_close(&host(aggregate(Aggregation::Max, x())), &[5.0, -2.0], 0.0);
+        assert_close(&host(aggregate(Aggregation::Both, x())), &[3.5, -2.5], 1e-6);
+    }
+
+    #[test]
+    fn one_token_that_is_nan_makes_its_image_nan_and_no_other() {
+        for aggregation in Aggregation::ALL {
+            for at in 0..3 {
+                let mut values = [1.0, 5.0, 0.0, 4.0, 2.0, 3.0];
+                values[at] = f32::NAN;
+                let found = host(aggregate(aggregation, tensor(&values, [2, 3])));
+                assert!(found[0].is_nan() && found[1].is_finite(), "{aggregation:?} {at}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn siglip_is_the_log_sigmoid_of_signed_similarities() {
+        let s = similarity(&[0.5, -0.25, 1.0, 0.0], &[-1.0, 0.75, 0.5, 2.0]);
+        // The first image is normal, the second abnormal.
+        let first = [log_sigmoid(0.5) + log_sigmoid(1.0), log_sigmoid(-0.25) + log_sigmoid(-0.75)];
+        let second = [log_sigmoid(-1.0) + log_sigmoid(0.5), log_sigmoid(-0.0) + log_sigmoid(2.0)];
+        let mean = -(first.iter().sum::<f32>() / 2.0 + second.iter().sum::<f32>() / 2.0) / 2.0;
+        assert_close(&[value(Loss::Siglip, Aggregation::Mean, &s, &[0.0, 1.0])], &[mean], 1e-6);
+    }
+
+    #[test]
+    fn contrastive_puts_aggregated_probabilities_into_a_loss_on_logits() {
+        let s = similarity(&[0.5, -0.25], &[-1.0, 0.75]);
+        let p = [sigmoid(-1.5), sigmoid(1.0)];
+        let (abnormal, normal) = (p[0].max(p[1]), (1.0 - p[0]).max(1.0 - p[1]));
+        let bce = |logit: f32, y: f32| -(y * log_sigmoid(logit) + (1.0 - y) * log_sigmoid(-logit));
+        for y in [0.0, 1.0] {
+            let expected = bce(1.0 - normal, y) + bce(abnormal, y);
+            assert_close(&[value(Loss::Contrastive, Aggregation::Max, &s, &[y])], &[expected], 1e-6);
+        }
+    }
+
+    #[test]
+    fn a_similarity_that_agrees_with_the_label_costs_less() {
+        let (normal, abnormal) = ([0.8, 0.6], [-0.7, -0.9]);
+        let (right, wrong) = (similarity(&normal, &abnormal), similarity(&abnormal, &normal));
+        for loss in Loss::ALL {
+            for aggregation in Aggregation::ALL {
+                assert!(value(loss, aggregation, &right, &[0.0]) < value(loss, aggregation, &wrong, &[0.0]));
+                assert!(value(loss, aggregation, &wrong, &[1.0]) < value(loss, aggregation, &right, &[1.0]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_score_is_the_aggregated_probability_of_the_abnormal_class() {
+        let s = similarity(&[0.0, 1.0], &[2.0, -1.0]);
+        let options = Options { aggregation: Aggregation::Both, ..options() };
+        let p = [sigmoid(2.0), sigmoid(-2.0)];
+        assert_close(&host(score(&options, &s)), &[(p[0] + p[1]) / 4.0 + p[0] / 2.0], 1e-6);
+    }
 }

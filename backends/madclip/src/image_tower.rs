@@ -5,7 +5,8 @@ use harness_method::Arch;
 use harness_method::options::{Activation, Normalize};
 
 use crate::block::{Block, load_norm};
-use crate::kernels::{Attention, Embedding, Kernels, Linear, Norm};
+use crate::kernels::Kernels;
+use crate::operands::{Attention, Embedding, Linear, Norm};
 use crate::tensors::{Tensors, to_device};
 use crate::{ModelError, positions};
 
@@ -124,4 +125,85 @@ fn fold_normalization<B: Backend>(
         bias.push(shift as f32);
     }
     Linear { weight: to_device(folded, [width, 3 * area], device), bias: to_device(bias, [width], device) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Plain;
+    use crate::testing::{B, DEVICE, arch, assert_close, host, random, tensor, weights};
+
+    fn load(
+        arch: &Arch,
+        size: usize,
+        taps: &[usize],
+        normalize: Normalize,
+    ) -> Result<ImageTower<B, Plain>, ModelError> {
+        let (activation, precision) = (Activation::Gelu, FloatDType::F32);
+        ImageTower::load(
+            &weights(),
+            &Settings { arch, image_size: size, taps, activation, normalize, precision },
+            &DEVICE,
+        )
+    }
+
+    fn tower(taps: &[usize], normalize: Normalize) -> ImageTower<B, Plain> {
+        load(&arch(), 12, taps, normalize).unwrap()
+    }
+
+    fn images(n: usize) -> Tensor<B, 4> {
+        random("images", [n, 3, 12, 12]) * 0.5 + 0.5
+    }
+
+    #[test]
+    fn each_tap_is_what_it_is_alone() {
+        let taps = tower(&[1, 3], Normalize::None).encode(images(2));
+        assert_eq!(taps.iter().map(|tap| tap.dims()).collect::<Vec<_>>(), [[2, 10, 16]; 2]);
+        for (tap, number) in taps.into_iter().zip([1, 3]) {
+            let alone = tower(&[number], Normalize::None).encode(images(2)).remove(0);
+            assert_eq!(host(tap), host(alone));
+        }
+    }
+
+    #[test]
+    fn images_of_a_batch_do_not_see_each_other() {
+        let whole = tower(&[3], Normalize::None).encode(images(3)).remove(0);
+        let last = tower(&[3], Normalize::None).encode(images(3).narrow(0, 2, 1)).remove(0);
+        assert_close(&host(whole.narrow(0, 2, 1)), &host(last), 1e-5);
+    }
+
+    #[test]
+    fn statistics_folded_into_the_convolution_are_statistics_taken_off_the_images() {
+        for normalize in [Normalize::Clip, Normalize::Imagenet] {
+            let (mean, deviation) = normalize.statistics();
+            let [mean, deviation] = [mean, deviation].map(|channel| tensor(&channel, [1, 3, 1, 1]));
+            let before = tower(&[2], Normalize::None).encode((images(1) - mean) / deviation).remove(0);
+            let folded = tower(&[2], normalize).encode(images(1)).remove(0);
+            assert_close(&host(folded), &host(before), 1e-4);
+        }
+    }
+
+    #[test]
+    fn another_image_size_has_its_own_grid_and_its_rest_is_unused() {
+        let tower = load(&arch(), 22, &[1], Normalize::None).unwrap();
+        assert_eq!(tower.tokens(), 26);
+        let image = random("image", [1, 3, 22, 22]);
+        // Pixels 20 and 21 of each row and column lie beyond the fifth patch.
+        let cut = image.clone().narrow(2, 0, 20).narrow(3, 0, 20);
+        let padded = Tensor::cat(vec![cut, Tensor::zeros([1, 3, 20, 2], &DEVICE)], 3);
+        let padded = Tensor::cat(vec![padded, Tensor::zeros([1, 3, 2, 22], &DEVICE)], 2);
+        assert_eq!(host(tower.encode(image).remove(0)), host(tower.encode(padded).remove(0)));
+    }
+
+    #[test]
+    fn wrong_taps_and_images_smaller_than_a_patch_are_errors() {
+        let refused =
+            |arch: &Arch, size: usize, taps: &[usize]| load(arch, size, taps, Normalize::None).unwrap_err().to_string();
+        for taps in [&[0, 1][..], &[2, 2], &[2, 1], &[4]] {
+            assert!(refused(&arch(), 12, taps).contains("not ascending within 1..=3"), "{taps:?}");
+        }
+        assert_eq!(refused(&arch(), 12, &[]), "no taps given");
+        assert!(refused(&arch(), 3, &[1]).contains("no patches of 4 in an image of 3"));
+        assert!(refused(&Arch { layers: 3, width: 8, ..arch() }, 12, &[1]).contains("visual."));
+    }
 }

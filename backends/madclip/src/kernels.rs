@@ -1,104 +1,21 @@
-//! The operations where a backend may do better than a chain of Burn calls. Bodies here and in [`crate::Plain`] are
-//! plain Burn; a backend crate overrides what pays on its hardware. The model is written once, on top of these.
+//! The operations where a backend may do better than a chain of Burn calls. Their bodies here and in [`Plain`] are plain
+//! Burn; a backend crate overrides what pays on its hardware. The model is written once, on top of these.
 //!
-//! What the model trains with comes with its gradient, so that Burn's graph holds few and large steps (see
+//! Operations that are trained through come with their gradient, so that Burn's graph holds few and large steps (see
 //! [`crate::Recorded`]).
 
 use std::fmt::Debug;
 
-use burn::tensor::{DType, FloatDType, Tensor, TensorData, backend::Backend};
+use burn::tensor::{DType, Tensor, TensorData, backend::Backend};
 use harness_method::options::Activation;
 
+pub use crate::operands::{Attention, CosineGradients, Cosines, EPSILON, Embedding, Heads, Linear, Norm, SLOPE};
+
 use crate::adam::{self, Moments};
+use crate::operands::in_precision;
 use crate::plain;
-use crate::segmentation::{self, Segmentation};
+use crate::segmentation::{self, Segmentation, Term};
 use crate::tensors::to_device;
-
-/// A linear layer in PyTorch's layout.
-#[derive(Clone, Debug)]
-pub struct Linear<B: Backend> {
-    /// `[out, in]`.
-    pub weight: Tensor<B, 2>,
-    /// `[out]`.
-    pub bias: Tensor<B, 1>,
-}
-
-impl<B: Backend> Linear<B> {
-    /// The layer in another precision.
-    pub(crate) fn cast(self, precision: FloatDType) -> Self {
-        Self { weight: self.weight.cast(precision), bias: self.bias.cast(precision) }
-    }
-}
-
-/// Scale and shift of a layer norm, `[width]` each.
-#[derive(Clone, Debug)]
-pub struct Norm<B: Backend> {
-    /// Scale.
-    pub weight: Tensor<B, 1>,
-    /// Shift.
-    pub bias: Tensor<B, 1>,
-}
-
-/// What makes an image's patches the tokens of a tower. `L` is a backend's layer.
-#[derive(Clone, Debug)]
-pub struct Embedding<B: Backend, L> {
-    /// Of a patch's pixels, channel by channel and row by row.
-    pub layer: L,
-    /// The class token at its position, `[1, W]`.
-    pub class_row: Tensor<B, 2>,
-    /// Positions of the patches, `[grid * grid, W]`.
-    pub positions: Tensor<B, 2>,
-    /// Pixels a patch is wide and high.
-    pub patch: usize,
-    /// Patches an image is wide and high; what of the image is beyond them is unused.
-    pub grid: usize,
-}
-
-/// Who attends to whom: rows of an attention are `items * tokens`, and a row attends to those of its item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attention {
-    /// Sequences.
-    pub items: usize,
-    /// Tokens of each.
-    pub tokens: usize,
-    /// Heads; they divide the width.
-    pub heads: usize,
-}
-
-/// The heads of an adapter, one below the other.
-#[derive(Clone, Debug)]
-pub struct Heads<B: Backend> {
-    /// `[count * E, W]`.
-    pub weight: Tensor<B, 2>,
-    /// How many there are: detection alone, or detection and segmentation.
-    pub count: usize,
-}
-
-/// Products of unit-length features with directions: cosines where the directions have unit length too.
-#[derive(Clone, Debug)]
-pub struct Cosines<B: Backend> {
-    /// `[N * heads, directions]`, the heads of a token next to each other.
-    pub values: Tensor<B, 2>,
-    /// The features `[N * heads, E]`, where they were to be kept for the gradient.
-    pub features: Option<Tensor<B, 2>>,
-}
-
-/// Gradients of [`Kernels::cosines`].
-#[derive(Clone, Debug)]
-pub struct CosineGradients<B: Backend> {
-    /// With respect to the tokens, `[N, W]`.
-    pub tokens: Tensor<B, 2>,
-    /// With respect to the heads' weight.
-    pub weight: Tensor<B, 2>,
-    /// With respect to the directions.
-    pub directions: Tensor<B, 2>,
-}
-
-/// Epsilon of every norm of the method.
-pub const EPSILON: f64 = 1e-5;
-
-/// Slope of every LeakyReLU of the method.
-pub const SLOPE: f64 = 0.01;
 
 /// Building blocks of towers and adapters. Rows are tokens: `[rows, width]`, however many images they come from.
 ///
@@ -204,21 +121,25 @@ pub trait Kernels<B: Backend>: 'static {
         plain::linear_leaky(x, weight, bias)
     }
 
-    /// With respect to the weight, and to the bias where there is one (`output` is the function's result); the taps it is
-    /// applied to are frozen.
-    fn linear_leaky_gradient(
-        gradient: Tensor<B, 2>,
-        x: Tensor<B, 2>,
-        output: Tensor<B, 2>,
-        with_bias: bool,
-    ) -> (Tensor<B, 2>, Option<Tensor<B, 1>>) {
-        plain::linear_leaky_gradient(gradient, x, output, with_bias)
+    /// With respect to the weight (`output` is the function's result); the taps it is applied to are frozen.
+    fn linear_leaky_gradient(gradient: Tensor<B, 2>, x: Tensor<B, 2>, output: Tensor<B, 2>) -> Tensor<B, 2> {
+        plain::linear_leaky_gradient(gradient, x, output)
     }
 
-    /// Features `leaky_relu(x W^T)` of tokens `x` `[N, W]`, brought to unit length, times `directions` `[D, E]`. `keep`
-    /// says whether the features (at their own length) are wanted too.
-    fn cosines(x: Tensor<B, 2>, heads: &Heads<B>, directions: &Tensor<B, 2>, keep: bool) -> Cosines<B> {
-        plain::cosines(x, heads, directions, keep)
+    /// With respect to the bias.
+    fn linear_leaky_bias_gradient(gradient: Tensor<B, 2>, output: Tensor<B, 2>) -> Tensor<B, 1> {
+        plain::linear_leaky_bias_gradient(gradient, output)
+    }
+
+    /// Features `leaky_relu(x W^T)` of tokens `x` `[N, W]`, brought to unit length, times `directions` `[D, E]`: cosines
+    /// where the directions have unit length too. `[N * heads, D]`, the heads of a token next to each other.
+    fn cosines(x: Tensor<B, 2>, heads: &Heads<B>, directions: &Tensor<B, 2>) -> Tensor<B, 2> {
+        Self::cosines_with_features(x, heads, directions).values
+    }
+
+    /// The same, with the features kept for the gradient.
+    fn cosines_with_features(x: Tensor<B, 2>, heads: &Heads<B>, directions: &Tensor<B, 2>) -> Cosines<B> {
+        plain::cosines(x, heads, directions)
     }
 
     /// With respect to tokens, weight and directions; `values` and `features` are the function's results.
@@ -233,10 +154,16 @@ pub trait Kernels<B: Backend>: 'static {
         plain::cosines_gradient(gradient, values, features, x, heads, directions)
     }
 
-    /// Focal and dice losses of one tap's grids of d `[B, G, G]` against masks `[B, S, S]`, with their gradient.
-    /// `upsampling` is the `[S, G]` matrix of bilinear interpolation with aligned corners.
-    fn segmentation(upsampling: &Tensor<B, 2>, grids: Tensor<B, 3>, masks: Tensor<B, 3>) -> Segmentation<B> {
-        segmentation::losses(upsampling, grids, masks)
+    /// These losses of one tap's grids of d `[B, G, G]` against masks `[B, S, S]`, with the gradient of their sum.
+    /// `upsampling` is the `[S, G]` matrix of bilinear interpolation with aligned corners. A backend that has its own
+    /// code for some terms calls [`segmentation::losses`] for other lists.
+    fn segmentation(
+        terms: &[Term],
+        upsampling: &Tensor<B, 2>,
+        grids: Tensor<B, 3>,
+        masks: Tensor<B, 3>,
+    ) -> Segmentation<B> {
+        segmentation::losses(terms, upsampling, grids, masks)
     }
 
     /// Step `step` (from 1) of Adam on a flat trainable tensor.
@@ -245,7 +172,79 @@ pub trait Kernels<B: Backend>: 'static {
     }
 }
 
-/// The tensor in this precision; itself where it has it.
-pub(crate) fn in_precision<B: Backend, const D: usize>(x: Tensor<B, D>, precision: DType) -> Tensor<B, D> {
-    x.cast(FloatDType::from(precision))
+/// Every operation as a chain of Burn calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plain;
+
+impl<B: Backend> Kernels<B> for Plain {
+    type Layer = Linear<B>;
+
+    fn layer(linear: Linear<B>) -> Linear<B> {
+        linear
+    }
+
+    fn linear(x: Tensor<B, 2>, layer: &Linear<B>) -> Tensor<B, 2> {
+        in_precision(x, layer.weight.dtype()).matmul(layer.weight.clone().transpose()) + layer.bias.clone().unsqueeze()
+    }
+
+    fn linear_gradient(gradient: Tensor<B, 2>, layer: &Linear<B>) -> Tensor<B, 2> {
+        gradient.matmul(layer.weight.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{B, DEVICE, assert_close, host, random, tensor};
+
+    #[test]
+    fn a_linear_layer_is_a_product_with_the_transpose_and_a_bias() {
+        let layer = <Plain as Kernels<B>>::layer(Linear {
+            weight: tensor(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [3, 2]),
+            bias: tensor(&[0.5, 0.0, -1.0], [3]),
+        });
+        let x = || tensor(&[1.0, -1.0], [1, 2]);
+        assert_eq!(host(Plain::linear(x(), &layer)), [-0.5, -1.0, -2.0]);
+        assert_eq!(host(Plain::linear_residual(x(), &layer, tensor(&[1.0; 3], [1, 3]))), [0.5, 0.0, -1.0]);
+        assert_eq!(host(Plain::linear_gradient(tensor(&[1.0, 0.0, 1.0], [1, 3]), &layer)), [6.0, 8.0]);
+        let activated = host(Plain::linear_activation(x(), &layer, Activation::Gelu));
+        assert_close(&activated, &host(plain::activation(Plain::linear(x(), &layer), Activation::Gelu)), 0.0);
+    }
+
+    #[test]
+    fn patches_become_tokens_in_rows_and_columns_behind_the_class_token() {
+        // One output that copies the first pixel of the green channel of each patch.
+        let mut weight = [0.0; 12];
+        weight[4] = 1.0;
+        let layer = Linear { weight: tensor(&weight, [1, 12]), bias: tensor(&[0.0], [1]) };
+        let embedding = Embedding {
+            layer: <Plain as Kernels<B>>::layer(layer),
+            class_row: tensor(&[-1.0], [1, 1]),
+            positions: tensor(&[0.1, 0.2, 0.3, 0.4], [4, 1]),
+            patch: 2,
+            grid: 2,
+        };
+        // 5 x 5 pixels: the last row and column belong to no patch.
+        let pixels: Vec<f32> = (0..75).map(|i| i as f32).collect();
+        let found = host(Plain::embed(tensor(&pixels, [1, 3, 5, 5]), &embedding));
+        assert_close(&found, &[-1.0, 25.1, 27.2, 35.3, 37.4], 1e-5);
+    }
+
+    #[test]
+    fn taps_lose_their_first_tokens_and_batches_are_taken_in_order() {
+        let values: Vec<f32> = (0..12).map(|i| i as f32).collect();
+        let taps: Tensor<B, 3> = Plain::taps(&values, [2, 3, 2], 1, &DEVICE);
+        assert_eq!(host(taps.clone()), [2.0, 3.0, 4.0, 5.0, 8.0, 9.0, 10.0, 11.0]);
+        assert_eq!(host(Plain::batch(&taps, &[1, 1])), [8.0, 9.0, 10.0, 11.0, 8.0, 9.0, 10.0, 11.0]);
+        let whole: Tensor<B, 3> = Plain::taps(&values, [2, 3, 2], 0, &DEVICE);
+        assert_eq!(host(whole), values);
+    }
+
+    #[test]
+    fn cosines_are_the_values_of_the_ones_with_features() {
+        let heads = Heads { weight: random("heads", [6, 4]), count: 2 };
+        let (x, along) = (random("x", [5, 4]), random("along", [2, 3]));
+        let kept = Plain::cosines_with_features(x.clone(), &heads, &along).values;
+        assert_eq!(host(Plain::cosines(x, &heads, &along)), host(kept));
+    }
 }

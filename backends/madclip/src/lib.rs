@@ -1,5 +1,5 @@
 //! MadCLIP over Burn's `Backend`: towers, adapters, prompts, losses, trainer and scores (docs/method.md sections 1 to 4 and 7).
-//! It knows neither files nor the backend ABI, and draws nothing at random: tensors and options in, tensors out.
+//! It knows neither files nor the backend interface, and draws nothing at random: tensors and options in, tensors out.
 
 pub mod adam;
 pub mod adapters;
@@ -8,6 +8,8 @@ pub mod detection;
 mod error;
 pub mod image_tower;
 pub mod kernels;
+mod operands;
+mod parameters;
 mod plain;
 mod positions;
 pub mod prompts;
@@ -15,14 +17,15 @@ mod recorded;
 pub mod segmentation;
 pub mod similarity;
 pub mod tensors;
+#[cfg(test)]
+mod testing;
 pub mod text_tower;
 pub mod trainer;
 
 pub use error::ModelError;
 pub use image_tower::ImageTower;
-pub use kernels::Kernels;
-pub use plain::Plain;
+pub use kernels::{Kernels, Plain};
 pub use recorded::Recorded;
 pub use tensors::{HostTensor, Tensors};
 pub use text_tower::TextTower;
-pub use trainer::{Losses, Scores, Trainer};
+pub use trainer::{Scores, Trainer};

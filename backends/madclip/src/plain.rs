@@ -5,27 +5,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 use burn::tensor::{DType, Tensor, activation as functions, backend::Backend};
 use harness_method::options::Activation;
 
-use crate::kernels::{Attention, CosineGradients, Cosines, EPSILON, Heads, Kernels, Linear, Norm, SLOPE, in_precision};
-
-/// Every operation as a chain of Burn calls.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Plain;
-
-impl<B: Backend> Kernels<B> for Plain {
-    type Layer = Linear<B>;
-
-    fn layer(linear: Linear<B>) -> Linear<B> {
-        linear
-    }
-
-    fn linear(x: Tensor<B, 2>, layer: &Linear<B>) -> Tensor<B, 2> {
-        in_precision(x, layer.weight.dtype()).matmul(layer.weight.clone().transpose()) + layer.bias.clone().unsqueeze()
-    }
-
-    fn linear_gradient(gradient: Tensor<B, 2>, layer: &Linear<B>) -> Tensor<B, 2> {
-        gradient.matmul(layer.weight.clone())
-    }
-}
+use crate::operands::{Attention, CosineGradients, Cosines, EPSILON, Heads, Norm, SLOPE, in_precision};
 
 pub(crate) fn activation<B: Backend>(x: Tensor<B, 2>, kind: Activation) -> Tensor<B, 2> {
     match kind {
@@ -138,11 +118,12 @@ pub(crate) fn linear_leaky_gradient<B: Backend>(
     gradient: Tensor<B, 2>,
     x: Tensor<B, 2>,
     output: Tensor<B, 2>,
-    with_bias: bool,
-) -> (Tensor<B, 2>, Option<Tensor<B, 1>>) {
-    let gradient = leaky_gradient(gradient, output);
-    let bias = with_bias.then(|| gradient.clone().sum_dim(0).squeeze_dims(&[0]));
-    (gradient.transpose().matmul(x), bias)
+) -> Tensor<B, 2> {
+    leaky_gradient(gradient, output).transpose().matmul(x)
+}
+
+pub(crate) fn linear_leaky_bias_gradient<B: Backend>(gradient: Tensor<B, 2>, output: Tensor<B, 2>) -> Tensor<B, 1> {
+    leaky_gradient(gradient, output).sum_dim(0).squeeze_dims(&[0])
 }
 
 /// LeakyReLU keeps the sign, so its output says which side an input was on.
@@ -151,17 +132,12 @@ fn leaky_gradient<B: Backend>(gradient: Tensor<B, 2>, output: Tensor<B, 2>) -> T
     gradient.clone().mask_where(falls, gradient * SLOPE)
 }
 
-pub(crate) fn cosines<B: Backend>(
-    x: Tensor<B, 2>,
-    heads: &Heads<B>,
-    directions: &Tensor<B, 2>,
-    keep: bool,
-) -> Cosines<B> {
+pub(crate) fn cosines<B: Backend>(x: Tensor<B, 2>, heads: &Heads<B>, directions: &Tensor<B, 2>) -> Cosines<B> {
     let [n, embed] = [x.dims()[0] * heads.count, directions.dims()[1]];
     let features = linear_leaky(x, heads.weight.clone(), None).reshape([n, embed]);
     // The norm is divided out of the product, so that unit-length features never exist.
     let values = features.clone().matmul(directions.clone().transpose()) / lengths(&features);
-    Cosines { values, features: keep.then_some(features) }
+    Cosines { values, features }
 }
 
 pub(crate) fn cosines_gradient<B: Backend>(
@@ -188,4 +164,71 @@ pub(crate) fn cosines_gradient<B: Backend>(
 
 fn lengths<B: Backend>(rows: &Tensor<B, 2>) -> Tensor<B, 2> {
     (rows.clone() * rows.clone()).sum_dim(1).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_close, host, random, tensor};
+
+    #[test]
+    fn activations_have_their_known_values() {
+        let x = || tensor(&[0.0, 1.0, -2.0], [1, 3]);
+        assert_close(&host(activation(x(), Activation::Gelu)), &[0.0, 0.841_344_7, -0.045_500_26], 1e-6);
+        assert_close(&host(activation(x(), Activation::QuickGelu)), &[0.0, 0.845_795_9, -0.064_341_5], 1e-5);
+    }
+
+    #[test]
+    fn layer_norm_takes_off_mean_and_deviation_then_scales_and_shifts() {
+        let norm = Norm { weight: tensor(&[1.0, 2.0], [2]), bias: tensor(&[0.5, -1.0], [2]) };
+        let found = host(layer_norm(tensor(&[3.0, 7.0, -1.0, -1.0], [2, 2]), &norm));
+        let unit = 2.0 / 4.000_01_f32.sqrt();
+        assert_close(&found, &[0.5 - unit, 2.0 * unit - 1.0, 0.5, -1.0], 1e-6);
+    }
+
+    #[test]
+    fn a_token_alone_attends_to_itself_and_equal_keys_share_equally() {
+        let alone = Attention { items: 2, tokens: 1, heads: 2 };
+        let qkv = random("qkv", [2, 12]);
+        let values = qkv.clone().narrow(1, 8, 4);
+        assert_close(&host(attention(qkv, alone, None)), &host(values), 1e-6);
+        // Two tokens with the key 0 and the values 1 and 3.
+        let qkv = tensor(&[5.0, 0.0, 1.0, -5.0, 0.0, 3.0], [2, 3]);
+        let pair = Attention { items: 1, tokens: 2, heads: 1 };
+        assert_close(&host(attention(qkv.clone(), pair, None)), &[2.0, 2.0], 1e-6);
+        let causal = tensor(&[0.0, f32::NEG_INFINITY, 0.0, 0.0], [2, 2]);
+        assert_close(&host(attention(qkv, pair, Some(&causal))), &[1.0, 2.0], 1e-6);
+    }
+
+    #[test]
+    fn items_and_heads_of_an_attention_do_not_see_each_other() {
+        let sizes = Attention { items: 2, tokens: 3, heads: 2 };
+        let qkv = random("qkv", [6, 12]);
+        let whole = attention(qkv.clone(), sizes, None);
+        let first = attention(qkv.clone().narrow(0, 0, 3), Attention { items: 1, ..sizes }, None);
+        assert_close(&host(whole.clone().narrow(0, 0, 3)), &host(first), 1e-6);
+        // The second head alone: its columns of queries, keys and values.
+        let head = Tensor::cat((0..3).map(|i| qkv.clone().narrow(1, i * 4 + 2, 2)).collect(), 1);
+        let second = attention(head, Attention { heads: 1, ..sizes }, None);
+        assert_close(&host(whole.narrow(1, 2, 2)), &host(second), 1e-6);
+    }
+
+    #[test]
+    fn leaky_layers_keep_a_hundredth_of_what_is_negative() {
+        let (x, weight) = (tensor(&[1.0, 2.0], [1, 2]), tensor(&[1.0, 1.0, -1.0, 0.0], [2, 2]));
+        assert_close(&host(linear_leaky(x.clone(), weight.clone(), None)), &[3.0, -0.01], 1e-7);
+        assert_close(&host(linear_leaky(x, weight, Some(tensor(&[-4.0, 2.0], [2])))), &[-0.01, 1.0], 1e-7);
+    }
+
+    #[test]
+    fn cosines_do_not_depend_on_the_length_of_tokens_and_lie_within_one() {
+        let heads = Heads { weight: random("heads", [10, 4]), count: 2 };
+        let along = random("along", [1, 5]);
+        let along = along.clone() / lengths(&along);
+        let x = random("x", [7, 4]);
+        let found = cosines(x.clone(), &heads, &along);
+        assert_eq!((found.values.dims(), found.features.dims()), ([14, 1], [14, 5]));
+        assert_close(&host(cosines(x * 50.0, &heads, &along).values), &host(found.values.clone()), 1e-5);
+        assert!(host(found.values).iter().all(|cosine| cosine.abs() <= 1.0 + 1e-6));
+    }
 }

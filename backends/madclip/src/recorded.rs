@@ -13,7 +13,8 @@ use burn::tensor::backend::{Backend, BackendTypes};
 use burn::tensor::{Tensor, TensorPrimitive};
 use harness_method::options::Activation;
 
-use crate::kernels::{Attention, Cosines, Heads, Kernels, Linear, Norm};
+use crate::kernels::Kernels;
+use crate::operands::{Attention, Cosines, Heads, Linear, Norm};
 use crate::plain;
 
 /// `K` under Burn's autodiff. Gradients reach inputs, and the weights of trained operations; frozen layers get none.
@@ -87,35 +88,31 @@ impl<B: Backend, K: Kernels<B>> Kernels<Autodiff<B>> for Recorded<K> {
         let output = K::linear_leaky(x.clone(), weight.clone().inner(), bias.clone().map(Tensor::inner));
         let kept = output.clone();
         match bias {
-            None => step([primitive(weight)], output, move |gradient| {
-                [raw(K::linear_leaky_gradient(gradient, x, kept, false).0)]
-            }),
+            None => {
+                step([primitive(weight)], output, move |gradient| [raw(K::linear_leaky_gradient(gradient, x, kept))])
+            }
             Some(bias) => step([primitive(weight), primitive(bias)], output, move |gradient| {
-                match K::linear_leaky_gradient(gradient, x, kept, true) {
-                    (weight, Some(bias)) => [raw(weight), raw(bias)],
-                    (_, None) => unreachable!("the bias's gradient was asked for"),
-                }
+                let of_bias = K::linear_leaky_bias_gradient(gradient.clone(), kept.clone());
+                [raw(K::linear_leaky_gradient(gradient, x, kept)), raw(of_bias)]
             }),
         }
     }
 
-    fn cosines(
+    fn cosines_with_features(
         x: Tensor<Autodiff<B>, 2>,
         heads: &Heads<Autodiff<B>>,
         directions: &Tensor<Autodiff<B>, 2>,
-        keep: bool,
     ) -> Cosines<Autodiff<B>> {
         let (tokens, along) = (x.clone().inner(), directions.clone().inner());
         let frozen = Heads { weight: heads.weight.clone().inner(), count: heads.count };
-        let Cosines { values, features } = K::cosines(tokens.clone(), &frozen, &along, true);
-        let Some(features) = features else { unreachable!("they were to be kept") };
+        let Cosines { values, features } = K::cosines_with_features(tokens.clone(), &frozen, &along);
         let (kept, known) = (features.clone(), values.clone());
         let inputs = [primitive(x), primitive(heads.weight.clone()), primitive(directions.clone())];
         let values = step(inputs, values, move |gradient| {
             let found = K::cosines_gradient(gradient, known, kept, tokens, &frozen, &along);
             [raw(found.tokens), raw(found.weight), raw(found.directions)]
         });
-        Cosines { values, features: keep.then(|| Tensor::from_inner(features)) }
+        Cosines { values, features: Tensor::from_inner(features) }
     }
 }
 
@@ -185,4 +182,94 @@ fn step<B: Backend, const N: usize, const D: usize>(
         }
     };
     Tensor::from_primitive(TensorPrimitive::Float(output))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Plain;
+    use crate::testing::{A, B, check_gradient, host, random};
+
+    type Step = Recorded<Plain>;
+
+    /// A number that depends on every element of a result, in the graph.
+    fn weighed(x: Tensor<A, 2>) -> Tensor<A, 1> {
+        let shape = x.dims();
+        (x * Tensor::from_inner(random("weights", shape))).sum()
+    }
+
+    fn constant<const D: usize>(name: &str, shape: [usize; D]) -> Tensor<A, D> {
+        Tensor::from_inner(random(name, shape))
+    }
+
+    fn layer() -> Linear<B> {
+        Linear { weight: random("weight", [5, 4]), bias: random("bias", [5]) }
+    }
+
+    #[test]
+    fn frozen_layers_hand_gradients_to_inputs_and_residuals() {
+        let x = random("x", [3, 4]);
+        check_gradient(&x, |x| weighed(Step::linear(x, &layer())));
+        check_gradient(&x, |x| weighed(Step::linear_residual(x, &layer(), constant("residual", [3, 5]))));
+        check_gradient(&random("residual", [3, 5]), |residual| {
+            weighed(Step::linear_residual(constant("x", [3, 4]), &layer(), residual))
+        });
+        for kind in [Activation::Gelu, Activation::QuickGelu] {
+            check_gradient(&x, |x| weighed(Step::activation(x, kind)));
+            check_gradient(&x, |x| weighed(Step::linear_activation(x, &layer(), kind)));
+        }
+    }
+
+    #[test]
+    fn norms_whether_frozen_or_trained() {
+        let norm = || Norm { weight: constant("scale", [4]), bias: constant("shift", [4]) };
+        check_gradient(&random("x", [3, 4]), |x| weighed(Step::layer_norm(x, &norm())));
+        let x = || constant("x", [3, 4]);
+        check_gradient(&random("scale", [4]), |weight| {
+            weighed(Step::layer_norm(x(), &Norm { weight, bias: constant("shift", [4]) }))
+        });
+        check_gradient(&random("shift", [4]), |bias| {
+            weighed(Step::layer_norm(x(), &Norm { weight: constant("scale", [4]), bias }))
+        });
+    }
+
+    #[test]
+    fn attention_with_and_without_a_mask() {
+        let sizes = Attention { items: 2, tokens: 3, heads: 2 };
+        let mask = Tensor::<B, 2>::full([3, 3], f32::NEG_INFINITY, &crate::testing::DEVICE).triu(1);
+        for mask in [None, Some(Tensor::from_inner(mask))] {
+            check_gradient(&(random("qkv", [6, 12]) * 2.0), |qkv| weighed(Step::attention(qkv, sizes, mask.as_ref())));
+        }
+    }
+
+    #[test]
+    fn trained_layers_hand_gradients_to_weight_and_bias() {
+        let x = || constant("x", [6, 4]);
+        check_gradient(&random("weight", [5, 4]), |weight| weighed(Step::linear_leaky(x(), weight, None)));
+        check_gradient(&random("weight", [5, 4]), |weight| {
+            weighed(Step::linear_leaky(x(), weight, Some(constant("bias", [5]))))
+        });
+        check_gradient(&random("bias", [5]), |bias| {
+            weighed(Step::linear_leaky(x(), constant("weight", [5, 4]), Some(bias)))
+        });
+        // Where the input is trained too, it gets its gradient as well.
+        check_gradient(&random("x", [6, 4]), |x| weighed(Step::linear_leaky(x, constant("weight", [5, 4]), None)));
+    }
+
+    #[test]
+    fn cosines_hand_gradients_to_tokens_heads_and_directions() {
+        let heads = |weight| Heads { weight, count: 2 };
+        let (x, weight, along) =
+            (|| constant("x", [6, 4]), || constant("heads", [10, 4]), || constant("along", [2, 5]));
+        check_gradient(&random("x", [6, 4]), |x| weighed(Step::cosines(x, &heads(weight()), &along())));
+        check_gradient(&random("heads", [10, 4]), |weight| weighed(Step::cosines(x(), &heads(weight), &along())));
+        check_gradient(&random("along", [2, 5]), |along| weighed(Step::cosines(x(), &heads(weight()), &along)));
+    }
+
+    #[test]
+    fn results_are_those_of_the_kernels_under_them() {
+        let x = random("x", [3, 4]);
+        let found = Step::linear(Tensor::from_inner(x.clone()), &layer()).inner();
+        assert_eq!(host(found), host(Plain::linear(x, &layer())));
+    }
 }

@@ -68,3 +68,23 @@ pub(crate) fn to_device<B: Backend, const D: usize>(
 pub(crate) fn to_host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::testing::{B, DEVICE};
+
+    #[test]
+    fn a_tensor_is_given_with_its_shape_or_refused_by_name() {
+        let tensor = |shape: &[usize]| HostTensor { shape: shape.to_vec(), data: vec![1.0, 2.0].into() };
+        let source = HashMap::from([("right".to_owned(), tensor(&[1, 2])), ("torn".to_owned(), tensor(&[3]))]);
+        let loaded: Tensor<B, 2> = load(&source, "right", [1, 2], &DEVICE).unwrap();
+        assert_eq!((loaded.dims(), to_host(loaded)), ([1, 2], vec![1.0, 2.0]));
+        let refused = |name: &str, shape: &[usize]| source.expect(name, shape).unwrap_err().to_string();
+        assert_eq!(refused("right", &[2]), "tensor `right` has shape [1, 2], expected [2]");
+        assert!(refused("torn", &[3]).contains("`torn`"), "fewer values than its shape says");
+        assert_eq!(refused("absent", &[2]), "tensor `absent` is missing");
+    }
+}

@@ -6,7 +6,8 @@ use harness_method::options::Activation;
 
 use crate::ModelError;
 use crate::block::{Block, load_norm};
-use crate::kernels::{Attention, Kernels, Norm};
+use crate::kernels::Kernels;
+use crate::operands::{Attention, Norm};
 use crate::tensors::{Tensors, load, to_device};
 
 /// A CLIP text tower without its vocabulary: the host gathers token vectors. Differentiable with respect to them where
@@ -121,4 +122,68 @@ fn causal_mask<B: Backend>(tokens: usize, device: &B::Device) -> Tensor<B, 2> {
         values[query * tokens + query + 1..(query + 1) * tokens].fill(f32::NEG_INFINITY);
     }
     to_device(values, [tokens, tokens], device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Plain;
+    use crate::testing::{B, DEVICE, arch, assert_close, host, random, weights};
+
+    fn tower() -> TextTower<B, Plain> {
+        TextTower::load(&weights(), &arch(), Activation::Gelu, &DEVICE).unwrap()
+    }
+
+    /// A sentence and the same with other tokens from `from` on.
+    fn pair(from: usize) -> [Tensor<B, 3>; 2] {
+        let sentence = random("sentence", [1, 14, 8]);
+        let other = Tensor::cat(vec![sentence.clone().narrow(1, 0, from), random("other", [1, 14 - from, 8])], 1);
+        [sentence, other]
+    }
+
+    #[test]
+    fn under_the_causal_mask_nothing_behind_end_of_text_matters() {
+        let [one, other] = pair(6).map(|sentence| host(tower().encode(sentence, &[5], true)));
+        assert_close(&one, &other, 1e-6);
+        let [one, other] = pair(5).map(|sentence| host(tower().encode(sentence, &[5], true)));
+        assert!(one.iter().zip(&other).any(|(a, b)| (a - b).abs() > 1e-3));
+    }
+
+    #[test]
+    fn without_a_mask_padding_is_attended_to() {
+        let [one, other] = pair(6).map(|sentence| host(tower().encode(sentence, &[5], false)));
+        assert!(one.iter().zip(&other).any(|(a, b)| (a - b).abs() > 1e-4));
+    }
+
+    #[test]
+    fn sentences_of_a_batch_do_not_see_each_other() {
+        let batch = random("batch", [3, 14, 8]);
+        for causal in [false, true] {
+            let whole = tower().encode(batch.clone(), &[3, 13, 8], causal);
+            for (i, eot) in [3, 13, 8].into_iter().enumerate() {
+                let alone = tower().encode(batch.clone().narrow(0, i, 1), &[eot], causal);
+                assert_close(&host(whole.clone().narrow(0, i, 1)), &host(alone), 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_architecture() {
+        assert_eq!((tower().width(), tower().embed(), tower().context()), (8, 12, 14));
+    }
+
+    #[test]
+    fn impossible_sizes_and_missing_tensors_are_errors() {
+        let load = |arch: &Arch, source: &dyn Tensors| {
+            TextTower::<B, Plain>::load(source, arch, Activation::Gelu, &DEVICE).unwrap_err().to_string()
+        };
+        for wrong in
+            [Arch { text_layers: 0, ..arch() }, Arch { text_heads: 0, ..arch() }, Arch { text_heads: 3, ..arch() }]
+        {
+            assert!(load(&wrong, &weights()).starts_with("a text tower of"));
+        }
+        let mut without = weights();
+        without.remove("ln_final.bias");
+        assert_eq!(load(&arch(), &without), "tensor `ln_final.bias` is missing");
+    }
 }

@@ -5,50 +5,19 @@ use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use burn::backend::Autodiff;
-use burn::tensor::{Tensor, backend::Backend};
+use burn::tensor::{ElementConversion, Tensor, backend::Backend};
 use harness_method::parameters::{Parameter, parameters};
-use harness_method::{Arch, Options};
+use harness_method::{Arch, Options, losses};
 
 use crate::adam::Moments;
-use crate::adapters::{Wanted, drops_class_token};
+use crate::adapters::drops_class_token;
 use crate::kernels::Kernels;
+use crate::parameters::{Parameters, Trainable};
 use crate::prompts::{Sentences, Text};
+use crate::segmentation::Term;
+use crate::similarity::Similarity;
 use crate::tensors::{HostTensor, Tensors, to_device, to_host};
 use crate::{ModelError, Recorded, TextTower, detection, segmentation, similarity};
-
-/// Trainable tensors by name. They are kept flat and shaped where they are used, so that update, gradient and state
-/// are the same few lines for every rank.
-#[derive(Clone, Debug)]
-pub(crate) struct Parameters<B: Backend>(BTreeMap<String, (Vec<usize>, Tensor<B, 1>)>);
-
-impl<B: Backend> Parameters<B> {
-    /// A tensor in its own shape.
-    pub(crate) fn get<const D: usize>(&self, name: &str) -> Tensor<B, D> {
-        match self.0.get(name) {
-            Some((shape, values)) => values.clone().reshape(<[i32; D]>::from(Dims(shape))),
-            None => unreachable!("`{name}` is in the list of trainable tensors"),
-        }
-    }
-}
-
-struct Dims<'a>(&'a [usize]);
-
-impl<const D: usize> From<Dims<'_>> for [i32; D] {
-    fn from(dims: Dims<'_>) -> Self {
-        std::array::from_fn(|i| dims.0[i] as i32)
-    }
-}
-
-/// The three terms of a training step's loss, each summed over taps.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Losses {
-    /// Detection loss.
-    pub detection: f32,
-    /// Focal loss; 0 without masks.
-    pub focal: f32,
-    /// Dice loss; 0 without masks.
-    pub dice: f32,
-}
 
 /// Scores of a batch of test images.
 #[derive(Clone, Debug)]
@@ -69,12 +38,28 @@ struct Support<B: Backend> {
     masks: Vec<u8>,
 }
 
+/// What a trainer is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// The model.
+    pub options: &'a Options,
+    /// Sizes of the CLIP.
+    pub arch: &'a Arch,
+    /// Whether support images come with masks; without them the loss is detection alone.
+    pub has_masks: bool,
+    /// Adam's rate.
+    pub learning_rate: f64,
+}
+
 /// A model being trained on one support set, or scoring from a trained state.
 pub struct Trainer<B: Backend, K: Kernels<B>> {
     options: Options,
     arch: Arch,
     has_masks: bool,
     learning_rate: f64,
+    /// Names of the losses: detection, then those of the terms.
+    losses: &'static [&'static str],
+    terms: Vec<Term>,
     text: Text<Autodiff<B>, Recorded<K>>,
     /// The text vectors under the present parameters, once somebody asked: a state scores many batches with them.
     vectors: OnceLock<[Tensor<B, 1>; 2]>,
@@ -88,29 +73,30 @@ pub struct Trainer<B: Backend, K: Kernels<B>> {
 }
 
 impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
-    /// A trainer that starts from `state`: initial values, or those of a trained epoch.
+    /// A trainer that starts from `state`: initial values, or those of a trained epoch. Prompts other than `free` need a
+    /// text tower and the `sentences` of both classes.
     ///
     /// # Errors
     /// A tensor of the state is missing or misshapen, sentences do not fit the text tower, or options do not fit the
     /// architecture.
-    #[expect(clippy::too_many_arguments, reason = "each is one thing the host decides")]
     pub fn new(
-        options: &Options,
-        arch: &Arch,
-        has_masks: bool,
-        learning_rate: f64,
+        settings: &Settings<'_>,
         tower: Option<TextTower<Autodiff<B>, Recorded<K>>>,
         sentences: &[Sentences; 2],
         state: &dyn Tensors,
         device: &B::Device,
     ) -> Result<Self, ModelError> {
+        let &Settings { options, arch, has_masks, learning_rate } = settings;
         if options.taps.is_empty() || arch.grid(options.image_size) == 0 {
             return Err(ModelError::Invalid("no taps, or an image smaller than a patch".into()));
         }
+        let losses = losses::names(options, has_masks);
         let mut trainer = Self {
+            terms: segmentation_terms(losses)?,
+            losses,
             text: Text::new(options, tower, sentences, device)?,
             vectors: OnceLock::new(),
-            parameters: Parameters(BTreeMap::new()),
+            parameters: Parameters::empty(),
             moments: BTreeMap::new(),
             steps: 0,
             upsampling: segmentation::upsampling(arch.grid(options.image_size), options.image_size, device),
@@ -141,23 +127,19 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         parameters(&self.options, &self.arch)
     }
 
+    /// Names of the losses of a step, in order.
+    pub fn losses(&self) -> &'static [&'static str] {
+        self.losses
+    }
+
     /// Replaces every trainable tensor and forgets Adam's moments.
     ///
     /// # Errors
     /// A tensor is missing or misshapen; nothing has changed then.
     pub fn write_state(&mut self, state: &dyn Tensors) -> Result<(), ModelError> {
-        let mut values = BTreeMap::new();
-        for parameter in self.parameters() {
-            let n: usize = parameter.shape.iter().product();
-            let tensor = state.expect(&parameter.name, &parameter.shape)?;
-            let flat = to_device(tensor.data.into_owned(), [n], &self.device);
-            values.insert(parameter.name, (parameter.shape, flat));
-        }
-        self.moments = values
-            .iter()
-            .map(|(name, (_, flat))| (name.clone(), Moments::zeros(flat.dims()[0], &self.device)))
-            .collect();
-        self.parameters = Parameters(values);
+        self.parameters = Parameters::read(&self.parameters(), state, &self.device)?;
+        let zeros = |tensor: &Trainable<B>| Moments::zeros(tensor.values.dims()[0], &self.device);
+        self.moments = self.parameters.iter().map(|(name, tensor)| (name.to_owned(), zeros(tensor))).collect();
         self.vectors = OnceLock::new();
         self.steps = 0;
         Ok(())
@@ -165,11 +147,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
 
     /// The trainable tensors as they are now.
     pub fn read_state(&self) -> BTreeMap<String, HostTensor<'static>> {
-        let read = |(shape, values): &(Vec<usize>, Tensor<B, 1>)| HostTensor {
-            shape: shape.clone(),
-            data: to_host(values.clone()).into(),
-        };
-        self.parameters.0.iter().map(|(name, tensor)| (name.clone(), read(tensor))).collect()
+        self.parameters.to_host()
     }
 
     /// Adds `labels.len()` support images: their taps `[n, T, W]` each, class token first, labels (1 = abnormal) and masks
@@ -196,20 +174,21 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         Ok(())
     }
 
-    /// One step of Adam on the support images of these indices; the losses are those before the step.
+    /// One step of Adam on the support images of these indices. The losses, in the order of [`Trainer::losses`] and each
+    /// summed over taps, are those before the step.
     ///
     /// # Errors
     /// An index is out of range, or a loss is not finite: no tensor has changed then.
-    pub fn step(&mut self, indices: &[usize]) -> Result<Losses, ModelError> {
+    pub fn step(&mut self, indices: &[usize]) -> Result<Vec<f32>, ModelError> {
         let (losses, mut gradients) = self.gradients(indices)?;
         self.steps += 1;
         self.vectors = OnceLock::new();
-        for (name, (_, value)) in &mut self.parameters.0 {
+        for (name, tensor) in self.parameters.iter_mut() {
             let (Some(gradient), Some(moments)) = (gradients.remove(name), self.moments.get_mut(name)) else {
                 // No gradient: an unused head keeps its value, as zero gradients and zero moments would leave it.
                 continue;
             };
-            K::adam(value, gradient, moments, self.steps, self.learning_rate);
+            K::adam(&mut tensor.values, gradient, moments, self.steps, self.learning_rate);
         }
         Ok(losses)
     }
@@ -221,16 +200,16 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
     pub fn read_gradients(
         &mut self,
         indices: &[usize],
-    ) -> Result<(Losses, BTreeMap<String, HostTensor<'static>>), ModelError> {
+    ) -> Result<(Vec<f32>, BTreeMap<String, HostTensor<'static>>), ModelError> {
         let (losses, gradients) = self.gradients(indices)?;
-        let read = |(name, (shape, value)): (&String, &(Vec<usize>, Tensor<B, 1>))| {
+        let read = |(name, tensor): (&str, &Trainable<B>)| {
             let data = match gradients.get(name) {
                 Some(gradient) => to_host(gradient.clone()),
-                None => vec![0.0; value.dims()[0]],
+                None => vec![0.0; tensor.values.dims()[0]],
             };
-            (name.clone(), HostTensor { shape: shape.clone(), data: data.into() })
+            (name.to_owned(), tensor.shaped(data))
         };
-        Ok((losses, self.parameters.0.iter().map(read).collect()))
+        Ok((losses, self.parameters.iter().map(read).collect()))
     }
 
     /// The two text vectors `[2, E]` under the present parameters.
@@ -246,26 +225,17 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         let taps = self.taps_to_device(taps, n)?;
         let grid = self.arch.grid(self.options.image_size);
         let text = self.text_pair();
-        let (mut grids, mut detection, mut maps) = (Vec::new(), None, None);
+        let size = self.options.image_size;
+        let mut detection = Tensor::zeros([n], &self.device);
+        let mut maps = with_maps.then(|| Tensor::zeros([n, size, size], &self.device));
+        let mut grids = Vec::with_capacity(self.options.taps.len());
         for (number, tap) in self.options.taps.iter().zip(taps) {
-            let s = similarity::of_tap::<B, K>(&self.options, &self.parameters, *number, tap, &text, Wanted::Both);
-            let score = detection::score(&self.options, &s.detection);
-            detection = Some(match detection {
-                Some(sum) => sum + score,
-                None => score,
-            });
-            let Some(segmentation) = s.segmentation else { unreachable!("both heads were asked for") };
-            let logits = segmentation.logit().reshape([n, grid, grid]);
-            if with_maps {
-                let map = segmentation::probability(&self.upsampling, logits.clone());
-                maps = Some(match maps {
-                    Some(sum) => sum + map,
-                    None => map,
-                });
-            }
+            let [image, pixels] = similarity::of_tap::<B, K, 2>(&self.options, &self.parameters, *number, tap, &text);
+            detection = detection + detection::score(&self.options, &image);
+            let logits = pixels.logit().reshape([n, grid, grid]);
+            maps = maps.map(|sum| sum + segmentation::probability(&self.upsampling, logits.clone()));
             grids.push(logits.unsqueeze_dim::<4>(1));
         }
-        let Some(detection) = detection else { unreachable!("there is at least one tap") };
         Ok(Scores { grids: to_host(Tensor::cat(grids, 1)), detection: to_host(detection), maps: maps.map(to_host) })
     }
 
@@ -275,58 +245,64 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
 
     /// Parameters as leaves of a new graph.
     fn leaves(&self, tracked: bool) -> Parameters<Autodiff<B>> {
-        let leaf = |value: &Tensor<B, 1>| {
-            let leaf = Tensor::from_inner(value.clone());
+        self.parameters.map(|values| {
+            let leaf = Tensor::from_inner(values.clone());
             if tracked { leaf.require_grad() } else { leaf }
-        };
-        Parameters(
-            self.parameters.0.iter().map(|(name, (shape, v))| (name.clone(), (shape.clone(), leaf(v)))).collect(),
-        )
+        })
     }
 
-    fn gradients(&mut self, indices: &[usize]) -> Result<(Losses, BTreeMap<String, Tensor<B, 1>>), ModelError> {
+    fn gradients(&mut self, indices: &[usize]) -> Result<(Vec<f32>, BTreeMap<String, Tensor<B, 1>>), ModelError> {
         self.join_support();
         let held = self.support.labels.len();
         if indices.is_empty() || indices.iter().any(|&i| i >= held) {
             return Err(ModelError::Invalid(format!("batch {indices:?} of {held} support images")));
         }
-        let n = indices.len();
         let labels: Vec<f32> = indices.iter().map(|&i| self.support.labels[i]).collect();
-        let labels = Tensor::from_inner(to_device::<B, 1>(labels, [n], &self.device));
-        let masks = self.has_masks.then(|| self.masks(indices));
-
+        let labels = Tensor::from_inner(to_device::<B, 1>(labels, [indices.len()], &self.device));
         let leaves = self.leaves(true);
         let text = self.text.pair(&leaves);
-        let wanted = if self.has_masks { Wanted::Both } else { Wanted::Detection };
-        let grid = self.arch.grid(self.options.image_size);
-        let mut detection: Option<Tensor<Autodiff<B>, 1>> = None;
-        let mut surrogate: Option<Tensor<Autodiff<B>, 1>> = None;
-        let (mut focal, mut dice) = (0.0, 0.0);
-        for (number, taps) in self.options.taps.iter().zip(&self.support.taps) {
-            let tap = Tensor::from_inner(K::batch(&taps[0], indices));
-            let s = similarity::of_tap::<Autodiff<B>, Recorded<K>>(&self.options, &leaves, *number, tap, &text, wanted);
-            detection = add(detection, detection::loss(&self.options, &s.detection, labels.clone()));
-            if let (Some(s), Some(masks)) = (s.segmentation, &masks) {
-                let logits = s.logit().reshape([n, grid, grid]);
-                let part = K::segmentation(&self.upsampling, logits.clone().inner(), masks.clone());
-                focal += part.focal.into_scalar_f32();
-                dice += part.dice.into_scalar_f32();
+        let zero = || Tensor::<Autodiff<B>, 1>::zeros([1], &self.device);
+        let (mut detection, mut surrogate, mut values) = (zero(), zero(), vec![0.0; self.terms.len()]);
+        if self.has_masks {
+            let (masks, grid) = (self.masks(indices), self.arch.grid(self.options.image_size));
+            for (number, tap) in self.batch(indices) {
+                let [image, pixels] = self.similarities::<2>(&leaves, number, tap, &text);
+                detection = detection + detection::loss(&self.options, &image, labels.clone());
+                let logits = pixels.logit().reshape([indices.len(), grid, grid]);
+                let part = K::segmentation(&self.terms, &self.upsampling, logits.clone().inner(), masks.clone());
+                values.iter_mut().zip(part.values).for_each(|(sum, value)| *sum += scalar(value));
                 // The gradient is known: a product with it as a constant hands it on to the graph.
-                surrogate = add(surrogate, (logits * Tensor::from_inner(part.gradient)).sum());
+                surrogate = surrogate + (logits * Tensor::from_inner(part.gradient)).sum();
+            }
+        } else {
+            for (number, tap) in self.batch(indices) {
+                let [image] = self.similarities::<1>(&leaves, number, tap, &text);
+                detection = detection + detection::loss(&self.options, &image, labels.clone());
             }
         }
-        let Some(detection) = detection else { unreachable!("there is at least one tap") };
-        let losses = Losses { detection: detection.clone().inner().into_scalar_f32(), focal, dice };
-        if !(losses.detection + focal + dice).is_finite() {
-            return Err(ModelError::NotFinite { detection: losses.detection, focal, dice });
+        values.insert(0, scalar(detection.clone().inner()));
+        if !values.iter().sum::<f32>().is_finite() {
+            return Err(ModelError::NotFinite { losses: self.losses.iter().copied().zip(values).collect() });
         }
-        let total = match surrogate {
-            Some(surrogate) => detection + surrogate,
-            None => detection,
-        };
-        let gradients = total.backward();
-        let found = leaves.0.iter().filter_map(|(name, (_, leaf))| Some((name.clone(), leaf.grad(&gradients)?)));
-        Ok((losses, found.collect()))
+        let gradients = (detection + surrogate).backward();
+        let found =
+            leaves.iter().filter_map(|(name, leaf)| Some((name.to_owned(), leaf.values.grad(&gradients)?))).collect();
+        Ok((values, found))
+    }
+
+    /// Numbers of the taps, each with what it holds of these support images.
+    fn batch(&self, indices: &[usize]) -> impl Iterator<Item = (usize, Tensor<B, 3>)> {
+        self.options.taps.iter().zip(&self.support.taps).map(|(&number, taps)| (number, K::batch(&taps[0], indices)))
+    }
+
+    fn similarities<const HEADS: usize>(
+        &self,
+        leaves: &Parameters<Autodiff<B>>,
+        number: usize,
+        tap: Tensor<B, 3>,
+        text: &[Tensor<Autodiff<B>, 1>; 2],
+    ) -> [Similarity<Autodiff<B>>; HEADS] {
+        similarity::of_tap::<_, Recorded<K>, HEADS>(&self.options, leaves, number, Tensor::from_inner(tap), text)
     }
 
     /// Chunks of support taps as one tensor a tap.
@@ -362,20 +338,12 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
     }
 }
 
-fn add<B: Backend>(sum: Option<Tensor<B, 1>>, term: Tensor<B, 1>) -> Option<Tensor<B, 1>> {
-    Some(match sum {
-        Some(sum) => sum + term,
-        None => term,
-    })
+/// The terms of the segmentation loss, from the names of all losses: detection is the first.
+fn segmentation_terms(losses: &[&str]) -> Result<Vec<Term>, ModelError> {
+    let unknown = |name: &str| ModelError::Invalid(format!("the loss `{name}` is not known here"));
+    losses.iter().skip(1).map(|name| Term::named(name).ok_or_else(|| unknown(name))).collect()
 }
 
-trait IntoScalar {
-    fn into_scalar_f32(self) -> f32;
-}
-
-impl<B: Backend> IntoScalar for Tensor<B, 1> {
-    fn into_scalar_f32(self) -> f32 {
-        use burn::tensor::ElementConversion;
-        self.into_scalar().elem()
-    }
+fn scalar<B: Backend>(tensor: Tensor<B, 1>) -> f32 {
+    tensor.into_scalar().elem()
 }

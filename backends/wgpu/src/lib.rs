@@ -1,5 +1,4 @@
-//! The model on wgpu: Vulkan, Metal or DirectX 12, for graphics cards of any maker. Which adapters there are is beside
-//! this.
+//! The model on wgpu: Vulkan, Metal or DirectX 12, for graphics cards of any maker.
 
 mod device;
 

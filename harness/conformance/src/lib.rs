@@ -1,5 +1,5 @@
-//! Golden cases: what an implementation of the method must reproduce, and how far it may be off (docs/method.md section 10).
-//! The implementation itself comes in from outside, as a [`Subject`]; a backend behind the C table is one ready-made.
+//! Golden cases: the numbers that an implementation of the method must reproduce, and how far it may be off
+//! (docs/method.md section 10). The implementation is a [`Subject`]; a backend behind the C table is one ready-made.
 
 mod case;
 mod check;
@@ -22,8 +22,8 @@ pub struct Observed {
     pub text: Vec<f32>,
     /// Gradients of the first batch.
     pub gradients: BTreeMap<String, Vec<f32>>,
-    /// Detection, focal and dice of each step.
-    pub losses: Vec<[f32; 3]>,
+    /// Losses of each step, in the order of [`harness_method::losses::names`].
+    pub losses: Vec<Vec<f32>>,
     /// Parameters after the last step.
     pub parameters: BTreeMap<String, Vec<f32>>,
     /// Maps of the test images, scored as one batch, `[N, S, S]`.

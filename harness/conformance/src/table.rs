@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use harness_backend_abi::host::{
     ImageTowerOptions, NamedTensor, OwnedTensor, Precision, Session, TextTower, TextTowerOptions, TrainerOptions,
 };
+use harness_method::losses;
 use harness_method::options::Side;
 use serde_json::Value;
 
@@ -43,6 +44,7 @@ impl Subject for ThroughTable<'_> {
             arch: json(&case.arch)?,
             has_masks: case.has_masks,
             learning_rate: case.learning_rate,
+            losses: losses::names(&case.options, case.has_masks).iter().map(ToString::to_string).collect(),
         };
         let initial: Vec<NamedTensor<'_>> =
             case.initial.iter().map(|(name, tensor)| NamedTensor::f32(name, &tensor.shape, &tensor.data)).collect();

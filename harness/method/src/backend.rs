@@ -64,7 +64,7 @@ pub struct Backend {
 }
 
 /// What a backend says of itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendInfo {
     /// Name, as in experiment files.
     pub name: String,

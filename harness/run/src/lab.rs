@@ -12,6 +12,7 @@ use harness_backend_abi::host::{
 use harness_data::Registry;
 use harness_experiment::{EncoderSource, Precision, Training};
 use harness_features::{Key, StoreDtype, TapStore, TapWriter};
+use harness_method::losses;
 use harness_weights::{Floats, Heads, Weights};
 
 use crate::encoding::Encoding;
@@ -153,6 +154,7 @@ impl Lab {
             arch: json(&training.arch)?,
             has_masks: training.has_masks,
             learning_rate: training.learning_rate,
+            losses: losses::names(&training.options, training.has_masks).iter().map(ToString::to_string).collect(),
         };
         let text = self.text_tower.as_ref().filter(|_| sentences.need_text_tower()).map(|(_, tower)| tower);
         Ok(self.session.create_trainer(&options, text, &sentences.tensors(), &state::tensors(state))?)

@@ -1,5 +1,4 @@
-//! The C functions of a plugin written in Rust, but for the trainer's: each checks what it was handed and calls the
-//! trait. How handles and messages are kept and how pointers become slices is beside this.
+//! The C functions of a plugin written in Rust, except the trainer's: each checks its arguments and calls the trait.
 //!
 //! Every function here relies on the caller's promises in `include/harness_backend.h`: a handle is null or live and of
 //! this backend, one thread at a time uses a session, and a pointer is null or valid for the announced length until the
@@ -12,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::handle::{Held, Message, free, guarded, lend, message, with};
 use super::views::{View, disjoint, named_inputs, text};
-use crate::options::{Capability, FullDescription};
+use crate::options::{Capability, Description};
 use crate::plugin::{Failure, ImageTower, Images, Plugin, Session, TextTower};
 use crate::table::{self, ImageTowerHandle, SessionHandle, Tensor, TextTowerHandle};
 use crate::tensor::DType;
@@ -37,7 +36,7 @@ pub(super) const fn has<P: Plugin>(capability: Capability) -> bool {
 /// `buffer` is null or has `capacity` writable bytes; `length` is null or writable.
 unsafe fn put(text: &str, buffer: *mut c_char, capacity: usize, length: *mut usize) -> Result<(), Failure> {
     if length.is_null() || (buffer.is_null() && capacity != 0) {
-        return Err(Failure::invalid("the place for the text or for its length is null"));
+        return Err(Failure::invalid("the buffer for the text or the pointer for its length is null"));
     }
     // SAFETY: not null, hence writable.
     unsafe { length.write(text.len()) };
@@ -60,7 +59,7 @@ pub(super) unsafe fn options<T: DeserializeOwned>(data: *const c_char, length: u
 pub(super) unsafe extern "C" fn describe<P: Plugin>(buffer: *mut c_char, capacity: usize, length: *mut usize) -> i32 {
     guarded(None, || {
         let capabilities = P::CAPABILITIES.iter().map(|capability| capability.name().to_owned()).collect();
-        let json = serde_json::to_string(&FullDescription { description: P::describe(), capabilities })
+        let json = serde_json::to_string(&Description { capabilities, ..P::describe() })
             .map_err(|cause| Failure::internal(format!("description: {cause}")))?;
         // SAFETY: the header's promises.
         unsafe { put(&json, buffer, capacity, length) }
@@ -104,7 +103,7 @@ pub(super) unsafe extern "C" fn session_close<P: Plugin>(session: *mut SessionHa
 pub(super) unsafe extern "C" fn memory<P: Plugin>(session: *mut SessionHandle, memory: *mut table::Memory) -> i32 {
     let call = |session: &mut P::Session, _: &Message| {
         if memory.is_null() || !memory.is_aligned() {
-            return Err(Failure::invalid("the place for memory is null or misaligned"));
+            return Err(Failure::invalid("the pointer for memory is null or misaligned"));
         }
         // SAFETY: every struct begins with its size.
         let (size, needed) = (unsafe { memory.cast::<usize>().read() }, size_of::<table::Memory>());
@@ -126,7 +125,7 @@ pub(super) unsafe extern "C" fn memory<P: Plugin>(session: *mut SessionHandle, m
 pub(super) unsafe extern "C" fn gemm_rate<P: Plugin>(session: *mut SessionHandle, gflops: *mut f64) -> i32 {
     let call = |session: &mut P::Session, _: &Message| {
         if gflops.is_null() || !gflops.is_aligned() {
-            return Err(Failure::invalid("the place for the rate is null or misaligned"));
+            return Err(Failure::invalid("the pointer for the rate is null or misaligned"));
         }
         let rate = session.gemm_rate()?;
         // SAFETY: not null and aligned, hence writable.

@@ -1,5 +1,4 @@
-//! What stands behind the opaque handles of a plugin, how a call is guarded, and where its message stays. Which calls
-//! there are is elsewhere.
+//! The values behind a plugin's opaque handles, the guard around every call, and the message it leaves.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -34,7 +33,7 @@ pub(super) fn message(of: Option<&Message>) -> String {
 fn keep(of: Option<&Message>, text: String) {
     match of {
         Some(message) => *message.lock().unwrap_or_else(PoisonError::into_inner) = text,
-        // A thread that is ending has no place for a message, and nobody to read it.
+        // A thread that is ending can't keep a message, and nobody will read it.
         None => drop(SESSIONLESS.try_with(|message| message.replace(text))),
     }
 }
@@ -85,27 +84,27 @@ pub(super) unsafe fn with<T>(handle: *mut Held<T>, call: impl FnOnce(&mut T, &Me
     }
 }
 
-/// Gives the host a handle through `place`, which is null until then.
+/// Gives the host a handle through `out`, which is null until then.
 ///
 /// # Safety
-/// `place` is null or writable.
+/// `out` is null or writable.
 pub(super) unsafe fn lend<H, T>(
-    place: *mut *mut H,
+    out: *mut *mut H,
     message: &Message,
     make: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<(), Failure> {
-    if place.is_null() {
-        return Err(Failure::invalid("the place for the handle is null"));
+    if out.is_null() {
+        return Err(Failure::invalid("the pointer for the handle is null"));
     }
     // SAFETY: not null, hence writable.
-    unsafe { place.write(std::ptr::null_mut()) };
+    unsafe { out.write(std::ptr::null_mut()) };
     let held = Box::new(Held { value: make()?, message: Arc::clone(message) });
     // SAFETY: as above.
-    unsafe { place.write(Box::into_raw(held).cast::<H>()) };
+    unsafe { out.write(Box::into_raw(held).cast::<H>()) };
     Ok(())
 }
 
-/// Takes a handle back and drops what is behind it. Null is nothing to do.
+/// Takes a handle back and drops its value. Null is ignored.
 ///
 /// # Safety
 /// As for [`with`]; the handle is not used again.

@@ -14,10 +14,11 @@ use crate::tensor::DType;
 
 type TrainerOf<P> = Support<<<P as Plugin>::Session as Session>::Trainer>;
 
-/// A trainer and how many support images it holds.
+/// A trainer, how many support images it holds, and the names of its losses.
 pub(super) struct Support<T> {
     trainer: T,
     held: usize,
+    losses: Vec<String>,
 }
 
 pub(super) unsafe extern "C" fn trainer_create<P: Plugin>(
@@ -50,7 +51,7 @@ pub(super) unsafe extern "C" fn trainer_create<P: Plugin>(
                 )
             };
             let trainer = session.create_trainer(&options, text.map(|text| &text.value), &prompts, &state)?;
-            Ok(Support { trainer, held: 0 })
+            Ok(Support { trainer, held: 0, losses: options.losses })
         };
         // SAFETY: the header's promises.
         unsafe { lend(trainer, message, make) }
@@ -105,19 +106,16 @@ pub(super) unsafe extern "C" fn trainer_step<P: Plugin>(
     let call = |support: &mut TrainerOf<P>, _: &Message| {
         // SAFETY: the header's promises.
         let (indices, losses) = unsafe { (View::one("indices", indices)?, View::one("losses", losses)?) };
-        losses.expect("losses", DType::F32, &[3])?;
+        losses.expect("losses", DType::F32, &[support.losses.len()])?;
         disjoint(&[indices], &[losses])?;
         // SAFETY: the header's promises; `disjoint` found no overlap.
         let (indices, losses) = unsafe { (batch(&indices, support.held)?, losses.output("losses")?) };
-        let terms = support.trainer.step(indices)?;
-        if terms.iter().any(|loss| !loss.is_finite()) {
-            let [detection, focal, dice] = terms;
-            return Err(Failure::numeric(format!(
-                "the loss is not finite: detection {detection}, focal {focal}, dice {dice}"
-            )));
+        support.trainer.step(indices, losses)?;
+        if losses.iter().all(|loss| loss.is_finite()) {
+            return Ok(());
         }
-        losses.copy_from_slice(&terms);
-        Ok(())
+        let listed: Vec<_> = support.losses.iter().zip(losses).map(|(name, loss)| format!("{name} {loss}")).collect();
+        Err(Failure::numeric(format!("the loss is not finite: {}", listed.join(", "))))
     };
     // SAFETY: the header's promises.
     unsafe { with(trainer.cast::<Held<TrainerOf<P>>>(), call) }

@@ -1,5 +1,5 @@
-//! From the C side's pointers to checked Rust slices, inside a plugin. What can be checked is: sizes, types, shapes,
-//! lengths, alignment, overlap. No plugin is called here.
+//! From the C side's pointers to Rust slices, inside a plugin. Sizes, types, shapes, lengths, alignment and overlap are
+//! checked.
 
 use std::ffi::c_char;
 use std::mem::size_of;
@@ -11,7 +11,7 @@ use crate::tensor::{DType, NamedTensor, TensorRef, elements};
 /// More sides than any tensor here has; a larger rank is a stray number.
 const MAX_RANK: usize = 8;
 
-/// A tensor of the caller's, checked but for what it is used as.
+/// A tensor of the caller's, checked except for its use.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View<'a> {
     name: Option<&'a str>,

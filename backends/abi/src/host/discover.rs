@@ -1,5 +1,4 @@
-//! Finding plugins: files of the right name in a list of folders, in order. Nothing is opened and nothing is loaded
-//! here; which folders there are is the program's to say.
+//! Finding plugins: files of the right name in a list of folders, in order, without opening them.
 
 use std::collections::BTreeMap;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};

@@ -76,7 +76,7 @@ pub enum LoadError {
         /// The function.
         function: &'static str,
     },
-    /// A capability is announced whose function is null.
+    /// A capability is announced, but one of its functions is null.
     #[error("backend `{backend}` announces `{capability}`, but its table lacks `{function}`")]
     EmptyCapability {
         /// The backend.
@@ -94,7 +94,7 @@ pub enum LoadError {
         /// Its message.
         message: String,
     },
-    /// What it says about itself is no description.
+    /// Its description can't be read.
     #[error("the backend's description is not understood")]
     Description(#[source] serde_json::Error),
 }

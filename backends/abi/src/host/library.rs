@@ -1,7 +1,7 @@
 //! Loading a backend from a shared library: the library's functions become a [`Backend`], or an error that names the
-//! file, what is wrong with it and what to do. Finding files is in `discover`; what the table must hold is in `mod`.
+//! file, what is wrong with it and what to do.
 //!
-//! Code of the library runs in this process from the first line of loading on: load what is not trusted, or not known
+//! The library's code runs in this process as soon as loading begins: load a library that isn't trusted, or isn't known
 //! to work, in a process that may die.
 
 use std::fs::File;
@@ -14,7 +14,7 @@ use super::discover::backend_name;
 use super::{Backend, LoadError};
 use crate::table::{SYMBOL, Table};
 
-/// What a plugin says to those who can't load it: a constant in it that begins so and ends with a zero byte. The text
+/// A plugin's advice for when it can't be loaded: a constant in it that begins so and ends with a zero byte. The text
 /// between them is shown beside the loader's words, since a library that is not loaded can't speak for itself.
 pub const HELP_MARK: &str = "harness backend help: ";
 
@@ -225,7 +225,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn a_missing_library_is_told_from_a_plugin_that_is_refused_itself() {
+    fn a_missing_library_is_distinguished_from_a_plugin_that_is_refused_itself() {
         let plugin = Path::new("/p/libharness_backend_x.so");
         let of = |reason| missing(reason, plugin);
         let absent = "libtorch_cpu.so: cannot open shared object file: No such file or directory";

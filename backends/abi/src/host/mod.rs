@@ -1,11 +1,12 @@
-//! What the harness uses: a backend from its table, checked, and safe handles on what it opens. Every length is checked
-//! before a call, and a function that may be null is never called. Plugins are found and loaded by the files beside this.
+//! The harness's side: a backend from its table, checked, and safe handles on what it opens. Every length is checked
+//! before a call, and a function that may be null is never called.
 //!
-//! Nothing here can be sent to another thread; a session outlives its towers and trainers, and they are freed when dropped.
+//! Nothing here can be sent to another thread; a session outlives its towers and trainers, which are freed when dropped.
 
 mod discover;
 mod error;
 mod library;
+mod open;
 mod raw;
 mod session;
 mod towers;
@@ -29,7 +30,6 @@ pub use crate::plugin::{ImageTowerShape, Memory, TextTowerShape, TrainerShape};
 pub use crate::status::Status;
 pub use crate::tensor::{DType, NamedTensor, OwnedTensor, TensorRef};
 
-use crate::options::FullDescription;
 use crate::plugin::{Failure, Plugin};
 use crate::status;
 use crate::table::{self, SessionHandle, Table};
@@ -37,7 +37,7 @@ use crate::table::{self, SessionHandle, Table};
 /// Longest text a backend may hand over, in bytes: a longer one is a stray number.
 const MAX_TEXT: usize = 1 << 20;
 
-/// A backend: its functions and what it says about itself. Cheap to clone.
+/// A backend: its functions and its description. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Backend(Rc<Inner>);
 
@@ -53,7 +53,7 @@ struct Inner {
 }
 
 impl Backend {
-    /// A backend that is linked statically. It goes through the same table as a loaded one.
+    /// A backend that is linked statically. It is called through the same table as a loaded one.
     ///
     /// # Errors
     /// The table is refused.
@@ -112,11 +112,11 @@ impl Backend {
             let Failure { status, message } = failure(last_error, std::ptr::null(), code);
             LoadError::Describe { status, message }
         })?;
-        let FullDescription { description, capabilities } =
-            serde_json::from_str(&json).map_err(LoadError::Description)?;
-        // A capability of a newer minor version is none of this harness's business.
-        let capabilities: Vec<Capability> =
-            Capability::ALL.into_iter().filter(|known| capabilities.iter().any(|name| name == known.name())).collect();
+        let said: Description = serde_json::from_str(&json).map_err(LoadError::Description)?;
+        let description = Description { interface: plugin.to_string(), ..said };
+        // Capabilities of a newer minor version are ignored.
+        let has = |known: &Capability| description.capabilities.iter().any(|name| name == known.name());
+        let capabilities: Vec<Capability> = Capability::ALL.into_iter().filter(has).collect();
         for capability in &capabilities {
             if let Some(function) = capability.missing(&table) {
                 let (backend, capability) = (description.name, capability.name());
@@ -134,7 +134,7 @@ impl Backend {
         })))
     }
 
-    /// What it says about itself, asked once when it was loaded.
+    /// Its description of itself, asked for once when it was loaded.
     pub fn describe(&self) -> &Description {
         &self.0.description
     }
@@ -152,23 +152,6 @@ impl Backend {
     /// What it can do.
     pub fn capabilities(&self) -> &[Capability] {
         &self.0.capabilities
-    }
-
-    /// Opens a device.
-    ///
-    /// # Errors
-    /// The backend's.
-    pub fn open(&self, options: &SessionOptions) -> Result<Session, BackendError> {
-        const CALL: &str = "session_open";
-        let json = self.json(CALL, options)?;
-        let mut handle = std::ptr::null_mut();
-        // SAFETY: the text and the place live through the call.
-        let code = unsafe { (self.0.session_open)(json.as_ptr().cast(), json.len(), &raw mut handle) };
-        self.check(CALL, std::ptr::null(), code)?;
-        match std::ptr::NonNull::new(handle) {
-            Some(handle) => Ok(Session::new(self.clone(), handle)),
-            None => Err(self.no_handle(CALL)),
-        }
     }
 
     /// An error of the host's own making.
@@ -211,7 +194,7 @@ impl Backend {
 fn failure(last_error: table::LastError, session: *const SessionHandle, code: i32) -> Failure {
     // SAFETY: the session is null or live; `text` hands over a buffer and its length.
     let message = text(|buffer, capacity, length| unsafe { last_error(session, buffer, capacity, length) });
-    let message = message.unwrap_or_else(|code| format!("and its message could not be had (status {code})"));
+    let message = message.unwrap_or_else(|code| format!("its message can't be read (status {code})"));
     match Status::from_code(code) {
         Some(status) => Failure::new(status, message),
         None => Failure::internal(format!("unknown status {code}: {message}")),

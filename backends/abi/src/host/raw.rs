@@ -1,4 +1,4 @@
-//! From checked Rust slices to the structs of the C side, inside the harness. No backend is called here.
+//! From checked Rust slices to the structs of the C side, inside the harness.
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -19,7 +19,7 @@ pub(super) fn check(what: &str, length: usize, shape: &[usize]) -> Result<(), Fa
     }
 }
 
-/// What stands where an answer goes: what a backend leaves unwritten is then no number, and noticed.
+/// Fills buffers for answers: a value that a backend leaves unwritten is then NaN, and noticed.
 pub(super) const UNWRITTEN: f32 = f32::NAN;
 
 /// A buffer for an answer. Sizes come from a file in the end, so one that can't be had is an error.
@@ -35,7 +35,7 @@ pub(super) fn buffer(what: &str, shape: &[usize]) -> Result<Vec<f32>, Failure> {
 
 /// Refuses an answer with a number that is not finite, or that was not written.
 pub(super) fn finite(what: &str, values: &[f32]) -> Result<(), Failure> {
-    // Without a way out in the middle a block is checked by vector instructions.
+    // Without an early exit a block is checked by vector instructions.
     let block = |values: &[f32]| values.iter().fold(true, |all, value| all & value.is_finite());
     if values.chunks(4096).all(block) {
         return Ok(());

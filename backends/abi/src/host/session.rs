@@ -1,56 +1,42 @@
-//! An open device on the host's side: what loads towers, creates trainers and knows memory and speed.
+//! An open device on the host's side: it loads towers, creates trainers, and knows memory and speed.
 
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use serde::Serialize;
+
+use super::open::Open;
 use super::raw::Inputs;
 use super::towers::{ImageTower, TextTower};
 use super::trainer::Trainer;
 use super::{Backend, BackendError};
-use crate::options::{Capability, ImageTowerOptions, TextTowerOptions, TrainerOptions};
+use crate::options::{Capability, ImageTowerOptions, SessionOptions, TextTowerOptions, TrainerOptions};
 use crate::plugin::{Failure, Memory};
-use crate::table::{self, SessionHandle};
+use crate::table;
 use crate::tensor::NamedTensor;
 
 /// An open device. Closed when it and all that came from it are dropped.
 #[derive(Debug)]
-pub struct Session(pub(super) Rc<Open>);
+pub struct Session(Rc<Open>);
 
-/// What a session, its towers and its trainers share.
-#[derive(Debug)]
-pub(super) struct Open {
-    pub(super) backend: Backend,
-    handle: NonNull<SessionHandle>,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        // SAFETY: the handle came from `session_open`; towers and trainers hold this value, so they are freed already.
-        // A failure to close has nobody to go to.
-        unsafe { (self.backend.0.session_close)(self.handle.as_ptr()) };
-    }
-}
-
-impl Open {
-    pub(super) fn check(&self, call: &'static str, code: i32) -> Result<(), BackendError> {
-        self.backend.check(call, self.handle.as_ptr(), code)
-    }
-
-    pub(super) fn error(&self, call: &'static str, failure: Failure) -> BackendError {
-        self.backend.error(call, failure)
-    }
-
-    /// A handle that a call gave.
-    pub(super) fn handle<T>(&self, call: &'static str, handle: *mut T) -> Result<NonNull<T>, BackendError> {
-        NonNull::new(handle).ok_or_else(|| self.backend.no_handle(call))
+impl Backend {
+    /// Opens a device.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub fn open(&self, options: &SessionOptions) -> Result<Session, BackendError> {
+        const CALL: &str = "session_open";
+        let json = self.json(CALL, options)?;
+        let mut handle = std::ptr::null_mut();
+        // SAFETY: the text and the handle's variable live through the call.
+        let code = unsafe { (self.0.session_open)(json.as_ptr().cast(), json.len(), &raw mut handle) };
+        self.check(CALL, std::ptr::null(), code)?;
+        let handle = NonNull::new(handle).ok_or_else(|| self.no_handle(CALL))?;
+        Ok(Session(Rc::new(Open { backend: self.clone(), handle })))
     }
 }
 
 impl Session {
-    pub(super) fn new(backend: Backend, handle: NonNull<SessionHandle>) -> Self {
-        Self(Rc::new(Open { backend, handle }))
-    }
-
     /// The backend that opened it.
     pub fn backend(&self) -> &Backend {
         &self.0.backend
@@ -71,16 +57,8 @@ impl Session {
         let encode = backend.function(CALL, Capability::ImageTower, |table| table.image_tower_encode)?;
         let free = backend.function(CALL, Capability::ImageTower, |table| table.image_tower_free)?;
         let shape = options.shape().map_err(|failure| self.0.error(CALL, failure))?;
-        let json = backend.json(CALL, options)?;
-        let inputs = Inputs::new(tensors).map_err(|failure| self.0.error(CALL, failure))?;
-        let mut handle = std::ptr::null_mut();
-        // SAFETY: the session is open; text, tensors and place live through the call.
-        let code = unsafe {
-            let (text, length) = (json.as_ptr().cast(), json.len());
-            load(self.0.handle.as_ptr(), text, length, inputs.as_ptr(), inputs.len(), &raw mut handle)
-        };
-        self.0.check(CALL, code)?;
-        Ok(ImageTower { session: Rc::clone(&self.0), handle: self.0.handle(CALL, handle)?, shape, encode, free })
+        let handle = self.load_tower(CALL, load, options, tensors)?;
+        Ok(ImageTower { session: Rc::clone(&self.0), handle, shape, encode, free })
     }
 
     /// Loads a text tower from tensors in OpenAI's names, without `token_embedding.weight`: the host gathers token
@@ -99,16 +77,28 @@ impl Session {
         let encode = backend.function(CALL, Capability::TextTower, |table| table.text_tower_encode)?;
         let free = backend.function(CALL, Capability::TextTower, |table| table.text_tower_free)?;
         let shape = options.shape().map_err(|failure| self.0.error(CALL, failure))?;
-        let json = backend.json(CALL, options)?;
-        let inputs = Inputs::new(tensors).map_err(|failure| self.0.error(CALL, failure))?;
+        let handle = self.load_tower(CALL, load, options, tensors)?;
+        Ok(TextTower::new(Rc::clone(&self.0), handle, shape, encode, free))
+    }
+
+    /// Calls a tower's `load`.
+    fn load_tower<T>(
+        &self,
+        call: &'static str,
+        load: table::TowerLoad<T>,
+        options: &impl Serialize,
+        tensors: &[NamedTensor<'_>],
+    ) -> Result<NonNull<T>, BackendError> {
+        let json = self.backend().json(call, options)?;
+        let inputs = Inputs::new(tensors).map_err(|failure| self.0.error(call, failure))?;
         let mut handle = std::ptr::null_mut();
-        // SAFETY: the session is open; text, tensors and place live through the call.
+        // SAFETY: the session is open; text, tensors and the handle's variable live through the call.
         let code = unsafe {
             let (text, length) = (json.as_ptr().cast(), json.len());
             load(self.0.handle.as_ptr(), text, length, inputs.as_ptr(), inputs.len(), &raw mut handle)
         };
-        self.0.check(CALL, code)?;
-        Ok(TextTower::new(Rc::clone(&self.0), self.0.handle(CALL, handle)?, shape, encode, free))
+        self.0.check(call, code)?;
+        self.0.handle(call, handle)
     }
 
     /// Creates a trainer. `prompts` holds for each side (`normal`, `abnormal`) of learned prompts
@@ -138,7 +128,8 @@ impl Session {
         }
         let tower = text.map_or(std::ptr::null_mut(), TextTower::as_ptr);
         let mut handle = std::ptr::null_mut();
-        // SAFETY: the session is open and the tower, if any, is its own; text, tensors and place live through the call.
+        // SAFETY: the session is open and the tower, if any, is its own; text, tensors and the handle's variable live
+        // through the call.
         let code = unsafe {
             create(
                 self.0.handle.as_ptr(),
@@ -174,12 +165,12 @@ impl Session {
     /// The device's rate of products of large f32 matrices, measured now, in 10^9 operations a second.
     ///
     /// # Errors
-    /// A missing capability, a rate that is no positive number, or the backend's.
+    /// A missing capability, a rate that is not a positive number, or the backend's.
     pub fn gemm_rate(&self) -> Result<f64, BackendError> {
         const CALL: &str = "gemm_rate";
         let gemm_rate = self.backend().function(CALL, Capability::Gemm, |table| table.gemm_rate)?;
         let mut gflops = 0.0;
-        // SAFETY: the session is open; the place lives through the call.
+        // SAFETY: the session is open; `gflops` lives through the call.
         let code = unsafe { gemm_rate(self.0.handle.as_ptr(), &raw mut gflops) };
         self.0.check(CALL, code)?;
         if gflops.is_finite() && gflops > 0.0 {

@@ -4,8 +4,8 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use super::BackendError;
+use super::open::Open;
 use super::raw::{self, Element};
-use super::session::Open;
 use crate::plugin::{Failure, ImageTowerShape, TextTowerShape};
 use crate::table::{self, ImageTowerHandle, TextTowerHandle};
 

@@ -3,8 +3,8 @@
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use super::open::Open;
 use super::raw::{self, Inputs};
-use super::session::Open;
 use super::towers::{Loaded, TextTower, items};
 use super::{Backend, BackendError};
 use crate::options::Capability;
@@ -49,8 +49,8 @@ pub(super) struct Functions {
 
 impl Drop for Trainer {
     fn drop(&mut self) {
-        // SAFETY: the handle came from `trainer_create`; session and text tower still live. A failure has nobody to go
-        // to.
+        // SAFETY: the handle came from `trainer_create`; session and text tower still live. Nobody is left to hear
+        // of a failure.
         unsafe { (self.functions.free)(self.handle.as_ptr()) };
     }
 }
@@ -127,16 +127,18 @@ impl Trainer {
         Ok(())
     }
 
-    /// One Adam step on these support images: losses (detection, focal, dice) before the update, each summed over taps.
+    /// One Adam step on these support images: the losses that the options name, in their order, as they were before the
+    /// update and each summed over taps.
     ///
     /// # Errors
     /// An index beyond what is held, a loss that is not finite (`numeric`), or the backend's.
-    pub fn step(&mut self, indices: &[u32]) -> Result<[f32; 3], BackendError> {
+    pub fn step(&mut self, indices: &[u32]) -> Result<Vec<f32>, BackendError> {
         const CALL: &str = "trainer_step";
         self.check_indices(indices).map_err(|failure| self.session.error(CALL, failure))?;
-        let (shape, mut losses) = ([indices.len()], [raw::UNWRITTEN; 3]);
+        let (shape, count) = ([indices.len()], [self.shape.losses]);
+        let mut losses = vec![raw::UNWRITTEN; self.shape.losses];
         let indices = raw::input(&shape, indices);
-        let output = raw::output(&[3], &mut losses);
+        let output = raw::output(&count, &mut losses);
         // SAFETY: the trainer is live, the tensors live through the call, and the losses are nobody else's.
         let code = unsafe { (self.functions.step)(self.handle.as_ptr(), &raw const indices, &raw const output) };
         self.session.check(CALL, code)?;
@@ -177,7 +179,7 @@ impl Trainer {
         })
     }
 
-    /// Gives it a whole state: every parameter, f32. Adam begins anew: moments zero, step count zero.
+    /// Writes a whole state: every parameter, f32. Adam starts again: moments zero, step count zero.
     ///
     /// # Errors
     /// Lengths that don't fit, or the backend's; the state stays what it was.

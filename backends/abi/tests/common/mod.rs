@@ -1,4 +1,4 @@
-//! A small backend in Rust for tests: arithmetic simple enough to predict, and faults on demand. No test is here.
+//! A small backend in Rust for tests: arithmetic simple enough to predict, and faults on demand.
 #![allow(dead_code, unreachable_pub, unsafe_code, clippy::unwrap_used, reason = "each test file uses a part of it")]
 
 use harness_backend_abi::host::{
@@ -18,6 +18,7 @@ pub const CONTEXT: usize = 5;
 pub const TAPS: usize = 2;
 pub const G: usize = 2;
 pub const T: usize = 5;
+pub const LOSSES: [&str; 3] = ["sum", "steps", "weight"];
 
 /// Faults are asked for by device: `panic`, `oom`.
 pub struct Dummy;
@@ -56,6 +57,7 @@ impl Plugin for Dummy {
             devices: vec!["cpu".into()],
             precisions: vec!["f32".into(), "f16".into()],
             note: Some("for tests".into()),
+            ..Description::default()
         }
     }
 
@@ -164,7 +166,16 @@ impl TextTower for Text {
 
 impl Trainer for Train {
     fn shape(&self) -> TrainerShape {
-        TrainerShape { image_size: S, grid: G, taps: TAPS, tokens: T, width: W, embed: E, has_masks: self.has_masks }
+        TrainerShape {
+            image_size: S,
+            grid: G,
+            taps: TAPS,
+            tokens: T,
+            width: W,
+            embed: E,
+            has_masks: self.has_masks,
+            losses: LOSSES.len(),
+        }
     }
 
     fn append_support(&mut self, taps: &[&[f32]], labels: &[u8], _: Option<&[u8]>) -> Result<(), Failure> {
@@ -173,14 +184,14 @@ impl Trainer for Train {
     }
 
     /// Losses: sum of the chosen supports, steps so far, weight 0. The weights then fall by the rate.
-    fn step(&mut self, indices: &[u32]) -> Result<[f32; 3], Failure> {
+    fn step(&mut self, indices: &[u32], losses: &mut [f32]) -> Result<(), Failure> {
         let sum = indices.iter().map(|&index| self.support[index as usize]).sum();
-        let losses = [sum, self.steps as f32, self.weight[0]];
+        losses.copy_from_slice(&[sum, self.steps as f32, self.weight[0]]);
         if losses.iter().all(|loss| loss.is_finite()) {
             self.weight.iter_mut().for_each(|weight| *weight -= self.rate as f32);
             self.steps += 1;
         }
-        Ok(losses)
+        Ok(())
     }
 
     fn gradients(&mut self, indices: &[u32], out: &mut Outputs<'_>) -> Result<(), Failure> {
@@ -196,7 +207,7 @@ impl Trainer for Train {
 
     fn write_state(&mut self, state: &Tensors<'_>) -> Result<(), Failure> {
         if let Some(other) = state.iter().find(|tensor| !["weight", "bias"].contains(&tensor.name)) {
-            return Err(Failure::invalid(format!("tensor `{}` is no parameter", other.name)));
+            return Err(Failure::invalid(format!("tensor `{}` is not a parameter", other.name)));
         }
         let (weight, bias) = (state.expect("weight", &[2, 2])?.f32()?, state.expect("bias", &[2])?.f32()?);
         (self.weight, self.bias, self.steps) = (weight.to_vec(), bias.to_vec(), 0);
@@ -259,7 +270,13 @@ pub fn text_options() -> TextTowerOptions {
 }
 
 pub fn trainer_options(has_masks: bool) -> TrainerOptions {
-    TrainerOptions { options: json!({"image_size": S, "taps": [1, 2]}), arch: arch(), has_masks, learning_rate: 0.001 }
+    TrainerOptions {
+        options: json!({"image_size": S, "taps": [1, 2]}),
+        arch: arch(),
+        has_masks,
+        learning_rate: 0.001,
+        losses: LOSSES.map(str::to_owned).to_vec(),
+    }
 }
 
 pub const WEIGHT: [f32; 4] = [1.0, 2.0, 3.0, 4.0];

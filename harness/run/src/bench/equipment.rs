@@ -8,7 +8,7 @@ use harness_backend_abi::host::{
 };
 use harness_experiment::Precision;
 use harness_method::parameters::parameters;
-use harness_method::streams;
+use harness_method::{losses, streams};
 use harness_weights::Weights;
 
 use super::{Part, Workload};
@@ -57,7 +57,13 @@ impl Equipment {
         let session = backend.open(&SessionOptions { device: device.clone(), threads, tf32 })?;
         let tower = image_tower(&session, workload, &of_images)?;
         let text = text_tower(&session, workload, &of_text)?;
-        let given = TrainerOptions { options: json(options)?, arch: json(arch)?, has_masks: true, learning_rate: 1e-3 };
+        let given = TrainerOptions {
+            options: json(options)?,
+            arch: json(arch)?,
+            has_masks: true,
+            learning_rate: 1e-3,
+            losses: losses::names(options, true).iter().map(ToString::to_string).collect(),
+        };
         let mut trainer = session.create_trainer(
             &given,
             Some(&text).filter(|_| sentences.need_text_tower()),
