@@ -11,9 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::format;
 
 /// Version of the keys.
-const FORMAT: &str = "1";
+const FORMAT: u32 = 1;
 
 /// The key whose value is [`FORMAT`]: what makes a safetensors file a state.
 const FORMAT_KEY: &str = "harness.state";
@@ -31,7 +32,7 @@ pub struct Described {
 pub fn describe(training: &Training, epoch: u32) -> Result<Vec<(&'static str, String)>, Error> {
     let options = training.options.effective();
     let mut about = vec![
-        (FORMAT_KEY, FORMAT.to_owned()),
+        (FORMAT_KEY, FORMAT.to_string()),
         ("harness.version", env!("CARGO_PKG_VERSION").to_owned()),
         ("method_version", training.method_version.to_string()),
         ("training", training.id.to_string()),
@@ -66,11 +67,12 @@ pub fn describe(training: &Training, epoch: u32) -> Result<Vec<(&'static str, St
 pub fn read(path: &Path) -> Result<Option<Described>, Error> {
     let entries = safetensors_metadata(path)?;
     let Some(format) = entries.get(FORMAT_KEY) else { return Ok(None) };
-    if format != FORMAT {
-        let what = format!("states of format {format} are not known; this version reads {FORMAT}");
-        return Err(Error::record(path, what));
+    let format = format.parse().map_err(|_| Error::record(path, format!("its format `{format}` is not a number")))?;
+    format::known(path, format, FORMAT)?;
+    match format {
+        1 => parse(&entries).map(Some).map_err(|what| Error::record(path, what)),
+        _ => Err(Error::record(path, format!("there is no format {format} of states"))),
     }
-    parse(&entries).map(Some).map_err(|what| Error::record(path, what))
 }
 
 fn parse(entries: &BTreeMap<String, String>) -> Result<Described, String> {
@@ -235,6 +237,7 @@ mod tests {
         };
         says(&|about| set(about, "seed", "1"), "they were edited");
         says(&|about| set(about, "harness.state", "2"), "format 2");
+        says(&|about| set(about, "harness.state", "new"), "`new`");
         says(&|about| set(about, "method_version", "99"), "method version 99");
         says(&|about| set(about, "precision", "f8"), "`precision`");
         says(&|about| set(about, "options", "{}"), "`options`");
