@@ -118,15 +118,15 @@ mod tests {
             assert_eq!(written.as_ref().and_then(toml::Value::as_str), Some(pace.name()));
             assert_eq!(written.and_then(|value| value.try_into().ok()), Some(pace));
         }
-        assert_eq!((Pace::values(), Pace::VeryFast.shown()), ("`slow`, `very-fast`".to_owned(), "very-fast".to_owned()));
+        assert_eq!(
+            (Pace::values(), Pace::VeryFast.shown()),
+            ("`slow`, `very-fast`".to_owned(), "very-fast".to_owned())
+        );
     }
 
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let message = "very_fst".parse::<Pace>().map_err(|error| error.to_string());
-        assert_eq!(
-            message,
-            Err("`very_fst` is not one of `slow`, `very-fast`; did you mean `very-fast`?".to_owned())
-        );
+        assert_eq!(message, Err("`very_fst` is not one of `slow`, `very-fast`; did you mean `very-fast`?".to_owned()));
     }
 }

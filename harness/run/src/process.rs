@@ -9,6 +9,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use harness_experiment::BackendInfo;
 use harness_records::Class;
 use harness_worker::memory;
 use harness_worker::protocol::{Event, Setup};
@@ -22,25 +23,6 @@ pub struct Program {
     pub path: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
-}
-
-/// What a backend says about itself, asked in a process of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackendInfo {
-    /// Name, as in experiment files.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// Version of the interface it was built for.
-    pub interface: String,
-    /// Devices it can open now, its default first.
-    pub devices: Vec<String>,
-    /// Precisions of an image tower.
-    pub precisions: Vec<String>,
-    /// What it can do.
-    pub capabilities: Vec<String>,
-    /// Why it has no device, or what would give one more.
-    pub note: Option<String>,
 }
 
 /// How long a backend may take to load.

@@ -192,12 +192,10 @@ fn pick(what: &str, known: &[String], asked: Option<&str>) -> Result<String, Fai
 
 fn backend_of(program: &Program, name: &str) -> Result<Backend, Failure> {
     let info = probe(program, name)?;
-    let Some(device) = info.devices.first() else {
+    info.on_default_device().ok_or_else(|| {
         let why = info.note.map(|note| format!(": {note}")).unwrap_or_default();
-        return Err(Failure::input(format!("backend `{name}` finds no device on this machine{why}")));
-    };
-    let device = device.split(':').next().unwrap_or(device).to_owned();
-    Ok(Backend { name: info.name, version: info.version, device })
+        Failure::input(format!("backend `{name}` finds no device on this machine{why}"))
+    })
 }
 
 /// Scores as people read them.
