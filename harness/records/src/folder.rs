@@ -20,6 +20,7 @@ use harness_experiment::{CellId, EvaluationId, Plan, TrainingId};
 use crate::error::Error;
 use crate::format::{read_toml, write_toml};
 use crate::found::Found;
+use crate::ids::RecordId;
 use crate::provenance::Provenance;
 use crate::records::{EvaluationRecord, TrainingRecord, state_file};
 
@@ -56,6 +57,14 @@ impl Folder {
     /// An evaluation's record.
     pub fn evaluation(&self, id: EvaluationId) -> PathBuf {
         self.path.join("evaluations").join(id.to_string())
+    }
+
+    /// A record.
+    pub fn record(&self, id: RecordId) -> PathBuf {
+        match id {
+            RecordId::Training(id) => self.training(id),
+            RecordId::Evaluation(id) => self.evaluation(id),
+        }
     }
 
     /// The log that a failed job leaves.

@@ -1,13 +1,13 @@
-//! A worker from the scheduler's side: starting the process, lines to it and from it, and what its end means. What is asked of
-//! it is in `protocol`, when it is asked in `scheduler`.
+//! A worker from the scheduler's side: starting the process, lines to it and from it, and what its end means.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness_experiment::BackendInfo;
 use harness_records::Class;
@@ -15,6 +15,7 @@ use harness_worker::memory;
 use harness_worker::protocol::{Event, Setup};
 
 use crate::error::Error;
+use crate::watch::{Wait, Watch};
 
 /// The program whose process calls `harness_worker::serve`, and how it is asked to.
 #[derive(Clone, Debug)]
@@ -101,26 +102,19 @@ impl WorkerProcess {
         });
         let mut worker = Self { child, stdin, events, log: log.to_owned(), peak_memory: 0 };
         worker.write(setup)?;
-        let begun = Instant::now();
-        loop {
-            match worker.receive(Duration::from_millis(100)) {
-                Received::Event(Event::Ready { version, interface, devices, precisions, capabilities, note }) => {
-                    let name = setup.backend.clone();
-                    let info = BackendInfo { name, version, interface, devices, precisions, capabilities, note };
-                    return Ok((worker, info));
-                }
-                Received::Event(Event::Failed { class, message }) => return Err(Error::Job { class, message }),
-                Received::Event(_) => {}
-                Received::Gone => return Err(worker.end(&setup.backend, None)),
-                Received::Nothing if !go_on() => return Err(Error::Interrupted),
-                Received::Nothing if begun.elapsed() > LOAD_LIMIT => {
-                    let limit = LOAD_LIMIT.as_secs();
-                    let message = format!("backend `{}` did not load within {limit} seconds", setup.backend);
-                    return Err(Error::Job { class: Class::Stalled, message });
-                }
-                Received::Nothing => {}
-            }
-        }
+        let watch = Watch {
+            wait: Wait::Load,
+            backend: &setup.backend,
+            silence: None,
+            limit: Some(LOAD_LIMIT),
+            log: None,
+            go_on,
+        };
+        let info = watch.until(&mut worker, &mut |event| match event {
+            Event::Ready { backend } => ControlFlow::Break(backend),
+            _ => ControlFlow::Continue(()),
+        })?;
+        Ok((worker, info))
     }
 
     /// Gives it a job, or asks it for a measurement.

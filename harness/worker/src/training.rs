@@ -9,7 +9,7 @@ use harness_data::{Dataset, SupportImages};
 use harness_disk::stop;
 use harness_experiment::{EpochRange, Fold, Training};
 use harness_method::streams;
-use harness_records::{Class, Cost, FORMAT, TrainingRecord, state, state_file, state_metadata, write_toml};
+use harness_records::{Class, Cost, TrainingRecord, state, state_file, state_metadata, write_toml};
 use harness_tables::{CurveRow, write_curve};
 
 use crate::encoding::Encoding;
@@ -89,13 +89,7 @@ pub(crate) fn train(
     let compute_secs = compute.elapsed().as_secs_f64();
     write_curve(&curve, &folder.join("curve.parquet"))?;
     let cost = lab.cost(compute_secs, start.elapsed().as_secs_f64());
-    let record = TrainingRecord {
-        format: FORMAT,
-        harness: env!("CARGO_PKG_VERSION").to_owned(),
-        kept: keep,
-        cost,
-        training: training.clone(),
-    };
+    let record = TrainingRecord::new(training.clone(), keep, cost);
     write_toml(&record, &folder.join("training.toml"))?;
     Ok(cost)
 }

@@ -4,8 +4,7 @@
 use std::path::Path;
 
 use harness_experiment::{EpochRange, Evaluation};
-use harness_records::{EvaluationRecord, read_toml, state_file};
-use harness_records::{Measured, metrics};
+use harness_records::{EvaluationRecord, Measured, read_toml, state_file};
 use harness_worker::protocol::{Job, Task};
 
 use super::{Model, PredictOptions, work};
@@ -53,7 +52,7 @@ pub fn evaluate(
     let record: EvaluationRecord = read_toml(&folder.join("evaluation.toml"))?;
     let truth = world.truth(&evaluation, training, record.image_size)?;
     let made = measure::measure(&folder, &record, &truth)?;
-    metrics::write(&folder, &made)?;
+    made.write(&folder)?;
     for name in KEPT {
         let (from, to) = (folder.join(name), out.join(name));
         if from.is_file() {

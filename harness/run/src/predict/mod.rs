@@ -8,21 +8,20 @@ mod npy;
 mod output;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-pub use evaluate::evaluate;
-use harness_records::Class;
 use harness_tables::PredictionRow;
-use harness_worker::protocol::{Event, Job, Setup, WorldSetup};
+use harness_worker::protocol::{Job, Setup, WorldSetup};
 use harness_worker::{DETECTION, GRIDS};
+pub use evaluate::evaluate;
 pub use images::{InputImage, list};
 pub use model::{CellChoice, Model, find_cell};
 pub use output::{Draw, Picture};
 
-use crate::crew::Limits;
+use crate::crew::{Crew, Limits};
 use crate::error::Error;
-use crate::notice::{Notice, Observer};
-use crate::process::{Program, Received, WorkerProcess};
+use crate::executor::Executor;
+use crate::notice::{Notice, Observer, notice};
+use crate::process::Program;
 
 /// How images are scored. None of it decides a score.
 pub struct PredictOptions<'a> {
@@ -121,41 +120,14 @@ fn work(
     let setup =
         Setup { backend: backend.name.clone(), threads: options.threads, world: Some(world), ..Setup::default() };
     let log = folder.join("worker.txt");
-    let (mut worker, info) = WorkerProcess::start(options.program, &setup, &log, options.go_on)?;
-    if info.version != backend.version {
+    let limits = Limits { job: None, ..options.limits };
+    let mut crew = Crew::new(options.program, setup, log, limits, options.go_on);
+    if let Some(info) = crew.start()?.filter(|info| info.version != backend.version) {
         observer.notice(&Notice::Warning(&format!(
             "the state was trained on backend `{}` version {}; this one is version {}, scores may differ",
             backend.name, backend.version, info.version
         )));
     }
-    worker.send(job)?;
-    let (begun, mut heard) = (Instant::now(), Instant::now());
-    loop {
-        match worker.receive(Duration::from_millis(100)) {
-            Received::Event(event) => {
-                heard = Instant::now();
-                match event {
-                    Event::Done { .. } => return Ok(()),
-                    Event::Failed { class, message } => return Err(Error::Job { class, message }),
-                    Event::Progress { phase, done, total } => {
-                        let rate = done as f64 / begun.elapsed().as_secs_f64().max(1e-9);
-                        observer.notice(&Notice::Progress { phase, done, total, rate, left: None });
-                    }
-                    Event::Ready { .. } | Event::Measured { .. } | Event::Epoch { .. } => {}
-                }
-            }
-            Received::Gone => return Err(worker.end(&backend.name, job.log().as_deref())),
-            Received::Nothing if heard.elapsed() > options.limits.silence => {
-                let secs = options.limits.silence.as_secs();
-                let message =
-                    format!("the worker of backend `{}` said nothing for {secs} seconds and was ended", backend.name);
-                return Err(Error::Job { class: Class::Stalled, message });
-            }
-            Received::Nothing => {}
-        }
-        // Whatever was heard: progress may leave no silence to ask in.
-        if !(options.go_on)() {
-            return Err(Error::Interrupted);
-        }
-    }
+    crew.perform(job, &mut |report| notice(observer, report, None))?;
+    Ok(())
 }
