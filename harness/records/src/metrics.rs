@@ -347,7 +347,8 @@ mod tests {
     #[test]
     fn metrics_and_scores_with_unknown_names_are_ignored_and_their_absence_is_measured_again() {
         let folder = tempfile::tempdir().unwrap();
-        let text = "{\"format\": 2, \"truth\": \"abc-32\", \"metrics\": [\"image_auroc\", \"image_mcc\"], \"epochs\": [],
+        let text =
+            "{\"format\": 2, \"truth\": \"abc-32\", \"metrics\": [\"image_auroc\", \"image_mcc\"], \"epochs\": [],
             \"reported\": [{\"epoch\": 3, \"image\": {\"detection\": {\"image_auroc\": 0.5, \"image_mcc\": 0.25},
             \"entropy\": {\"image_auroc\": 1.0}}, \"pixel\": {\"pixel_mcc\": 1.0}, \"more\": {}}], \"also\": 1}";
         let measured = written(folder.path(), text).whole().unwrap();

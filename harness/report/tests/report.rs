@@ -375,8 +375,9 @@ fn wrong_figure_data_name_figure_and_row() {
 #[test]
 fn losses_that_are_not_finite_or_constant_can_be_drawn() {
     let mut figure = curve_figure(1, 20, true);
-    figure.series[0].rows[7].detection = f64::NAN;
-    figure.series[0].rows[9].detection = f64::INFINITY;
+    let mut detection: Vec<_> = figure.series[0].rows.iter_mut().filter(|row| row.loss == "detection").collect();
+    detection[7].value = f64::NAN;
+    detection[9].value = f64::INFINITY;
     figure.series[0].rows.iter_mut().filter(|row| row.loss == "dice").for_each(|row| row.value = 0.0);
     training_curve(&figure, false).unwrap();
 }

@@ -53,13 +53,13 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
     let allow_overlap = provenance.as_ref().is_some_and(|provenance| provenance.allow_overlap);
     let records = CellRecords::read(folder, plan.cells.iter(), Detail::Replicates);
     let ((rows, statistics), (figures, backends)) = rayon::join(
+        || rayon::join(|| rows::rows(plan, folder, &records, allow_overlap), || statistics::statistics(plan, &records)),
         || {
             rayon::join(
-                || rows::rows(plan, folder, &records, allow_overlap),
-                || statistics::statistics(plan, &records),
+                || figures::figures(plan, folder, &records, registry),
+                || backends::backends(plan, folder, &records),
             )
         },
-        || rayon::join(|| figures::figures(plan, folder, &records, registry), || backends::backends(plan, folder, &records)),
     );
     let (rows, statistics, figures, backends) = (rows?, statistics?, figures?, backends?);
     let report = ReportInput {

@@ -15,8 +15,7 @@ pub(crate) trait Judge {
     ///
     /// # Errors
     /// Labels or masks that can't be read; test images that are not those of the plan.
-    fn truth(&self, evaluation: &Evaluation, training: &Training, record: &EvaluationRecord)
-    -> Result<TruthId, Error>;
+    fn truth(&self, evaluation: &Evaluation, training: &Training, record: &EvaluationRecord) -> Result<TruthId, Error>;
 
     /// Measures the predictions in an evaluation's `folder`.
     ///
@@ -32,12 +31,7 @@ pub(crate) trait Judge {
 }
 
 impl Judge for World {
-    fn truth(
-        &self,
-        evaluation: &Evaluation,
-        training: &Training,
-        record: &EvaluationRecord,
-    ) -> Result<TruthId, Error> {
+    fn truth(&self, evaluation: &Evaluation, training: &Training, record: &EvaluationRecord) -> Result<TruthId, Error> {
         Ok(World::truth(self, evaluation, training, record.image_size)?.id())
     }
 

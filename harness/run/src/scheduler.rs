@@ -119,8 +119,7 @@ fn crew<'a>(
         precision: plan.encoder.precision,
         compared: plan.backends.len() > 1,
     };
-    let setup =
-        Setup { backend: backend.to_owned(), threads: options.threads, world: Some(setup), ..Setup::default() };
+    let setup = Setup { backend: backend.to_owned(), threads: options.threads, world: Some(setup), ..Setup::default() };
     let log = folder.failure_log(&format!("worker-{backend}"));
     Ok(Crew::new(world.program(), setup, log, options.limits, options.go_on))
 }
@@ -160,8 +159,10 @@ impl<'a> Run<'a> {
         let unknown = journal::entries(&folder.journal())?.unknown;
         if unknown > 0 {
             let path = folder.journal();
-            let message =
-                format!("{}: {unknown} lines are damaged or of a newer version; they are left as they are", path.display());
+            let message = format!(
+                "{}: {unknown} lines are damaged or of a newer version; they are left as they are",
+                path.display()
+            );
             observer.notice(&Notice::Warning(&message));
         }
         Ok(Self {
@@ -196,7 +197,8 @@ impl<'a> Run<'a> {
         missing: &HashSet<EvaluationId>,
         executors: Executors<'_>,
     ) -> Result<Finished, Error> {
-        let reused = self.chosen.iter().filter(|index| reads(&self.plan.cells[**index]).all(|id| complete.contains(&id)));
+        let reused =
+            self.chosen.iter().filter(|index| reads(&self.plan.cells[**index]).all(|id| complete.contains(&id)));
         self.ended = reused.copied().collect();
         self.finished.reused = self.ended.len();
         let (cells, reused) = (self.chosen.len(), self.finished.reused);
@@ -240,3 +242,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,8 +50,10 @@ pub fn score(
             }
             Found::Unreadable(why) => {
                 scored.missing += 1;
-                let message =
-                    format!("evaluation {} can't be read and is left as it is; running again makes it: {why}", evaluation.id);
+                let message = format!(
+                    "evaluation {} can't be read and is left as it is; running again makes it: {why}",
+                    evaluation.id
+                );
                 observer.notice(&Notice::Warning(&message));
                 continue;
             }

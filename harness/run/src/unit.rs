@@ -120,12 +120,7 @@ impl<'a> Run<'a> {
     }
 
     /// Scores evaluations whose predictions are missing, those of the same images and sentences in one pass.
-    fn score(
-        &mut self,
-        unit: &Unit<'a>,
-        absent: &[&'a Evaluation],
-        executor: &mut dyn Executor,
-    ) -> Result<(), Error> {
+    fn score(&mut self, unit: &Unit<'a>, absent: &[&'a Evaluation], executor: &mut dyn Executor) -> Result<(), Error> {
         let mut groups = BTreeMap::<(&str, &str, bool), Vec<_>>::new();
         for evaluation in absent {
             if let Some(epochs) = self.epochs(evaluation)? {

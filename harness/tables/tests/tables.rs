@@ -213,7 +213,9 @@ fn markdown_has_pipes_and_numbers_to_the_right() {
 
 #[test]
 fn any_rows_print_as_markdown() {
-    let text = Frame::of(&[CurveRow { epoch: 7, steps: 8, loss: "dice".to_owned(), value: 1.0, ..CurveRow::default() }]).unwrap();
+    let text =
+        Frame::of(&[CurveRow { epoch: 7, steps: 8, loss: "dice".to_owned(), value: 1.0, ..CurveRow::default() }])
+            .unwrap();
     assert_eq!(
         text.to_markdown().unwrap(),
         "| epoch | steps | loss | value |  secs |\n\

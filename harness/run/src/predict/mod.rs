@@ -9,10 +9,10 @@ mod output;
 
 use std::path::{Path, PathBuf};
 
+pub use evaluate::evaluate;
 use harness_tables::PredictionRow;
 use harness_worker::protocol::{Job, Setup, WorldSetup};
 use harness_worker::{DETECTION, GRIDS};
-pub use evaluate::evaluate;
 pub use images::{InputImage, list};
 pub use model::{CellChoice, Model, find_cell};
 pub use output::{Draw, Picture};

@@ -130,7 +130,10 @@ impl CellChoice {
         };
         let state = state_file(&folder.training(cell.training), *epoch);
         if !state.is_file() {
-            return Err(Error::record(&state, "the state is gone; remove the training's folder and run its experiment again"));
+            return Err(Error::record(
+                &state,
+                "the state is gone; remove the training's folder and run its experiment again",
+            ));
         }
         Ok(Model {
             training: training.clone(),
