@@ -11,7 +11,7 @@ use harness_worker::protocol::{Event, Job, Setup};
 use crate::error::Error;
 use crate::executor::{Executor, Report};
 use crate::process::{Program, WorkerProcess};
-use crate::watch::{Wait, Watch};
+use crate::watch::{Wait, Watch, start};
 
 /// When to give up.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +58,7 @@ impl<'a> Crew<'a> {
         if self.worker.is_some() {
             return Ok(None);
         }
-        let (worker, info) = WorkerProcess::start(self.program, &self.setup, &self.log, self.go_on)?;
+        let (worker, info) = start(self.program, &self.setup, &self.log, self.go_on)?;
         self.worker = Some(worker);
         Ok(Some(info))
     }

@@ -3,19 +3,16 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use harness_experiment::BackendInfo;
 use harness_records::Class;
 use harness_worker::memory;
 use harness_worker::protocol::{Event, Setup};
 
 use crate::error::Error;
-use crate::watch::{Wait, Watch};
 
 /// The program whose process calls `harness_worker::serve`, and how it is asked to.
 #[derive(Clone, Debug)]
@@ -24,19 +21,6 @@ pub struct Program {
     pub path: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
-}
-
-/// How long a backend may take to load.
-const LOAD_LIMIT: Duration = Duration::from_secs(120);
-
-/// Loads a backend in a process of its own and asks what it is.
-///
-/// # Errors
-/// No such backend, or one that can't be loaded, with the reason.
-pub fn probe(program: &Program, name: &str) -> Result<BackendInfo, Error> {
-    let folder = tempfile::tempdir().map_err(Error::file("create", Path::new("a temporary folder")))?;
-    let setup = Setup { backend: name.to_owned(), ..Setup::default() };
-    Ok(WorkerProcess::start(program, &setup, &folder.path().join("log.txt"), &|| true)?.1)
 }
 
 /// What came from a worker.
@@ -67,13 +51,8 @@ impl Drop for WorkerProcess {
 }
 
 impl WorkerProcess {
-    /// Starts a worker and waits until its backend is loaded. Its prints go to `log` until a job begins.
-    pub(crate) fn start(
-        program: &Program,
-        setup: &Setup,
-        log: &Path,
-        go_on: &dyn Fn() -> bool,
-    ) -> Result<(Self, BackendInfo), Error> {
+    /// Starts a worker and tells it what its process is for. Its prints go to `log` until a job begins.
+    pub(crate) fn spawn(program: &Program, setup: &Setup, log: &Path) -> Result<Self, Error> {
         let prints = File::create(log).map_err(Error::file("create", log))?;
         let mut command = Command::new(&program.path);
         command.args(&program.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(prints);
@@ -102,19 +81,7 @@ impl WorkerProcess {
         });
         let mut worker = Self { child, stdin, events, log: log.to_owned(), peak_memory: 0 };
         worker.write(setup)?;
-        let watch = Watch {
-            wait: Wait::Load,
-            backend: &setup.backend,
-            silence: None,
-            limit: Some(LOAD_LIMIT),
-            log: None,
-            go_on,
-        };
-        let info = watch.until(&mut worker, &mut |event| match event {
-            Event::Ready { backend } => ControlFlow::Break(backend),
-            _ => ControlFlow::Continue(()),
-        })?;
-        Ok((worker, info))
+        Ok(worker)
     }
 
     /// Gives it a job, or asks it for a measurement.

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use harness_experiment::BackendInfo;
 use harness_records::Class;
-use harness_worker::protocol::Event;
+use harness_worker::protocol::{Event, Setup};
 
 use crate::error::Error;
-use crate::process::{Received, WorkerProcess};
+use crate::process::{Program, Received, WorkerProcess};
 
 /// How often a worker that says nothing is looked at.
 const POLL: Duration = Duration::from_millis(100);
@@ -97,4 +98,37 @@ impl Watch<'_> {
         };
         Error::Job { class, message }
     }
+}
+
+/// How long a backend may take to load.
+const LOAD_LIMIT: Duration = Duration::from_secs(120);
+
+/// Loads a backend in a process of its own and asks what it is.
+///
+/// # Errors
+/// No such backend, or one that can't be loaded, with the reason.
+pub fn probe(program: &Program, name: &str) -> Result<BackendInfo, Error> {
+    let folder = tempfile::tempdir().map_err(Error::file("create", Path::new("a temporary folder")))?;
+    let setup = Setup { backend: name.to_owned(), ..Setup::default() };
+    Ok(start(program, &setup, &folder.path().join("log.txt"), &|| true)?.1)
+}
+
+/// Starts a worker and waits until its backend is loaded. Its prints go to `log` until a job begins.
+///
+/// # Errors
+/// No such backend, or one that can't be loaded in time; `Interrupted`.
+pub(crate) fn start(
+    program: &Program,
+    setup: &Setup,
+    log: &Path,
+    go_on: &dyn Fn() -> bool,
+) -> Result<(WorkerProcess, BackendInfo), Error> {
+    let mut worker = WorkerProcess::spawn(program, setup, log)?;
+    let watch =
+        Watch { wait: Wait::Load, backend: &setup.backend, silence: None, limit: Some(LOAD_LIMIT), log: None, go_on };
+    let info = watch.until(&mut worker, &mut |event| match event {
+        Event::Ready { backend } => ControlFlow::Break(backend),
+        _ => ControlFlow::Continue(()),
+    })?;
+    Ok((worker, info))
 }

@@ -20,8 +20,9 @@ use harness_worker::open_weights;
 use harness_worker::test_set;
 
 use crate::error::Error;
-use crate::process::{Program, probe};
+use crate::process::Program;
 use crate::truth::Truth;
+use crate::watch::probe;
 
 /// Where the world is found.
 #[derive(Clone, Debug)]

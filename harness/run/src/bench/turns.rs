@@ -16,7 +16,7 @@ use super::metrics::Maps;
 use super::outside::Outside;
 use crate::error::Error;
 use crate::process::{Program, WorkerProcess};
-use crate::watch::{Wait, Watch};
+use crate::watch::{Wait, Watch, start};
 
 /// Longest time for a measurement, or for loading weights.
 const LIMIT: Duration = Duration::from_secs(1800);
@@ -118,7 +118,7 @@ pub fn bench(benchmark: &Benchmark<'_>) -> Result<Measured, Error> {
             ..Setup::default()
         };
         let log = logs.path().join(format!("{name}.txt"));
-        let (mut worker, info) = WorkerProcess::start(benchmark.program, &setup, &log, benchmark.go_on)?;
+        let (mut worker, info) = start(benchmark.program, &setup, &log, benchmark.go_on)?;
         let load_secs = Some(answer(&mut worker, name, benchmark.go_on)?);
         let device = info.devices.into_iter().next().unwrap_or_default();
         let multiplies = device == PROCESSOR || info.capabilities.iter().any(|known| known == Capability::Gemm.name());

@@ -7,7 +7,8 @@ use harness_experiment::{EpochRange, Evaluation};
 use harness_records::{EvaluationRecord, Measured, read_toml, state_file};
 use harness_worker::protocol::{Job, Task};
 
-use super::{Model, PredictOptions, work};
+use super::model::Model;
+use super::work::{PredictOptions, work};
 use crate::error::Error;
 use crate::measure;
 use crate::notice::Observer;
