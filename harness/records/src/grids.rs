@@ -1,4 +1,4 @@
-//! Reading `grids.f32`, the maps of an evaluation, an epoch at a time. Who writes it is `evaluating`.
+//! Reading `grids.f32`, the maps of an evaluation, an epoch at a time.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
