@@ -14,13 +14,15 @@ use harness_experiment::{
 };
 use harness_method::options::{Activation, Side};
 use harness_method::{Arch, Options, prompts};
+use harness_records::registry;
 use harness_weights::combine_hashes;
+use harness_worker::open_weights;
+use harness_worker::test_set;
 
 use crate::error::Error;
-use crate::lab::open_weights;
-use crate::measure::Truth;
-use crate::process::{Program, probe};
-use crate::{registry, test_set};
+use crate::process::Program;
+use crate::truth::Truth;
+use crate::watch::probe;
 
 /// Where the world is found.
 #[derive(Clone, Debug)]
@@ -138,7 +140,7 @@ impl World {
     fn check_overlap(&self, what: &str, set: &SupportSet, known: &Known) -> Result<(), CatalogueError> {
         let items: Vec<Item> = set.normal.iter().chain(&set.abnormal).cloned().collect();
         let hashes = &self.hashes;
-        let pairs = overlap(&items, &known.test, &|source| hashes.of_source(source)).map_err(told)?;
+        let pairs = overlap(&items, &known.test, &|source| hashes.of_source(source)).map_err(unanswered)?;
         if let Some((support, test)) = pairs.first() {
             let more = if pairs.len() > 1 { format!(", and {} more", pairs.len() - 1) } else { String::new() };
             let message = format!("the support image {support} is also the test image {test}{more}");
@@ -162,18 +164,18 @@ impl World {
     /// A support set, its files hashed once for all plans while they stay the same.
     fn support_set(&self, known: &Known, shots: u32, draw: u64) -> Result<SupportSet, CatalogueError> {
         let hashes = &self.hashes;
-        known.dataset.support_with(shots as usize, draw, &|source| hashes.of_source(source)).map_err(told)
+        known.dataset.support_with(shots as usize, draw, &|source| hashes.of_source(source)).map_err(unanswered)
     }
 
     fn known(&self, name: &str) -> Result<Rc<Known>, CatalogueError> {
         if let Some(known) = self.datasets.borrow().get(name) {
             return Ok(Rc::clone(known));
         }
-        let dataset = Dataset::open(&self.registry, name).map_err(told)?;
-        let test = dataset.test_set().map_err(told)?;
+        let dataset = Dataset::open(&self.registry, name).map_err(unanswered)?;
+        let test = dataset.test_set().map_err(unanswered)?;
         // The hashes alone: they may be shared by threads, the answers kept here may not.
         let hashes = &self.hashes;
-        let hash = images_hash(&test, &|source| hashes.of_source(source)).map_err(told)?;
+        let hash = images_hash(&test, &|source| hashes.of_source(source)).map_err(unanswered)?;
         let facts = DatasetFacts {
             object: dataset.object().to_owned(),
             has_masks: dataset.has_masks(),
@@ -212,7 +214,7 @@ impl Catalogue for World {
     }
 
     fn weights(&self, encoder: &EncoderSource) -> Result<WeightsFacts, CatalogueError> {
-        let weights = open_weights(encoder).map_err(told)?;
+        let weights = open_weights(encoder).map_err(unanswered)?;
         if let Some(activation) = weights.suggested_activation() {
             let name = match activation {
                 Activation::Gelu => "gelu",
@@ -226,7 +228,7 @@ impl Catalogue for World {
             weights.hash().to_owned()
         } else {
             let hash = |path: &PathBuf| self.hashes.of(path).map(|bytes| ContentHash::from_bytes(bytes).to_string());
-            combine_hashes(&files.iter().map(hash).collect::<Result<Vec<_>, _>>().map_err(told)?)
+            combine_hashes(&files.iter().map(hash).collect::<Result<Vec<_>, _>>().map_err(unanswered)?)
         };
         Ok(WeightsFacts { hash: content_hash(&hash)?, arch: weights.arch().clone() })
     }
@@ -235,7 +237,7 @@ impl Catalogue for World {
         if let Some(info) = self.backends.borrow().get(name) {
             return Ok(info.clone());
         }
-        let info = probe(&self.options.program, name).map_err(told)?;
+        let info = probe(&self.options.program, name).map_err(unanswered)?;
         self.backends.borrow_mut().insert(name.to_owned(), info.clone());
         Ok(info)
     }
@@ -247,16 +249,16 @@ impl Catalogue for World {
             } else {
                 prompts::fixed(side, object, arch.context)
             };
-            made.map_err(told)?;
+            made.map_err(unanswered)?;
         }
         Ok(())
     }
 }
 
-fn told(error: impl std::fmt::Display) -> CatalogueError {
+fn unanswered(error: impl std::fmt::Display) -> CatalogueError {
     CatalogueError::new(error.to_string())
 }
 
 fn content_hash(hex: &str) -> Result<ContentHash, CatalogueError> {
-    hex.parse().map_err(told)
+    hex.parse().map_err(unanswered)
 }

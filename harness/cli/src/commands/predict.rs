@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use harness_experiment::{Backend, EncoderSource, Evaluation, ImageScore, Plan, Training};
-use harness_run::measure::Measured;
+use harness_metrics::Metric;
+use harness_records::{Folder, Measured};
 use harness_run::predict::{self, CellChoice, Model, PredictOptions};
-use harness_run::{Folder, Limits, Program, World, probe};
+use harness_run::{Limits, Program, World, probe};
 use harness_tables::PredictionRow;
 
 use super::run::{INTERRUPTED, listen};
@@ -34,6 +35,7 @@ pub(super) fn predict(arguments: &Predict) -> Result<Exit, Failure> {
         taps: paths::taps(&paths::cache(arguments.places.cache.as_deref())?),
         threads: arguments.threads.map(usize::from),
         limits: Limits::default(),
+        draw: &draw,
         go_on: &|| !INTERRUPTED.load(Ordering::Relaxed),
     };
     let mut terminal = Terminal::new();
@@ -214,16 +216,21 @@ fn metrics(measured: &Measured) -> String {
     let Some(reported) = measured.reported.last() else { return text };
     let mut line = |name: &str, value: f64| text += &format!("{name:<28}{value:.4}\n");
     for score in ImageScore::ALL {
-        let Some(values) = reported.image(score) else { continue };
-        line(&format!("image_auroc ({score})"), values.image_auroc);
-        line(&format!("image_ap ({score})"), values.image_ap);
-        line(&format!("image_f1_max ({score})"), values.image_f1_max);
+        for (metric, value) in reported.by(score).filter(|(metric, _)| !metric.needs_masks()) {
+            line(&format!("{metric} ({score})"), value);
+        }
     }
-    if let Some(pixel) = reported.pixel {
-        line("pixel_auroc", pixel.pixel_auroc);
-        line("pixel_ap", pixel.pixel_ap);
-        line("pixel_f1_max", pixel.pixel_f1_max);
-        line("pro_0_3", pixel.pro_0_3);
+    for metric in Metric::ALL {
+        if let Some(value) = reported.get(metric, None) {
+            line(metric.name(), value);
+        }
     }
     text
+}
+
+/// A map over its image, as a PNG file.
+fn draw(picture: predict::Picture) -> Result<Vec<u8>, String> {
+    let predict::Picture { title, scores, side, image, map, scale } = picture;
+    let figure = harness_report::OverlayFigure { title, scores, side, image, map, scale };
+    harness_report::overlay(&figure).map_err(|error| error.to_string())
 }

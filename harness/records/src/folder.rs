@@ -1,0 +1,264 @@
+//! A results folder: where records lie, how they come in, and who may write.
+//!
+//! ```text
+//! plan.toml             the frozen plan
+//! run.toml              how it was last run: versions, machine, registry
+//! journal.jsonl         what happened, append only
+//! trainings/<id>/       training.toml  curve.parquet  states/<epoch>.safetensors  log.txt
+//! evaluations/<id>/     evaluation.toml  scores.parquet  grids.f32  metrics.json  replicates.bin  log.txt
+//! logs/                 of jobs that failed
+//! results.csv .parquet  tables/  figures/  report.md
+//! ```
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use harness_disk::{Lock, stop, sweep, sync_folder};
+use harness_experiment::{CellId, EvaluationId, Plan, TrainingId};
+
+use crate::error::Error;
+use crate::format::{read_toml, write_toml};
+use crate::found::Found;
+use crate::ids::RecordId;
+use crate::provenance::Provenance;
+use crate::records::{EvaluationRecord, TrainingRecord, state_file};
+
+/// Beginning of the names of folders that are not complete yet.
+const PARTIAL: &str = ".partial-";
+
+/// A results folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// A folder that may not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The journal's file.
+    pub fn journal(&self) -> PathBuf {
+        self.path.join("journal.jsonl")
+    }
+
+    /// A training's record.
+    pub fn training(&self, id: TrainingId) -> PathBuf {
+        self.path.join("trainings").join(id.to_string())
+    }
+
+    /// An evaluation's record.
+    pub fn evaluation(&self, id: EvaluationId) -> PathBuf {
+        self.path.join("evaluations").join(id.to_string())
+    }
+
+    /// A record.
+    pub fn record(&self, id: RecordId) -> PathBuf {
+        match id {
+            RecordId::Training(id) => self.training(id),
+            RecordId::Evaluation(id) => self.evaluation(id),
+        }
+    }
+
+    /// The log that a failed job leaves.
+    pub fn failure_log(&self, name: &str) -> PathBuf {
+        self.path.join("logs").join(format!("{name}.txt"))
+    }
+
+    /// Makes the folder, proves that it can be written to, and removes what killed runs left. The lock must be held.
+    pub fn prepare(&self) -> Result<(), Error> {
+        for part in ["trainings", "evaluations", "logs"] {
+            let part = self.path.join(part);
+            std::fs::create_dir_all(&part).map_err(Error::file("create", &part))?;
+            for entry in std::fs::read_dir(&part).map_err(Error::file("list", &part))? {
+                let entry = entry.map_err(Error::file("list", &part))?;
+                if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+                    std::fs::remove_dir_all(entry.path()).map_err(Error::file("remove", &entry.path()))?;
+                } else {
+                    sweep(&entry.path(), Duration::ZERO)?;
+                }
+            }
+        }
+        for part in [self.path.clone(), self.path.join("tables"), self.path.join("figures")] {
+            sweep(&part, Duration::ZERO)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the right to write records and reports, which lasts as long as what is returned. `None` while another process has
+    /// it.
+    ///
+    /// # Errors
+    /// The system's; a file system that can't lock.
+    pub fn try_lock(&self) -> Result<Option<Lock>, Error> {
+        Ok(Lock::try_acquire(&self.lock_file())?)
+    }
+
+    /// Who has the right to write, as far as known.
+    pub fn lock_holder(&self) -> String {
+        Lock::holder(&self.lock_file())
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+
+    /// Takes a record away, all of it or nothing. False where there was none.
+    pub fn remove(&self, record: &Path) -> Result<bool, Error> {
+        if !record.exists() {
+            return Ok(false);
+        }
+        let name = record.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let leaving = record.with_file_name(format!("{PARTIAL}gone-{name}"));
+        stop::reached();
+        std::fs::rename(record, &leaving).map_err(Error::file("remove", record))?;
+        stop::reached();
+        std::fs::remove_dir_all(&leaving).map_err(Error::file("remove", &leaving))?;
+        Ok(true)
+    }
+
+    /// Removes a folder whose job failed, and keeps its log under the name of what it would have become.
+    pub fn abandon(&self, partial: &Path, id: &str) -> Result<(), Error> {
+        let log = partial.join("log.txt");
+        if log.is_file() {
+            let kept = self.failure_log(id);
+            std::fs::rename(&log, &kept).map_err(Error::file("keep the log", &kept))?;
+        }
+        std::fs::remove_dir_all(partial).map_err(Error::file("remove", partial))
+    }
+
+    /// Compares the plan that was last run here with one that is about to be. What a person should know is returned.
+    ///
+    /// # Errors
+    /// `Occupied` by another experiment's results: its tables would be lost.
+    pub fn check_before(&self, plan: &Plan) -> Result<Option<String>, Error> {
+        let path = self.path.join("plan.toml");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let before = match self.read_plan() {
+            Ok(before) => before,
+            Err(error) => {
+                return Ok(Some(format!("{}: the plan of the last run is replaced: {error}", path.display())));
+            }
+        };
+        if (&before.name, before.smoke) != (&plan.name, plan.smoke) {
+            let kind = |smoke: bool| if smoke { "smoke test" } else { "experiment" };
+            let holds = format!("the {} `{}`", kind(before.smoke), before.name);
+            return Err(Error::Occupied { path: self.path.clone(), holds });
+        }
+        let now: HashSet<CellId> = plan.cells.iter().map(|cell| cell.id).collect();
+        let gone: HashSet<CellId> = before.cells.iter().map(|cell| cell.id).filter(|id| !now.contains(id)).collect();
+        Ok((!gone.is_empty()).then(|| {
+            format!(
+                "the experiment changed: {} of the {} cells of the last run are no longer in it or have other settings; their \
+                 records stay and come back with them, tables show the new cells alone",
+                gone.len(),
+                before.cells.iter().map(|cell| cell.id).collect::<HashSet<_>>().len()
+            )
+        }))
+    }
+
+    /// An empty folder beside the final place of a record, to be filled and committed.
+    pub fn begin(&self, target: &Path) -> Result<PathBuf, Error> {
+        let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let partial = target.with_file_name(format!("{PARTIAL}{name}"));
+        if partial.exists() {
+            std::fs::remove_dir_all(&partial).map_err(Error::file("remove", &partial))?;
+        }
+        std::fs::create_dir_all(&partial).map_err(Error::file("create", &partial))?;
+        Ok(partial)
+    }
+
+    /// Makes a filled folder the record: all of it is on the disk before its name is.
+    pub fn commit(&self, partial: &Path, target: &Path) -> Result<(), Error> {
+        stop::reached();
+        sync_folder(partial)?;
+        if target.exists() {
+            std::fs::remove_dir_all(target).map_err(Error::file("remove", target))?;
+        }
+        stop::reached();
+        std::fs::rename(partial, target).map_err(Error::file("complete", target))?;
+        stop::reached();
+        Ok(sync_folder(target.parent().unwrap_or(&self.path))?)
+    }
+
+    /// A training's record, as it is found.
+    pub fn read_training(&self, id: TrainingId) -> Found<TrainingRecord> {
+        let path = self.training(id).join("training.toml");
+        Found::of(if path.is_file() { read_toml(&path).map(Some) } else { Ok(None) })
+    }
+
+    /// An evaluation's record, as it is found.
+    pub fn read_evaluation(&self, id: EvaluationId) -> Found<EvaluationRecord> {
+        let path = self.evaluation(id).join("evaluation.toml");
+        Found::of(if path.is_file() { read_toml(&path).map(Some) } else { Ok(None) })
+    }
+
+    /// Whether a training is complete and still has the states of these epochs.
+    pub fn has_states(&self, id: TrainingId, mut epochs: impl Iterator<Item = u32>) -> bool {
+        let training = self.training(id);
+        training.join("training.toml").is_file() && epochs.all(|epoch| state_file(&training, epoch).is_file())
+    }
+
+    /// States that a training still has; none where all are gone, folder and all.
+    pub fn count_states(&self, id: TrainingId) -> Result<usize, Error> {
+        let states = self.training(id).join("states");
+        match std::fs::read_dir(&states) {
+            Ok(entries) => Ok(entries.count()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(Error::file("list", &states)(error)),
+        }
+    }
+
+    /// Removes the states of a training's epochs that are not among `keep`.
+    pub fn prune_states(&self, id: TrainingId, keep: &[u32]) -> Result<(), Error> {
+        let training = self.training(id);
+        let keep: Vec<PathBuf> = keep.iter().map(|epoch| state_file(&training, *epoch)).collect();
+        let states = training.join("states");
+        for entry in std::fs::read_dir(&states).map_err(Error::file("list", &states))? {
+            let path = entry.map_err(Error::file("list", &states))?.path();
+            if !keep.contains(&path) {
+                stop::reached();
+                std::fs::remove_file(&path).map_err(Error::file("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes plan and provenance of a run that begins.
+    pub fn freeze(&self, plan: &Plan, provenance: &Provenance) -> Result<(), Error> {
+        harness_disk::write_durable(&self.path.join("plan.toml"), plan.to_toml()?.as_bytes())?;
+        write_toml(provenance, &self.path.join("run.toml"))
+    }
+
+    /// The frozen plan.
+    ///
+    /// # Errors
+    /// No plan there, or one that this version does not read.
+    pub fn read_plan(&self) -> Result<Plan, Error> {
+        let path = self.path.join("plan.toml");
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::NotResults { path: self.path.clone() });
+            }
+            text => text.map_err(Error::file("read the plan", &path))?,
+        };
+        Ok(Plan::from_toml(&text)?)
+    }
+
+    /// How the folder was last written to.
+    ///
+    /// # Errors
+    /// No such file, or one that this version does not read.
+    pub fn read_provenance(&self) -> Result<Provenance, Error> {
+        read_toml(&self.path.join("run.toml"))
+    }
+}
