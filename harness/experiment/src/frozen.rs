@@ -202,7 +202,10 @@ impl Plan {
         let Stored { records, settings } = stored;
         let plan = settings.expand()?;
         if Records::of(&plan) != records {
-            return Err(frozen("its records don't follow from its settings: it was edited", AGAIN));
+            return Err(frozen(
+                "its records don't follow from its settings: it was edited, or a newer version wrote it",
+                AGAIN,
+            ));
         }
         Ok(plan)
     }
