@@ -2,8 +2,8 @@
 //! encoder itself runs in `lab`.
 
 use harness_backend_abi::host::{ImageTowerOptions, Precision};
-use harness_experiment::{StorePrecision, Training};
-use harness_features::{Backend, EncodingKey, Shape, StoreDtype};
+use harness_experiment::Training;
+use harness_features::{EncodingKey, Shape};
 
 use crate::error::Error;
 
@@ -23,10 +23,7 @@ impl Encoding {
     pub(crate) fn of(training: &Training) -> Result<Self, Error> {
         let (options, arch) = (&training.options, &training.arch);
         let precision = precision(training.precision);
-        let store = match training.store {
-            StorePrecision::F32 => StoreDtype::F32,
-            StorePrecision::F16 => StoreDtype::F16,
-        };
+        let store = training.store;
         let json = |what: &str, error: serde_json::Error| Error::record(what.as_ref(), error);
         let tower = ImageTowerOptions {
             arch: serde_json::to_value(arch).map_err(|e| json("arch", e))?,
@@ -36,11 +33,7 @@ impl Encoding {
             normalize: serde_json::to_value(options.normalize).map_err(|e| json("normalize", e))?,
             precision,
         };
-        let backend = Backend {
-            name: training.backend.name.clone(),
-            version: training.backend.version.clone(),
-            device: training.backend.device.clone(),
-        };
+        let backend = training.backend.clone();
         let key = EncodingKey {
             normalize: options.normalize,
             weights_hash: *training.weights.as_bytes(),
