@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use common::Place;
 use harness_conformance::Case;
 use harness_data::{Dataset, Registry, Source};
-use harness_method::Arch;
+use harness_method::{Arch, StorePrecision};
 use harness_tables::{PredictionRow, ScoreRow, read_csv, read_scores};
-use harness_weights::{Precision, Weights};
+use harness_weights::Weights;
 use image::{GrayImage, RgbImage};
 
 /// A place whose experiment has run, and its test images as files.
@@ -99,7 +99,7 @@ fn a_copied_state_needs_nothing_but_its_encoder_s_weights_and_takes_no_others() 
     let arch: toml::Table = toml::from_str(common::EXPERIMENT).unwrap();
     let arch: Arch = arch["encoder"]["arch"].clone().try_into().unwrap();
     for (seed, file) in [(0, "clip.safetensors"), (1, "other.safetensors")] {
-        Weights::synthetic(&arch, seed).unwrap().write_safetensors(&place.file(file), Precision::F32).unwrap();
+        Weights::synthetic(&arch, seed).unwrap().write_safetensors(&place.file(file), StorePrecision::F32).unwrap();
     }
     let (head, tail) = common::EXPERIMENT.split_once("[encoder]").unwrap();
     let (_, train) = tail.split_once("[train]").unwrap();

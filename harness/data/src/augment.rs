@@ -1,11 +1,10 @@
-//! The sixteen variants of a support image and of its mask (docs/method.md section 6). No files, no choice of images.
+//! The sixteen variants of a support image and of its mask (docs/method.md section 6).
 
+use harness_method::AUGMENTED_VARIANTS;
 use harness_method::options::Side;
 use harness_method::streams::Stream;
 use rayon::prelude::*;
 
-/// Variants of an image, itself included.
-pub const VARIANTS: usize = 16;
 /// Cosine and sine of the rotations by -22.5, -11.25, 11.25 and 22.5 degrees, written out: a library's sine may differ in
 /// the last bit between systems.
 const ROTATIONS: [(f32, f32); 4] = [
@@ -47,13 +46,13 @@ pub struct Augmented {
 /// All variants of K images `[3, S, S]` and, for the abnormal class, of their masks `[S, S]` in 0 to 1.
 pub fn augment_class(images: &[Vec<f32>], masks: Option<&[Vec<f32>]>, size: usize, jitter: Jitter) -> Augmented {
     let k = images.len();
-    let images = (0..VARIANTS * k)
+    let images = (0..AUGMENTED_VARIANTS * k)
         .into_par_iter()
         .map(|i| variant(&images[i % k], size, Variant::ALL[i / k], Some(jitter)))
         .collect();
     let masks = match masks {
-        None => vec![vec![0; size * size]; VARIANTS * k],
-        Some(masks) => (0..VARIANTS * k)
+        None => vec![vec![0; size * size]; AUGMENTED_VARIANTS * k],
+        Some(masks) => (0..AUGMENTED_VARIANTS * k)
             .into_par_iter()
             .map(|i| {
                 let warped = variant(&masks[i % k], size, Variant::ALL[i / k], None);
@@ -76,7 +75,7 @@ enum Variant {
 }
 
 impl Variant {
-    const ALL: [Self; VARIANTS] = [
+    const ALL: [Self; AUGMENTED_VARIANTS] = [
         Self::AsIs,
         Self::Rotated(0),
         Self::Rotated(1),

@@ -102,14 +102,14 @@ pub enum DataError {
         expected: PathBuf,
     },
     /// A test set of one class, on which no AUROC exists.
-    #[error("[{dataset}]: the test set has no {missing} image ({place}); image metrics need both classes")]
+    #[error("[{dataset}]: the test set has no {missing} image ({location}); image metrics need both classes")]
     OneClass {
         /// The entry.
         dataset: String,
         /// `normal` or `abnormal`.
         missing: &'static str,
         /// Where they were looked for.
-        place: String,
+        location: String,
     },
     /// The decoder gave up.
     #[error("{}: not readable as an image: {source}; the file is damaged or cut short: fetch it again or remove it", path.display())]
@@ -224,7 +224,7 @@ pub enum DataError {
     },
     /// Not enough images to draw from.
     #[error(
-        "[{dataset}]: {wanted} {class} support images are wanted, {place} has {found}; ask for fewer shots or add images"
+        "[{dataset}]: {wanted} {class} support images are wanted, {location} has {found}; ask for fewer shots or add images"
     )]
     TooFewImages {
         /// The entry.
@@ -232,7 +232,7 @@ pub enum DataError {
         /// `normal` or `abnormal`.
         class: &'static str,
         /// Where they come from.
-        place: String,
+        location: String,
         /// Shots.
         wanted: usize,
         /// Images there.

@@ -12,8 +12,12 @@ use crate::error::{DataError, Result};
 use crate::item::{Item, Source, hash_file};
 use crate::mask::MaskValues;
 
-/// First line of the cache file.
-const FORMAT: &str = "harness file hashes 1";
+/// Beginning of the cache file's first line, before the version and the checksum.
+const FORMAT: &str = "harness file hashes ";
+/// Version of the files that are written; [`parse`] has a reader for each older one.
+const VERSION: u32 = 1;
+/// An unfinished cache file that nobody wrote to for so long is a dead process's.
+const IDLE: Duration = Duration::from_secs(3600);
 /// A file younger than this is not remembered: it may change again without its time changing.
 const SETTLED: Duration = Duration::from_secs(2);
 
@@ -96,22 +100,34 @@ pub struct FileHashes {
     cache: Option<PathBuf>,
     verify: bool,
     state: Mutex<State>,
+    note: Option<String>,
 }
 
 impl FileHashes {
-    /// Reads the cache file. One that is missing, damaged or of another format is taken as empty. With `verify` nothing
+    /// Reads the cache file. One that can't be read is taken as empty, and [`FileHashes::note`] says why. With `verify` nothing
     /// remembered is believed: each file is hashed again.
-    ///
-    /// # Errors
-    /// [`DataError::Io`] where the cache file exists and can't be read.
-    pub fn open(cache: &Path, verify: bool) -> Result<Self> {
-        let state = State { known: load(cache)?, ..State::default() };
-        Ok(Self { cache: Some(cache.to_owned()), verify, state: Mutex::new(state) })
+    pub fn open(cache: &Path, verify: bool) -> Self {
+        // A leftover that can't be removed harms nobody.
+        let _ = harness_disk::sweep(cache.parent().unwrap_or(Path::new(".")), IDLE);
+        let (known, note) = match load(cache) {
+            Ok(known) => (known, None),
+            Err(reason) => {
+                let note = format!("{}: the cache of hashes {reason}; all files are hashed again", cache.display());
+                (BTreeMap::new(), Some(note))
+            }
+        };
+        let state = State { known, ..State::default() };
+        Self { cache: Some(cache.to_owned()), verify, state: Mutex::new(state), note }
     }
 
     /// Hashes remembered for the life of the process alone.
     pub fn in_memory() -> Self {
-        Self { cache: None, verify: false, state: Mutex::default() }
+        Self { cache: None, verify: false, state: Mutex::default(), note: None }
+    }
+
+    /// Why the cache file was taken as empty, where it was there and could not be read.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// The BLAKE3 hash of a file's content.
@@ -161,7 +177,8 @@ impl FileHashes {
     /// [`DataError::Io`]; the old cache is then untouched.
     pub fn save(&self) -> Result<()> {
         let Some(cache) = &self.cache else { return Ok(()) };
-        let mut all = load(cache)?;
+        // One that can't be read is replaced.
+        let mut all = load(cache).unwrap_or_default();
         {
             let state = self.lock();
             if state.fresh.is_empty() {
@@ -177,7 +194,7 @@ impl FileHashes {
                 body += &format!("{hash} {} {} {} {path}\n", stamp.size, stamp.modified, stamp.inode);
             }
         }
-        let text = format!("{FORMAT} {}\n{body}", blake3::hash(body.as_bytes()).to_hex());
+        let text = format!("{FORMAT}{VERSION} {}\n{body}", blake3::hash(body.as_bytes()).to_hex());
         let failed = |error: DiskError| DataError::io("write the cache of hashes", cache)(error.into_io());
         write_durable(cache, text.as_bytes()).map_err(failed)
     }
@@ -188,22 +205,32 @@ impl FileHashes {
     }
 }
 
-/// The entries of a cache file; none where its checksum or format says no.
-fn load(cache: &Path) -> Result<BTreeMap<PathBuf, (Stamp, [u8; 32])>> {
-    let bytes = match std::fs::read(cache) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(e) => return Err(DataError::io("read the cache of hashes", cache)(e)),
-    };
-    Ok(std::str::from_utf8(&bytes).ok().and_then(parse).unwrap_or_default())
+type Entries = BTreeMap<PathBuf, (Stamp, [u8; 32])>;
+
+/// The entries of a cache file; none where there is no file. `Err` says why it can't be read.
+fn load(cache: &Path) -> std::result::Result<Entries, String> {
+    match std::fs::read(cache) {
+        Ok(bytes) => parse(&bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Entries::new()),
+        Err(error) => Err(format!("can't be read: {error}")),
+    }
 }
 
-fn parse(text: &str) -> Option<BTreeMap<PathBuf, (Stamp, [u8; 32])>> {
-    let (head, body) = text.split_once('\n')?;
-    let checksum = head.strip_prefix(FORMAT)?.trim();
+fn parse(bytes: &[u8]) -> std::result::Result<Entries, String> {
+    let damaged = || "is damaged".to_owned();
+    let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
+    let (head, body) = text.split_once('\n').ok_or_else(damaged)?;
+    let (version, checksum) = head.strip_prefix(FORMAT).and_then(|rest| rest.split_once(' ')).ok_or_else(damaged)?;
     if blake3::hash(body.as_bytes()).to_hex().as_str() != checksum {
-        return None;
+        return Err(damaged());
     }
+    match version {
+        "1" => parse_1(body).ok_or_else(damaged),
+        other => Err(format!("has version {other}, and this program reads up to {VERSION}")),
+    }
+}
+
+fn parse_1(body: &str) -> Option<Entries> {
     body.lines()
         .map(|line| {
             let mut fields = line.splitn(5, ' ');

@@ -26,7 +26,7 @@ pub mod support_list;
 mod table;
 pub mod verify;
 
-pub use augment::{Augmented, Jitter, VARIANTS, augment_class, jitter_factors};
+pub use augment::{Augmented, Jitter, augment_class, jitter_factors};
 pub use checks::{overlap, shared_patients};
 pub use dataset::Dataset;
 pub use entry::{Counts, Entry};

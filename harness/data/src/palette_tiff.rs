@@ -1,5 +1,5 @@
-//! TIFF files whose pixels are indices into a colour map, which the decoder refuses: the file as one of plain grey values,
-//! and the map. No pixel is decoded here.
+//! TIFF files of indices into a colour map, which the `tiff` decoder refuses: the same file as one of plain grey values, and
+//! the map.
 
 /// Photometric interpretation: how pixel values are meant.
 const PHOTOMETRIC: u16 = 262;

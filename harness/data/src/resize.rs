@@ -1,4 +1,6 @@
-//! Resizing exactly as Pillow does it: bicubic in 8 bits with antialiasing, and nearest. No decoding, no colours.
+//! Resizing exactly as Pillow does it: bicubic in 8 bits with antialiasing, and nearest.
+
+use harness_method::keys_kernel;
 
 /// Fraction bits of a coefficient: Pillow's `32 - 8 - 2`, so that a weighted sum of bytes fits 32 bits.
 const PRECISION_BITS: u32 = 22;
@@ -6,19 +8,6 @@ const PRECISION_BITS: u32 = 22;
 const BICUBIC_SUPPORT: f64 = 2.0;
 /// One half, in fixed point: what rounds a sum.
 const HALF: i32 = 1 << (PRECISION_BITS - 1);
-
-/// Keys' kernel with a = -0.5.
-fn bicubic(x: f64) -> f64 {
-    const A: f64 = -0.5;
-    let x = x.abs();
-    if x < 1.0 {
-        ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0
-    } else if x < 2.0 {
-        (((x - 5.0) * x + 8.0) * x - 4.0) * A
-    } else {
-        0.0
-    }
-}
 
 /// The source pixels an output pixel is made of, and how much of each.
 struct Taps {
@@ -37,7 +26,7 @@ fn coefficients(from: usize, to: usize) -> Vec<Taps> {
             let first = ((centre - support + 0.5) as i64).max(0) as usize;
             let end = ((centre + support + 0.5) as i64).min(from as i64) as usize;
             let weights: Vec<f64> =
-                (first..end).map(|x| bicubic((x as f64 - centre + 0.5) * (1.0 / filter_scale))).collect();
+                (first..end).map(|x| keys_kernel((x as f64 - centre + 0.5) * (1.0 / filter_scale))).collect();
             let total: f64 = weights.iter().sum();
             let one = f64::from(1u32 << PRECISION_BITS);
             let fixed = |w: f64| {

@@ -19,8 +19,8 @@ impl Dataset {
         let Listing { mut normal, abnormal, .. } = self.listing(Split::Test)?.complete()?;
         for (items, missing) in [(&normal, Side::Normal), (&abnormal, Side::Abnormal)] {
             if items.is_empty() {
-                let place = layouts::location(self, Split::Test, missing);
-                return Err(DataError::OneClass { dataset: self.name().to_owned(), missing: missing.name(), place });
+                let location = layouts::location(self, Split::Test, missing);
+                return Err(DataError::OneClass { dataset: self.name().to_owned(), missing: missing.name(), location });
             }
         }
         normal.extend(abnormal);

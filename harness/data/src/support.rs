@@ -63,7 +63,7 @@ impl Dataset {
             return Err(DataError::TooFewImages {
                 dataset: self.name().to_owned(),
                 class: side.name(),
-                place: layouts::location(self, Split::Valid, side),
+                location: layouts::location(self, Split::Valid, side),
                 wanted: shots,
                 found: pool.len(),
             });
@@ -116,10 +116,11 @@ impl Dataset {
                     return Err(wrong(entry.line, message));
                 }
                 None => {
-                    let place = layouts::location(self, Split::Valid, side);
+                    let location = layouts::location(self, Split::Valid, side);
                     let near = nearest(&entry.image, by_name.keys().copied());
                     let near = near.map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default();
-                    let message = format!("`{}` is not among the {} images of {place}{near}", entry.image, side.name());
+                    let message =
+                        format!("`{}` is not among the {} images of {location}{near}", entry.image, side.name());
                     return Err(wrong(entry.line, message));
                 }
             };

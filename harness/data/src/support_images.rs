@@ -1,9 +1,10 @@
 //! A support set as training sees it: loaded, augmented, in the order that the shuffle runs over.
 
+use harness_method::AUGMENTED_VARIANTS;
 use harness_method::options::Side;
 use rayon::prelude::*;
 
-use crate::augment::{VARIANTS, augment_class, jitter_factors};
+use crate::augment::{augment_class, jitter_factors};
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::hashes::items_hash;
@@ -57,8 +58,9 @@ impl SupportImages {
             masks.extend(normal.masks);
             masks
         });
-        let labels = [vec![1; VARIANTS * a], vec![0; VARIANTS * n]].concat();
-        let origins = (0..VARIANTS * a).map(|i| i % a).chain((0..VARIANTS * n).map(|i| a + i % n)).collect();
+        let labels = [vec![1; AUGMENTED_VARIANTS * a], vec![0; AUGMENTED_VARIANTS * n]].concat();
+        let origins =
+            (0..AUGMENTED_VARIANTS * a).map(|i| i % a).chain((0..AUGMENTED_VARIANTS * n).map(|i| a + i % n)).collect();
         Ok(Self { images, masks, labels, origins, shots: a })
     }
 }

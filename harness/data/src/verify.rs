@@ -79,7 +79,7 @@ fn check_classes(dataset: &Dataset, split: Split, normal: &[Item], abnormal: &[I
         match split {
             Split::Test => {
                 let dataset = dataset.name().to_owned();
-                findings.push(error(DataError::OneClass { dataset, missing: side.name(), place: location }));
+                findings.push(error(DataError::OneClass { dataset, missing: side.name(), location }));
             }
             Split::Valid => findings.push(error(format!(
                 "[{}]: no {} image to take supports from ({location}); add some",

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use harness_data::resize::{bicubic_plane, nearest_plane};
-use harness_data::{Jitter, VARIANTS, augment_class, jitter_factors};
+use harness_data::{Jitter, augment_class, jitter_factors};
+use harness_method::AUGMENTED_VARIANTS;
 use harness_method::options::Side;
 use safetensors::SafeTensors;
 
@@ -55,7 +56,7 @@ fn augmentation_is_the_references() {
     let masks = of("augment.masks", size * size);
     let jitter = Jitter { brightness: 1.07, contrast: 0.88 };
     let augmented = augment_class(&images, Some(&masks), size, jitter);
-    assert_eq!(augmented.images.len(), VARIANTS * k);
+    assert_eq!(augmented.images.len(), AUGMENTED_VARIANTS * k);
     let mut worst = 0.0f32;
     for (ours, theirs) in augmented.images.iter().zip(of("augment.out_images", 3 * size * size)) {
         worst = ours.iter().zip(theirs).fold(worst, |worst, (a, b)| worst.max((a - b).abs()));

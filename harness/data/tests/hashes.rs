@@ -30,22 +30,22 @@ fn a_remembered_hash_is_used_until_the_file_changes() {
     let set = Set::new("");
     let (file, cache) = (set.write("a", "one"), set.path("cache/hashes"));
     settle(&file);
-    let first = FileHashes::open(&cache, false).unwrap();
+    let first = FileHashes::open(&cache, false);
     let hash = first.of(&file).unwrap();
     assert_eq!(hash, *blake3::hash(b"one").as_bytes());
     first.save().unwrap();
     change_unseen(&file);
-    assert_eq!(FileHashes::open(&cache, false).unwrap().of(&file).unwrap(), hash, "believed");
-    assert_ne!(FileHashes::open(&cache, true).unwrap().of(&file).unwrap(), hash, "verified");
+    assert_eq!(FileHashes::open(&cache, false).of(&file).unwrap(), hash, "believed");
+    assert_ne!(FileHashes::open(&cache, true).of(&file).unwrap(), hash, "verified");
     set.write("a", "two");
-    assert_eq!(FileHashes::open(&cache, false).unwrap().of(&file).unwrap(), *blake3::hash(b"two").as_bytes());
+    assert_eq!(FileHashes::open(&cache, false).of(&file).unwrap(), *blake3::hash(b"two").as_bytes());
 }
 
 #[test]
 fn a_file_that_is_still_young_is_not_remembered() {
     let set = Set::new("");
     let (file, cache) = (set.write("a", "one"), set.path("hashes"));
-    let hashes = FileHashes::open(&cache, false).unwrap();
+    let hashes = FileHashes::open(&cache, false);
     let before = hashes.of(&file).unwrap();
     change_unseen(&file);
     assert_ne!(hashes.of(&file).unwrap(), before);
@@ -58,20 +58,21 @@ fn a_damaged_cache_is_taken_as_empty_and_replaced() {
     let set = Set::new("");
     let (file, cache) = (set.write("a", "one"), set.path("hashes"));
     settle(&file);
-    let hashes = FileHashes::open(&cache, false).unwrap();
+    let hashes = FileHashes::open(&cache, false);
     hashes.of(&file).unwrap();
     hashes.save().unwrap();
     let good = fs::read(&cache).unwrap();
     for length in 0..good.len() {
         fs::write(&cache, &good[..length]).unwrap();
-        assert!(FileHashes::open(&cache, false).is_ok());
+        let note = FileHashes::open(&cache, false).note().map(str::to_owned).unwrap();
+        common::says(&note, &[cache.to_str().unwrap(), "is damaged", "hashed again"]);
     }
     // The hash of another content, under a checksum that does not fit.
     let text = String::from_utf8(good.clone()).unwrap();
     let other = blake3::hash(b"other").to_hex();
     let forged = text.replace(blake3::hash(b"one").to_hex().as_str(), other.as_str());
     fs::write(&cache, forged).unwrap();
-    let hashes = FileHashes::open(&cache, false).unwrap();
+    let hashes = FileHashes::open(&cache, false);
     assert_eq!(hashes.of(&file).unwrap(), *blake3::hash(b"one").as_bytes());
     hashes.save().unwrap();
     assert_eq!(fs::read(&cache).unwrap(), good);
@@ -83,7 +84,7 @@ fn two_writers_of_one_cache_lose_nothing_of_each_other() {
     let cache = set.path("hashes");
     let files = ["a", "b"].map(|name| set.write(name, name));
     files.iter().for_each(|file| settle(file));
-    let writers = [0, 1].map(|_| FileHashes::open(&cache, false).unwrap());
+    let writers = [0, 1].map(|_| FileHashes::open(&cache, false));
     for (writer, file) in writers.iter().zip(&files) {
         writer.of(file).unwrap();
     }
@@ -112,4 +113,19 @@ fn predictions_hash_by_images_alone_and_metrics_by_labels_too() {
     assert_ne!(items_hash(&turned, values, &of).unwrap(), items);
     turned.reverse();
     assert_ne!(images_hash(&turned, &of).unwrap(), images);
+}
+
+#[test]
+fn a_cache_of_a_newer_version_is_taken_as_empty_with_a_note_and_replaced() {
+    let set = Set::new("");
+    let (file, cache) = (set.write("a", "one"), set.path("hashes"));
+    settle(&file);
+    let checksum = blake3::hash(b"{}\n").to_hex();
+    fs::write(&cache, format!("harness file hashes 7 {checksum}\n{{}}\n")).unwrap();
+    let hashes = FileHashes::open(&cache, false);
+    common::says(hashes.note().unwrap(), &[cache.to_str().unwrap(), "version 7", "reads up to 1", "hashed again"]);
+    hashes.of(&file).unwrap();
+    hashes.save().unwrap();
+    assert!(FileHashes::open(&cache, false).note().is_none());
+    assert!(fs::read_to_string(&cache).unwrap().starts_with("harness file hashes 1 "));
 }

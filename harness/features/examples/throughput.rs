@@ -3,14 +3,15 @@
 
 use std::time::Instant;
 
-use harness_features::{Error, Key, Shape, StoreDtype, TapSet, TapStore};
+use harness_features::{Error, Key, Shape, TapSet, TapStore};
+use harness_method::StorePrecision;
 
 const IMAGES: usize = 300;
 const BATCH: usize = 16;
 
 fn main() -> Result<(), Error> {
     let base = std::env::args().nth(1).map_or_else(std::env::temp_dir, Into::into);
-    for dtype in [StoreDtype::F32, StoreDtype::F16] {
+    for dtype in [StorePrecision::F32, StorePrecision::F16] {
         let dir = base.join(format!("harness-throughput-{}", std::process::id()));
         let result = measure(&dir, Shape::new(4, 257, 384, dtype)?);
         let _ = std::fs::remove_dir_all(&dir);

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use harness_method::StorePrecision;
 use rayon::prelude::*;
 
 use crate::chunk::{Chunk, Mapping, Verify};
-use crate::dtype::StoreDtype;
 use crate::error::Error;
 use crate::shape::Shape;
 
@@ -72,8 +72,8 @@ impl Entry {
             &self.chunk.tap(&self.mapping, self.record, tap, self.verify)?[tokens.start * row..tokens.end * row];
         match shape.dtype() {
             // As bytes both ways: no claim about the alignment of the map is needed.
-            StoreDtype::F32 => bytemuck::cast_slice_mut(out).copy_from_slice(bytes),
-            StoreDtype::F16 => match bytemuck::try_cast_slice::<u8, f16>(bytes) {
+            StorePrecision::F32 => bytemuck::cast_slice_mut(out).copy_from_slice(bytes),
+            StorePrecision::F16 => match bytemuck::try_cast_slice::<u8, f16>(bytes) {
                 Ok(values) => values.convert_to_f32_slice(out),
                 Err(_) => {
                     for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {

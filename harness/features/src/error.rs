@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::dtype::StoreDtype;
+use harness_method::StorePrecision;
+
 use crate::space::free_bytes;
 
 /// An error of the tap store. `OverBudget` and `DiskFull` are worth matching: images can be streamed instead of stored.
@@ -162,7 +163,7 @@ pub enum Error {
         /// The value.
         value: f32,
         /// The stored type.
-        dtype: StoreDtype,
+        dtype: StorePrecision,
     },
 }
 

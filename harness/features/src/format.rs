@@ -8,7 +8,8 @@
 //! footer  64 B          number of records, length of the label, blake3 of header + index + label + both, magic
 //! ```
 
-use crate::dtype::StoreDtype;
+use harness_method::StorePrecision;
+
 use crate::key::Key;
 use crate::shape::Shape;
 
@@ -51,8 +52,8 @@ pub(crate) struct Contents {
 
 pub(crate) fn header(shape: Shape, created: u64) -> [u8; HEADER] {
     let dtype: u32 = match shape.dtype() {
-        StoreDtype::F32 => 0,
-        StoreDtype::F16 => 1,
+        StorePrecision::F32 => 0,
+        StorePrecision::F16 => 1,
     };
     let mut bytes = [0; HEADER];
     bytes[..8].copy_from_slice(&BEGIN);
@@ -115,8 +116,8 @@ impl Frame {
     fn parse_1(header: [u8; HEADER], footer: [u8; FOOTER], file: u64) -> Result<Self, String> {
         let (u64_at, u32_at) = (field::<8>, field::<4>);
         let dtype = match u32::from_le_bytes(u32_at(&header, 12)) {
-            0 => StoreDtype::F32,
-            1 => StoreDtype::F16,
+            0 => StorePrecision::F32,
+            1 => StorePrecision::F16,
             other => return Err(format!("its dtype has the unknown number {other}")),
         };
         let size = |at| usize::try_from(u64::from_le_bytes(u64_at(&header, at))).unwrap_or(usize::MAX);
@@ -169,7 +170,7 @@ mod tests {
     use super::*;
 
     fn chunk() -> (Shape, Vec<u8>) {
-        let shape = Shape::new(2, 3, 5, StoreDtype::F16).unwrap();
+        let shape = Shape::new(2, 3, 5, StorePrecision::F16).unwrap();
         let contents = Contents {
             shape,
             created: 1,

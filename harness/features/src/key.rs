@@ -4,9 +4,7 @@
 use std::fmt;
 
 use harness_method::options::{Activation, Normalize};
-
-use crate::dtype::StoreDtype;
-
+use harness_method::{Backend, StorePrecision};
 
 /// Name and version of what is hashed: a change of the method's encoding or of this file's rule changes it.
 const DOMAIN: &[u8] = b"harness taps, key version 1";
@@ -39,17 +37,6 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The backend as far as it may decide the last bits of a tap.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Backend {
-    /// Name, as in experiment files.
-    pub name: String,
-    /// Version, as the backend describes itself.
-    pub version: String,
-    /// Kind of device (`cpu`, `cuda`, ...), not which one.
-    pub device: String,
-}
-
 /// All that decides taps, except the pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodingKey {
@@ -70,7 +57,7 @@ pub struct EncodingKey {
     /// What encodes.
     pub backend: Backend,
     /// Type the taps are stored in.
-    pub store: StoreDtype,
+    pub store: StorePrecision,
 }
 
 impl EncodingKey {
@@ -158,7 +145,7 @@ mod tests {
             taps: vec![6, 12],
             precision: "f32".into(),
             backend: Backend { name: "flex".into(), version: "0.21.0".into(), device: "cpu".into() },
-            store: StoreDtype::F32,
+            store: StorePrecision::F32,
         }
     }
 
@@ -178,7 +165,7 @@ mod tests {
             |e| e.backend.name = "libtorch".into(),
             |e| e.backend.version = "0.21.1".into(),
             |e| e.backend.device = "cuda".into(),
-            |e| e.store = StoreDtype::F16,
+            |e| e.store = StorePrecision::F16,
         ];
         let mut keys = std::collections::BTreeSet::new();
         for change in changes {

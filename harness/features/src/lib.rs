@@ -6,11 +6,12 @@
 //! Several processes may read and write one folder at once.
 //!
 //! ```no_run
-//! # use harness_features::{EncodingKey, Shape, StoreDtype, TapSet, TapStore, default_dir};
+//! # use harness_features::{EncodingKey, Shape, TapSet, TapStore, default_dir};
+//! # use harness_method::StorePrecision;
 //! # fn encode(_: &[u8]) -> Vec<f32> { vec![] }
 //! # fn example(encoding: EncodingKey, images: Vec<Vec<u8>>) -> Result<(), harness_features::Error> {
 //! let store = TapStore::open(&default_dir()?, Some(50 << 30))?;
-//! let shape = Shape::new(4, 290, 1024, StoreDtype::F32)?;
+//! let shape = Shape::new(4, 290, 1024, StorePrecision::F32)?;
 //! let keys: Vec<_> = images.iter().map(|pixels| encoding.of_pixels(pixels)).collect();
 //! let mut writer = store.writer(shape, "LggMri test, ViT-L-14-336px")?;
 //! for (i, found) in store.lookup(&keys, shape)?.iter().enumerate() {
@@ -29,7 +30,6 @@
 compile_error!("chunk files are little-endian and mapped as they are");
 
 mod chunk;
-mod dtype;
 mod entry;
 mod error;
 mod folder;
@@ -43,12 +43,11 @@ mod store;
 mod writer;
 
 pub use chunk::Verify;
-pub use dtype::StoreDtype;
 pub use entry::{Entry, TapSet};
 pub use error::Error;
 pub use folder::default_dir;
 pub use housekeeping::{ChunkContents, ChunkSummary, Cleared, EncodingSummary, Filter, clear, list, summarize};
-pub use key::{Backend, EncodingKey, Key};
+pub use key::{EncodingKey, Key};
 pub use shape::Shape;
 pub use store::TapStore;
 pub use writer::TapWriter;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::dtype::StoreDtype;
+use harness_method::StorePrecision;
+
 use crate::error::Error;
 
 /// Shape of one image's taps, [taps, T, W], row-major: T tokens with the class token first, W the image tower's width
@@ -12,7 +13,7 @@ pub struct Shape {
     taps: usize,
     tokens: usize,
     width: usize,
-    dtype: StoreDtype,
+    dtype: StorePrecision,
 }
 
 impl Shape {
@@ -23,7 +24,7 @@ impl Shape {
     ///
     /// # Errors
     /// `BadShape` for a size of 0, more than 1,024 taps, or more than 1,048,576 tokens or channels.
-    pub fn new(taps: usize, tokens: usize, width: usize, dtype: StoreDtype) -> Result<Self, Error> {
+    pub fn new(taps: usize, tokens: usize, width: usize, dtype: StorePrecision) -> Result<Self, Error> {
         let fine = (1..=Self::MAX_TAPS).contains(&taps)
             && (1..=Self::MAX_SIZE).contains(&tokens)
             && (1..=Self::MAX_SIZE).contains(&width);
@@ -46,7 +47,7 @@ impl Shape {
     }
 
     /// Type of stored values.
-    pub fn dtype(&self) -> StoreDtype {
+    pub fn dtype(&self) -> StorePrecision {
         self.dtype
     }
 

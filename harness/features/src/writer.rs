@@ -8,9 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use harness_disk::{DiskError, Durable};
+use harness_method::StorePrecision;
 use rayon::prelude::*;
 
-use crate::dtype::StoreDtype;
 use crate::entry::check_length;
 use crate::error::Error;
 use crate::folder;
@@ -49,11 +49,11 @@ impl<'a> TapWriter<'a> {
             return Ok(false);
         }
         let bytes: &[u8] = match self.shape.dtype() {
-            StoreDtype::F32 => {
+            StorePrecision::F32 => {
                 self.check_storable(values, |value| value.is_finite())?;
                 bytemuck::cast_slice(values)
             }
-            StoreDtype::F16 => {
+            StorePrecision::F16 => {
                 self.half.resize(values.len(), f16::ZERO);
                 self.half.convert_from_f32_slice(values);
                 if !self.half.iter().all(|value| value.is_finite()) {

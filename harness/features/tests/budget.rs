@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use common::{assert_holds, files, find, key, shape, taps, write};
-use harness_features::{Error, Filter, Shape, StoreDtype, TapStore, clear, list, summarize};
+use harness_features::{Error, Filter, Shape, TapStore, clear, list, summarize};
+use harness_method::StorePrecision;
 
 fn used_ago(chunk: &Path, seconds: u64) {
     let then = SystemTime::now() - Duration::from_secs(seconds);
@@ -111,7 +112,7 @@ fn what_is_said_to_fit_fits() {
     let store = TapStore::open(dir.path(), None).unwrap();
     assert!(store.fits(1, shape()).unwrap());
     assert!(!store.fits(u64::MAX, shape()).unwrap());
-    let large = Shape::new(1 << 10, 1 << 20, 1 << 20, StoreDtype::F32).unwrap();
+    let large = Shape::new(1 << 10, 1 << 20, 1 << 20, StorePrecision::F32).unwrap();
     assert!(!store.fits(1, large).unwrap(), "more than any disk");
 }
 
@@ -123,7 +124,7 @@ fn the_list_says_what_is_there_for_people() {
     let old = write(&store, shape(), [0, 1]);
     used_ago(&old, 500);
     write(&store, shape(), [2]);
-    let half = Shape::new(3, 5, 8, StoreDtype::F16).unwrap();
+    let half = Shape::new(3, 5, 8, StorePrecision::F16).unwrap();
     let mut writer = store.writer(half, "Brain µ").unwrap();
     writer.append(key(3), &taps(3, half)).unwrap();
     writer.finish().unwrap();

@@ -7,7 +7,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use common::{assert_holds, child, child_dir, files, find, key, shape, taps, write};
-use harness_features::{Error, Filter, Shape, StoreDtype, TapStore, clear, list};
+use harness_features::{Error, Filter, Shape, TapStore, clear, list};
+use harness_method::StorePrecision;
 
 #[test]
 fn a_killed_writer_loses_its_chunk_in_progress_and_nothing_else() {
@@ -43,7 +44,7 @@ fn a_killed_writer_loses_its_chunk_in_progress_and_nothing_else() {
 #[test]
 fn whatever_a_killed_process_left_reads_back_whole() {
     const LARGE: [usize; 3] = [2, 64, 64];
-    let shape = Shape::new(LARGE[0], LARGE[1], LARGE[2], StoreDtype::F32).unwrap();
+    let shape = Shape::new(LARGE[0], LARGE[1], LARGE[2], StorePrecision::F32).unwrap();
     if let Some(dir) = child_dir() {
         let store = TapStore::open(&dir, None).unwrap().with_chunk_bytes(100_000);
         let mut writer = store.writer(shape, "").unwrap();
@@ -140,7 +141,7 @@ fn eviction_under_concurrent_use_never_gives_wrong_taps() {
 
 #[test]
 fn a_full_disk_says_folder_and_bytes_and_leaves_nothing() {
-    let shape = Shape::new(2, 64, 64, StoreDtype::F32).unwrap();
+    let shape = Shape::new(2, 64, 64, StorePrecision::F32).unwrap();
     if let Some(dir) = child_dir() {
         let store = TapStore::open(&dir, None).unwrap();
         let mut writer = store.writer(shape, "").unwrap();

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use common::{assert_holds, files, find, key, shape, taps, write};
 use half::f16;
-use harness_features::{Error, Shape, StoreDtype, TapSet, TapStore, Verify};
+use harness_features::{Error, Shape, TapSet, TapStore, Verify};
+use harness_method::StorePrecision;
 
 #[test]
 fn f32_taps_come_back_bit_for_bit() {
@@ -29,7 +30,7 @@ fn f32_taps_come_back_bit_for_bit() {
 fn f16_taps_come_back_rounded_once_and_take_half_the_space() {
     let dir = tempfile::tempdir().unwrap();
     let store = TapStore::open(dir.path(), None).unwrap();
-    let [single, half] = [StoreDtype::F32, StoreDtype::F16].map(|dtype| Shape::new(2, 17, 64, dtype).unwrap());
+    let [single, half] = [StorePrecision::F32, StorePrecision::F16].map(|dtype| Shape::new(2, 17, 64, dtype).unwrap());
     let values: Vec<f32> = taps(0, half).iter().map(|value| value * 1.000_3).collect();
     let mut writer = store.writer(half, "").unwrap();
     writer.append(key(0), &values).unwrap();
@@ -44,7 +45,7 @@ fn f16_taps_come_back_rounded_once_and_take_half_the_space() {
 
 #[test]
 fn a_batch_is_gathered_in_the_order_asked_for() {
-    for dtype in [StoreDtype::F32, StoreDtype::F16] {
+    for dtype in [StorePrecision::F32, StorePrecision::F16] {
         let dir = tempfile::tempdir().unwrap();
         let store = TapStore::open(dir.path(), None).unwrap();
         let shape = Shape::new(3, 5, 8, dtype).unwrap();
@@ -64,7 +65,7 @@ fn a_batch_is_gathered_in_the_order_asked_for() {
             for (i, &image) in images.iter().enumerate() {
                 let expected = &taps(order[image], shape)[tap * 40..(tap + 1) * 40];
                 let rounded: Vec<f32> = expected.iter().map(|&v| f16::from_f32(v).to_f32()).collect();
-                let expected = if dtype == StoreDtype::F16 { &rounded[..] } else { expected };
+                let expected = if dtype == StorePrecision::F16 { &rounded[..] } else { expected };
                 assert_eq!(&out[i * 40..(i + 1) * 40], expected);
                 assert_eq!(&patches[i * 32..(i + 1) * 32], &expected[8..]);
             }
@@ -96,7 +97,7 @@ fn wrong_indices_and_lengths_are_errors() {
     let mut writer = store.writer(shape(), "").unwrap();
     assert!(matches!(writer.append(key(1), &tap), Err(Error::Length { found: 40, expected: 120, .. })));
     for (taps, tokens, width) in [(0, 1, 1), (1, 0, 1), (1, 1, 0), (1 << 11, 1, 1), (1, 1, usize::MAX)] {
-        assert!(matches!(Shape::new(taps, tokens, width, StoreDtype::F32), Err(Error::BadShape { .. })));
+        assert!(matches!(Shape::new(taps, tokens, width, StorePrecision::F32), Err(Error::BadShape { .. })));
     }
 }
 
@@ -105,7 +106,7 @@ fn a_key_that_holds_another_shape_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let store = TapStore::open(dir.path(), None).unwrap();
     let file = write(&store, shape(), [0]);
-    let other = Shape::new(3, 5, 8, StoreDtype::F16).unwrap();
+    let other = Shape::new(3, 5, 8, StorePrecision::F16).unwrap();
     let message = store.lookup(&[key(0)], other).err().unwrap().to_string();
     let expected = format!("{} holds taps of shape [3, 5, 8] f32, [3, 5, 8] f16 was expected", file.display());
     assert_eq!(message, expected);
@@ -115,7 +116,9 @@ fn a_key_that_holds_another_shape_is_an_error() {
 fn values_that_can_not_be_kept_are_refused_and_named() {
     let dir = tempfile::tempdir().unwrap();
     let store = TapStore::open(dir.path(), None).unwrap();
-    for (dtype, value) in [(StoreDtype::F32, f32::NAN), (StoreDtype::F16, 7e4), (StoreDtype::F16, f32::INFINITY)] {
+    for (dtype, value) in
+        [(StorePrecision::F32, f32::NAN), (StorePrecision::F16, 7e4), (StorePrecision::F16, f32::INFINITY)]
+    {
         let shape = Shape::new(3, 5, 8, dtype).unwrap();
         let mut writer = store.writer(shape, "").unwrap();
         writer.append(key(0), &taps(0, shape)).unwrap();

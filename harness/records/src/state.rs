@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use harness_experiment::Training;
+use harness_method::StorePrecision;
 use harness_method::parameters::parameters;
-use harness_weights::{Precision, WeightsError, write_safetensors_with};
+use harness_weights::{WeightsError, write_safetensors_with};
 use safetensors::{Dtype, SafeTensors};
 
 use crate::error::Error;
@@ -45,7 +46,7 @@ pub fn write(state: &[StateTensor], about: &[(&str, String)], path: &Path) -> Re
             expected: None,
         })
     };
-    Ok(write_safetensors_with(path, &layout, Precision::F32, about, next)?)
+    Ok(write_safetensors_with(path, &layout, StorePrecision::F32, about, next)?)
 }
 
 /// Reads a state that must have the tensors of `like`.

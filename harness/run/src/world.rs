@@ -64,15 +64,17 @@ impl World {
     /// Reads the registry. No dataset is looked at.
     ///
     /// # Errors
-    /// A registry that can't be read or is wrong; a cache of hashes that can't be read.
+    /// A registry that can't be read or is wrong.
     pub fn open(options: WorldOptions) -> Result<Self, Error> {
+        let hashes = FileHashes::open(&options.hashes, options.verify);
+        let warnings = hashes.note().map(str::to_owned).into_iter().collect();
         Ok(Self {
             registry: registry::load(&options.registry, options.generated)?,
-            hashes: FileHashes::open(&options.hashes, options.verify)?,
+            hashes,
             datasets: RefCell::default(),
             backends: RefCell::default(),
             truths: RefCell::default(),
-            warnings: RefCell::default(),
+            warnings: RefCell::new(warnings),
             options,
         })
     }

@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use harness_method::Arch;
-use harness_weights::{Precision, Weights, WeightsError};
+use harness_method::{Arch, StorePrecision};
+use harness_weights::{Weights, WeightsError};
 
 const VIT_L_14_336: Arch = Arch {
     image_size: 336,
@@ -30,7 +30,7 @@ fn main() -> Result<(), WeightsError> {
     };
     let start = Instant::now();
     if work == "write" {
-        Weights::synthetic(&VIT_L_14_336, 0)?.write_safetensors(&path, Precision::F16)?;
+        Weights::synthetic(&VIT_L_14_336, 0)?.write_safetensors(&path, StorePrecision::F16)?;
     } else {
         let weights = Weights::open(&path)?;
         println!("opened after {:?}, {}", start.elapsed(), peak());

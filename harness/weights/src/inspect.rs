@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::WeightsError;
 use crate::arch::{self, Heads};
+use crate::checkpoint::Contents;
 use crate::difference::Difference;
 use crate::kind::Kind;
-use crate::checkpoint::Contents;
 use crate::naming;
 use crate::safetensors_file;
 use crate::source::Source;

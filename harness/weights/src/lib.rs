@@ -39,4 +39,4 @@ pub use safetensors_file::metadata as safetensors_metadata;
 pub use tensor::{Dtype, Floats, Tensor};
 pub use torch_file::PickleFile;
 pub use weights::{Weights, combine_hashes};
-pub use write::{Precision, write_safetensors, write_safetensors_with};
+pub use write::{write_safetensors, write_safetensors_with};

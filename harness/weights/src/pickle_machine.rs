@@ -179,9 +179,7 @@ impl<'a> Machine<'a> {
             op::SHORT_BINUNICODE => text(at.u8().and_then(|n| at.take(n.into())))?,
             op::BINUNICODE => text(at.u32().and_then(|n| at.take(n as usize)))?,
             op::BINUNICODE8 => text(at.size().and_then(|n| at.take(n)))?,
-            op::SHORT_BINSTRING | op::SHORT_BINBYTES => {
-                at.u8().and_then(|n| at.take(n.into())).map(|_| Value::Opaque)
-            }
+            op::SHORT_BINSTRING | op::SHORT_BINBYTES => at.u8().and_then(|n| at.take(n.into())).map(|_| Value::Opaque),
             op::BINSTRING | op::BINBYTES => at.u32().and_then(|n| at.take(n as usize)).map(|_| Value::Opaque),
             op::BINBYTES8 => at.size().and_then(|n| at.take(n)).map(|_| Value::Opaque),
             op::GLOBAL | op::INST => {

@@ -11,43 +11,19 @@ use std::path::Path;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use harness_disk::{DiskError, Durable};
+use harness_method::StorePrecision;
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde_json::json;
 
 use crate::{Weights, WeightsError};
 
-/// Element type of written weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precision {
-    /// IEEE half precision, rounded to nearest even.
-    F16,
-    /// IEEE single precision.
-    F32,
-}
-
-impl Precision {
-    fn dtype(self) -> Dtype {
-        match self {
-            Self::F16 => Dtype::F16,
-            Self::F32 => Dtype::F32,
-        }
-    }
-
-    fn size(self) -> usize {
-        match self {
-            Self::F16 => 2,
-            Self::F32 => 4,
-        }
-    }
-}
-
 impl Weights {
     /// Writes all tensors as safetensors in OpenAI's names.
     ///
     /// # Errors
     /// As [`write_safetensors`], and whatever reading a tensor can meet.
-    pub fn write_safetensors(&self, path: &Path, precision: Precision) -> Result<(), WeightsError> {
+    pub fn write_safetensors(&self, path: &Path, precision: StorePrecision) -> Result<(), WeightsError> {
         let layout: Vec<_> =
             self.names().map(|name| (name.to_owned(), self.shape(name).unwrap_or(&[]).to_vec())).collect();
         write_safetensors(path, &layout, precision, |name| Ok(self.tensor(name)?.data))
@@ -62,7 +38,7 @@ impl Weights {
 pub fn write_safetensors(
     path: &Path,
     layout: &[(String, Vec<usize>)],
-    precision: Precision,
+    precision: StorePrecision,
     values: impl FnMut(&str) -> Result<Vec<f32>, WeightsError>,
 ) -> Result<(), WeightsError> {
     write_safetensors_with(path, layout, precision, &[], values)
@@ -76,7 +52,7 @@ pub fn write_safetensors(
 pub fn write_safetensors_with(
     path: &Path,
     layout: &[(String, Vec<usize>)],
-    precision: Precision,
+    precision: StorePrecision,
     metadata: &[(&str, String)],
     mut values: impl FnMut(&str) -> Result<Vec<f32>, WeightsError>,
 ) -> Result<(), WeightsError> {
@@ -101,8 +77,8 @@ pub fn write_safetensors_with(
         }
         for block in values.chunks(half.len()) {
             let bytes: Vec<u8> = match precision {
-                Precision::F32 => block.iter().flat_map(|value| value.to_le_bytes()).collect(),
-                Precision::F16 => {
+                StorePrecision::F32 => block.iter().flat_map(|value| value.to_le_bytes()).collect(),
+                StorePrecision::F16 => {
                     let half = &mut half[..block.len()];
                     half.convert_from_f32_slice(block);
                     if let Some((value, _)) = block.iter().zip(&*half).find(|(v, h)| v.is_finite() && !h.is_finite()) {
@@ -129,16 +105,20 @@ fn elements(shape: &[usize]) -> usize {
 fn header(
     path: &Path,
     layout: &[(String, Vec<usize>)],
-    precision: Precision,
+    precision: StorePrecision,
     metadata: &[(&str, String)],
 ) -> Result<Vec<u8>, WeightsError> {
     let origin = || path.display().to_string();
+    let dtype = match precision {
+        StorePrecision::F16 => Dtype::F16,
+        StorePrecision::F32 => Dtype::F32,
+    };
     let about = [("format", "pt")].into_iter().chain(metadata.iter().map(|(key, value)| (*key, value.as_str())));
     let mut table = BTreeMap::from([("__metadata__", json!(about.collect::<BTreeMap<_, _>>()))]);
     let mut begin = 0usize;
     for (name, shape) in layout {
         let end = begin.saturating_add(elements(shape).saturating_mul(precision.size()));
-        let info = TensorInfo { dtype: precision.dtype(), shape: shape.clone(), data_offsets: (begin, end) };
+        let info = TensorInfo { dtype, shape: shape.clone(), data_offsets: (begin, end) };
         if table.insert(name.as_str(), json!(info)).is_some() {
             return Err(WeightsError::Arch { origin: origin(), what: format!("tensor `{name}` is given twice") });
         }

@@ -3,12 +3,11 @@
 
 use std::path::PathBuf;
 
+use harness_method::StorePrecision;
 use harness_method::options::{Adapter, Branches, Prompts};
 use harness_method::{Arch, Options};
 use harness_tests::shared;
-use harness_weights::{
-    Checkpoint, Precision, Weights, WeightsError, inspect, safetensors_metadata, write_safetensors_with,
-};
+use harness_weights::{Checkpoint, Weights, WeightsError, inspect, safetensors_metadata, write_safetensors_with};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -71,7 +70,7 @@ fn it_says_which_options_fit_where_those_given_do_not() {
     says(refused(&|options, _| options.context_tokens = 4), "expected [7, 4, 32]");
     says(refused(&|_, arch| arch.width = 128), "[64, 64], expected [128, 128]");
     says(refused(&|options, _| options.prompts = Prompts::LearnedAbnormal), "left over: prompt_maker_normal");
-    says(refused(&|options, _| options.branches = Branches::Single), "nothing like `shared.1.shared.weight`");
+    says(refused(&|options, _| options.branches = Branches::Single), "no counterpart of `shared.1.shared.weight`");
 }
 
 #[test]
@@ -97,7 +96,7 @@ fn inspection_knows_checkpoints_and_states_for_what_they_are() {
     let state = folder.path().join("0000.safetensors");
     let layout = [("normal.1.det.weight".to_owned(), vec![2])];
     let about = [("harness.state", "1".to_owned()), ("epoch", "3".to_owned())];
-    write_safetensors_with(&state, &layout, Precision::F32, &about, |_| Ok(vec![1.0, f32::NAN])).unwrap();
+    write_safetensors_with(&state, &layout, StorePrecision::F32, &about, |_| Ok(vec![1.0, f32::NAN])).unwrap();
     let metadata = safetensors_metadata(&state).unwrap();
     assert_eq!((metadata["format"].as_str(), metadata["epoch"].as_str()), ("pt", "3"));
     let report = inspect(&state).unwrap();

@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness_method::Arch;
+use harness_method::{Arch, StorePrecision};
 use harness_tests::shared;
-use harness_weights::{Difference, PickleFile, Precision, Tensor, Weights, WeightsError, inspect, write_safetensors};
+use harness_weights::{Difference, PickleFile, Tensor, Weights, WeightsError, inspect, write_safetensors};
 use proptest::prelude::*;
 
 fn small() -> Weights {
@@ -81,7 +81,7 @@ fn a_file_cut_anywhere_is_an_error() {
 fn weights_written_here_and_cut_at_any_of_200_places_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clip.safetensors");
-    small().write_safetensors(&path, Precision::F32).unwrap();
+    small().write_safetensors(&path, StorePrecision::F32).unwrap();
     assert!(lengths(fs::metadata(&path).unwrap().len() as usize).len() >= 190);
     every_cut_is_an_error("clip.safetensors", &path, &path);
 }
@@ -264,7 +264,7 @@ fn a_missing_tensor_is_named_with_its_shape() {
     let path = folder.path().join("a.safetensors");
     let weights = small();
     let write = |layout: &[(String, Vec<usize>)]| {
-        write_safetensors(&path, layout, Precision::F32, |name| Ok(weights.tensor(name)?.data)).unwrap();
+        write_safetensors(&path, layout, StorePrecision::F32, |name| Ok(weights.tensor(name)?.data)).unwrap();
     };
     let name = "transformer.resblocks.0.mlp.c_fc.bias";
     write(&without(&weights, name));
@@ -294,7 +294,7 @@ fn a_misshapen_tensor_is_named_with_both_shapes() {
     let mut layout = without(&weights, "");
     let name = "visual.transformer.resblocks.0.attn.out_proj.weight";
     layout.iter_mut().find(|(n, _)| n == name).unwrap().1 = vec![32, 128];
-    write_safetensors(&path, &layout, Precision::F32, |name| Ok(weights.tensor(name)?.data)).unwrap();
+    write_safetensors(&path, &layout, StorePrecision::F32, |name| Ok(weights.tensor(name)?.data)).unwrap();
     let error = Weights::open(&path).unwrap_err().to_string();
     assert!(error.contains(name) && error.contains("[32, 128]") && error.contains("[64, 64]"), "{error}");
     let expected = Difference::Misshapen { name: name.to_owned(), expected: vec![64, 64], found: vec![32, 128] };
@@ -308,7 +308,7 @@ fn a_gap_among_blocks_and_an_odd_position_table_are_refused() {
     let weights = small();
     let write = |layout: &[(String, Vec<usize>)]| {
         let count = |name: &str| layout.iter().find(|(other, _)| other == name).unwrap().1.iter().product();
-        write_safetensors(&path, layout, Precision::F16, |name| Ok(vec![0.5; count(name)])).unwrap();
+        write_safetensors(&path, layout, StorePrecision::F16, |name| Ok(vec![0.5; count(name)])).unwrap();
     };
     for (from, to) in [
         ("visual.transformer.resblocks.0.", "visual.transformer.resblocks.3."),
@@ -335,7 +335,7 @@ fn values_that_are_not_finite_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.safetensors");
     let weights = small();
-    write_safetensors(&path, &without(&weights, ""), Precision::F16, |name| {
+    write_safetensors(&path, &without(&weights, ""), StorePrecision::F16, |name| {
         let mut data = weights.tensor(name)?.data;
         if name == "ln_final.bias" {
             data[..3].copy_from_slice(&[f32::NAN, f32::INFINITY, f32::NEG_INFINITY]);
@@ -354,7 +354,7 @@ fn a_file_that_changes_while_it_is_open_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.safetensors");
     let weights = small();
-    weights.write_safetensors(&path, Precision::F32).unwrap();
+    weights.write_safetensors(&path, StorePrecision::F32).unwrap();
     let opened = Weights::open(&path).unwrap();
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(1000).unwrap();
     assert!(matches!(opened.tensor("visual.conv1.weight"), Err(WeightsError::Changed { .. })));

@@ -1,8 +1,8 @@
 //! How a training's images become taps: options of the image tower, keys of the tap store, shape of an image's taps.
 
 use harness_backend_abi::host::{ImageTowerOptions, Precision};
-use harness_experiment::{StorePrecision, Training};
-use harness_features::{Backend, EncodingKey, Shape, StoreDtype};
+use harness_experiment::Training;
+use harness_features::{EncodingKey, Shape};
 
 use crate::error::Error;
 
@@ -22,10 +22,7 @@ impl Encoding {
     pub(crate) fn of(training: &Training) -> Result<Self, Error> {
         let (options, arch) = (&training.options, &training.arch);
         let precision = precision(training.precision);
-        let store = match training.store {
-            StorePrecision::F32 => StoreDtype::F32,
-            StorePrecision::F16 => StoreDtype::F16,
-        };
+        let store = training.store;
         let tower = ImageTowerOptions {
             arch: json(arch)?,
             image_size: options.image_size,
@@ -34,11 +31,7 @@ impl Encoding {
             normalize: json(&options.normalize)?,
             precision,
         };
-        let backend = Backend {
-            name: training.backend.name.clone(),
-            version: training.backend.version.clone(),
-            device: training.backend.device.clone(),
-        };
+        let backend = training.backend.clone();
         let key = EncodingKey {
             normalize: options.normalize,
             weights_hash: *training.weights.as_bytes(),

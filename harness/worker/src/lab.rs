@@ -1,5 +1,6 @@
 //! A worker's equipment: one backend's session, the weights, the tap store, and what is loaded of them already.
 
+use std::io::Write;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -9,8 +10,8 @@ use harness_backend_abi::host::{
     Trainer, TrainerOptions,
 };
 use harness_data::Registry;
-use harness_experiment::{EncoderSource, Training};
-use harness_features::{Key, StoreDtype, TapStore, TapWriter};
+use harness_experiment::{EncoderSource, StorePrecision, Training};
+use harness_features::{Key, TapStore, TapWriter};
 use harness_method::losses;
 use harness_records::{Cost, StateTensor, registry};
 use harness_weights::Weights;
@@ -173,6 +174,10 @@ impl Lab {
         let keys = images.keys(encoding);
         let shape = encoding.shape;
         let found = self.store.lookup(&keys, shape)?;
+        for note in self.store.take_notes() {
+            // To the job's log; a note that can't be written is not worth a job.
+            let _ = writeln!(std::io::stderr(), "{note}");
+        }
         let mut taps = vec![vec![0.0; images.len() * shape.tap_len()]; shape.taps()];
         let mut missing = Vec::new();
         for (image, entry) in found.iter().enumerate() {
@@ -233,7 +238,7 @@ impl Lab {
                 }
                 done => done?,
             }
-            if encoding.shape.dtype() == StoreDtype::F16 {
+            if encoding.shape.dtype() == StorePrecision::F16 {
                 // As they will be read: a result must not tell whether taps came from the store.
                 let all = out.iter_mut().flat_map(|tap| tap.iter_mut());
                 all.for_each(|value| *value = f16::from_f32(*value).to_f32());

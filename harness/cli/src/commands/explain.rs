@@ -14,7 +14,7 @@ use crate::paths;
 
 pub(super) fn explain(arguments: &Explain) -> Result<Exit, Failure> {
     let (folder, plan, id) = find(arguments)?;
-    let hashes = FileHashes::open(&paths::hashes(&paths::cache(arguments.cache.as_deref())?), false)?;
+    let hashes = FileHashes::open(&paths::hashes(&paths::cache(arguments.cache.as_deref())?), false);
     let registry = folder.read_provenance()?.registry(arguments.datasets.as_deref());
     if let Err(error) = &registry {
         say(format!("note: files are not listed: {error}"));

@@ -1,5 +1,5 @@
 //! A healthy slice: head outline, scalp and skull, grey and white matter, ventricles, bright vessels, and what a scanner adds.
-//! Lengths are in half sides of the image, values in 0 to 1. No lesions.
+//! Lengths are in half sides of the image, values in 0 to 1.
 
 use super::field::{Draws, Lattice, smoothstep};
 
@@ -113,18 +113,18 @@ impl Anatomy {
         (x * x + y * y).sqrt() * (1.0 + 0.03 * self.outline.at(u, v))
     }
 
-    /// How much of a place is brain, 0 to 1.
+    /// How much of a point is brain, 0 to 1.
     pub(super) fn brain(&self, u: f64, v: f64) -> f64 {
         smoothstep(SKULL_INNER + 0.02, SKULL_INNER - 0.02, self.distance(u, v))
     }
 
-    /// How much of a place is fluid, 0 to 1.
+    /// How much of a point is fluid, 0 to 1.
     pub(super) fn fluid(&self, u: f64, v: f64) -> f64 {
         let (x, y) = self.head(u, v);
         self.ventricles.iter().map(|ventricle| ventricle.cover(x, y)).fold(0.0, f64::max)
     }
 
-    /// The value of tissue, bone or air at a place, before the scanner.
+    /// The value of tissue, bone or air at a point, before the scanner.
     pub(super) fn tissue(&self, u: f64, v: f64) -> f64 {
         let (x, y) = self.head(u, v);
         let distance = self.distance(u, v);

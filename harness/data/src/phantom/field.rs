@@ -1,4 +1,4 @@
-//! Draws, smooth noise and waves the phantom is made of. No anatomy. Only exactly rounded operations: no sine, no power.
+//! Draws, smooth noise and waves the phantom is made of. Only exactly rounded operations: no sine, no power.
 
 use harness_method::streams::Stream;
 
@@ -81,7 +81,7 @@ impl Lattice {
         Self { cells, values: (0..(cells + 1) * (cells + 1)).map(|_| draws.signed()).collect() }
     }
 
-    /// The noise at a place; outside -1..1, that of the nearest edge.
+    /// The noise at a point; outside -1..1, that of the nearest edge.
     pub(super) fn at(&self, u: f64, v: f64) -> f64 {
         let split = |x: f64| {
             let position = ((x + 1.0) * 0.5 * self.cells as f64).clamp(0.0, self.cells as f64);

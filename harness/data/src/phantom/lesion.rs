@@ -1,4 +1,4 @@
-//! Lesions: where, how large, how bright, and the fine texture that tells them from tissue. Lengths are in half sides of the
+//! Lesions: their position, size and brightness, and the fine texture that tells them from tissue. Lengths are in half sides of the
 //! image, values in 0 to 1. The constants here decide how hard the phantom set is.
 
 use super::anatomy::Anatomy;
@@ -56,7 +56,7 @@ impl Lesion {
     }
 
     fn draw(draws: &mut Draws, anatomy: &Anatomy, scale: f64) -> Self {
-        /// Enough for a place to be found; the last one tried is taken otherwise.
+        /// Enough to find a position; otherwise the last one tried is taken.
         const TRIES: usize = 64;
         let mut centre = (0.4, 0.0);
         for _ in 0..TRIES {
@@ -87,7 +87,7 @@ impl Lesion {
         }
     }
 
-    /// How much of a place is lesion, 0 to 1, half at its border.
+    /// How much of a point is lesion, 0 to 1, half at its border.
     fn cover(&self, u: f64, v: f64, anatomy: &Anatomy) -> f64 {
         let (x, y) = (u - self.centre.0, v - self.centre.1);
         let along = (x * self.direction.0 + y * self.direction.1) / self.radii.0;
@@ -96,7 +96,7 @@ impl Lesion {
         smoothstep(1.15, 0.85, distance) * anatomy.brain(u, v)
     }
 
-    /// Whether the mask marks a place.
+    /// Whether the mask marks a point.
     pub(super) fn marks(&self, u: f64, v: f64, anatomy: &Anatomy) -> bool {
         self.cover(u, v, anatomy) > 0.5
     }

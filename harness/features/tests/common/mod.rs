@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use harness_features::{Entry, Key, Shape, StoreDtype, TapStore};
+use harness_features::{Entry, Key, Shape, TapStore};
+use harness_method::StorePrecision;
 
 /// Tells a test process that it is a child, and which folder it works on.
 const CHILD: &str = "HARNESS_FEATURES_TEST_CHILD";
 
 pub(crate) fn shape() -> Shape {
-    Shape::new(3, 5, 8, StoreDtype::F32).unwrap()
+    Shape::new(3, 5, 8, StorePrecision::F32).unwrap()
 }
 
 pub(crate) fn key(image: usize) -> Key {
