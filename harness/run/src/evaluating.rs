@@ -10,7 +10,8 @@ use std::time::Instant;
 use harness_backend_abi::host::{OwnedTensor, Trainer};
 use harness_experiment::Training;
 use harness_metrics::{GridMaps, map_maxima};
-use harness_tables::{ScoreRow, stop, write_scores};
+use harness_disk::stop;
+use harness_tables::{ScoreRow, write_scores};
 
 use crate::encoding::Encoding;
 use crate::error::Error;

@@ -8,7 +8,8 @@ use harness_backend_abi::host::Trainer;
 use harness_data::{Dataset, SupportImages};
 use harness_experiment::{EpochRange, Fold, Training};
 use harness_method::streams;
-use harness_tables::{CurveRow, stop, write_curve};
+use harness_disk::stop;
+use harness_tables::{CurveRow, write_curve};
 
 use crate::encoding::Encoding;
 use crate::error::{Class, Error};
