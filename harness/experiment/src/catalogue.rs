@@ -1,5 +1,5 @@
-//! What planning needs to know of the world, as questions: datasets, support sets, weights, backends, sentences. Planning itself
-//! reads no file.
+//! What planning needs to know of the world, as questions: datasets, support sets, weights, backends, sentences.
+//! Planning itself reads no file.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,8 +24,9 @@ pub trait Catalogue {
     /// Too few images, a missing list, a bad mask.
     fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError>;
 
-    /// Patients of a support set's images, the K abnormal ones first, `None` for an image of an unknown patient; an empty list where
-    /// no patient is known. Only asked for `best-on-support`, which must not split a patient between folds.
+    /// Patients of a support set's images, the K abnormal ones first, `None` for an image of an unknown patient; an
+    /// empty list where no patient is known. Only asked for `best-on-support`, which must not split a patient between
+    /// folds.
     ///
     /// # Errors
     /// As [`Catalogue::support`].
@@ -110,8 +111,8 @@ pub struct WeightsFacts {
     pub arch: Arch,
 }
 
-/// A question the world can't answer: which and why, and what to do where the world knows. Planning adds the position in the
-/// experiment file.
+/// A question the world can't answer: which and why, and what to do where the world knows. Planning adds the position
+/// in the experiment file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogueError {
     message: String,

@@ -6,7 +6,8 @@ use harness_method::AUGMENTED_VARIANTS;
 
 use crate::plan::{Plan, Training};
 
-/// Variants of a support image that don't depend on the seed: all but the one with colour jitter (docs/method.md section 6).
+/// Variants of a support image that don't depend on the seed: all but the one with colour jitter (docs/method.md
+/// section 6).
 const SHARED_VARIANTS: u64 = AUGMENTED_VARIANTS as u64 - 1;
 
 /// Counts of a plan's work, before anything that is already stored is subtracted.

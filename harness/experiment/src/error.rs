@@ -1,10 +1,10 @@
-//! Why there is no plan.
+//! The errors of planning, and of reading plans and filters.
 
 use std::path::PathBuf;
 
 use harness_config::Problems;
 
-/// Why there is no plan.
+/// Why an experiment could not be planned or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

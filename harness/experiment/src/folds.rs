@@ -18,11 +18,11 @@ pub struct Fold {
     pub held_out: Vec<u32>,
 }
 
-/// Folds of a support set of K = `shots`, whose images, abnormal ones first, are of these patients (empty: none known).
+/// Folds of a support set of K = `shots`. `patients` are those of its images, abnormal ones first (empty: none known).
 ///
-/// Image i of a class is in fold i mod F, F = min(K, 4). Images of a patient who is known stay with the first of them, in
-/// the order i = 0, 1, ..., each time abnormal before normal. Where that leaves a fold without one of the classes, F is
-/// the next smaller number for which it does not; `None` where there is no such number from 2 up.
+/// Image i of a class is in fold i mod F, F = min(K, 4). Images of a patient who is known stay with the first of them,
+/// in the order i = 0, 1, ..., each time abnormal before normal. Where that leaves a fold without one of the classes, F
+/// is the next smaller number for which it does not; `None` where no number from 2 up does.
 pub(crate) fn folds(shots: u32, patients: &[Option<String>]) -> Option<Vec<Fold>> {
     (2..=MOST.min(shots)).rev().find_map(|of| split(shots, patients, of))
 }
@@ -68,7 +68,8 @@ mod tests {
     fn a_patient_is_in_one_fold() {
         // Abnormal images of a, b, c, d; normal ones of a, c, and two unknown.
         let patients = ["a", "b", "c", "d", "a", "c", "", ""];
-        // c's normal image draws its abnormal one into fold 1, and of four or three folds one is left without a diseased image.
+        // c's normal image draws its abnormal one into fold 1, and of four or three folds one is left without a
+        // diseased image.
         assert_eq!(held_out(4, &patients), Some(vec![vec![0, 4, 6], vec![1, 2, 3, 5, 7]]));
         let patients = ["a", "b", "c", "d", "", "b", "", "d"];
         assert_eq!(held_out(4, &patients), Some(vec![vec![0, 4], vec![1, 5], vec![2, 6], vec![3, 7]]));

@@ -1,6 +1,6 @@
 //! Ids: a hash of everything that decides a result and of nothing else. No path, name of a dataset or variant, date or
-//! thread count enters, nor the order of a file. What has a default enters only where it differs from it, so that what is
-//! added later, at its default, changes no id.
+//! thread count enters, nor the order of a file. What has a default enters only where it differs from it, so that what
+//! is added later, at its default, changes no id.
 
 use std::fmt;
 use std::str::FromStr;

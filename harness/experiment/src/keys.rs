@@ -19,8 +19,8 @@ macro_rules! first {
     };
 }
 
-/// Declares the plain keys of a table. A key is required (with an example of what to write), has a `default` value, or holds
-/// `otherwise`, in words, where it is absent.
+/// Declares the plain keys of a table. A key is required (with an example of what to write), has a `default` value, or
+/// holds `otherwise`, in words, where it is absent.
 macro_rules! section {
     (
         $(#[$meta:meta])*

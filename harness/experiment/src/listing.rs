@@ -1,4 +1,4 @@
-//! A plan as people read it before a run: what each variant is, what it costs, which cells there are.
+//! A plan as people read it before a run: its variants, its cost, its cells.
 
 use std::collections::HashMap;
 use std::fmt;

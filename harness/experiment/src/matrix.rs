@@ -149,7 +149,7 @@ impl Row<'_> {
         Ok(evaluation)
     }
 
-    /// What sentences call a dataset's object; nothing where there are no sentences, so that it decides nothing.
+    /// The object that sentences name; empty without sentences, so that it decides nothing.
     fn object(&self, dataset: &Dataset) -> String {
         if self.variant.options.names_objects() { dataset.facts.object.clone() } else { String::new() }
     }

@@ -208,14 +208,14 @@ pub struct Training {
     pub arch: Arch,
     /// The model.
     pub options: Options,
-    /// Held out from it, to choose an epoch by: its images take no part, and the order of the others has its own stream.
-    /// `None`: the whole support set is trained on.
+    /// Held out from it, to choose an epoch by: its images take no part, and the order of the others has its own
+    /// stream. `None`: the whole support set is trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<Fold>,
 }
 
-/// What decides a training. `O` is the form of its options: those that decide the id, or all of them for a reader. What has a
-/// default is left out where it has it; a part that is added later must have one, and be left out too.
+/// What decides a training. `O` is the form of its options: those that decide the id, or all of them for a reader. What
+/// has a default is left out where it has it; a part that is added later must have one, and be left out too.
 #[derive(Serialize)]
 struct TrainingKey<'a, O> {
     method: Method,
@@ -271,7 +271,8 @@ impl Training {
         identify("training", &self.key(self.options.decisive())).map(TrainingId::from_bytes)
     }
 
-    /// All that decides the id, as a tree of values for a reader: every option is in it, those without effect at their default.
+    /// All that decides the id, as a tree of values for a reader: every option is in it, those without effect at their
+    /// default.
     ///
     /// # Errors
     /// `Encode`, a mistake of this program.
@@ -380,7 +381,8 @@ pub struct Evaluation {
     pub batch: u32,
     /// The states that are scored, or may be.
     pub epochs: EpochRange,
-    /// The images that the training's fold holds out are scored, unaugmented and in the fold's order, instead of a test set.
+    /// The images that the training's fold holds out are scored, unaugmented and in the fold's order, instead of a test
+    /// set.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub on_fold: bool,
     /// Evaluations by whose metrics an epoch is chosen, one for each image score: only the chosen ones of `epochs` are
@@ -459,8 +461,8 @@ pub struct Cell {
     pub training: TrainingId,
     /// The evaluation it reads.
     pub evaluation: EvaluationId,
-    /// Evaluations by whose metrics its epoch is chosen: none for `last`; for `best-on-test` that of the source's test set,
-    /// in a transfer another than `evaluation`; for `best-on-support` one for each fold.
+    /// Evaluations by whose metrics its epoch is chosen: none for `last`; for `best-on-test` that of the source's test
+    /// set, in a transfer another than `evaluation`; for `best-on-support` one for each fold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chosen_by: Vec<EvaluationId>,
     /// The image scores it reports. Never `map-max` where the segmentation heads are untrained.

@@ -1,5 +1,5 @@
-//! An experiment made small: the same structure with an untrained encoder of a few neurons, two epochs of large batches, and at
-//! most two draws and seeds, so that any experiment file can be run to the end in a minute. The generated data is the registry's part.
+//! An experiment made small: the same structure with an untrained encoder of a few neurons, two epochs of large
+//! batches, and at most two draws and seeds, so that any experiment file can be run to the end in a minute.
 
 use std::collections::BTreeSet;
 
@@ -22,12 +22,13 @@ const SMALLEST: usize = 32;
 pub const SMOKE_SIDE: usize = SMALLEST;
 
 impl Spec {
-    /// The same experiment, small: axes, variants, rules and options stay, but weights are synthetic and tiny with as many
-    /// blocks as any variant's taps need, different image sizes become different small ones, epochs are at most two, batches large, draws
-    /// and seeds at most two, and backends that aren't there are left out. Its numbers say nothing.
+    /// The same experiment, small: axes, variants, rules and options stay, but weights are synthetic and tiny with as
+    /// many blocks as any variant's taps need, different image sizes become different small ones, epochs are at most
+    /// two, batches large, draws and seeds at most two, and backends that aren't installed are left out. Its numbers
+    /// mean nothing.
     ///
-    /// Plan it against a catalogue whose datasets are generated under the same names, with at least as many images of a class
-    /// as the largest K.
+    /// Plan it against a catalogue that generates datasets under the same names, with at least as many images of a
+    /// class as the largest K.
     #[must_use]
     pub fn smoke(&self) -> Self {
         let mut spec = self.clone();
@@ -63,7 +64,7 @@ fn shorten<T>(list: &mut Option<Spanned<Vec<Spanned<T>>>>) {
     }
 }
 
-/// Takes from rules the draws and seeds that are no longer there, and rules that named nothing else.
+/// Removes from rules the draws and seeds that were cut off, and rules that named nothing else.
 fn keep_known(typed: &mut Typed) {
     let known = |list: &Option<Spanned<Vec<Spanned<u64>>>>| -> BTreeSet<u64> {
         list.iter().flat_map(|list| list.get_ref()).map(|item| *item.get_ref()).collect()
@@ -118,7 +119,7 @@ fn encoder(typed: &mut Typed) {
     spec.overrides.image_size = Some(Spanned::new(here.clone(), small(size)));
     let seed = spec.keys.seed.as_ref().map_or(0, |seed| *seed.get_ref());
     spec.keys.seed = Some(Spanned::new(here.clone(), seed));
-    // A missing `weights` stays a finding.
+    // A missing `weights` is still reported.
     if let Some(weights) = &mut spec.keys.weights {
         *weights.get_mut() = "synthetic".to_owned();
     }

@@ -43,7 +43,8 @@ type List<T> = Vec<Spanned<T>>;
 section! {
     /// The plain keys at the top of the file.
     struct TopSpec {
-        /// Name of the experiment and, unless `--out` says otherwise, of its folder in `reports/`; letters, digits, `-`, `_`, `.`
+        /// Name of the experiment and, unless `--out` says otherwise, of its folder in `reports/`; letters, digits,
+        /// `-`, `_`, `.`
         name: String {
             required: "\"my-experiment\"",
         }
@@ -52,7 +53,7 @@ section! {
             values: "list of names",
             required: "[\"Phantom\"]",
         }
-        /// K: support images of each class
+        /// Support images of each class, K
         shots: List<u32> {
             values: "list of whole numbers from 1",
             required: "[4]",
@@ -103,18 +104,19 @@ section! {
 section! {
     /// The plain keys of `[encoder]`.
     struct EncoderSpec {
-        /// OpenAI's archive, a `torch.save` file, safetensors, a transformers folder; or an untrained encoder
+        /// Weights in OpenAI's archive, a `torch.save` file, safetensors or a transformers folder; or an untrained
+        /// encoder
         weights: String {
             values: "path or `\"synthetic\"`",
             required: "\"path/of/weights.pt\", or \"synthetic\"",
         }
-        /// What the encoder computes in; the trainer's numbers are f32 always. Under `tf32`, products of f32 matrices may round
-        /// their factors to TF32, in encoder and trainer; under the others they may not. `harness backends list` shows what a
-        /// backend has
+        /// What the encoder computes in; the trainer's numbers are f32 always. Under `tf32`, products of f32 matrices
+        /// may round their factors to TF32, in encoder and trainer; under the others they may not. `harness backends
+        /// list` shows what a backend has
         precision: Precision {
             default: Precision::default(),
         }
-        /// What its taps are kept in; `f16` halves the space and is part of ids
+        /// What taps are stored in; `f16` halves the space and is part of ids
         store: StorePrecision {
             default: StorePrecision::default(),
         }
@@ -122,7 +124,7 @@ section! {
         heads: usize {
             otherwise: "width / 64",
         }
-        /// The same of the text tower
+        /// Attention heads of the text tower, where a file has others
         text_heads: usize {
             otherwise: "width / 64",
         }
@@ -146,7 +148,7 @@ section! {
             values: "whole number from 1",
             default: 16,
         }
-        /// Adam's
+        /// Step size of Adam
         learning_rate: f64 {
             values: "positive number",
             default: 1e-3,
@@ -295,8 +297,8 @@ impl OptionsSpec {
     }
 }
 
-/// The keys of the tables of an experiment file with plain values, by the table's name; the top level's is empty. Those of `[base]` and
-/// variants are [`Options::declared`].
+/// The keys of the tables of an experiment file with plain values, by the table's name; the top level's is empty. Those
+/// of `[base]` and variants are [`Options::declared`].
 pub fn keys() -> Vec<(&'static str, Vec<Key>)> {
     vec![("", TopSpec::keys()), ("encoder", EncoderSpec::keys()), ("train", TrainSpec::keys())]
 }

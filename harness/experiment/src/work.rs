@@ -1,5 +1,5 @@
-//! Floating-point operations of a plan (docs/method.md section 11), from which hours follow on a machine whose rate is known. Large
-//! products alone are counted: on small models the rest weighs as much.
+//! Floating-point operations of a plan (docs/method.md section 11); divided by a machine's rate they give hours. Only
+//! large products are counted, so small models take longer than this says.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ impl Plan {
     /// The plan's work, before anything that is already stored is subtracted.
     pub fn work(&self) -> Work {
         let costs = self.costs();
-        // Taps are the same for all who encode alike; what differs between variants is rarely the tower's depth.
+        // Variants that encode alike share taps; the depth of the tower rarely differs between variants.
         let images = costs.test_encodings.saturating_add(costs.support_encodings) as f64;
         let towers = self.variants.iter().map(|variant| encoding(&variant.options, &self.encoder.arch));
         let encode = images * towers.fold(0.0, f64::max);
@@ -71,15 +71,16 @@ impl Training {
     pub fn work(&self) -> f64 {
         let Self { options, arch, .. } = self;
         let steps = self.steps() as f64;
-        // Frozen text takes a forward pass once, trained text one forward and one backward a step; adapters three passes.
+        // Frozen text takes a forward pass once, trained text one forward and one backward a step; adapters three
+        // passes.
         let text = fixed_text(options, arch) + 2.0 * learned_text(options, arch) * steps;
         text + 3.0 * adapters(options, arch) * self.images() as f64 * f64::from(self.epochs)
     }
 }
 
 impl Evaluation {
-    /// Floating-point operations of its scores, by a training of its own and for this many image scores that may each choose
-    /// an epoch; its images are encoded already.
+    /// Floating-point operations of its scores, by a training of its own and for this many image scores that may each
+    /// choose an epoch; its images are encoded already.
     pub fn work(&self, training: &Training, image_scores: usize) -> f64 {
         let Training { options, arch, .. } = training;
         let epochs = self.scored_epochs(image_scores) as f64;
@@ -88,8 +89,8 @@ impl Evaluation {
     }
 }
 
-/// Passes of one block over `tokens` tokens: four times W by W for attention, eight for the feed-forward part, and attention
-/// itself.
+/// Passes of one block over `tokens` tokens: four times W by W for attention, eight for the feed-forward part, and
+/// attention itself.
 fn block(tokens: usize, width: usize) -> f64 {
     let (tokens, width) = (tokens as f64, width as f64);
     24.0 * tokens * width * width + 4.0 * tokens * tokens * width
@@ -102,12 +103,12 @@ pub fn encoding(options: &Options, arch: &Arch) -> f64 {
     patches + options.taps.last().copied().unwrap_or(0) as f64 * block(tokens, arch.width)
 }
 
-/// Floating-point operations of a training step on so many images whose taps are there.
+/// Floating-point operations of a training step on so many images, their taps already encoded.
 pub fn step(options: &Options, arch: &Arch, images: usize) -> f64 {
     2.0 * learned_text(options, arch) + 3.0 * scoring(options, arch, images)
 }
 
-/// Floating-point operations of scoring so many images whose taps are there, with sentences that are encoded already.
+/// Floating-point operations of scoring so many images, their taps and the sentences already encoded.
 pub fn scoring(options: &Options, arch: &Arch, images: usize) -> f64 {
     images as f64 * adapters(options, arch)
 }

@@ -25,13 +25,19 @@ fn is_written(heading: &str, rows: &[String]) {
     assert!(written == expected, "docs/experiments.md, below `{heading}`: write\n\n{expected}\n");
 }
 
+/// A meaning as a cell of a table has it.
+fn cell(meaning: &str) -> String {
+    let mut letters = meaning.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
 fn row(cells: &[&str]) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
 fn table_of(keys: &[Key], more: Vec<String>) -> Vec<String> {
-    let head = [row(&["key", "type", "default", "meaning"]), "|---|---|---|---|".to_owned()];
-    let rows = keys.iter().map(|key| row(&[&format!("`{}`", key.name), &key.values, &key.default, key.meaning]));
+    let head = [row(&["key", "values", "default", "meaning"]), "|---|---|---|---|".to_owned()];
+    let rows = keys.iter().map(|key| row(&[&format!("`{}`", key.name), &key.values, &key.default, &cell(key.meaning)]));
     head.into_iter().chain(rows).chain(more).collect()
 }
 
@@ -49,7 +55,7 @@ fn the_table_of_the_encoder_is_that_of_the_code() {
     let shared = Options::declared()
         .into_iter()
         .filter(|option| option.shared)
-        .map(|option| row(&[&format!("`{}`", option.name), &option.values, "the preset's", option.meaning]));
+        .map(|option| row(&[&format!("`{}`", option.name), &option.values, "the preset's", &cell(option.meaning)]));
     is_written("## `[encoder]`", &table_of(&keys_of("encoder"), shared.collect()));
     let sizes = Arch::NAMES.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let document = document().replace('\n', " ");
@@ -71,13 +77,13 @@ fn the_table_of_options_is_that_of_the_code() {
     let mut preset = vec!["`preset`".to_owned(), presets.join(", ")];
     preset.extend(presets.iter().map(|_| String::new()));
     preset.push(
-        "Where it starts: as the published code does (the default), or with CLIP used as it was pretrained".to_owned(),
+        "where it starts: as the published code does (the default), or with CLIP used as it was pretrained".to_owned(),
     );
     rows.push(row(&preset.iter().map(String::as_str).collect::<Vec<_>>()));
     for option in Options::declared() {
         let mut cells = vec![format!("`{}`", option.name), option.values];
         cells.extend(option.presets.iter().map(|value| format!("`{value}`")));
-        cells.push(option.meaning.to_owned());
+        cells.push(cell(option.meaning));
         rows.push(row(&cells.iter().map(String::as_str).collect::<Vec<_>>()));
     }
     is_written("## `[base]` and `[variants.NAME]`", &rows);

@@ -41,7 +41,7 @@ fn a_status_stands_by_itself_or_under_its_key() {
 }
 
 #[test]
-fn what_is_not_in_the_experiment_is_told_with_what_is() {
+fn what_is_not_in_the_experiment_is_reported_with_what_is() {
     let plan = plan();
     for (text, says) in [
         ("dataset=Brian", "did you mean `Brain`?"),

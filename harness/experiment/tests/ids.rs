@@ -19,7 +19,8 @@ fn first(world: &World, text: &str) -> (TrainingId, CellId) {
 
 #[test]
 fn ids_are_the_same_in_every_version_that_computes_the_same() {
-    // A change here makes every stored result unknown: raise the method's version when its numbers change, and nothing otherwise.
+    // A change here makes every stored result unknown: raise the method's version when its numbers change, and nothing
+    // otherwise.
     let (training, cell) = first(&World::default(), &file(""));
     assert_eq!(
         (training.to_string(), cell.to_string()),

@@ -1,4 +1,4 @@
-//! Everything wrong with an experiment file is told at once, each with its line, its column and what to do.
+//! Everything wrong with an experiment file is reported at once, each with its line, its column and what to do.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 mod common;
@@ -10,7 +10,7 @@ use harness_experiment::{Error, Plan, Spec};
 use proptest::prelude::*;
 
 #[test]
-fn a_misspelt_key_is_told_with_line_column_and_what_was_meant() {
+fn a_misspelt_key_is_reported_with_line_column_and_what_was_meant() {
     let world = World::default();
     for (text, place, parts) in [
         (
@@ -35,7 +35,7 @@ fn a_misspelt_key_is_told_with_line_column_and_what_was_meant() {
 }
 
 #[test]
-fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
+fn a_key_in_the_wrong_table_is_reported_where_it_belongs() {
     let world = World::default();
     for (text, home) in [
         (file("epochs = 3\n"), "it belongs in [train]"),
@@ -50,7 +50,7 @@ fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
 }
 
 #[test]
-fn an_unknown_dataset_backend_preset_or_value_is_told_with_the_nearest() {
+fn an_unknown_dataset_backend_preset_or_value_is_reported_with_the_nearest() {
     let world = World::default();
     for (text, parts) in [
         (
@@ -83,7 +83,7 @@ fn an_unknown_dataset_backend_preset_or_value_is_told_with_the_nearest() {
 }
 
 #[test]
-fn a_value_of_the_wrong_type_is_told_with_what_to_write() {
+fn a_value_of_the_wrong_type_is_reported_with_what_to_write() {
     let world = World::default();
     for (text, parts) in [
         (file_with(&[("shots", "4")], ""), ["3:9: ", "`shots` must be a list, not a whole number; put it in brackets"]),
@@ -105,7 +105,7 @@ fn a_value_of_the_wrong_type_is_told_with_what_to_write() {
 }
 
 #[test]
-fn missing_keys_are_told_with_an_example_each() {
+fn missing_keys_are_reported_with_an_example_each() {
     let problems = World::default().problems("name = \"a\"\n");
     let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
     for (key, example) in [
@@ -226,7 +226,7 @@ fn a_sentence_over_77_tokens_is_quoted_with_its_length() {
 }
 
 #[test]
-fn missing_weights_and_unset_variables_are_told_at_their_place() {
+fn missing_weights_and_unset_variables_are_reported_at_their_place() {
     let world = World::default();
     let with = |weights: &str| file("").replace("ViT-L-14-336px.pt", weights);
     says(&world.problem(&with("missing.pt")), &["10:11: ", "experiments/missing.pt: no such file"]);
@@ -255,7 +255,7 @@ fn all_problems_come_in_one_go_in_the_files_order() {
 }
 
 #[test]
-fn text_that_is_no_toml_is_told_with_its_place() {
+fn text_that_is_no_toml_is_reported_with_its_place() {
     let error = World::default().plan("name = \"a\nshots = [4]\n").unwrap_err().to_string();
     says(&error, &["experiments/test.toml:1:", "not TOML", "correct the syntax"]);
     let error = World::default().plan("name = \"a\"\nname = \"b\"\n").unwrap_err().to_string();

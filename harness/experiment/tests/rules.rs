@@ -72,7 +72,7 @@ fn what_rules_leave_out_is_not_asked_of_the_world() {
 }
 
 #[test]
-fn a_rule_that_names_what_no_axis_has_is_told_with_the_nearest() {
+fn a_rule_that_names_what_no_axis_has_is_reported_with_the_nearest() {
     for (rules, parts) in [
         (
             "\n[[exclude]]\nvariants = [\"fre\"]\n",

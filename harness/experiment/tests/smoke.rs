@@ -89,7 +89,7 @@ fn a_small_experiment_drops_rules_about_what_is_no_longer_there() {
 }
 
 #[test]
-fn mistakes_are_told_in_the_small_one_too() {
+fn mistakes_are_reported_in_the_small_one_too() {
     let text = file_with(&[("datasets", "[\"Brian\"]")], "\n[variants.a]\nlos = \"siglip\"\n");
     let problems =
         Spec::parse("a.toml".as_ref(), text).unwrap().smoke().plan(&World::default(), &|_| None).unwrap_err();

@@ -20,8 +20,8 @@ macro_rules! sizes {
             /// The sizes' names.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($size)),+];
 
-            /// Reads a table that must have every size, and notes each one's name and position. `None` where one is missing or
-            /// can't be read.
+            /// Reads a table that must have every size, and notes each one's name and position. `None` where one is
+            /// missing or can't be read.
             pub fn read(table: &mut Table<'_, '_>, offsets: &mut Vec<(&'static str, usize)>) -> Option<Self> {
                 let mut size = |name: &'static str, example: &str| {
                     let value: Spanned<usize> = table.required(name, example)?;

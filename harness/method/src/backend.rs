@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 harness_config::named_enum! {
-    /// What the encoder computes in. The trainer's numbers are f32 always; under `tf32` its products are rounded as the encoder's.
+    /// What the encoder computes in. The trainer's numbers are f32 always; under `tf32` its products are rounded as the
+    /// encoder's.
     #[derive(Default)]
     pub enum Precision {
         /// Single precision.

@@ -9,8 +9,8 @@ pub const ADAPTER_HEADS: usize = 8;
 /// Images scored together; the last batch of a test set is short (section 8).
 pub const SCORING_BATCH: u32 = 32;
 
-/// Keys' bicubic kernel with a = -0.5, at a distance of `x` samples: position tables (section 1) and images (section 6) are
-/// resized with it.
+/// Keys' bicubic kernel with a = -0.5, at a distance of `x` samples: position tables (section 1) and images (section 6)
+/// are resized with it.
 pub fn keys_kernel(x: f64) -> f64 {
     const A: f64 = -0.5;
     let x = x.abs();

@@ -1,5 +1,6 @@
-//! The vocabulary of the method: options, architecture, trainable tensors, random streams and sentences. No tensor
-//! library, no files: everything here is a pure function of what an experiment says.
+//! The vocabulary of the method: options, architecture, trainable tensors, losses, scores, random streams and
+//! sentences. Everything here is a pure function of what an experiment says; no tensor library and no file is needed
+//! for it.
 
 pub mod arch;
 pub mod backend;

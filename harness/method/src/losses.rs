@@ -9,8 +9,8 @@ pub const FOCAL: &str = "focal";
 /// The dice loss of the maps.
 pub const DICE: &str = "dice";
 
-/// The losses a model is trained with, in the order they are reported; their sum is what is minimised. Without masks the maps are
-/// not trained.
+/// The losses a model is trained with, in the order they are reported; their sum is what is minimised. Without masks
+/// the maps are not trained.
 pub fn names(_options: &Options, has_masks: bool) -> &'static [&'static str] {
     if has_masks { &[DETECTION, FOCAL, DICE] } else { &[DETECTION] }
 }

@@ -3,7 +3,7 @@
 use crate::options::{Adapter, Options, Prompts, Side};
 use crate::{Arch, streams};
 
-/// States of a class, hence sentences a side in learned prompts.
+/// States of a class: the sentences of a side in learned prompts.
 pub const STATES: usize = 7;
 
 /// How a trainable tensor begins.

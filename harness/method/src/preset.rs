@@ -1,5 +1,5 @@
-//! The names of the complete sets of options that experiments start from (docs/method.md section 9). Their values are declared with
-//! the options.
+//! The names of the complete sets of options that experiments start from (docs/method.md section 9). Their values are
+//! declared with the options.
 
 harness_config::named_enum! {
     /// A complete set of options with a name.

@@ -1,5 +1,4 @@
-//! The sentences of a class as token ids (docs/method.md section 4): what is said about an object, fixed or with places for
-//! trained context. No vectors: who embeds tokens is elsewhere.
+//! The sentences of a class as token ids (docs/method.md section 4), fixed or with placeholders for trained context.
 
 use thiserror::Error;
 
@@ -84,17 +83,18 @@ pub fn fixed(side: Side, object: &str, context: usize) -> Result<Sentences, Prom
     rows(sentences, context, "", Vec::new())
 }
 
-/// Per state a sentence `X X ... <state>.` with `context_tokens` places for trained vectors, 7 rows.
+/// Per state a sentence `X X ... <state>.` with `context_tokens` placeholders for trained vectors, 7 rows.
 ///
 /// # Errors
 /// A sentence over `context` tokens, or an object's name the tokenizer can't take.
 pub fn learned(side: Side, object: &str, context_tokens: usize, context: usize) -> Result<Sentences, PromptError> {
     check_object(object)?;
-    // A sentence has at least a token a place: refuse here what would only fill memory before it is refused.
-    let places = vec!["X"; context_tokens.min(context + 1)].join(" ");
+    // Each placeholder is at least a token. A number beyond the context is refused below; cut it here, or it would fill
+    // memory first.
+    let placeholders = vec!["X"; context_tokens.min(context + 1)].join(" ");
     let phrases = phrases(side, object);
     let lengths = phrases.iter().map(|phrase| tokenizer::encode(phrase).len()).collect();
-    let sentences = phrases.iter().map(|phrase| format!("{places} {phrase}."));
+    let sentences = phrases.iter().map(|phrase| format!("{placeholders} {phrase}."));
     rows(sentences, context, " or lower `context_tokens`", lengths)
 }
 

@@ -1,5 +1,5 @@
-//! Counter-based SplitMix64 streams: all randomness that decides a result (docs/method.md section 5). No generator state, no
-//! library: draw `k` of a stream is a pure function of its name, its seed and `k`.
+//! Counter-based SplitMix64 streams: all randomness that decides a result (docs/method.md section 5). Draw `k` of a
+//! stream is a pure function of its name, its seed and `k`, so no library's change can move a result.
 
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 

@@ -1,5 +1,5 @@
 //! CLIP's tokenizer: cleaning as open_clip does it, then byte-pair encoding over 49,408 entries. The vocabulary and the
-//! merges come from `instant-clip-tokenizer`; what a sentence says is decided in `prompts`.
+//! merges come from `instant-clip-tokenizer`.
 
 use std::sync::LazyLock;
 
@@ -28,16 +28,16 @@ pub fn encode(text: &str) -> Vec<u32> {
     tokens.into_iter().map(Token::to_u16).map(u32::from).collect()
 }
 
-/// open_clip's cleaning: ftfy's `fix_text`, HTML entities resolved twice, white space collapsed, lower case. Of ftfy all
-/// but its guess at wrongly decoded text is done here; `is_mojibake` finds texts where that would matter.
+/// open_clip's cleaning: ftfy's `fix_text`, HTML entities resolved twice, white space collapsed, lower case. Of ftfy
+/// all but its guess at wrongly decoded text is done here; `is_mojibake` finds texts where that would matter.
 pub fn clean(text: &str) -> String {
     let fixed = fix_text(text);
     let plain = htmlize::unescape(htmlize::unescape(fixed.as_str()).as_ref()).into_owned();
     plain.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-/// Whether a text holds UTF-8 that was read as Windows-1252 (`Ã¶` for `ö`). ftfy would guess the original; a guess is no
-/// base for a benchmark, so callers refuse.
+/// Whether a text holds UTF-8 that was read as Windows-1252 (`Ã¶` for `ö`). ftfy would guess the original; a guess is
+/// no base for a benchmark, so callers refuse.
 pub fn is_mojibake(text: &str) -> bool {
     let bytes: Vec<Option<u8>> = text.chars().map(windows_1252_byte).collect();
     (0..bytes.len()).any(|start| {
@@ -56,8 +56,8 @@ fn windows_1252_byte(c: char) -> Option<u8> {
     match u32::from(c) {
         low @ 0..=0xFF => Some(low as u8),
         code => {
-            let place = WINDOWS_1252.iter().position(|shown| u32::from(*shown) == code)?;
-            Some(0x80 + place as u8)
+            let index = WINDOWS_1252.iter().position(|shown| u32::from(*shown) == code)?;
+            Some(0x80 + index as u8)
         }
     }
 }
@@ -66,7 +66,8 @@ fn windows_1252_byte(c: char) -> Option<u8> {
 fn fix_text(text: &str) -> String {
     let resolve_entities = !text.contains('<');
     let mut text = text.to_owned();
-    // Each round only shortens entities and canonicalises characters, so a fixed point comes soon; the bound is a guard.
+    // Each round only shortens entities and canonicalises characters, so a fixed point comes soon; the bound is a
+    // guard.
     for _ in 0..16 {
         let resolved = if resolve_entities { htmlize::unescape(text.as_str()).into_owned() } else { text.clone() };
         let characters: String = remove_terminal_escapes(&resolved.replace("\r\n", "\n")).chars().map(fix).collect();

@@ -281,7 +281,7 @@ fn name(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness_method::options::{Activation, AdapterAttention, Aggregation, Loss, Normalize, PromptMask};
+    use harness_method::options::AdapterAttention;
 
     const WIDTH: usize = 16;
     const EMBED: usize = 8;
@@ -290,18 +290,10 @@ mod tests {
         Options {
             image_size: 32,
             taps: vec![2, 5],
-            activation: Activation::Gelu,
-            normalize: Normalize::None,
-            branches: Branches::Dual,
-            dual_objective: true,
             adapter,
             adapter_attention: AdapterAttention::Tokens,
             prompts,
-            prompt_positions: PromptPosition::ALL.to_vec(),
-            prompt_mask: PromptMask::None,
-            context_tokens: 8,
-            loss: Loss::Siglip,
-            aggregation: Aggregation::Mean,
+            ..Options::default()
         }
     }
 

@@ -80,7 +80,7 @@ impl Planner<'_> {
             Ok(())
         });
         let first = self.typed.include.first().or(self.typed.exclude.first());
-        if let Some(rule) = first.filter(|_| parts.supports.is_empty() && self.findings.len() == 0) {
+        if let Some(rule) = first.filter(|_| parts.supports.is_empty() && self.findings.is_empty()) {
             self.findings.add(rule.start, "the rules leave no cell; loosen [[include]] or [[exclude]]");
         }
         parts

@@ -15,7 +15,7 @@ impl Planner<'_> {
         let Self { typed, findings, .. } = self;
         let base = resolve(typed, BASE, None);
         let check = |options: &Options| arch.map_or_else(Vec::new, |arch| options.check(arch));
-        // A value that could not be read leaves a default behind, about which nothing should be said.
+        // Where a value could not be read its default stands, and complaints about that would mislead.
         let base_complaints = if typed.base.broken { Vec::new() } else { check(&base.options) };
         let mut variants = Vec::new();
         if typed.top.include_base() {
@@ -77,8 +77,8 @@ impl Planner<'_> {
     }
 }
 
-/// Preset, then [encoder], then [base], then the variant: the later wins. A variant's own preset takes the place of
-/// the base's, under the same [base].
+/// Preset, then [encoder], then [base], then the variant: the last one wins. A variant's own preset replaces that of
+/// [base], and the rest of [base] still applies.
 fn resolve(typed: &Typed, name: &str, variant: Option<&OptionsSpec>) -> Variant {
     let own = variant.and_then(|variant| value(variant.preset.as_ref()));
     let preset = own.or_else(|| value(typed.base.preset.as_ref())).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The macro that makes everything out of the declarations of options: the complete set, what a file overrides, presets, checks,
-//! the forms that are stored, and the rows of the documents.
+//! The macro that makes everything out of the declarations of options: the complete set, what a file overrides,
+//! presets, checks, the forms that are stored, and the rows of the documents.
 
 /// An option as the documents list it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,8 @@ macro_rules! declare {
         /// The model, completely resolved, under the keys of experiment files and golden cases.
         ///
         /// Stored forms have every option. Reading one, an option that is missing has its default, the value of the
-        /// preset `released`, so that a file written before the option existed stays readable; one that is not known is an error.
+        /// preset `released`, so that a file written before the option existed stays readable; one that is not known is
+        /// an error.
         #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
         pub struct Options {
             $($(#[doc = $doc])+ pub $option: $type,)+
@@ -189,8 +190,8 @@ macro_rules! declare {
         }
 
         impl Options {
-            /// What an id hashes of these options: those with an effect whose value is not the default, as a map by name. So a
-            /// new option with a default changes no id.
+            /// What an id hashes of these options: those with an effect whose value is not the default, as a map by
+            /// name. So a new option with a default changes no id.
             pub fn decisive(&self) -> impl Serialize + use<> {
                 Decisive(self.effective())
             }

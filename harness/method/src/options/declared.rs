@@ -1,5 +1,5 @@
-//! Every option of MadCLIP, declared once: name, type, values in the presets, effect, check and meaning. Types of values that one
-//! option alone has are here too.
+//! Every option of MadCLIP, declared once: name, type, values in the presets, effect, check and meaning. Types of
+//! values that one option alone has are here too.
 
 use std::fmt;
 
@@ -15,9 +15,9 @@ use crate::constants::ADAPTER_HEADS;
 use crate::preset::Preset;
 use crate::tokenizer;
 
-// `released` is the default, which ids leave out: it never changes under one version of the method. Without `clip`, the preset
-// `clip` has the same value. Where `effective` is false, the option decides nothing and is not checked. Its first lines are
-// what the documents say of it.
+// `released` is the default, which ids leave out: it never changes under one version of the method. Without `clip`, the
+// preset `clip` has the same value. Where `effective` is false, the option decides nothing and is not checked. Its
+// first lines are what the documents say of it.
 declare! {
     /// Side of the images the encoder sees, in pixels; at least one patch, at most 4096
     image_size: usize {
