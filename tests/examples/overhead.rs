@@ -1,6 +1,6 @@
 //! What the table between harness and backend costs: loading a plugin, and a call beside an encode of 16 images.
 //! `cargo run --release --example overhead`.
-#![expect(clippy::print_stdout, reason = "what it is for")]
+#![expect(clippy::print_stdout, reason = "it prints its result")]
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ const BATCH: usize = 16;
 const SIDE: usize = 224;
 const TAPS: [usize; 4] = [3, 6, 9, 12];
 
-/// A backend that computes nothing: what a call on it takes is the table's, and filling the answer.
+/// A backend that computes nothing: a call on it takes the time of the table and of filling the answer.
 struct Idle;
 
 struct IdleSession;

@@ -1,4 +1,4 @@
-//! Where tests find golden cases, and data that is not in the repository. No test lives here, and nothing a user runs.
+//! Paths of golden cases, and of data that isn't in the repository, for tests.
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 /// Makes a [`crate::plugin::Plugin`] a backend.
 ///
-/// `export_backend!(MyPlugin)` gives the module `pub fn table() -> *const Table`, what a loader reads, and
+/// `export_backend!(MyPlugin)` gives the module `pub fn table() -> *const Table`, which a loader reads, and
 /// `pub fn backend() -> Result<host::Backend, host::LoadError>`, for a program that links the backend statically.
 /// `export_backend!(MyPlugin, symbol)` gives the exported C function `harness_backend_table` besides: for a shared
 /// library, and at most once in what is linked together.

@@ -2,8 +2,9 @@
 //! backend may say more. The method's tables (`options`, `arch`) stay JSON, so that this interface need not change with
 //! them.
 
+use harness_method::{Arch, Options, losses};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Error, Value, to_value};
 
 /// A backend's description of itself: the JSON of `describe`. A plugin need not fill in `interface`, which stands in its
 /// table, nor, in Rust, `capabilities`.
@@ -122,6 +123,23 @@ pub struct ImageTowerOptions {
     pub precision: Precision,
 }
 
+impl ImageTowerOptions {
+    /// The tower of a model.
+    ///
+    /// # Errors
+    /// The model can't be written as JSON.
+    pub fn of_model(options: &Options, arch: &Arch, precision: Precision) -> Result<Self, Error> {
+        Ok(Self {
+            arch: to_value(arch)?,
+            image_size: options.image_size,
+            taps: options.taps.clone(),
+            activation: to_value(options.activation)?,
+            normalize: to_value(options.normalize)?,
+            precision,
+        })
+    }
+}
+
 /// Options of a text tower (docs/method.md section 1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -130,6 +148,16 @@ pub struct TextTowerOptions {
     pub arch: Value,
     /// The method's `activation`.
     pub activation: Value,
+}
+
+impl TextTowerOptions {
+    /// The tower of a model.
+    ///
+    /// # Errors
+    /// The model can't be written as JSON.
+    pub fn of_model(options: &Options, arch: &Arch) -> Result<Self, Error> {
+        Ok(Self { arch: to_value(arch)?, activation: to_value(options.activation)? })
+    }
 }
 
 /// Options of a trainer (docs/method.md sections 2 to 7).
@@ -147,4 +175,20 @@ pub struct TrainerOptions {
     /// Names of the losses, in the order in which a step reports them; they follow from `options` and `has_masks`. Their
     /// sum is minimised.
     pub losses: Vec<String>,
+}
+
+impl TrainerOptions {
+    /// The trainer of a model, with the losses that the method gives it.
+    ///
+    /// # Errors
+    /// The model can't be written as JSON.
+    pub fn of_model(options: &Options, arch: &Arch, has_masks: bool, learning_rate: f64) -> Result<Self, Error> {
+        Ok(Self {
+            options: to_value(options)?,
+            arch: to_value(arch)?,
+            has_masks,
+            learning_rate,
+            losses: losses::names(options, has_masks).iter().map(ToString::to_string).collect(),
+        })
+    }
 }

@@ -1,4 +1,4 @@
-//! `include/harness_backend.h` says what the Rust side says: every size, offset and number, in C and in C++.
+//! `include/harness_backend.h` agrees with the Rust side in every size, offset and number, in C and in C++.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 #[path = "common/c.rs"]

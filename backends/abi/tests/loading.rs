@@ -12,7 +12,7 @@ use harness_backend_abi::host::{Backend, HELP_MARK, LibraryError, file_name};
 use harness_backend_abi::table::SYMBOL;
 use tempfile::{TempDir, tempdir};
 
-/// A table with this in place of what is right.
+/// A table with this instead of the right fields.
 fn table(fields: &str) -> String {
     let right = ".size = sizeof(harness_backend_table_t), .magic = HARNESS_MAGIC, .major = HARNESS_MAJOR";
     format!(

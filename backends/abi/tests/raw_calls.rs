@@ -80,7 +80,7 @@ fn tower(session: *mut SessionHandle) -> *mut ImageTowerHandle {
 fn encode(images: Tensor, taps: &[Tensor]) -> (i32, String) {
     let session = session();
     let tower = tower(session);
-    // SAFETY: live handles and tensors; what is wrong with them is for the call to notice before it reads further.
+    // SAFETY: live handles and tensors; the call must notice what is wrong before it reads further.
     unsafe {
         let code = functions().image_tower_encode.unwrap()(tower, &raw const images, taps.as_ptr(), taps.len());
         let text = message(session);

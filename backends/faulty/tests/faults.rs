@@ -17,7 +17,7 @@ use serde_json::json;
 const PLUGIN: &str = "HARNESS_FAULTY_TEST_PLUGIN";
 const MIB: u64 = 1 << 20;
 
-/// A small cell: what a worker does with a backend, from the first call to the last.
+/// A small cell: a worker's calls of a backend, from the first to the last.
 fn cell(backend: &Backend, images: usize) -> Result<f32, BackendError> {
     let arch = json!({"patch": 2, "width": 3, "embed": 4, "context": 5, "text_width": 2});
     let session = backend.open(&SessionOptions::on("cpu"))?;
@@ -61,7 +61,7 @@ fn cell(backend: &Backend, images: usize) -> Result<f32, BackendError> {
     Ok(scores.detection.into_iter().chain(scores.grids).fold(first, f32::max))
 }
 
-/// Not a test of its own: what the child does, which is nothing without a plugin's name.
+/// Not a test of its own: the child's work. Without a plugin's name it does nothing.
 #[test]
 fn child() {
     let Some(path) = std::env::var_os(PLUGIN) else { return };

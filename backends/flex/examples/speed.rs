@@ -7,10 +7,8 @@ use std::time::Instant;
 use harness_backend_abi::host::{
     ImageTowerOptions, NamedTensor, Precision, Session, SessionOptions, TextTowerOptions, TrainerOptions,
 };
-use harness_method::options::{Activation, Normalize};
 use harness_method::parameters::parameters;
-use harness_method::{Arch, Options, losses, streams, synthetic};
-use serde_json::to_value;
+use harness_method::{Arch, Options, streams, synthetic};
 
 /// The program's own allocator.
 #[global_allocator]
@@ -62,14 +60,8 @@ fn named(weights: &Weights) -> Vec<NamedTensor<'_>> {
 }
 
 fn encode(session: &Session, what: &str, arch: &Arch, taps: &[usize], n: usize, rounds: usize) -> Vec<Vec<f32>> {
-    let options = ImageTowerOptions {
-        arch: to_value(arch).unwrap(),
-        image_size: IMAGE_SIZE,
-        taps: taps.to_vec(),
-        activation: to_value(Activation::Gelu).unwrap(),
-        normalize: to_value(Normalize::None).unwrap(),
-        precision: Precision::F32,
-    };
+    let options = Options { taps: taps.to_vec(), ..released() };
+    let options = ImageTowerOptions::of_model(&options, arch, Precision::F32).unwrap();
     let weights = weights(arch, |name| name.starts_with("visual."));
     let mut tower = session.load_image_tower(&options, &named(&weights)).unwrap();
     let images =
@@ -85,8 +77,7 @@ fn encode(session: &Session, what: &str, arch: &Arch, taps: &[usize], n: usize, 
 fn train(session: &Session, taps: &[Vec<f32>], rounds: usize) {
     let (arch, options, n) = (small(), released(), 16);
     let weights = weights(&arch, |name| !name.starts_with("visual.") && name != "token_embedding.weight");
-    let (arch_json, activation) = (to_value(&arch).unwrap(), to_value(Activation::Gelu).unwrap());
-    let text = TextTowerOptions { arch: arch_json.clone(), activation };
+    let text = TextTowerOptions::of_model(&options, &arch).unwrap();
     let text = session.load_text_tower(&text, &named(&weights)).unwrap();
     let embedded = streams::uniform("text", 0, 7 * arch.context * arch.text_width, 0.05);
     let (shape, eot, lengths) = ([7, arch.context, arch.text_width], [14; 7], [2; 7]);
@@ -101,13 +92,7 @@ fn train(session: &Session, taps: &[Vec<f32>], rounds: usize) {
     }
     let state: Weights =
         parameters(&options, &arch).into_iter().map(|p| (p.name.clone(), p.shape.clone(), p.values(0))).collect();
-    let given = TrainerOptions {
-        options: to_value(&options).unwrap(),
-        arch: arch_json,
-        has_masks: true,
-        learning_rate: 1e-3,
-        losses: losses::names(&options, true).iter().map(ToString::to_string).collect(),
-    };
+    let given = TrainerOptions::of_model(&options, &arch, true, 1e-3).unwrap();
     let mut trainer = session.create_trainer(&given, Some(&text), &prompts, &named(&state)).unwrap();
     let taps: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();
     let labels: Vec<u8> = (0..n).map(|i| (i % 2) as u8).collect();

@@ -100,8 +100,8 @@ impl Kernels<Flex> for FlexKernels {
         tensor(out, shape)
     }
 
-    fn attention(qkv: Tensor<Flex, 2>, of: Attention, mask: Option<&Tensor<Flex, 2>>) -> Tensor<Flex, 2> {
-        let (rows, sizes) = (qkv.dims()[0], sizes(&qkv, of));
+    fn attention(qkv: Tensor<Flex, 2>, attention: Attention, mask: Option<&Tensor<Flex, 2>>) -> Tensor<Flex, 2> {
+        let (rows, sizes) = (qkv.dims()[0], sizes(&qkv, attention));
         let (qkv, mask) = (Values::of(qkv), mask.cloned().map(Values::of));
         let mut out = buffers::take(rows * sizes.width);
         attention::attention(qkv.as_slice(), sizes, mask.as_ref().map(Values::as_slice), &mut out);
@@ -111,10 +111,10 @@ impl Kernels<Flex> for FlexKernels {
     fn attention_gradient(
         gradient: Tensor<Flex, 2>,
         qkv: Tensor<Flex, 2>,
-        of: Attention,
+        attention: Attention,
         mask: Option<&Tensor<Flex, 2>>,
     ) -> Tensor<Flex, 2> {
-        let (shape, sizes) = (qkv.dims(), sizes(&qkv, of));
+        let (shape, sizes) = (qkv.dims(), sizes(&qkv, attention));
         let (gradient, qkv, mask) = (Values::of(gradient), Values::of(qkv), mask.cloned().map(Values::of));
         let mask = mask.as_ref().map(Values::as_slice);
         let mut out = buffers::take(shape[0] * shape[1]);

@@ -104,7 +104,7 @@ fn multiply<S: Simd, const ROWS: usize>(simd: S, tile: &[&[f32]; ROWS], panel: &
     }
 }
 
-/// Reads a part of a row that may end within it; what is beyond is zero.
+/// Reads a part of a row that may end within it; elements beyond it are zero.
 #[inline(always)]
 pub(crate) fn read<S: Simd>(simd: S, row: &[f32]) -> Part<S> {
     let lanes = S::F32_LANES;

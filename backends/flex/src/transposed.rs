@@ -1,4 +1,4 @@
-//! The product of one matrix's transpose with another, which is what a weight's gradient is: long sums over tokens. Blocks
+//! The product of one matrix's transpose with another, which gives a weight's gradient: long sums over tokens. Blocks
 //! of tokens are laid out for the tiles as they come.
 
 use pulp::Simd;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::{Flex, FlexDevice};
+use harness_backend_abi::host::{NamedTensor, SessionOptions, Status, TrainerOptions};
 use harness_backend_flex::FlexKernels;
 use harness_method::options::{Activation, Adapter, AdapterAttention, Aggregation, Loss, Prompts};
 use harness_method::parameters::parameters;
@@ -344,4 +345,23 @@ fn a_training_whose_input_is_not_finite_stops_in_that_step_and_keeps_its_state()
             }
         }
     }
+}
+
+#[test]
+fn through_the_table_the_step_is_numeric() {
+    let (options, arch) = (options(Adapter::Linear, Loss::Siglip, Aggregation::Mean), arch());
+    let session = harness_backend_flex::backend().unwrap().open(&SessionOptions::on("cpu")).unwrap();
+    let given = TrainerOptions::of_model(&options, &arch, false, 1e-3).unwrap();
+    let state: Vec<(String, Vec<usize>, Vec<f32>)> =
+        parameters(&options, &arch).into_iter().map(|p| (p.name.clone(), p.shape.clone(), p.values(7))).collect();
+    let state: Vec<NamedTensor<'_>> = state.iter().map(|(name, shape, x)| NamedTensor::f32(name, shape, x)).collect();
+    let mut trainer = session.create_trainer(&given, None, &[], &state).unwrap();
+    let size = arch.tokens(options.image_size) * arch.width;
+    let mut taps = streams::uniform("tap", 0, 2 * size, 1.0);
+    taps[size] = f32::NAN;
+    trainer.append_support(&[&taps, &taps], &[0, 1], None).unwrap();
+    trainer.step(&[0]).unwrap();
+    let error = trainer.step(&[0, 1]).unwrap_err();
+    assert!(error.status == Status::Numeric && error.message.contains("detection NaN"), "{error}");
+    trainer.step(&[0]).unwrap();
 }

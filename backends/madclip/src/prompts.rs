@@ -147,7 +147,7 @@ impl<B: Backend, K: Kernels<B>> Learned<B, K> {
         encoded.reshape([classes, n / classes, width]).mean_dim(1).squeeze_dims(&[1])
     }
 
-    /// Every vector a sentence is made of: for each class its tokens, then its trained contexts, position by position.
+    /// All vectors of the sentences: for each class its tokens, then its trained contexts, position by position.
     fn table(&self, parameters: &Parameters<B>) -> Tensor<B, 2> {
         let mut parts = Vec::new();
         for (side, embedded) in &self.sides {

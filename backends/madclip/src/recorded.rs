@@ -1,4 +1,4 @@
-//! A backend's operations in Burn's graph: each is one step whose gradient the backend supplies itself.
+//! A backend's operations in Burn's graph: each is one step, with a gradient that the backend supplies.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -290,7 +290,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         Ok((values, found))
     }
 
-    /// Numbers of the taps, each with what it holds of these support images.
+    /// Numbers of the taps, each with its values for these support images.
     fn batch(&self, indices: &[usize]) -> impl Iterator<Item = (usize, Tensor<B, 3>)> {
         self.options.taps.iter().zip(&self.support.taps).map(|(&number, taps)| (number, K::batch(&taps[0], indices)))
     }

@@ -134,7 +134,7 @@ impl Case {
     /// The case in one folder.
     ///
     /// # Errors
-    /// A file is missing or not what it should be.
+    /// A file is missing or isn't a part of a case.
     pub fn read(folder: &Path) -> Result<Self, CaseError> {
         let path = folder.join("case.toml");
         let text = std::fs::read_to_string(&path).map_err(|source| CaseError::Io { path: path.clone(), source })?;

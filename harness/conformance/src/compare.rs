@@ -83,7 +83,7 @@ pub fn compare(case: &Case, observed: &Observed) -> Vec<Line> {
     lines
 }
 
-/// The key third of `attn.in_proj.bias` has a true gradient of zero; what is there is rounding noise that Adam enlarges.
+/// The key third of `attn.in_proj.bias` has a true gradient of zero; its values are rounding noise that Adam enlarges.
 fn without_key_bias(name: &str, expected: &[f32], found: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let keep = |values: &[f32]| {
         if !name.ends_with("attn.in_proj.bias") {

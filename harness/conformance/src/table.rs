@@ -1,13 +1,11 @@
-//! A case on a backend, through the host's side of its C table: what a program does that runs one.
+//! Runs a case on a backend, through the host's side of its C table.
 
 use std::collections::BTreeMap;
 
 use harness_backend_abi::host::{
     ImageTowerOptions, NamedTensor, OwnedTensor, Precision, Session, TextTower, TextTowerOptions, TrainerOptions,
 };
-use harness_method::losses;
 use harness_method::options::Side;
-use serde_json::Value;
 
 use crate::{Case, Observed, Sentences, Subject};
 
@@ -28,7 +26,7 @@ pub fn through_table(session: &Session) -> ThroughTable<'_> {
 impl Subject for ThroughTable<'_> {
     fn run(&mut self, case: &Case) -> Result<Observed, String> {
         let taps = self.encode(case)?;
-        let of = |indices: &[usize]| -> Vec<Vec<f32>> {
+        let taps_of = |indices: &[usize]| -> Vec<Vec<f32>> {
             let image = |tap: &Vec<f32>, i: usize| {
                 let per_image = tap.len() / case.labels.len();
                 tap[i * per_image..(i + 1) * per_image].to_vec()
@@ -39,13 +37,8 @@ impl Subject for ThroughTable<'_> {
             Some(_) => Some(self.text_tower(case)?),
             None => None,
         };
-        let options = TrainerOptions {
-            options: json(&case.options)?,
-            arch: json(&case.arch)?,
-            has_masks: case.has_masks,
-            learning_rate: case.learning_rate,
-            losses: losses::names(&case.options, case.has_masks).iter().map(ToString::to_string).collect(),
-        };
+        let options = TrainerOptions::of_model(&case.options, &case.arch, case.has_masks, case.learning_rate);
+        let options = options.map_err(text_of)?;
         let initial: Vec<NamedTensor<'_>> =
             case.initial.iter().map(|(name, tensor)| NamedTensor::f32(name, &tensor.shape, &tensor.data)).collect();
         let prompts = Prompts::of(case);
@@ -61,7 +54,7 @@ impl Subject for ThroughTable<'_> {
         let first = batches.first().ok_or("a case without batches")?;
         let gradients = by_name(trainer.gradients(first, &wanted).map_err(text_of)?);
         let losses = batches.iter().map(|batch| trainer.step(batch).map_err(text_of)).collect::<Result<_, _>>()?;
-        let scores = trainer.score(&slices(&of(&case.test)), case.test.len(), true).map_err(text_of)?;
+        let scores = trainer.score(&slices(&taps_of(&case.test)), case.test.len(), true).map_err(text_of)?;
         let parameters = by_name(trainer.read_state(&wanted).map_err(text_of)?);
         // Nothing that was kept for one state may answer for another.
         trainer.write_state(&initial).map_err(text_of)?;
@@ -71,7 +64,7 @@ impl Subject for ThroughTable<'_> {
             return Err(format!("with the initial state written back its text vectors are off by {distance:.1e}"));
         }
         Ok(Observed {
-            taps: of(&[0, 1]),
+            taps: taps_of(&[0, 1]),
             text,
             gradients,
             losses,
@@ -85,14 +78,7 @@ impl Subject for ThroughTable<'_> {
 impl ThroughTable<'_> {
     /// Taps of all images, `[N, T, W]` each.
     fn encode(&self, case: &Case) -> Result<Vec<Vec<f32>>, String> {
-        let options = ImageTowerOptions {
-            arch: json(&case.arch)?,
-            image_size: case.options.image_size,
-            taps: case.options.taps.clone(),
-            activation: json(&case.options.activation)?,
-            normalize: json(&case.options.normalize)?,
-            precision: Precision::F32,
-        };
+        let options = ImageTowerOptions::of_model(&case.options, &case.arch, Precision::F32).map_err(text_of)?;
         let weights = weights(case, |name| name.starts_with("visual."));
         let mut tower = self.0.load_image_tower(&options, &weights).map_err(text_of)?;
         let n = case.labels.len();
@@ -109,7 +95,7 @@ impl ThroughTable<'_> {
     }
 
     fn text_tower(&self, case: &Case) -> Result<TextTower, String> {
-        let options = TextTowerOptions { arch: json(&case.arch)?, activation: json(&case.options.activation)? };
+        let options = TextTowerOptions::of_model(&case.options, &case.arch).map_err(text_of)?;
         let weights = weights(case, |name| !name.starts_with("visual.") && name != "token_embedding.weight");
         self.0.load_text_tower(&options, &weights).map_err(text_of)
     }
@@ -163,10 +149,6 @@ fn slices(taps: &[Vec<f32>]) -> Vec<&[f32]> {
 
 fn by_name(tensors: Vec<OwnedTensor>) -> BTreeMap<String, Vec<f32>> {
     tensors.into_iter().map(|tensor| (tensor.name, tensor.values)).collect()
-}
-
-fn json(value: &impl serde::Serialize) -> Result<Value, String> {
-    serde_json::to_value(value).map_err(text_of)
 }
 
 fn text_of(error: impl std::fmt::Display) -> String {

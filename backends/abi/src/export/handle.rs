@@ -23,15 +23,15 @@ pub(super) struct Held<T> {
 }
 
 /// The message of a session, or of this thread's calls without one.
-pub(super) fn message(of: Option<&Message>) -> String {
-    match of {
+pub(super) fn message(session: Option<&Message>) -> String {
+    match session {
         Some(message) => message.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         None => SESSIONLESS.try_with(|message| message.borrow().clone()).unwrap_or_default(),
     }
 }
 
-fn keep(of: Option<&Message>, text: String) {
-    match of {
+fn keep(session: Option<&Message>, text: String) {
+    match session {
         Some(message) => *message.lock().unwrap_or_else(PoisonError::into_inner) = text,
         // A thread that is ending can't keep a message, and nobody will read it.
         None => drop(SESSIONLESS.try_with(|message| message.replace(text))),
@@ -39,16 +39,16 @@ fn keep(of: Option<&Message>, text: String) {
 }
 
 /// Runs a call: keeps its message, turns a panic into `internal`, gives the status.
-pub(super) fn guarded(of: Option<&Message>, call: impl FnOnce() -> Result<(), Failure>) -> i32 {
-    // Whatever the plugin left half done is the plugin's: the trait's documentation asks for a usable session.
+pub(super) fn guarded(session: Option<&Message>, call: impl FnOnce() -> Result<(), Failure>) -> i32 {
+    // A panic may leave the plugin's own values half changed: the trait asks it to keep the session usable.
     let result = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| Err(panicked(payload)));
     match result {
         Ok(()) => {
-            keep(of, String::new());
+            keep(session, String::new());
             status::OK
         }
         Err(failure) => {
-            keep(of, failure.message);
+            keep(session, failure.message);
             failure.status.code()
         }
     }
@@ -69,7 +69,7 @@ fn panicked(payload: Box<dyn Any + Send>) -> Failure {
     Failure::internal(format!("the backend panicked: {text}"))
 }
 
-/// Runs a call on what is behind a handle.
+/// Runs a call on the value behind a handle.
 ///
 /// # Safety
 /// `handle` is null, or came from [`lend`] for a `Held<T>`, was not freed, and is used by no other thread meanwhile.

@@ -37,7 +37,7 @@ pub enum LoadError {
     },
     /// The table does not begin as one.
     #[error(
-        "not a backend of this harness: magic {found:#018x}, expected {:#018x}; it says interface {plugin}, the harness \
+        "not a backend of this harness: magic {found:#018x}, expected {:#018x}; it was built for interface {plugin}, the harness \
          has {}",
         table::MAGIC,
         Version::HARNESS
@@ -60,12 +60,12 @@ pub enum LoadError {
     },
     /// A table with fewer functions than its version has.
     #[error(
-        "the backend's table has {found} bytes, at least {} are needed; it says interface {plugin}, the harness has {}",
+        "the backend's table has {found} bytes, at least {} are needed; it was built for interface {plugin}, the harness has {}",
         table::REQUIRED_SIZE,
         Version::HARNESS
     )]
     Size {
-        /// Bytes it says it has.
+        /// Bytes it has by its own account.
         found: usize,
         /// The plugin's.
         plugin: Version,
@@ -109,7 +109,7 @@ pub struct BackendError {
     pub call: &'static str,
     /// Kind.
     pub status: Status,
-    /// The backend's message, or what the host found before the call.
+    /// The backend's message, or the host's where it refused the call.
     pub message: String,
 }
 

@@ -227,10 +227,10 @@ mod tests {
     #[test]
     fn a_missing_library_is_distinguished_from_a_plugin_that_is_refused_itself() {
         let plugin = Path::new("/p/libharness_backend_x.so");
-        let of = |reason| missing(reason, plugin);
+        let library = |reason| missing(reason, plugin);
         let absent = "libtorch_cpu.so: cannot open shared object file: No such file or directory";
-        assert_eq!(of(absent).as_deref(), Some("libtorch_cpu.so"));
-        assert_eq!(of("/p/libharness_backend_x.so: cannot open shared object file: Permission denied"), None);
-        assert_eq!(of("/p/libharness_backend_x.so: undefined symbol: nowhere"), None);
+        assert_eq!(library(absent).as_deref(), Some("libtorch_cpu.so"));
+        assert_eq!(library("/p/libharness_backend_x.so: cannot open shared object file: Permission denied"), None);
+        assert_eq!(library("/p/libharness_backend_x.so: undefined symbol: nowhere"), None);
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn named_output(name: &str, shape: &[usize], values: &mut [f32]) -> t
     raw(Some(name), DType::F32, shape, values.as_mut_ptr().cast(), size_of_val(values))
 }
 
-/// Named tensors the backend reads, with what they need while they are read.
+/// Named tensors that the backend reads, with the memory they refer to.
 pub(super) struct Inputs<'a> {
     tensors: Vec<table::Tensor>,
     // What some of `tensors` point into: moving these vectors does not move their elements.

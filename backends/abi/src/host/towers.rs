@@ -21,7 +21,7 @@ pub struct ImageTower {
 
 impl Drop for ImageTower {
     fn drop(&mut self) {
-        // SAFETY: the handle came from `image_tower_load`; the session is still open. A failure has nobody to go to.
+        // SAFETY: the handle came from `image_tower_load`; the session is still open. Nobody is left to hear of a failure.
         unsafe { (self.free)(self.handle.as_ptr()) };
     }
 }
@@ -88,7 +88,7 @@ pub(super) struct Loaded {
 impl Drop for Loaded {
     fn drop(&mut self) {
         // SAFETY: the handle came from `text_tower_load`; the session is still open, and trainers that use the tower
-        // hold this value. A failure has nobody to go to.
+        // hold this value. Nobody is left to hear of a failure.
         unsafe { (self.free)(self.handle.as_ptr()) };
     }
 }
@@ -112,7 +112,7 @@ impl TextTower {
         self.0.handle.as_ptr()
     }
 
-    /// Keeps the tower for as long as what it returns.
+    /// Shares the tower, which then lives as long as the share.
     pub(super) fn share(&self) -> Rc<Loaded> {
         Rc::clone(&self.0)
     }

@@ -1,5 +1,5 @@
-//! A plugin on Burn that cargo built beside a test: found, loaded, and run on the golden cases. Its crates' tests include
-//! this file; no test is here.
+//! A plugin on Burn that cargo built beside a test: found, loaded, and run on the golden cases. The tests of
+//! each plugin include this file.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -69,14 +69,7 @@ fn print(Outcome { case, lines }: &Outcome) {
 /// Taps of the first golden case's images at a precision, one after another.
 pub fn taps(session: &Session, precision: Precision) -> Vec<f32> {
     let case = Case::read_all(&harness_tests::golden("")).unwrap().remove(0);
-    let options = ImageTowerOptions {
-        arch: serde_json::to_value(&case.arch).unwrap(),
-        image_size: case.options.image_size,
-        taps: case.options.taps.clone(),
-        activation: serde_json::to_value(case.options.activation).unwrap(),
-        normalize: serde_json::to_value(case.options.normalize).unwrap(),
-        precision,
-    };
+    let options = ImageTowerOptions::of_model(&case.options, &case.arch, precision).unwrap();
     let weights: Vec<NamedTensor<'_>> =
         case.weights.iter().map(|(name, tensor)| NamedTensor::f32(name, &tensor.shape, &tensor.data)).collect();
     let mut tower = session.load_image_tower(&options, &weights).unwrap();
