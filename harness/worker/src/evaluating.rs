@@ -128,6 +128,7 @@ pub(crate) fn evaluate(
             image_size: training.options.image_size,
             taps: if maps { taps } else { 0 },
             grid,
+            grids_format: EvaluationRecord::GRIDS_FORMAT,
             epochs: target.task.epochs.clone(),
             cost,
             evaluation: target.task.evaluation.clone(),

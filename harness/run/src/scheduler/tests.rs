@@ -3,10 +3,13 @@
 
 mod fakes;
 
-use harness_experiment::{Evaluation, Plan};
-use harness_records::{Class, Entry, RecordId, RecordKind, journal};
+use std::collections::HashSet;
+
+use harness_experiment::{Cell, Evaluation, Filter, Plan, Selection};
+use harness_records::{Class, Entry, Journal, RecordId, RecordKind, journal, reads};
 
 use self::fakes::{Desk, plan};
+use crate::choice;
 
 /// Places in a list of jobs.
 fn position(jobs: &[RecordId], record: impl Into<RecordId>) -> usize {
@@ -169,4 +172,52 @@ fn states_that_no_cell_reports_are_removed_when_all_is_measured() {
         // The fake's best epoch is the first.
         assert_eq!(desk.folder().count_states(training.id).unwrap(), 2);
     }
+}
+
+#[test]
+fn choosing_again_removes_what_no_other_cell_needs_and_nothing_else() {
+    let plan = plan("selection = [\"last\", \"best-on-test\"]\nseeds = [0, 1]");
+    let desk = Desk::new(&plan);
+    desk.run();
+    let journal = Journal::open(&desk.folder().journal()).unwrap();
+    let cells = |meets: &dyn Fn(&Cell) -> bool| -> HashSet<usize> {
+        (0..plan.cells.len()).filter(|index| meets(&plan.cells[*index])).collect()
+    };
+    // The other rule reads the same training.
+    let of_rule = cells(&|cell| cell.selection == Selection::Last);
+    let removed = choice::remove(&plan, desk.folder(), &journal, &of_rule).unwrap();
+    assert!(plan.trainings.iter().all(|training| desk.folder().read_training(training.id).is_whole()));
+    let shared = |cell: &Cell| {
+        plan.cells.iter().any(|other| other.selection != cell.selection && reads(other).any(|id| id == cell.evaluation))
+    };
+    assert_eq!(removed.kept, of_rule.iter().filter(|index| shared(&plan.cells[**index])).count());
+    let of_seed = cells(&|cell| cell.seed == 0);
+    choice::remove(&plan, desk.folder(), &journal, &of_seed).unwrap();
+    for cell in &plan.cells {
+        assert_eq!(desk.folder().read_training(cell.training).is_whole(), cell.seed == 1, "{cell:?}");
+    }
+}
+
+#[test]
+fn filters_see_what_became_of_each_cell() {
+    let plan = plan("seeds = [0, 1, 2]");
+    let desk = Desk::new(&plan);
+    let failing = plan.trainings.iter().find(|training| training.seed == 1).unwrap();
+    desk.fail(failing.id.into(), Class::Input, 1);
+    let chosen: Vec<usize> = (0..plan.cells.len()).filter(|index| plan.cells[*index].seed < 2).collect();
+    desk.run_with(Some(&chosen), None);
+    let with = |status: &str| {
+        let filter = Filter::parse(&format!("status={status}"), &plan).unwrap();
+        let mut found: Vec<usize> = choice::chosen(&plan, desk.folder(), &[&filter]).unwrap().into_iter().collect();
+        found.sort_unstable();
+        found
+    };
+    let failed: Vec<usize> = (0..plan.cells.len()).filter(|i| plan.cells[*i].training == failing.id).collect();
+    assert_eq!(with("failed"), failed);
+    assert_eq!(with("not-run"), (0..plan.cells.len()).filter(|i| plan.cells[*i].seed == 2).collect::<Vec<_>>());
+    // A record that can't be read is one that failed: `--rerun failed` makes it again.
+    let done = with("done")[0];
+    let path = desk.folder().evaluation(plan.cells[done].evaluation).join("metrics.json");
+    std::fs::write(path, "torn").unwrap();
+    assert!(with("failed").contains(&done));
 }
