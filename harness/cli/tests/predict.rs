@@ -160,7 +160,7 @@ fn a_state_needs_its_encoder_and_one_that_is_silent_its_experiment() {
         place.harness(&[&given, further].concat()).expect(2)
     };
     of(&[]).says(&["--weights FILE", "--experiment FILE"]);
-    of(&["--experiment", "small.toml", "--variant", "other"]).says(&["no variant `other`", "base"]);
+    of(&["--experiment", "small.toml", "--variant", "other"]).says(&["the experiment has no variant `other`", "base"]);
     place
         .harness(&["predict", "--state", "none.pth", "--experiment", "small.toml", "images"])
         .expect(2)
@@ -272,12 +272,12 @@ fn the_authors_checkpoint_predicts_the_golden_maps_and_scores_and_measures_a_tes
     assert!(transferred.contains("pro_0_3") && transferred != measured, "{transferred}");
     of(&["--test", "--variant", "base", "--target", "Lung"]).expect(2).says(&["no target `Lung`", "Liver, Other"]);
 
-    of(&["images"]).expect(2).says(&["which variant?", "base, other"]);
+    of(&["images"]).expect(2).says(&["several variants", "--variant: base, other"]);
     of(&["images", "--variant", "other"]).expect(2).says(&["does not fit", "`context_tokens = 8`"]);
     let seed =
         std::fs::read_to_string(place.file("released.toml")).unwrap().replace("seed = 0\nimage", "seed = 1\nimage");
     place.write("released.toml", &seed);
     of(&["images", "--variant", "base"]).expect(2).says(&["trained with another encoder"]);
     let weights = ["predict", "--state", checkpoint, "--weights", checkpoint, "images"];
-    place.harness(&weights).expect(2).says(&["doesn't say which model", "--experiment FILE"]);
+    place.harness(&weights).expect(2).says(&["doesn't describe its model", "--experiment FILE"]);
 }

@@ -1,29 +1,48 @@
 //! `harness score`.
 
+use clap::Args;
 use harness_run::{Folder, Scored, World, WorldOptions, collect};
+use harness_text::count;
 
-use super::{print, say};
-use crate::arguments::{BackendFolders, Score};
 use crate::exit::{Exit, Failure};
-use crate::terminal::Terminal;
+use crate::flags::{BackendFolders, CacheFolder, Hashing, ResultsFolder, RunRegistry};
+use crate::output::{print, say};
+use crate::progress::Progress;
 use crate::{backends, paths};
 
+/// Compute the metrics of a results folder again from stored predictions
+///
+/// Reads labels and masks from the datasets, so use it after correcting a mask; no backend is needed. Then writes tables,
+/// figures and report again.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  harness score reports/example")]
+pub(crate) struct Score {
+    #[command(flatten)]
+    results: ResultsFolder,
+    #[command(flatten)]
+    registry: RunRegistry,
+    #[command(flatten)]
+    cache: CacheFolder,
+    #[command(flatten)]
+    hashing: Hashing,
+}
+
 pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
-    let folder = Folder::new(&arguments.folder);
+    let folder = Folder::new(&arguments.results.folder);
     let (plan, provenance) = (folder.read_plan()?, folder.read_provenance()?);
     let world = World::open(WorldOptions {
-        registry: arguments.datasets.clone().unwrap_or(provenance.registry),
+        registry: arguments.registry.datasets.clone().unwrap_or(provenance.registry),
         generated: provenance.generated,
-        hashes: paths::hashes(&paths::cache(arguments.cache.as_deref())?),
-        verify: arguments.verify,
+        hashes: paths::hashes(&paths::cache(&arguments.cache)?),
+        verify: arguments.hashing.verify,
         allow_overlap: provenance.allow_overlap,
-        // Asked for by a world; nothing is run with it.
+        // A world has one, though nothing is run with it here.
         program: backends::worker(&BackendFolders::default())?,
     })?;
-    let mut terminal = Terminal::new();
-    let lock = folder.lock(&mut terminal, &|| true)?;
-    let scored = harness_run::score(&plan, &folder, &lock, &world, &|| true, &mut terminal)?;
-    terminal.clear();
+    let mut progress = Progress::new();
+    let lock = folder.lock(&mut progress, &|| true)?;
+    let scored = harness_run::score(&plan, &folder, &lock, &world, &|| true, &mut progress)?;
+    progress.clear();
     world.save_hashes()?;
     let results = collect(&plan, &folder, Some(world.registry()))?;
     for note in &results.notes {
@@ -32,8 +51,9 @@ pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
     print(results.write(folder.path())?);
     let Scored { measured, failed, missing } = scored;
     say(format!(
-        "{measured} evaluations measured, {failed} failed, {missing} without predictions; written to {}",
-        folder.path().display()
+        "{} measured, {failed} failed, {missing} without predictions; report written to {}",
+        count(measured as u64, "evaluation"),
+        folder.path().join("report.md").display()
     ));
     Ok(if failed > 0 { Exit::CellsFailed } else { Exit::Done })
 }
