@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use harness_run::Folder;
+
 use crate::exit::Failure;
 use crate::flags::CacheFolder;
 
@@ -60,6 +62,17 @@ pub(crate) fn results() -> Vec<PathBuf> {
     folders.retain(|path| path.join("plan.toml").is_file());
     folders.sort();
     folders
+}
+
+/// The results folder that was named.
+pub(crate) fn results_folder(path: &Path) -> Result<Folder, Failure> {
+    if path.is_file() {
+        return Err(Failure::input(format!(
+            "{}: this is a file, not a results folder; results of an experiment are in {REPORTS}/<its name>",
+            path.display()
+        )));
+    }
+    Ok(Folder::new(path))
 }
 
 /// A path that stays right in another working folder.

@@ -61,7 +61,7 @@ pub(super) fn explain(arguments: &Explain) -> Result<Exit, Failure> {
 fn find(arguments: &Explain) -> Result<(Folder, Plan, CellId), Failure> {
     let cell = &arguments.cell;
     if let Some(path) = &arguments.folder {
-        let folder = Folder::new(path);
+        let folder = paths::results_folder(path)?;
         let plan = folder.read_plan()?;
         let id = explain::find(&plan, cell)?;
         return Ok((folder, plan, id));

@@ -1,11 +1,12 @@
 //! `harness report`.
 
 use clap::Args;
-use harness_run::{Folder, collect};
+use harness_run::collect;
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{ResultsFolder, RunRegistry};
 use crate::output::{print, say};
+use crate::paths::results_folder;
 
 /// Write the tables, figures and report of a results folder again
 ///
@@ -21,7 +22,7 @@ pub(crate) struct Report {
 }
 
 pub(super) fn report(arguments: &Report) -> Result<Exit, Failure> {
-    let folder = Folder::new(&arguments.results.folder);
+    let folder = results_folder(&arguments.results.folder)?;
     let plan = folder.read_plan()?;
     let asked = arguments.registry.datasets.as_deref();
     let registry = folder.read_provenance()?.registry(asked);

@@ -1,7 +1,7 @@
 //! `harness score`.
 
 use clap::Args;
-use harness_run::{Folder, Scored, World, WorldOptions, collect};
+use harness_run::{Scored, World, WorldOptions, collect};
 use harness_text::count;
 
 use crate::exit::{Exit, Failure};
@@ -28,7 +28,7 @@ pub(crate) struct Score {
 }
 
 pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
-    let folder = Folder::new(&arguments.results.folder);
+    let folder = paths::results_folder(&arguments.results.folder)?;
     let (plan, provenance) = (folder.read_plan()?, folder.read_provenance()?);
     let world = World::open(WorldOptions {
         registry: arguments.registry.datasets.clone().unwrap_or(provenance.registry),
