@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use harness_run::Folder;
+use harness_records::Folder;
 
 use crate::exit::Failure;
 use crate::flags::CacheFolder;

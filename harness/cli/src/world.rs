@@ -1,9 +1,10 @@
-//! An experiment's plan and the world it is planned in, from the flags of a command.
+//! An experiment's plan, the world it is planned in, and the report of its results: what several commands do alike.
 
 use std::path::Path;
 
 use harness_data::phantom::PhantomSpec;
 use harness_experiment::{Plan, SMOKE_SIDE, Spec};
+use harness_results::Results;
 use harness_run::{World, WorldOptions};
 
 use crate::exit::Failure;
@@ -45,4 +46,11 @@ pub(crate) fn world(
         allow_overlap: *allow_overlap,
         program: backends::worker(backends)?,
     })?)
+}
+
+/// Writes tables, figures and report below `folder`, `report.md` last. Returns the summary table in Markdown.
+pub(crate) fn write_report(results: &Results, folder: &Path) -> Result<String, Failure> {
+    let parts = harness_report::write_parts(&results.report, folder)?;
+    results.write_tables(folder)?;
+    Ok(parts.write(folder)?)
 }

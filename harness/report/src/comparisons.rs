@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use harness_results::ReportDataset;
 use harness_tables::{DifferenceRow, IntervalRow};
 
 use crate::SummaryRow;
-use crate::measure::{Measure, ReportDataset, place, place_words, rule};
+use crate::measure::{Measure, place, place_words, rule};
 
 /// What is significant.
 pub(crate) const ALPHA: f64 = 0.05;

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness_results::ReportDataset;
 use harness_tables::{Frame, Values};
 
-use crate::measure::{Measure, ReportDataset, cell, paper_score, place, rule};
+use crate::measure::{Measure, cell, paper_score, place, rule};
 use crate::sheet::{Sheet, Table};
 use crate::{ReportError, SummaryRow};
 

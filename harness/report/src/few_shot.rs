@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness_results::ReportDataset;
 use harness_tables::{DifferenceRow, Frame, PublishedRow, Values};
 
 use crate::best::{Mark, NOTE, marks};
-use crate::measure::{Measure, ReportDataset, cell, fraction, paper_score, place, rule};
+use crate::measure::{Measure, cell, fraction, paper_score, place, rule};
 use crate::published_lines::{Context, Other, Published};
 use crate::sheet::{Sheet, Table};
 use crate::{ReportError, SummaryRow};

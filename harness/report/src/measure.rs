@@ -1,19 +1,10 @@
 //! The two numbers of the field's tables, AC and AS, and how one of them reads in a cell. Which cells a table has is in the
 //! table's module.
 
+use harness_results::ReportDataset;
+
 use crate::SummaryRow;
 use crate::wide::{number, short};
-
-/// A data set as tables need it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReportDataset {
-    /// Name in the registry.
-    pub name: String,
-    /// Abnormal images have masks.
-    pub masks: bool,
-    /// Name in tables of published results, where it is in some.
-    pub published: Option<String>,
-}
 
 /// A column of the field's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,10 +1,11 @@
 //! Two tables of tests: what choosing the epoch on the test set adds, and DeLong's test of single trainings. Their numbers come
 //! from the caller.
 
+use harness_results::ReportDataset;
 use harness_tables::{DeLongRow, DifferenceRow, Frame};
 
 use crate::ReportError;
-use crate::measure::{Measure, ReportDataset, dagger, fraction, p_value, paper_score, place, place_words, signed};
+use crate::measure::{Measure, dagger, fraction, p_value, paper_score, place, place_words, signed};
 use crate::sheet::{Sheet, Table};
 
 /// What best-on-test adds over `last`; `None` where both rules were not run.

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use harness_results::ReportDataset;
 use harness_tables::{Frame, PublishedRow, TablesError, Values, parse_csv};
 
-use crate::measure::{Measure, ReportDataset, dagger, fraction, paper_score, rule, signed};
+use crate::measure::{Measure, dagger, fraction, paper_score, rule, signed};
 use crate::sheet::{Sheet, Table};
 use crate::{ReportError, SummaryRow};
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness_results::ReportDataset;
 use harness_tables::PublishedRow;
 
 use crate::few_shot::over;
-use crate::measure::{Measure, ReportDataset, fraction};
+use crate::measure::{Measure, fraction};
 use crate::published::{fraction_of, named};
 
 /// What published lines are chosen from.

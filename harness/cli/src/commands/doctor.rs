@@ -2,7 +2,8 @@
 
 use clap::Args;
 use harness_data::{Dataset, Registry};
-use harness_run::{Provenance, probe};
+use harness_records::Provenance;
+use harness_run::probe;
 use harness_text::bytes;
 
 use crate::backends::{names, worker};

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use harness_data::FileHashes;
 use harness_experiment::{CellId, Plan};
-use harness_run::{Folder, explain};
+use harness_records::Folder;
+use harness_run::explain;
 use harness_text::one_of;
 
 use crate::exit::{Exit, Failure};

@@ -1,12 +1,13 @@
 //! `harness report`.
 
 use clap::Args;
-use harness_run::collect;
+use harness_results::collect;
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{ResultsFolder, RunRegistry};
 use crate::output::{print, say};
 use crate::paths::results_folder;
+use crate::world::write_report;
 
 /// Write the tables, figures and report of a results folder again
 ///
@@ -32,7 +33,7 @@ pub(super) fn report(arguments: &Report) -> Result<Exit, Failure> {
     for note in &results.notes {
         say(format!("note: {note}"));
     }
-    print(results.write(folder.path())?);
+    print(write_report(&results, folder.path())?);
     say(format!("report written to {}", folder.path().join("report.md").display()));
     Ok(Exit::Done)
 }

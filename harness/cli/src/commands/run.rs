@@ -5,7 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use harness_experiment::{EncoderSource, Filter, Plan};
-use harness_run::{Finished, Folder, Limits, Notice, Observer, Options, Pace, collect};
+use harness_records::Folder;
+use harness_results::collect;
+use harness_run::{Finished, Limits, Notice, Observer, Options, Pace};
 use harness_text::{count, duration};
 
 use crate::exit::{Exit, Failure};
@@ -13,7 +15,7 @@ use crate::flags::{ExperimentFile, Surroundings, Threads};
 use crate::json::JsonLines;
 use crate::output::{print, say};
 use crate::progress::Progress;
-use crate::world::planned;
+use crate::world::{planned, write_report};
 use crate::{interrupt, paths};
 
 /// Run an experiment, or continue it
@@ -125,7 +127,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
         observer.notice(&Notice::Warning(&warning));
     }
     // Held until the report is written: a run that waits for it would delete our half-written files as leftovers.
-    let lock = folder.lock(observer, options.go_on)?;
+    let lock = harness_run::lock(&folder, observer, options.go_on)?;
     let finished = harness_run::run(&plan, &folder, &lock, &world, &options, observer)?;
     if let Some(progress) = &mut progress {
         progress.clear();
@@ -138,7 +140,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     for note in &results.notes {
         if arguments.json { lines.notice(&Notice::Warning(note)) } else { say(format!("note: {note}")) }
     }
-    let table = results.write(folder.path())?;
+    let table = write_report(&results, folder.path())?;
     if arguments.json {
         JsonLines::finished(&finished, folder.path());
     } else {

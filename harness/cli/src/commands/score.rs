@@ -1,13 +1,15 @@
 //! `harness score`.
 
 use clap::Args;
-use harness_run::{Scored, World, WorldOptions, collect};
+use harness_results::collect;
+use harness_run::{Scored, World, WorldOptions};
 use harness_text::count;
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{BackendFolders, CacheFolder, Hashing, ResultsFolder, RunRegistry};
 use crate::output::{print, say};
 use crate::progress::Progress;
+use crate::world::write_report;
 use crate::{backends, paths};
 
 /// Compute the metrics of a results folder again from stored predictions
@@ -40,7 +42,7 @@ pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
         program: backends::worker(&BackendFolders::default())?,
     })?;
     let mut progress = Progress::new();
-    let lock = folder.lock(&mut progress, &|| true)?;
+    let lock = harness_run::lock(&folder, &mut progress, &|| true)?;
     let scored = harness_run::score(&plan, &folder, &lock, &world, &|| true, &mut progress)?;
     progress.clear();
     world.save_hashes()?;
@@ -48,7 +50,7 @@ pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
     for note in &results.notes {
         say(format!("note: {note}"));
     }
-    print(results.write(folder.path())?);
+    print(write_report(&results, folder.path())?);
     let Scored { measured, failed, missing } = scored;
     say(format!(
         "{} measured, {failed} failed, {missing} without predictions; report written to {}",

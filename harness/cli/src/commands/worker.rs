@@ -5,6 +5,6 @@ use crate::exit::{Exit, Failure};
 use crate::flags::BackendFolders;
 
 pub(super) fn serve(folders: &BackendFolders) -> Result<Exit, Failure> {
-    harness_run::worker::serve(&|name| open(name, folders), &harness_backend_flex::gemm_gflops)?;
+    harness_worker::serve(&|name| open(name, folders), &harness_backend_flex::gemm_gflops)?;
     Ok(Exit::Done)
 }
