@@ -39,10 +39,8 @@ impl Failure {
     pub(crate) fn input(message: impl std::fmt::Display) -> Self {
         Self { exit: Exit::Input, message: message.to_string() }
     }
-}
 
-impl Failure {
-    /// A failure of a kind.
+    /// A failure of a class.
     fn of(class: Class, message: impl std::fmt::Display) -> Self {
         let exit = match class {
             Class::Input | Class::Numeric => Exit::Input,

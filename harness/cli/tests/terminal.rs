@@ -6,6 +6,7 @@ mod common;
 
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZero;
 use std::process::{Command, Stdio};
 
 use common::Place;
@@ -19,13 +20,13 @@ const ROWS: u16 = 200;
 /// process. Returns the exit code and the last screen.
 fn on_terminal(place: &Place, arguments: &[&str], mut seen: impl FnMut(&Parser, u32)) -> (Option<i32>, Parser) {
     let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
-    let terminal = openpty(&size, None).unwrap();
+    let terminal = openpty(&size, None::<&nix::sys::termios::Termios>).unwrap();
     let mut command = place.command(arguments);
     command.env("TERM", "xterm").stdout(Stdio::null()).stderr(terminal.slave);
     let mut child = command.spawn().unwrap();
     // Else this process would keep the terminal open, and reading would never end.
     drop(command);
-    let mut screen = Parser::new(ROWS, 80, 0);
+    let mut screen = Parser::new(NonZero::new(ROWS).unwrap(), NonZero::new(80).unwrap(), 0);
     let (mut terminal, mut bytes) = (File::from(terminal.master), [0; 4096]);
     // The end is an error: nobody has the terminal open any more.
     while let Ok(count @ 1..) = terminal.read(&mut bytes) {
