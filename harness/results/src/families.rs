@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use harness_experiment::{ContentHash, EvaluationId, ImageScore, Plan, Selection};
 use harness_metrics::{Metric, Resampling};
-use harness_records::ReplicateIndex;
-
-use crate::done::{Records, planned};
+use harness_records::{CellRecords, ReplicateIndex, planned};
 
 /// What all numbers of a family share. Places are those in the plan's lists, which order tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,7 +158,7 @@ impl FamilyKey {
 }
 
 /// Sorts a plan's cells into families.
-pub(crate) fn families<'a>(plan: &Plan, records: &'a Records) -> Families<'a> {
+pub(crate) fn families<'a>(plan: &Plan, records: &'a CellRecords) -> Families<'a> {
     let names = Names::of(plan);
     let tests: HashMap<EvaluationId, ContentHash> =
         plan.evaluations.iter().map(|evaluation| (evaluation.id, evaluation.test)).collect();
@@ -182,7 +180,7 @@ pub(crate) fn families<'a>(plan: &Plan, records: &'a Records) -> Families<'a> {
         else {
             continue;
         };
-        let numbers = records.done(cell).map(|done| done.numbers()).unwrap_or_default();
+        let numbers = records.cell(cell).done().map(|done| done.numbers()).unwrap_or_default();
         for (metric, score) in planned(cell) {
             let key = FamilyKey { shots, backend, selection, metric, score };
             let condition = families.entry(key).or_default().conditions.entry((dataset, trained_on));
@@ -196,7 +194,7 @@ pub(crate) fn families<'a>(plan: &Plan, records: &'a Records) -> Families<'a> {
                     epoch: number.epoch,
                     value: number.value,
                     evaluation: cell.evaluation,
-                    replicates: records.replicates(cell),
+                    replicates: records.evaluation(cell.evaluation).and_then(|of| of.replicates.as_ref()),
                 });
             }
         }

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use harness_data::phantom::PhantomSpec;
 use harness_data::{Dataset, FileHashes, Item, Registry, SupportSet, images_hash, overlap, shared_patients};
 use harness_experiment::{
-    BackendFacts, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, Precision,
-    Selection, SupportFacts, Training, WeightsFacts,
+    BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, SupportFacts,
+    Training, WeightsFacts,
 };
 use harness_method::options::{Activation, Side};
 use harness_method::{Arch, Options, prompts};
@@ -20,8 +20,9 @@ use harness_worker::open_weights;
 use harness_worker::test_set;
 
 use crate::error::Error;
-use crate::process::{BackendInfo, Program, probe};
+use crate::process::Program;
 use crate::truth::Truth;
+use crate::watch::probe;
 
 /// Where the world is found.
 #[derive(Clone, Debug)]
@@ -193,10 +194,6 @@ impl Catalogue for World {
         Ok(SupportFacts { hash: content_hash(&set.hash)? })
     }
 
-    fn selects_by(&self, _: Selection) -> bool {
-        true
-    }
-
     fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
         let set = self.known(dataset)?.dataset.support(shots as usize, draw).map_err(told)?;
         let patients: Vec<Option<String>> =
@@ -230,28 +227,13 @@ impl Catalogue for World {
         Ok(WeightsFacts { hash: content_hash(&hash)?, arch: weights.arch().clone() })
     }
 
-    fn backend(&self, name: &str) -> Result<BackendFacts, CatalogueError> {
-        let known = self.backends.borrow().get(name).cloned();
-        let info = match known {
-            Some(info) => info,
-            None => {
-                let info = probe(&self.options.program, name).map_err(told)?;
-                self.backends.borrow_mut().insert(name.to_owned(), info.clone());
-                info
-            }
-        };
-        let Some(device) = info.devices.first() else {
-            let why = info.note.map(|note| format!(": {note}")).unwrap_or_default();
-            return Err(CatalogueError::new(format!("backend `{name}` finds no device on this machine{why}")));
-        };
-        Ok(BackendFacts {
-            version: info.version,
-            device: device.split(':').next().unwrap_or(device).to_owned(),
-            precisions: Precision::ALL
-                .into_iter()
-                .filter(|p| info.precisions.iter().any(|has| has == p.name()))
-                .collect(),
-        })
+    fn backend(&self, name: &str) -> Result<BackendInfo, CatalogueError> {
+        if let Some(info) = self.backends.borrow().get(name) {
+            return Ok(info.clone());
+        }
+        let info = probe(&self.options.program, name).map_err(told)?;
+        self.backends.borrow_mut().insert(name.to_owned(), info.clone());
+        Ok(info)
     }
 
     fn check_sentences(&self, object: &str, options: &Options, arch: &Arch) -> Result<(), CatalogueError> {

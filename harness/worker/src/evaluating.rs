@@ -11,7 +11,7 @@ use harness_backend_abi::host::Trainer;
 use harness_disk::stop;
 use harness_experiment::Training;
 use harness_metrics::{GridMaps, map_maxima};
-use harness_records::{Cost, EvaluationRecord, FORMAT, StateTensor, state, state_file, write_toml};
+use harness_records::{Cost, EvaluationRecord, StateTensor, StoredFormat, state, state_file, write_toml};
 use harness_tables::{ScoreRow, write_scores};
 
 use crate::encoding::Encoding;
@@ -123,7 +123,7 @@ pub(crate) fn evaluate(
     let cost = lab.cost(compute_secs, start.elapsed().as_secs_f64());
     for target in targets {
         let record = EvaluationRecord {
-            format: FORMAT,
+            format: EvaluationRecord::FORMAT,
             harness: env!("CARGO_PKG_VERSION").to_owned(),
             image_size: training.options.image_size,
             taps: if maps { taps } else { 0 },

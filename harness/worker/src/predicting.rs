@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use harness_data::{Source, load_image};
-use harness_experiment::{SCORING_BATCH, Training};
+use harness_experiment::Training;
+use harness_method::SCORING_BATCH;
 use harness_records::{Cost, state};
 use rayon::prelude::*;
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use harness_backend_abi::host::Backend;
+use harness_experiment::BackendInfo;
 use harness_records::{Class, Cost};
 
 use crate::equipment::Equipment;
@@ -97,15 +98,7 @@ fn prepare(
     let start = Instant::now();
     let backend = open(&setup.backend).map_err(|message| Error::Job { class: Class::Input, message })?;
     let known = Known { load_secs: start.elapsed().as_secs_f64(), gemm_gflops };
-    let description = backend.describe();
-    events.send(&Event::Ready {
-        version: description.version.clone(),
-        interface: backend.interface().to_string(),
-        devices: description.devices.clone(),
-        precisions: description.precisions.clone(),
-        capabilities: backend.capabilities().iter().map(|capability| capability.name().to_owned()).collect(),
-        note: description.note.clone(),
-    });
+    events.send(&Event::Ready { backend: info(&setup.backend, &backend) });
     if let Some(workload) = &setup.bench {
         let (equipment, load_secs) = Equipment::load(&backend, workload, setup.threads)?;
         events.send(&Event::Measured { value: known.load_secs + load_secs });
@@ -113,6 +106,20 @@ fn prepare(
     }
     let Some(world) = &setup.world else { return Ok(Prepared::Nothing) };
     Ok(Prepared::Lab(Box::new(Lab::open(backend, world, setup.threads, known)?)))
+}
+
+/// What a backend says of itself, under the name it is asked for by.
+fn info(name: &str, backend: &Backend) -> BackendInfo {
+    let description = backend.describe();
+    BackendInfo {
+        name: name.to_owned(),
+        version: description.version.clone(),
+        interface: backend.interface().to_string(),
+        devices: description.devices.clone(),
+        precisions: description.precisions.clone(),
+        capabilities: backend.capabilities().iter().map(|capability| capability.name().to_owned()).collect(),
+        note: description.note.clone(),
+    }
 }
 
 /// Does a job with prints going to its folder's log. A panic fails the job, not the process.

@@ -41,7 +41,7 @@ pub(super) fn plan(arguments: &Plan) -> Result<Exit, Failure> {
         print(plan.to_toml()?);
         return Ok(Exit::Done);
     }
-    let mut listing = plan.listing(arguments.cells)?;
+    let mut listing = plan.listing(arguments.cells);
     let mut pace = Pace::open(&paths::pace(&paths::cache(&arguments.surroundings.cache)?));
     match pace.estimate(&plan, arguments.threads.number(), world.program()) {
         Ok(time) => listing = listing.with_time(time),
