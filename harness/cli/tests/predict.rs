@@ -133,7 +133,7 @@ fn every_bad_image_is_named_before_anything_is_computed() {
     };
     of(&["images/01.png", "bad", "bad/three.png"]).says(&["3 of 4 images", "one.png", "two.png", "three.png"]);
     std::fs::create_dir(place.file("empty")).unwrap();
-    of(&["empty"]).says(&["empty", "no image in it"]);
+    of(&["empty"]).says(&["empty", "there is no image in this folder"]);
     assert!(!place.file("pictures").exists(), "a refused call leaves nothing");
 }
 
@@ -143,8 +143,8 @@ fn a_cell_that_is_unknown_ambiguous_or_not_done_says_so() {
     place.edit("seeds = [0]", "seeds = [0, 1]");
     place.run(&[]).expect(0);
     let of = |id: &str| place.harness(&["predict", "--cell", id, "--results", "out", "images"]).expect(2);
-    of("xyz").says(&["`xyz`", "among 2 cells of out"]);
-    of("").says(&["2 cells' ids begin with", "seed 0", "seed 1"]);
+    of("xyz").says(&["`xyz`", "none of the 2 cells of out"]);
+    of("").says(&["2 cells have ids that begin with", "seed 0", "seed 1"]);
     let rows = place.results();
     std::fs::remove_file(place.file("out/evaluations").join(rows[0].get("evaluation")).join("metrics.json")).unwrap();
     of(rows[0].get("cell")).says(&[rows[0].get("cell"), "is not done"]);
