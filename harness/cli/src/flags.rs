@@ -66,7 +66,7 @@ pub(crate) struct ExperimentFile {
     /// Experiment file
     #[arg(value_name = "EXPERIMENT.toml")]
     pub(crate) experiment: PathBuf,
-    /// Small version of the experiment: generated images, an untrained encoder, two epochs; shows that everything runs
+    /// Use a small version of the experiment (generated images, an untrained encoder, two epochs) to see that everything runs
     #[arg(long)]
     pub(crate) smoke: bool,
 }

@@ -89,7 +89,7 @@ fn a_file_in_place_of_a_results_folder_is_named_with_where_results_are() {
 fn a_mistyped_value_of_a_flag_is_answered_with_the_nearest() {
     let place = Place::new();
     place.harness(&["bench", "--parts", "encod"]).expect(2).says(&["encod", "'encode'"]);
-    place.harness(&["bench", "--precision", "f23"]).expect(2).says(&["f23", "'f32'"]);
+    place.harness(&["bench", "--precision", "f23"]).expect(2).says(&["f23", "[possible values: f32, tf32, f16, bf16]"]);
     place.harness(&["bench", "--arch", "vit-l16"]).expect(2).says(&["vit-l16", "'vit-l14'"]);
     let arguments = ["predict", "--cell", "3", "--image-score", "detecton", "image.png"];
     place.harness(&arguments).expect(2).says(&["detecton", "'detection'"]);

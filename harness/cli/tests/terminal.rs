@@ -16,6 +16,9 @@ use vt100::Parser;
 /// Long enough that nothing scrolls out of sight.
 const ROWS: u16 = 200;
 
+/// What bars are drawn with.
+const BAR: [char; 3] = ['━', '╸', '─'];
+
 /// A run whose standard error is a terminal of 80 columns. `seen` gets the screen after everything that is drawn, and the
 /// process. Returns the exit code and the last screen.
 fn on_terminal(place: &Place, arguments: &[&str], mut seen: impl FnMut(&Parser, u32)) -> (Option<i32>, Parser) {
@@ -30,12 +33,31 @@ fn on_terminal(place: &Place, arguments: &[&str], mut seen: impl FnMut(&Parser, 
     let (mut terminal, mut bytes) = (File::from(terminal.master), [0; 4096]);
     // The end is an error: nobody has the terminal open any more.
     while let Ok(count @ 1..) = terminal.read(&mut bytes) {
-        screen.process(&bytes[..count]);
-        let wrapped = (0..ROWS).find(|row| screen.screen().row_wrapped(*row));
-        assert_eq!(wrapped, None, "a line wraps:\n{}", screen.screen().contents());
-        seen(&screen, child.id());
+        // A drawing begins where the cursor returns: up to there the last one is complete.
+        for piece in bytes[..count].split_inclusive(|byte| *byte == b'\r') {
+            screen.process(piece);
+            if piece.ends_with(b"\r") {
+                nothing_wraps(&screen);
+                seen(&screen, child.id());
+            }
+        }
     }
     (child.wait().unwrap().code(), screen)
+}
+
+/// A bar fills its row to the edge and ends in a time; a line ends before the edge.
+#[track_caller]
+fn nothing_wraps(screen: &Parser) {
+    let screen = screen.screen();
+    for (number, row) in (0..ROWS).zip(screen.rows(0, 80)) {
+        let row = row.trim_end();
+        let whole = if row.contains(BAR) {
+            row.starts_with("  ") && (row.ends_with(" left") || row.ends_with(" so far"))
+        } else {
+            !screen.row_wrapped(number)
+        };
+        assert!(whole, "row {number} wraps:\n{}", screen.contents());
+    }
 }
 
 fn arguments() -> [&'static str; 6] {
@@ -57,7 +79,7 @@ fn bars_move_on_a_terminal_of_80_columns_and_leave_no_trace() {
     let text = screen.screen().contents();
     assert_eq!(code, Some(0), "{text}");
     assert!(epochs && runs, "{epochs} {runs}\n{text}");
-    assert!(!text.contains(['━', '─', '╸']), "a bar is left:\n{text}");
+    assert!(!text.contains(BAR), "a bar is left:\n{text}");
     let lines = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
     assert_eq!(
         (lines("small: 4 cells"), lines("[1/2] base"), lines("[2/2] base"), lines("  done ")),
@@ -84,13 +106,13 @@ fn a_message_while_bars_move_has_lines_of_its_own() {
     assert_eq!(code, Some(130), "{text}");
     let message = "stopping cleanly; press Ctrl-C again to stop now";
     assert!(text.lines().any(|line| line == message), "{text}");
-    assert!(!text.contains(['━', '─', '╸']), "a bar is left:\n{text}");
+    assert!(!text.contains(BAR), "a bar is left:\n{text}");
 }
 
 #[test]
 fn without_a_terminal_there_are_plain_lines_alone() {
     let ended = Place::new().run(&[]).expect(0);
-    assert!(!ended.err.contains(['\r', '\x1b', '━', '─']), "{:?}", ended.err);
+    assert!(!ended.err.contains(['\r', '\x1b', '━', '─', '╸']), "{:?}", ended.err);
     ended.says(&["small: 2 cells; results go to out\n[1/1] base: Small, K 2, draw 0, seed 0, flex\n  done   "]);
 }
 

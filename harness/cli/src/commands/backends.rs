@@ -23,7 +23,7 @@ pub(crate) enum Backends {
     },
     /// Compare a backend with golden cases, quantity by quantity
     ///
-    /// Ends with 1 if a quantity is further from its reference than its tolerance.
+    /// Exits with code 1 if a quantity is further from its reference than its tolerance.
     #[command(after_help = "Example:\n  harness backends check flex --golden tests/golden")]
     Check {
         /// Name of the backend

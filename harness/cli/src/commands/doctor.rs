@@ -14,7 +14,7 @@ use crate::paths;
 
 /// Show what this machine has and what is missing
 ///
-/// Looks at the processor, memory, backends, cache folder and datasets. Ends with 1 if something there can't be used.
+/// Looks at the processor, memory, backends, cache folder and datasets. Exits with code 1 if something can't be used.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  harness doctor")]
 pub(crate) struct Doctor {

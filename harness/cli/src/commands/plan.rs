@@ -12,7 +12,7 @@ use crate::world::planned;
 /// Show what an experiment will do: options, cells and costs
 ///
 /// Checks the experiment, its datasets, weights and backends as `run` does, and estimates disk space and time on this
-/// machine. Nothing is computed or written except a remembered measurement of this machine's speed.
+/// machine. It writes only to the cache folder: hashes of files, and the speed of this machine.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  harness plan experiments/example.toml\n  harness plan experiments/example.toml --cells"
