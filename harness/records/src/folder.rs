@@ -1,4 +1,4 @@
-//! A results folder: where records lie, how they come in, and who may write. What is in the files is in `records`.
+//! A results folder: where records lie, how they come in, and who may write.
 //!
 //! ```text
 //! plan.toml             the frozen plan

@@ -77,12 +77,19 @@ pub struct EvaluationRecord {
     pub taps: usize,
     /// Side of a grid, G.
     pub grid: usize,
+    /// Version of the layout of `grids.f32`, which has no head of its own.
+    #[serde(default = "one")]
+    pub grids_format: u32,
     /// Epochs whose states were scored, ascending: the rows of `scores.parquet` and the blocks of `grids.f32`.
     pub epochs: Vec<u32>,
     /// What it took.
     pub cost: Cost,
     /// What was evaluated.
     pub evaluation: Evaluation,
+}
+
+fn one() -> u32 {
+    1
 }
 
 impl TrainingRecord {
@@ -115,6 +122,9 @@ impl Stored for EvaluationRecord {
 }
 
 impl EvaluationRecord {
+    /// The layout of `grids.f32` that is written.
+    pub const GRIDS_FORMAT: u32 = 1;
+
     /// Values of one epoch in `grids.f32`, which holds f32 `[epochs, N, taps, G, G]`, little-endian.
     pub fn grid_values(&self) -> usize {
         usize::try_from(self.evaluation.test_images).unwrap_or(usize::MAX) * self.taps * self.grid * self.grid

@@ -1,5 +1,4 @@
-//! States: the trainable tensors before training and after an epoch, and their safetensors files. What a file says of itself is
-//! in `state_metadata`.
+//! States: the trainable tensors before training and after an epoch, and their safetensors files.
 
 use std::path::Path;
 

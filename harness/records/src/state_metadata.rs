@@ -1,5 +1,4 @@
-//! What a state's file says of itself: the model it belongs to and how it was trained, in the `__metadata__` of the
-//! safetensors file. Everything in it follows from the training's id, so equal trainings write equal bytes. The keys are
+//! The `__metadata__` of a state's safetensors file: the model it belongs to and how it was trained. Everything in it follows from the training's id, so equal trainings write equal bytes. The keys are
 //! documented in `docs/states.md`.
 
 use std::collections::BTreeMap;
@@ -61,7 +60,7 @@ pub fn describe(training: &Training, epoch: u32) -> Result<Vec<(&'static str, St
     Ok(about)
 }
 
-/// Reads what a safetensors file says of itself; `None` where it is silent, as a state of an early version is.
+/// Reads what a safetensors file says of itself; `None` where it says nothing, as a state of an early version.
 ///
 /// # Errors
 /// A file that can't be read; entries that are missing, wrong, of another version, or that don't come to the id they name.
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_tells_the_training_it_is_of_but_not_where_its_images_were() {
+    fn a_state_names_its_training_but_not_where_its_images_were() {
         let training = training();
         let (_folder, path) = written(&describe(&training, 3).unwrap());
         let found = read(&path).unwrap().unwrap();

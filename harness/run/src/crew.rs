@@ -85,8 +85,8 @@ impl Executor for Crew<'_> {
             if let Event::Done { cost } = event {
                 return ControlFlow::Break(cost);
             }
-            if let Some(told) = phases.report(&event) {
-                report(told);
+            if let Some(reported) = phases.report(&event) {
+                report(reported);
             }
             ControlFlow::Continue(())
         });

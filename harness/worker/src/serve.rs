@@ -1,5 +1,5 @@
 //! A worker process: it loads one backend, does the jobs that come as lines on its standard input, and reports on a pipe that
-//! nothing else writes to. It opens no results folder but the ones it is told to fill.
+//! nothing else writes to. It opens no folder but those that its jobs name.
 
 use std::fs::{File, OpenOptions};
 use std::io::BufRead;
@@ -27,10 +27,10 @@ use crate::training::train;
 /// the machine's rate of f32 matrix products on the threads of this process, in 10^9 operations a second.
 ///
 /// # Errors
-/// The pipes could not be set up; all else is told to the scheduler.
+/// The pipes could not be set up; every other failure goes to the scheduler as an event.
 pub fn serve(open: &dyn Fn(&str) -> Result<Backend, String>, gemm: &dyn Fn() -> f64) -> Result<(), Error> {
     harness_disk::stop::this_is_a_worker();
-    // A worker without its scheduler has nobody to work for, also in the middle of a backend's call.
+    // Without its scheduler a worker has nobody to work for, even in the middle of a backend's call.
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
         .map_err(|error| Error::file("tie the worker to", Path::new("its scheduler"))(error.into()))?;

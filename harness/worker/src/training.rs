@@ -1,5 +1,5 @@
 //! The job that trains: support images to taps, epochs of steps, states and curve into the record's folder. No test set is
-//! known here, and nothing of one could be read.
+//! known here, so nothing of one can be read.
 
 use std::path::Path;
 use std::time::Instant;
@@ -119,9 +119,10 @@ fn hold_support(
     let encoding = Encoding::of(training)?;
     let store = std::rc::Rc::clone(&lab.store);
     let count = images.len();
-    let mut writer = match store.fits(count as u64, encoding.shape)? {
-        true => Some(store.writer(encoding.shape, &format!("{} support", training.dataset))?),
-        false => None,
+    let mut writer = if store.fits(count as u64, encoding.shape)? {
+        Some(store.writer(encoding.shape, &format!("{} support", training.dataset))?)
+    } else {
+        None
     };
     let mut images = images.into_iter();
     for from in (0..count).step_by(ENCODE_BATCH) {

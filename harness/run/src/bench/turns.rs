@@ -1,5 +1,5 @@
-//! Who is measured when: rounds in which every part is measured once by every backend, one after the other, the first of a
-//! round being another each time. The first round warms up and is not counted.
+//! The order of measurements: rounds in which every backend measures every part once, one after the other, another one first in
+//! each round. The first round warms up and is not counted.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -41,7 +41,7 @@ pub struct Benchmark<'a> {
     pub rounds: usize,
     /// Asked several times a second; no ends the benchmark.
     pub go_on: &'a dyn Fn() -> bool,
-    /// Told after each round how many are done, the one that warms up included.
+    /// Called after each round with how many are done, the one that warms up included.
     pub done: &'a dyn Fn(usize),
 }
 

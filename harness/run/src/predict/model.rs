@@ -51,36 +51,33 @@ pub fn find_cell(folders: &[PathBuf], id: &str) -> Result<CellChoice, Error> {
     }
     let mut found: Vec<(usize, &Cell)> = Vec::new();
     let mut seen = HashSet::new();
-    for (place, (plan, _)) in plans.iter().enumerate() {
+    for (index, (plan, _)) in plans.iter().enumerate() {
         for cell in plan.cells.iter().filter(|cell| cell.id.to_string().starts_with(id)) {
             // Cells of equal variants share an id, and so do those of one experiment in two folders.
             if seen.insert(cell.id) {
-                found.push((place, cell));
+                found.push((index, cell));
             }
         }
     }
     match found.as_slice() {
         [] => {
             let known: usize = plans.iter().map(|(plan, _)| plan.cells.len()).sum();
-            let places = folders.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-            let what = format!(
-                "none of the {known} cells of {places} has an id that begins with `{id}`; results.csv lists the ids"
-            );
+            let folders = folders.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+            let what =
+                format!("no cell's id begins with `{id}` among {known} cells of {folders}; results.csv lists them");
             Err(Error::Unusable { what })
         }
-        [(place, cell)] => {
-            let (place, cell) = (*place, (*cell).clone());
-            let (plan, folder) = plans.swap_remove(place);
+        [(index, cell)] => {
+            let (index, cell) = (*index, (*cell).clone());
+            let (plan, folder) = plans.swap_remove(index);
             Ok(CellChoice { folder, plan, cell })
         }
         several => {
             let few: Vec<String> = several.iter().take(8).map(|(_, cell)| named(cell)).collect();
             let more = if several.len() > few.len() { ", ..." } else { "" };
-            let what = format!(
-                "{} cells have ids that begin with `{id}`; give more characters: {}{more}",
-                several.len(),
-                few.join(", ")
-            );
+            let what =
+                format!("{} cells have ids that begin with `{id}`; give more characters: {}{more}", several.len(), \
+                few.join(", "));
             Err(Error::Unusable { what })
         }
     }
@@ -129,8 +126,8 @@ impl CellChoice {
         };
         let Some((_, epoch)) = epoch else {
             let scores: Vec<&str> = result.epochs.iter().map(|(score, _)| score.name()).collect();
-            let what =
-                format!("cell {} does not report this image score; it reports {}", named(cell), scores.join(", "));
+            let what = format!("cell {} does not report this image score; it reports {}", named(cell), \
+            scores.join(", "));
             return Err(Error::Unusable { what });
         };
         let state = state_file(&folder.training(cell.training), *epoch);
@@ -151,7 +148,7 @@ impl CellChoice {
 }
 
 impl Model {
-    /// A state in a file that says itself which model it is of. `None` where it is silent: a checkpoint of the authors, or a
+    /// A state in a file that says itself which model it is of. `None` where it does not: a checkpoint of the authors, or a
     /// state of an early version.
     ///
     /// # Errors
@@ -172,7 +169,7 @@ impl Model {
         }))
     }
 
-    /// A state in a file that says nothing, taken as one of this training's.
+    /// A state in a file that does not say its model, taken as one of this training's.
     pub fn of_silent(path: &Path, training: &Training, encoder: &EncoderSource) -> Self {
         Self {
             training: training.clone(),
@@ -183,7 +180,7 @@ impl Model {
         }
     }
 
-    /// The same with another place of the encoder's weights.
+    /// The same with the encoder's weights elsewhere.
     #[must_use]
     pub fn with_weights(mut self, path: &Path) -> Self {
         let source = EncoderSource::File { path: path.to_owned(), heads: None, text_heads: None };

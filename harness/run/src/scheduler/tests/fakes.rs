@@ -254,6 +254,7 @@ impl Executor for Hands<'_> {
                         image_size: training.options.image_size,
                         taps: 0,
                         grid: 1,
+                        grids_format: EvaluationRecord::GRIDS_FORMAT,
                         epochs: task.epochs.clone(),
                         cost: Cost::default(),
                         evaluation: task.evaluation.clone(),
