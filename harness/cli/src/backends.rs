@@ -57,8 +57,8 @@ pub(crate) fn open(name: &str, folders: &BackendFolders) -> Result<Backend, Stri
             let meant = meant.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
             let names = names.join(", ");
             Err(format!(
-                "there is no backend `{name}`; {meant}backends here: {names}; more are found in --backend-dir, {VARIABLE}, \
-                 the user's folder and the program's folder"
+                "there is no backend `{name}`; {meant}backends here: {names}; more are found in --backend-dir, \
+                 {VARIABLE}, the user's folder and the program's folder"
             ))
         }
     }

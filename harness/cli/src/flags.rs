@@ -8,7 +8,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 /// Where backends are found besides the usual folders.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct BackendFolders {
-    /// Also look for backends in DIR, before HARNESS_BACKENDS, the user's folder and the program's folder; may be repeated
+    /// Also look for backends in DIR, before HARNESS_BACKENDS, the user's folder and the program's folder; may be
+    /// repeated
     #[arg(long = "backend-dir", value_name = "DIR")]
     pub(crate) folders: Vec<PathBuf>,
 }
@@ -16,7 +17,8 @@ pub(crate) struct BackendFolders {
 /// The dataset registry of commands that read an experiment or nothing.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RegistryFile {
-    /// Dataset registry [default: datasets.toml in this folder, then next to the experiment, then in its parent folders]
+    /// Dataset registry [default: datasets.toml in this folder, then next to the experiment, then in its parent
+    /// folders]
     #[arg(long, value_name = "FILE")]
     pub(crate) datasets: Option<PathBuf>,
 }
@@ -66,7 +68,8 @@ pub(crate) struct ExperimentFile {
     /// Experiment file
     #[arg(value_name = "EXPERIMENT.toml")]
     pub(crate) experiment: PathBuf,
-    /// Use a small version of the experiment (generated images, an untrained encoder, two epochs) to see that everything runs
+    /// Use a small version of the experiment (generated images, an untrained encoder, two epochs) to see that
+    /// everything runs
     #[arg(long)]
     pub(crate) smoke: bool,
 }

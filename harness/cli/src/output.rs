@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
-/// The bars on the terminal. All text passes them, also that of the thread which hears Ctrl-C, so that none lands inside one.
+/// The bars on the terminal. All text passes them, also that of the thread which hears Ctrl-C, so that none lands
+/// inside one.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(|| {
     MultiProgress::with_draw_target(if can_draw() {
         ProgressDrawTarget::stderr()

@@ -1,5 +1,5 @@
-//! A run as people follow it, on standard error: a line an event that stays, and below them bars on a terminal, or now and
-//! then a line where there is none.
+//! Shows a run on standard error: lines that stay, and below them bars on a terminal. Without a terminal, a line now and
+//! then says how far it is.
 
 use std::time::{Duration, Instant};
 

@@ -19,8 +19,8 @@ const ROWS: u16 = 200;
 /// What bars are drawn with.
 const BAR: [char; 3] = ['━', '╸', '─'];
 
-/// A run whose standard error is a terminal of 80 columns. `seen` gets the screen after everything that is drawn, and the
-/// process. Returns the exit code and the last screen.
+/// A run whose standard error is a terminal of 80 columns. `seen` gets the screen after everything that is drawn, and
+/// the process. Returns the exit code and the last screen.
 fn on_terminal(place: &Place, arguments: &[&str], mut seen: impl FnMut(&Parser, u32)) -> (Option<i32>, Parser) {
     let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
     let terminal = openpty(&size, None::<&nix::sys::termios::Termios>).unwrap();

@@ -19,15 +19,13 @@ use crate::progress::Rounds;
 ///
 /// Needs no data: weights and images are synthetic. Leave the machine idle meanwhile; on a laptop, plug it in.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  harness bench --arch vit-l14\n  harness bench --backends flex,libtorch --parts encode,step"
-)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Bench {
     /// Backends; others are compared with the first [default: all that have a device]
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     backends: Vec<String>,
     /// Size of the model
-    #[arg(long, value_name = "NAME", default_value = "vit-s14", value_parser = PossibleValuesParser::new(Workload::names()))]
+    #[arg(long, value_name = "NAME", default_value = "vit-s14", value_parser = sizes())]
     arch: String,
     /// Parts to measure [default: all]
     #[arg(long, value_name = "PART,...", value_delimiter = ',', value_parser = one_of(Part::ALL, Part::name))]
@@ -52,6 +50,11 @@ pub(crate) struct Bench {
     #[command(flatten)]
     folders: BackendFolders,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  harness bench --arch vit-l14
+  harness bench --backends flex,libtorch --parts encode,step";
 
 pub(super) fn bench(arguments: &Bench) -> Result<Exit, Failure> {
     let program = worker(&arguments.folders)?;
@@ -92,6 +95,10 @@ pub(super) fn bench(arguments: &Bench) -> Result<Exit, Failure> {
         print(table(&measured, &workload)?);
     }
     Ok(Exit::Done)
+}
+
+fn sizes() -> PossibleValuesParser {
+    PossibleValuesParser::new(Workload::names())
 }
 
 /// The backends that can compute here; the others are named with the reason.

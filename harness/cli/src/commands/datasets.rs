@@ -21,8 +21,8 @@ pub(crate) enum Datasets {
     },
     /// Read every file of datasets and print what is wrong
     ///
-    /// Finds unreadable images, missing and misshapen masks, and images that are both in the support pool and in the test
-    /// set. Exits with code 1 if it finds an error.
+    /// Finds unreadable images, missing and misshapen masks, and images that are both in the support pool and in the
+    /// test set. Exits with code 1 if it finds an error.
     #[command(after_help = "Example:\n  harness datasets verify Brain")]
     Verify {
         /// Names of datasets [default: all whose files are there]

@@ -20,9 +20,9 @@ use crate::{backends as found, interrupt, paths};
 
 /// Score images with a trained state, and draw heat maps
 ///
-/// The state is that of a cell (--cell) or a file (--state): a state of this program, or a checkpoint of MadCLIP's authors.
-/// Needs the encoder's weights, which are where the experiment had them unless --weights names them. Writes scores.csv, heat
-/// maps and raw maps.
+/// The state is that of a cell (--cell) or a file (--state): a state of this program, or a checkpoint of MadCLIP's
+/// authors. Needs the encoder's weights, which are where the experiment had them unless --weights names them. Writes
+/// scores.csv, heat maps and raw maps.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Predict {
@@ -166,8 +166,8 @@ fn choose(arguments: &Predict) -> Result<Chosen, Failure> {
             Ok(Chosen { model: Model::of_silent(path, &training, &encoder), name: stem, tested })
         }
         (_, None) => Err(Failure::input(format!(
-            "{}: the file doesn't describe its model (it is a checkpoint of MadCLIP's authors, or a state of an early version): \
-             name an experiment that has the model with --experiment FILE",
+            "{}: the file doesn't describe its model (it is a checkpoint of MadCLIP's authors, or a state of an early \
+             version): name an experiment that has the model with --experiment FILE",
             path.display()
         ))),
     }

@@ -11,8 +11,8 @@ use crate::world::write_report;
 
 /// Write the tables, figures and report of a results folder again
 ///
-/// Reads the records of the folder and computes nothing that they hold. Pictures need the datasets; without them the report
-/// is written and says what is missing.
+/// Reads the records of the folder and computes nothing that they hold. Pictures need the datasets; without them the
+/// report is written and says what is missing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  harness report reports/example")]
 pub(crate) struct Report {

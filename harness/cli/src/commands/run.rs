@@ -21,8 +21,8 @@ use crate::{interrupt, paths};
 /// Run an experiment, or continue it
 ///
 /// Trains and scores every cell that is not done yet, then writes tables, figures and report.md. Needs the datasets and
-/// weights that the experiment names; with --smoke it needs neither. Press Ctrl-C to stop; run the same command again to
-/// continue.
+/// weights that the experiment names; with --smoke it needs neither. Press Ctrl-C to stop; run the same command again
+/// to continue.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = LONG_HELP)]
 pub(crate) struct Run {
@@ -46,9 +46,9 @@ pub(crate) struct Run {
     silence: u64,
     /// Run only the cells that match FILTER, such as "variant=contrastive shots=4,8"
     ///
-    /// A filter is a list of terms key=value[,value], separated by spaces; a cell must match all of them. Keys: variant,
-    /// dataset (trained on), target (scored), shots, draw, seed, backend, selection, status (done, failed, not-run) and cell
-    /// (the beginning of an id). A status may stand alone: "failed variant=contrastive shots=4,8".
+    /// A filter is a list of terms key=value[,value], separated by spaces; a cell must match all of them. Keys:
+    /// variant, dataset (trained on), target (scored), shots, draw, seed, backend, selection, status (done, failed,
+    /// not-run) and cell (the beginning of an id). A status may stand alone: "failed variant=contrastive shots=4,8".
     #[arg(long, value_name = "FILTER")]
     only: Option<String>,
     /// Delete the records of the cells that match FILTER, such as "failed", and run only those cells
@@ -76,8 +76,9 @@ Examples:
   harness run experiments/example.toml --only \"variant=base seed=0\"
   harness run experiments/example.toml --rerun failed
 
-A cell that crashed, went silent, ran out of memory or met a disk error is tried once more by a new worker. Wrong input, NaN \
-or infinite values, a backend's own errors and --cell-limit are not tried again. Run the command again to retry what failed.";
+A cell that crashed, went silent, ran out of memory or met a disk error is tried once more by a new worker. Wrong \
+input, NaN or infinite values, a backend's own errors and --cell-limit are not tried again. Run the command again to \
+retry what failed.";
 
 /// A positive number of gigabytes.
 fn gigabytes(text: &str) -> Result<f64, String> {

@@ -15,8 +15,8 @@ use crate::output::print;
 pub(crate) enum Weights {
     /// Show what a weight file holds and whether it can be used
     ///
-    /// Reads CLIP weights in any of their usual formats, trained states, and checkpoints of MadCLIP's authors. Nothing in a
-    /// file is executed. Exits with code 1 if the file can't be used.
+    /// Reads CLIP weights in any of their usual formats, trained states, and checkpoints of MadCLIP's authors. Nothing
+    /// in a file is executed. Exits with code 1 if the file can't be used.
     #[command(after_help = "Example:\n  harness weights inspect ViT-L-14-336px.pt")]
     Inspect {
         /// File, transformers folder or index of shards
