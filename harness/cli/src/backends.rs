@@ -1,13 +1,15 @@
-//! Backends by name: the one that is built in, and those found as shared libraries. Only a worker and a check load one.
+//! Backends by name: the built-in one, and those found as shared libraries. Only a worker and a check load one.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use harness_backend_abi::host::{Backend, PluginFile, PluginFolder, discover};
+use harness_config::suggest::nearest;
 use harness_run::Program;
 
-use crate::arguments::BackendFolders;
 use crate::exit::{Exit, Failure};
+use crate::flags::BackendFolders;
+use crate::paths::absolute;
 
 /// The backend that needs no file.
 pub(crate) const BUILT_IN: &str = "flex";
@@ -17,19 +19,21 @@ const VARIABLE: &str = "HARNESS_BACKENDS";
 
 /// This program as a worker.
 pub(crate) fn worker(folders: &BackendFolders) -> Result<Program, Failure> {
-    let path = std::env::current_exe()
-        .map_err(|error| Failure { exit: Exit::System, message: format!("can't find this program's file: {error}") })?;
+    let path = std::env::current_exe().map_err(|error| Failure {
+        exit: Exit::System,
+        message: format!("can't find this program's own file: {error}"),
+    })?;
     let mut arguments: Vec<OsString> = vec!["worker".into()];
     for folder in &folders.folders {
         arguments.push("--backend-dir".into());
-        arguments.push(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).into());
+        arguments.push(absolute(folder).into());
     }
     Ok(Program { path, arguments })
 }
 
-/// The backends that are found as files, without loading any.
+/// The backends found as files, none of them loaded.
 pub(crate) fn plugins(folders: &BackendFolders) -> Result<Vec<PluginFile>, Failure> {
-    discover(&places(folders), &[BUILT_IN]).map_err(Failure::input)
+    discover(&all_folders(folders), &[BUILT_IN]).map_err(Failure::input)
 }
 
 /// Names of all backends, the built-in one first.
@@ -49,17 +53,19 @@ pub(crate) fn open(name: &str, folders: &BackendFolders) -> Result<Backend, Stri
         None => {
             let names: Vec<&str> =
                 std::iter::once(BUILT_IN).chain(plugins.iter().map(|plugin| plugin.name.as_str())).collect();
+            let meant = nearest(name, names.iter().copied());
+            let meant = meant.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
             let names = names.join(", ");
             Err(format!(
-                "no backend is called `{name}`; there is {names}; others are found in --backend-dir, {VARIABLE}, the \
-                 user's folder and beside the program"
+                "there is no backend `{name}`; {meant}backends here: {names}; more are found in --backend-dir, \
+                 {VARIABLE}, the user's folder and the program's folder"
             ))
         }
     }
 }
 
-/// Where backends are looked for: named folders, the variable's, the user's, the program's own.
-fn places(folders: &BackendFolders) -> Vec<PluginFolder> {
+/// The folders that backends are looked for in: named ones, the variable's, the user's, the program's own.
+fn all_folders(folders: &BackendFolders) -> Vec<PluginFolder> {
     let named = folders.folders.iter().map(PluginFolder::named);
     let variable = std::env::var_os(VARIABLE).unwrap_or_default();
     let listed: Vec<PathBuf> = std::env::split_paths(&variable).filter(|path| !path.as_os_str().is_empty()).collect();

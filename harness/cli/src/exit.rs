@@ -5,42 +5,42 @@ use std::process::ExitCode;
 use harness_records::Class;
 use harness_run::Error;
 
+use crate::output::say;
+
 /// Exit codes, as the README documents them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All that was asked for is done.
+    /// Everything asked for is done.
     Done = 0,
     /// A check found something: `backends check`, `datasets verify`, `weights inspect`, `doctor`.
     Found = 1,
-    /// Arguments, experiment, registry, data or weights are wrong: nothing was begun.
+    /// Arguments, experiment, registry, data or weights are wrong; nothing was started.
     Input = 2,
     /// The run went to its end, and some cells failed.
     CellsFailed = 3,
     /// The system refused: a folder that can't be written to, a full disk.
     System = 4,
-    /// A fault of this program.
+    /// A fault of this program or of a backend.
     Internal = 5,
     /// Ended by Ctrl-C or a termination signal, in a clean state.
     Interrupted = 130,
 }
 
-/// Why a command did not come to its end.
+/// Why a command could not finish.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
-    /// May have several lines; empty where all is said already.
+    /// May have several lines; empty where everything was printed already.
     pub(crate) message: String,
 }
 
 impl Failure {
-    /// A failure of what the user gave.
+    /// Something the user gave is wrong.
     pub(crate) fn input(message: impl std::fmt::Display) -> Self {
         Self { exit: Exit::Input, message: message.to_string() }
     }
-}
 
-impl Failure {
-    /// A failure of a kind.
+    /// A failure of a class.
     fn of(class: Class, message: impl std::fmt::Display) -> Self {
         let exit = match class {
             Class::Input | Class::Numeric => Exit::Input,
@@ -91,14 +91,13 @@ of_class!(
     harness_report::ReportError: Internal
 );
 
-/// Prints what is left to say and gives the process's exit code.
-#[expect(clippy::print_stderr, reason = "the program's last words")]
+/// Prints a failure's message and returns the process's exit code.
 pub(crate) fn code(result: Result<Exit, Failure>) -> ExitCode {
     let exit = match result {
         Ok(exit) => exit,
         Err(failure) => {
             if !failure.message.is_empty() {
-                eprintln!("error: {}", failure.message);
+                say(format!("error: {}", failure.message));
             }
             failure.exit
         }

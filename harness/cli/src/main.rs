@@ -1,20 +1,56 @@
-//! The program. Arguments are in `arguments`, what each command does in `commands`, what people and scripts are shown in
-//! `terminal` and `lines`.
+//! The `harness` program: reads the command line, does what it asks for and ends with an exit code.
 
-mod arguments;
 mod backends;
 mod commands;
 mod exit;
-mod lines;
+mod flags;
+mod interrupt;
+mod json;
+mod output;
 mod paths;
-mod terminal;
+mod progress;
+mod world;
 
 use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::commands::Command;
+use crate::exit::{Exit, Failure};
 
 // Large blocks come and go: the system's allocator would pay for their pages each time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Declarative benchmarks for few-shot medical anomaly detection
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Start with: harness run experiments/quickstart.toml
+
+Exit codes:
+  0    done
+  1    a check found something wrong
+  2    arguments, experiment, registry, data or weights are wrong; nothing was started
+  3    some cells failed
+  4    the system refused: a folder, a disk or memory
+  5    a fault of the program or of a backend
+  130  interrupted";
+
 fn main() -> ExitCode {
-    exit::code(arguments::parse().and_then(|arguments| commands::perform(&arguments)))
+    exit::code(parse().and_then(|arguments| commands::perform(&arguments.command)))
+}
+
+/// Reads the process's arguments. Help, version and mistakes are printed here.
+fn parse() -> Result<Arguments, Failure> {
+    Arguments::try_parse().map_err(|error| {
+        let _ = error.print();
+        let exit = if error.use_stderr() { Exit::Input } else { Exit::Done };
+        Failure { exit, message: String::new() }
+    })
 }

@@ -1,10 +1,16 @@
-//! Where things are when the user does not say: registry, cache, results. The one place that looks at the working folder.
+//! Where files are when the user does not say: registry, cache, results. Only this module looks at the working folder.
 
 use std::path::{Path, PathBuf};
 
+use harness_records::Folder;
+
 use crate::exit::Failure;
+use crate::flags::CacheFolder;
 
 const REGISTRY: &str = "datasets.toml";
+
+/// Results folders are made and found here.
+pub(crate) const REPORTS: &str = "reports";
 
 /// The registry: the one asked for, `datasets.toml` here, or the nearest one beside or above the experiment.
 pub(crate) fn registry(asked: Option<&Path>, experiment: Option<&Path>) -> Result<PathBuf, Failure> {
@@ -15,18 +21,18 @@ pub(crate) fn registry(asked: Option<&Path>, experiment: Option<&Path>) -> Resul
     if here.is_file() {
         return Ok(here);
     }
-    let above = experiment.map(|file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
+    let above = experiment.map(absolute);
     let found = above.iter().flat_map(|file| file.ancestors().skip(1)).map(|folder| folder.join(REGISTRY));
     found.into_iter().find(|file| file.is_file()).ok_or_else(|| {
-        let place = if experiment.is_some() { " or beside or above the experiment" } else { "" };
-        Failure::input(format!("no {REGISTRY} here{place}; name a registry with --datasets FILE"))
+        let also = if experiment.is_some() { ", next to the experiment or in its parent folders" } else { "" };
+        Failure::input(format!("there is no {REGISTRY} in this folder{also}; name a registry with --datasets FILE"))
     })
 }
 
 /// The cache folder.
-pub(crate) fn cache(asked: Option<&Path>) -> Result<PathBuf, Failure> {
-    match asked {
-        Some(asked) => Ok(std::path::absolute(asked).unwrap_or_else(|_| asked.to_owned())),
+pub(crate) fn cache(asked: &CacheFolder) -> Result<PathBuf, Failure> {
+    match &asked.folder {
+        Some(folder) => Ok(absolute(folder)),
         None => {
             let taps = harness_features::default_dir()?;
             Ok(taps.parent().map_or_else(|| taps.clone(), Path::to_owned))
@@ -34,7 +40,7 @@ pub(crate) fn cache(asked: Option<&Path>) -> Result<PathBuf, Failure> {
     }
 }
 
-/// The tap store in a cache folder.
+/// The folder of encoded images in a cache folder.
 pub(crate) fn taps(cache: &Path) -> PathBuf {
     cache.join("taps")
 }
@@ -47,4 +53,29 @@ pub(crate) fn pace(cache: &Path) -> PathBuf {
 /// The file that remembers hashes in a cache folder.
 pub(crate) fn hashes(cache: &Path) -> PathBuf {
     cache.join("file-hashes")
+}
+
+/// The results folders in `reports`, sorted.
+pub(crate) fn results() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(REPORTS).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    folders.retain(|path| path.join("plan.toml").is_file());
+    folders.sort();
+    folders
+}
+
+/// The results folder that was named.
+pub(crate) fn results_folder(path: &Path) -> Result<Folder, Failure> {
+    if path.is_file() {
+        return Err(Failure::input(format!(
+            "{}: this is a file, not a results folder; results of an experiment are in {REPORTS}/<its name>",
+            path.display()
+        )));
+    }
+    Ok(Folder::new(path))
+}
+
+/// A path that stays right in another working folder.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -75,6 +75,52 @@ fn a_registry_with_a_misspelt_key_names_line_and_suggestion() {
 }
 
 #[test]
+fn a_file_in_place_of_a_results_folder_is_named_with_where_results_are() {
+    let place = Place::new();
+    for command in [&["report", "small.toml"][..], &["score", "small.toml"], &["explain", "3f2a", "small.toml"]] {
+        place
+            .harness(command)
+            .expect(2)
+            .says(&["small.toml: this is a file, not a results folder", "reports/<its name>"]);
+    }
+}
+
+#[test]
+fn a_mistyped_value_of_a_flag_is_answered_with_the_nearest() {
+    let place = Place::new();
+    place.harness(&["bench", "--parts", "encod"]).expect(2).says(&["encod", "'encode'"]);
+    place.harness(&["bench", "--precision", "f23"]).expect(2).says(&["f23", "[possible values: f32, tf32, f16, bf16]"]);
+    place.harness(&["bench", "--arch", "vit-l16"]).expect(2).says(&["vit-l16", "'vit-l14'"]);
+    let arguments = ["predict", "--cell", "3", "--image-score", "detecton", "image.png"];
+    place.harness(&arguments).expect(2).says(&["detecton", "'detection'"]);
+    place.harness(&["backends", "check", "flx", "--golden", "cases"]).expect(2).says(&["did you mean `flex`?"]);
+}
+
+#[test]
+fn every_command_s_help_has_a_short_first_line_and_an_example() {
+    let place = Place::new();
+    let help = place.harness(&["--help"]).expect(0).out;
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let names: Vec<&str> = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names.into_iter().filter(|name| *name != "help") {
+        let groups = ["datasets", "weights", "backends", "cache"];
+        let help = place.harness(&[name, "--help"]).expect(0).out;
+        let first = help.lines().next().unwrap();
+        assert!(first.len() <= 80 && !first.ends_with('.'), "{name}: {first}");
+        assert!(
+            groups.contains(&name) || help.contains(&format!("harness {name} ")) && help.contains("Example"),
+            "{help}"
+        );
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+    }
+}
+
+#[test]
 fn a_registry_that_is_not_there_is_told_with_what_to_do() {
     let place = Place::new();
     place.run(&["--datasets", "none.toml"]).expect(2).says(&["none.toml"]);

@@ -27,7 +27,8 @@ fn a_plan_tells_hours_from_a_measurement_and_later_from_what_runs_took() {
     assert!(measured.contains("flex") && measured.contains("1 threads") && measured.contains("encode ="), "{measured}");
     place.write("cache/pace.toml", &format!("{measured}train = 1.0\nscore = 1.0\n"));
     let told = plan();
-    assert!(told.contains(" h ") && told.contains("at the pace of earlier runs"), "{told}");
+    let time = told.lines().find(|line| line.starts_with("  time ")).unwrap();
+    assert!(time.contains("d ") && time.contains("at the pace of earlier runs"), "{told}");
 }
 
 #[test]

@@ -145,5 +145,5 @@ fn a_benchmark_refuses_sizes_and_backends_that_are_not_there() {
     place
         .harness(&["bench", "--arch", "tiny", "--backends", "flexx"])
         .expect(2)
-        .says(&["no backend is called `flexx`"]);
+        .says(&["there is no backend `flexx`; did you mean `flex`?"]);
 }

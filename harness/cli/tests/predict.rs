@@ -133,7 +133,7 @@ fn every_bad_image_is_named_before_anything_is_computed() {
     };
     of(&["images/01.png", "bad", "bad/three.png"]).says(&["3 of 4 images", "one.png", "two.png", "three.png"]);
     std::fs::create_dir(place.file("empty")).unwrap();
-    of(&["empty"]).says(&["empty", "no image in it"]);
+    of(&["empty"]).says(&["empty", "there is no image in this folder"]);
     assert!(!place.file("pictures").exists(), "a refused call leaves nothing");
 }
 
@@ -143,8 +143,8 @@ fn a_cell_that_is_unknown_ambiguous_or_not_done_says_so() {
     place.edit("seeds = [0]", "seeds = [0, 1]");
     place.run(&[]).expect(0);
     let of = |id: &str| place.harness(&["predict", "--cell", id, "--results", "out", "images"]).expect(2);
-    of("xyz").says(&["`xyz`", "among 2 cells of out"]);
-    of("").says(&["2 cells' ids begin with", "seed 0", "seed 1"]);
+    of("xyz").says(&["`xyz`", "none of the 2 cells of out"]);
+    of("").says(&["2 cells have ids that begin with", "seed 0", "seed 1"]);
     let rows = place.results();
     std::fs::remove_file(place.file("out/evaluations").join(rows[0].get("evaluation")).join("metrics.json")).unwrap();
     of(rows[0].get("cell")).says(&[rows[0].get("cell"), "is not done"]);
@@ -160,7 +160,7 @@ fn a_state_needs_its_encoder_and_one_that_is_silent_its_experiment() {
         place.harness(&[&given, further].concat()).expect(2)
     };
     of(&[]).says(&["--weights FILE", "--experiment FILE"]);
-    of(&["--experiment", "small.toml", "--variant", "other"]).says(&["no variant `other`", "base"]);
+    of(&["--experiment", "small.toml", "--variant", "other"]).says(&["the experiment has no variant `other`", "base"]);
     place
         .harness(&["predict", "--state", "none.pth", "--experiment", "small.toml", "images"])
         .expect(2)
@@ -272,12 +272,12 @@ fn the_authors_checkpoint_predicts_the_golden_maps_and_scores_and_measures_a_tes
     assert!(transferred.contains("pro_0_3") && transferred != measured, "{transferred}");
     of(&["--test", "--variant", "base", "--target", "Lung"]).expect(2).says(&["no target `Lung`", "Liver, Other"]);
 
-    of(&["images"]).expect(2).says(&["which variant?", "base, other"]);
+    of(&["images"]).expect(2).says(&["several variants", "--variant: base, other"]);
     of(&["images", "--variant", "other"]).expect(2).says(&["does not fit", "`context_tokens = 8`"]);
     let seed =
         std::fs::read_to_string(place.file("released.toml")).unwrap().replace("seed = 0\nimage", "seed = 1\nimage");
     place.write("released.toml", &seed);
     of(&["images", "--variant", "base"]).expect(2).says(&["trained with another encoder"]);
     let weights = ["predict", "--state", checkpoint, "--weights", checkpoint, "images"];
-    place.harness(&weights).expect(2).says(&["doesn't say which model", "--experiment FILE"]);
+    place.harness(&weights).expect(2).says(&["doesn't describe its model", "--experiment FILE"]);
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use harness_method::Selection;
+use harness_text::{bytes, count, group};
 
 use crate::catalogue::EncoderSource;
 use crate::plan::{Cell, Plan, Variant};
@@ -203,29 +204,4 @@ fn dataset_of(cell: &Cell) -> String {
     } else {
         format!("{} -> {}", cell.trained_on, cell.dataset)
     }
-}
-
-fn count(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", group(number))
-}
-
-/// Thousands apart.
-fn group(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// Decimal units, as disks are sold.
-fn bytes(number: u64) -> String {
-    let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
-    let fitting = units.iter().find(|(_, size)| number as f64 >= *size);
-    fitting.map_or_else(|| format!("{number} bytes"), |(unit, size)| format!("{:.1} {unit}", number as f64 / size))
 }

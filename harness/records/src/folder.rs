@@ -146,7 +146,10 @@ impl Folder {
         let before = match self.read_plan() {
             Ok(before) => before,
             Err(error) => {
-                return Ok(Some(format!("{}: the plan of the last run is replaced: {error}", path.display())));
+                return Ok(Some(format!(
+                    "{}: the plan of the last run can't be read and is replaced: {error}",
+                    path.display()
+                )));
             }
         };
         if (&before.name, before.smoke) != (&plan.name, plan.smoke) {
@@ -158,8 +161,8 @@ impl Folder {
         let gone: HashSet<CellId> = before.cells.iter().map(|cell| cell.id).filter(|id| !now.contains(id)).collect();
         Ok((!gone.is_empty()).then(|| {
             format!(
-                "the experiment changed: {} of the {} cells of the last run are no longer in it or have other settings; their \
-                 records stay and come back with them, tables show the new cells alone",
+                "the experiment changed: {} of the {} cells of the last run are no longer in it or have other \
+                 settings. Their results are kept but not shown; restore the old settings to see them again",
                 gone.len(),
                 before.cells.iter().map(|cell| cell.id).collect::<HashSet<_>>().len()
             )

@@ -63,7 +63,7 @@ pub enum Entry {
         #[serde(default = "one")]
         attempt: u32,
     },
-    /// A record, or part of it, was taken away, to be made again.
+    /// A record, or part of it, was deleted, to be computed again.
     Removed {
         /// Seconds since 1970.
         at: u64,

@@ -24,7 +24,7 @@ mod status;
 
 pub use cells::{CellRecords, CellResult, CellState, Detail, Evaluated, Number, chosen_epochs, planned, reads};
 pub use class::Class;
-pub use dates::{date, now};
+pub use dates::now;
 pub use error::Error;
 pub use folder::Folder;
 pub use format::{Stored as StoredFormat, read_toml, write_toml};

@@ -103,7 +103,7 @@ impl<'a> Group<'a> {
         match registry.map(|registry| self.panel(plan, folder, registry, first, *epoch)) {
             Some(Ok(panel)) => figures.panels.extend(panel),
             Some(Err(error)) => figures.notes.push(format!("no panels of {}: {error}", self.dataset)),
-            None => figures.notes.push(format!("no panels of {}: the registry of datasets is not there", self.dataset)),
+            None => figures.notes.push(format!("no panels of {}: the dataset registry can't be found", self.dataset)),
         }
         Ok(figures)
     }

@@ -294,16 +294,16 @@ fn notes(plan: &Plan, names: &Names, records: &CellRecords) -> Vec<String> {
             ),
         };
         notes.push(format!(
-            "{datasets} data sets are too few for a test by ranks: a two-sided Wilcoxon test over them can't go below p = \
+            "{datasets} datasets are too few for a rank test: a two-sided Wilcoxon test over them can't go below p = \
              {smallest:.3}{corrected}, so no difference could be significant at {SIGNIFICANCE}. The p values given here are the \
-             nested bootstrap's, over test images, draws and seeds of these data sets; they say nothing about others."
+             nested bootstrap's, over test images, draws and seeds of these datasets; they say nothing about others."
         ));
     }
     let without = without_replicates(plan, records);
     if without > 0 {
         notes.push(format!(
-            "{without} evaluations have no resampled metrics, so intervals and differences are without them; `harness score` \
-             makes them from stored predictions."
+            "{without} evaluations have no resampled metrics and are left out of intervals and differences; `harness \
+             score` computes them from stored predictions."
         ));
     }
     notes

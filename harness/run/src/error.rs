@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use harness_data::DataError;
 use harness_records::Class;
+use harness_text::bytes;
 use harness_weights::WeightsError;
 
 /// Why a run or a cell could not be completed.
@@ -67,8 +68,8 @@ pub enum Error {
     },
     /// A disk that can't hold what a run would write.
     #[error(
-        "{}: {what} need {} there and {} are free; {}",
-        path.display(), gigabytes(*needed), gigabytes(*free), make_room(*evictable)
+        "{}: {what} need {} and {} are free; {}",
+        path.display(), bytes(*needed), bytes(*free), make_room(*evictable)
     )]
     Full {
         /// The folder.
@@ -95,22 +96,13 @@ pub enum Error {
     Interrupted,
 }
 
-/// Bytes for people.
-fn gigabytes(bytes: u64) -> String {
-    match bytes {
-        0..10_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        10_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
-}
-
 /// What to do about a full disk.
 fn make_room(evictable: bool) -> &'static str {
     if evictable {
-        "free some, name another disk's folder with --cache, or keep fewer encoded images with --cache-budget GB (they are \
-         then encoded again each time)"
+        "free some space, choose a folder on another disk with --cache, or keep fewer encoded images with \
+         --cache-budget GB (the others are encoded again each time)"
     } else {
-        "free some, or name another disk's folder with --out"
+        "free some space, or choose a folder on another disk with --out"
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use harness_data::{Dataset, FileHashes, Item, Registry};
 use harness_experiment::{Cell, CellId, ContentHash, Evaluation, Plan, Training};
 use harness_records::{
-    CellRecords, CellState, Cost, Detail, Entry, Failure, Folder, Found, RecordId, Statuses, date, journal,
+    CellRecords, CellState, Cost, Detail, Entry, Failure, Folder, Found, RecordId, Statuses, journal,
 };
 use harness_worker::open_weights;
 use harness_worker::test_set;
@@ -45,12 +45,12 @@ pub fn find(plan: &Plan, beginning: &str) -> Result<CellId, Error> {
     found.dedup();
     let message = match found.as_slice() {
         [one] => return Ok(*one),
-        [] => format!("no cell of `{}` has an id that begins with `{beginning}`; results.csv lists them", plan.name),
+        [] => format!("no cell of `{}` has an id that begins with `{beginning}`; results.csv lists the ids", plan.name),
         several => {
             let ids: Vec<String> = several.iter().take(8).map(ToString::to_string).collect();
             let count = several.len();
             format!(
-                "{count} cells of `{}` have ids that begin with `{beginning}`: {}; write more of it",
+                "{count} cells of `{}` have ids that begin with `{beginning}`: {}; give more characters",
                 plan.name,
                 ids.join(", ")
             )
@@ -152,7 +152,7 @@ fn of_training(
     match support {
         Ok(set) => {
             if set.hash != training.support.to_string() {
-                section.line("  support", "changed since: these are not the images it was trained on");
+                section.line("  support", "changed since then: these are not the images that it was trained on");
             }
             set.abnormal.iter().chain(&set.normal).for_each(|item| files(&mut section, "support", item, hashes));
         }
@@ -221,7 +221,7 @@ fn kept(section: &mut Section, path: &Path, cost: Found<Cost>) {
         Found::Unreadable(why) => return section.line("record", why),
     };
     section.line("record", path.display());
-    let memory = cost.peak_memory_bytes.map(|bytes| format!(", peak memory {} MB", bytes / 1_000_000));
+    let memory = cost.peak_memory_bytes.map(|bytes| format!(", peak memory {}", harness_text::bytes(bytes)));
     section.line(
         "cost",
         format!(
@@ -250,11 +250,11 @@ fn attempts(section: &mut Section, entries: &[Entry], id: RecordId) {
             }
             Entry::Removed { at, record, why } if *record == id => {
                 let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-                (at, format!("taken away, to be made again{why}"))
+                (at, format!("deleted, to be computed again{why}"))
             }
             _ => continue,
         };
-        section.line("journal", format!("{}: {what}", date(*at)));
+        section.line("journal", format!("{}: {what}", harness_text::date(*at)));
     }
     section.line("attempts", count);
 }

@@ -21,8 +21,8 @@ impl Run<'_> {
         if removed.kept > 0 {
             let kept = removed.kept;
             let message = format!(
-                "{kept} of the chosen cells keep their records, which cells that are not chosen need; choose these too to \
-                 make them again"
+                "{kept} of the chosen cells keep their records because cells outside the filter need them; widen the \
+                 filter to compute them again"
             );
             self.observer.notice(&Notice::Warning(&message));
         }

@@ -88,9 +88,9 @@ impl Pace {
             let other = |rate: Option<f64>| rate.unwrap_or(SHARE * rates.encode);
             let secs = work.encode / rates.encode + work.train / other(rates.train) + work.score / other(rates.score);
             total += secs;
-            parts.push(format!("{} {}", backend.name, words(secs)));
+            parts.push(format!("{} {}", backend.name, rough(secs)));
         }
-        let mut text = format!("about {} on this machine", words(total));
+        let mut text = format!("about {} on this machine", rough(total));
         if parts.len() > 1 {
             let _ = write!(text, " ({})", parts.join(", "));
         }
@@ -218,14 +218,10 @@ fn key(training: &Training, threads: Option<usize>) -> String {
     )
 }
 
-/// Seconds as people say them.
-fn words(secs: f64) -> String {
-    let minutes = (secs / 60.0).round() as u64;
-    match minutes {
-        0 => format!("{} s", secs.ceil() as u64),
-        1..60 => format!("{minutes} min"),
-        _ => format!("{} h {} min", minutes / 60, minutes % 60),
-    }
+/// A duration that is only estimated: no seconds beyond the first minute.
+fn rough(secs: f64) -> String {
+    let unit = if secs < 60.0 { 1.0 } else { 60.0 };
+    harness_text::seconds((secs / unit).ceil() * unit)
 }
 
 #[cfg(test)]
@@ -233,9 +229,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_have_a_unit_that_fits() {
-        assert_eq!(words(0.2), "1 s");
-        assert_eq!(words(95.0), "2 min");
-        assert_eq!(words(3.0 * 3600.0 + 125.0), "3 h 2 min");
+    fn an_estimate_has_no_seconds_beyond_the_first_minute() {
+        assert_eq!(rough(0.2), "1s");
+        assert_eq!(rough(95.0), "2m");
+        assert_eq!(rough(3.0 * 3600.0 + 125.0), "3h 3m");
     }
 }

@@ -72,7 +72,7 @@ impl WorkerProcess {
                 let Ok(line) = line else { break };
                 let event = serde_json::from_str(&line).unwrap_or_else(|error| Event::Failed {
                     class: Class::Internal,
-                    message: format!("a worker's line is not understood: {error}"),
+                    message: format!("the worker sent a line that can't be read: {error}"),
                 });
                 if sender.send(event).is_err() {
                     break;
@@ -103,11 +103,11 @@ impl WorkerProcess {
     pub(crate) fn end(&mut self, backend: &str, log: Option<&Path>) -> Error {
         let ended = match self.child.wait() {
             Ok(status) => describe(status),
-            Err(error) => format!("ended, and how is not known: {error}"),
+            Err(error) => format!("ended in an unknown way: {error}"),
         };
         let mut message = format!("the worker of backend `{backend}` {ended}");
         if self.peak_memory > 0 {
-            message += &format!("; peak memory {} MB", self.peak_memory / 1_000_000);
+            message += &format!("; peak memory {}", harness_text::bytes(self.peak_memory));
         }
         let tail = tail(log.unwrap_or(&self.log));
         if !tail.is_empty() {
@@ -118,8 +118,8 @@ impl WorkerProcess {
 
     fn write(&mut self, line: &impl serde::Serialize) -> Result<(), Error> {
         let internal = |message: String| Error::Job { class: Class::Internal, message };
-        let mut text =
-            serde_json::to_string(line).map_err(|error| internal(format!("a job can't be written: {error}")))?;
+        let mut text = serde_json::to_string(line)
+            .map_err(|error| internal(format!("a job can't be sent to the worker: {error}")))?;
         text.push('\n');
         // A worker that is gone is noticed by its silence, which says more.
         let _ = self.stdin.write_all(text.as_bytes()).and_then(|()| self.stdin.flush());
@@ -134,22 +134,22 @@ fn describe(status: ExitStatus) -> String {
         use std::os::unix::process::ExitStatusExt;
         if let Some(signal) = status.signal() {
             let name = match signal {
-                4 => "SIGILL, an instruction this processor does not have",
-                6 => "SIGABRT, it gave up: a failed assertion, or an exception that nothing caught",
-                7 => "SIGBUS, a disk or memory error",
-                8 => "SIGFPE, an arithmetic error",
-                9 => "SIGKILL, perhaps for lack of memory",
-                11 => "SIGSEGV, a memory error",
+                4 => "SIGILL: an instruction that this processor does not have",
+                6 => "SIGABRT: a failed assertion, or an exception that nothing caught",
+                7 => "SIGBUS: a disk or memory error",
+                8 => "SIGFPE: an arithmetic error",
+                9 => "SIGKILL: perhaps for lack of memory",
+                11 => "SIGSEGV: a memory error",
                 15 => "SIGTERM",
                 _ => "",
             };
             let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
-            return format!("was ended by signal {signal}{name}");
+            return format!("was killed by signal {signal}{name}");
         }
     }
     match status.code() {
         Some(code) => format!("ended by itself with exit code {code} in the middle of its work"),
-        None => "ended, and how is not known".to_owned(),
+        None => "ended in an unknown way".to_owned(),
     }
 }
 

@@ -143,7 +143,7 @@ impl<'a> Run<'a> {
         }
         let epochs = chosen_epochs(self.folder, evaluation);
         if epochs.is_none() {
-            let message = "its epoch can't be chosen: what chooses it failed".to_owned();
+            let message = "its epoch can't be chosen: a training or evaluation that chooses it failed".to_owned();
             let error = Error::Job { class: harness_records::Class::Input, message };
             self.note_failure(evaluation.id.into(), 1, &error)?;
             self.fail(&error, &self.index.cells(evaluation.id).to_vec());

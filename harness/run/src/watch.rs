@@ -82,7 +82,7 @@ impl Watch<'_> {
 
     fn silent(&self, limit: Duration) -> Error {
         let (backend, secs) = (self.backend, limit.as_secs());
-        let message = format!("the worker of backend `{backend}` said nothing for {secs} seconds and was ended");
+        let message = format!("the worker of backend `{backend}` was silent for {secs} seconds and was stopped");
         Error::Job { class: Class::Stalled, message }
     }
 
@@ -93,7 +93,7 @@ impl Watch<'_> {
             Wait::Answer => (Class::Stalled, format!("backend `{backend}` gave no answer in {secs} seconds")),
             Wait::Job => (
                 Class::TimeLimit,
-                format!("it took longer than the {secs} seconds of --cell-limit; its worker (`{backend}`) was ended"),
+                format!("the job took longer than {secs} seconds (--cell-limit); its worker (`{backend}`) was stopped"),
             ),
         };
         Error::Job { class, message }

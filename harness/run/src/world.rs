@@ -147,7 +147,8 @@ impl World {
             let more = if pairs.len() > 1 { format!(", and {} more", pairs.len() - 1) } else { String::new() };
             let message = format!("the support image {support} is also the test image {test}{more}");
             if !self.options.allow_overlap {
-                let advice = "take it out of one of them, or run with --allow-overlap, which every row will say";
+                let advice =
+                    "remove it from one of them, or run with --allow-overlap (marked in every row of the results)";
                 return Err(CatalogueError::new(format!("{message}; {advice}")));
             }
             self.warnings.borrow_mut().insert(format!("{what}: {message}"));
@@ -155,7 +156,7 @@ impl World {
         let patients = shared_patients(&items, &known.test);
         if !patients.is_empty() {
             self.warnings.borrow_mut().insert(format!(
-                "{what}: {} patients have images in the support set and in the test set ({}): numbers may be too good",
+                "{what}: {} patients have images in the support set and in the test set ({}): scores may be too good",
                 patients.len(),
                 patients.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
             ));

@@ -175,10 +175,10 @@ impl Phase {
     /// The name for people.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Support => "encoding support images",
+            Self::Support => "support images",
             Self::Train => "training",
-            Self::Score => "scoring test images",
-            Self::Predict => "scoring images",
+            Self::Score => "test images",
+            Self::Predict => "images",
         }
     }
 }

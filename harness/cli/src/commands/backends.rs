@@ -1,15 +1,40 @@
 //! `harness backends list` and `check`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Subcommand;
 use harness_backend_abi::host::SessionOptions;
 use harness_conformance::{Outcome, check, through_table};
 use harness_run::probe;
 
-use super::print;
-use crate::arguments::{BackendFolders, Backends};
 use crate::backends::{names, open, worker};
 use crate::exit::{Exit, Failure};
+use crate::flags::BackendFolders;
+use crate::output::print;
+
+/// List and check backends
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backends {
+    /// List the backends that are found and what they can do
+    #[command(after_help = "Example:\n  harness backends list --backend-dir target/release")]
+    List {
+        #[command(flatten)]
+        folders: BackendFolders,
+    },
+    /// Compare a backend with golden cases, quantity by quantity
+    ///
+    /// Exits with code 1 if a quantity is further from its reference than its tolerance.
+    #[command(after_help = "Example:\n  harness backends check flex --golden tests/golden")]
+    Check {
+        /// Name of the backend
+        name: String,
+        /// Folder of golden cases, a sub-folder each
+        #[arg(long, value_name = "DIR")]
+        golden: PathBuf,
+        #[command(flatten)]
+        folders: BackendFolders,
+    },
+}
 
 pub(super) fn backends(arguments: &Backends) -> Result<Exit, Failure> {
     match arguments {
@@ -25,7 +50,7 @@ fn list(folders: &BackendFolders) -> Result<Exit, Failure> {
         match probe(&program, &name) {
             Ok(info) => {
                 let devices = match (info.devices.is_empty(), &info.note) {
-                    (true, Some(note)) => format!("no device: {note}"),
+                    (true, Some(note)) => format!("no device ({note})"),
                     (true, None) => "no device".to_owned(),
                     (false, _) => format!("devices {}", info.devices.join(", ")),
                 };
@@ -54,17 +79,17 @@ fn check_golden(name: &str, golden: &Path, folders: &BackendFolders) -> Result<E
     let mut all = true;
     for outcome in check(&mut subject, golden).map_err(Failure::input)? {
         all &= outcome.passes();
-        print(told(&outcome));
+        print(lines(&outcome));
     }
     print(if all {
         "every quantity is within its tolerance\n"
     } else {
-        "some quantities are beyond their tolerance\n"
+        "some quantities are outside their tolerance\n"
     });
     Ok(if all { Exit::Done } else { Exit::Found })
 }
 
-fn told(outcome: &Outcome) -> String {
+fn lines(outcome: &Outcome) -> String {
     let case = &outcome.case;
     match &outcome.lines {
         Err(reason) => format!("FAIL  {case:<26} {reason}\n"),

@@ -1,48 +1,74 @@
-//! `harness bench`: backends measured in turns, and the table of it.
+//! `harness bench`: measures backends in turns and prints the table.
 
 use std::collections::BTreeMap;
 
-use harness_run::bench::{Benchmark, Measured, PROCESSOR, Part, Subject, Workload, bench, median};
-use harness_run::probe;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use harness_experiment::Precision;
+use harness_run::bench::{Benchmark, Measured, PROCESSOR, Part, Subject, Workload, bench as measure, median};
+use harness_run::{Program, probe};
 use harness_tables::{Frame, Values};
 
-use super::{print, say};
-use crate::arguments::Bench;
 use crate::backends::{names, worker};
 use crate::exit::{Exit, Failure};
+use crate::flags::{BackendFolders, Threads, one_of};
+use crate::output::{print, say};
+use crate::progress::Rounds;
 
-pub(super) fn run(arguments: &Bench) -> Result<Exit, Failure> {
+/// Measure encoding, training, scoring and metrics, in turns across backends
+///
+/// Needs no data: weights and images are synthetic. Leave the machine idle meanwhile; on a laptop, plug it in.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Bench {
+    /// Backends; others are compared with the first [default: all that have a device]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    backends: Vec<String>,
+    /// Size of the model
+    #[arg(long, value_name = "NAME", default_value = "vit-s14", value_parser = sizes())]
+    arch: String,
+    /// Parts to measure [default: all]
+    #[arg(long, value_name = "PART,...", value_delimiter = ',', value_parser = one_of(Part::ALL, Part::name))]
+    parts: Vec<Part>,
+    /// Number type in which the image tower computes
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = one_of(Precision::ALL, Precision::name))]
+    precision: Precision,
+    /// Images in a batch
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch: u16,
+    #[command(flatten)]
+    threads: Threads,
+    /// Rounds to measure, after one that warms up
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Another program to measure in the same turns, such as "python3 scripts/compare-pytorch.py"
+    #[arg(long, value_name = "COMMAND")]
+    against: Option<String>,
+    /// Print JSON, and no progress
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    folders: BackendFolders,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  harness bench --arch vit-l14
+  harness bench --backends flex,libtorch --parts encode,step";
+
+pub(super) fn bench(arguments: &Bench) -> Result<Exit, Failure> {
     let program = worker(&arguments.folders)?;
     let images = usize::from(arguments.batch);
-    let workload = Workload::named(&arguments.arch, images).ok_or_else(|| {
-        let names: Vec<&str> = Workload::names().collect();
-        Failure::input(format!("--arch {}: there is {}", arguments.arch, names.join(", ")))
-    })?;
+    let workload = Workload::named(&arguments.arch, images)
+        .ok_or_else(|| Failure::input(format!("--arch: there is no size `{}`", arguments.arch)))?;
     let workload = Workload { precision: arguments.precision, ..workload };
-    let backends = match arguments.backends.is_empty() {
-        false => arguments.backends.clone(),
-        true => {
-            let mut here = Vec::new();
-            for name in names(&arguments.folders)? {
-                match probe(&program, &name) {
-                    Ok(info) if !info.devices.is_empty() => here.push(name),
-                    Ok(info) => say(format!("{name} is left out: {}", info.note.unwrap_or("no device".to_owned()))),
-                    Err(error) => say(format!("{name} is left out: {error}")),
-                }
-            }
-            here
-        }
-    };
-    let parts = arguments.parts.iter().map(|name| {
-        let known = Part::ALL.into_iter().find(|part| part.name() == name);
-        known
-            .ok_or_else(|| Failure::input(format!("--parts {name}: there is {}", Part::ALL.map(Part::name).join(", "))))
-    });
-    let parts = parts.collect::<Result<Vec<Part>, Failure>>()?;
-    let rounds = usize::from(arguments.rounds);
+    let backends =
+        if arguments.backends.is_empty() { with_device(arguments, &program)? } else { arguments.backends.clone() };
+    let (rounds, threads) = (usize::from(arguments.rounds), arguments.threads.number());
+    let progress = (!arguments.json).then(|| Rounds::new(rounds));
     let done = |round: usize| {
-        if !arguments.json {
-            say(if round == 1 { "warmed up".to_owned() } else { format!("round {} of {rounds}", round - 1) });
+        if let Some(progress) = &progress {
+            progress.done(round.saturating_sub(1));
         }
     };
     let benchmark = Benchmark {
@@ -50,27 +76,45 @@ pub(super) fn run(arguments: &Bench) -> Result<Exit, Failure> {
         backends,
         against: arguments.against.clone(),
         workload: workload.clone(),
-        parts: if parts.is_empty() { Part::ALL.to_vec() } else { parts },
+        parts: if arguments.parts.is_empty() { Part::ALL.to_vec() } else { arguments.parts.clone() },
         products: true,
-        threads: arguments.threads.map(usize::from),
+        threads,
         rounds,
         go_on: &|| true,
         done: &done,
     };
-    let measured = bench(&benchmark)?;
+    let measured = measure(&benchmark)?;
+    drop(progress);
     if arguments.json {
-        let told = serde_json::json!({
-            "arch": arguments.arch, "precision": arguments.precision, "batch": images, "threads": arguments.threads, "rounds": rounds,
-            "measured": measured,
+        let result = serde_json::json!({
+            "arch": arguments.arch, "precision": arguments.precision, "batch": images, "threads": threads,
+            "rounds": rounds, "measured": measured,
         });
-        print(format!("{told}\n"));
+        print(format!("{result}\n"));
     } else {
         print(table(&measured, &workload)?);
     }
     Ok(Exit::Done)
 }
 
-/// A row a part and backend; below it what else is worth knowing.
+fn sizes() -> PossibleValuesParser {
+    PossibleValuesParser::new(Workload::names())
+}
+
+/// The backends that can compute here; the others are named with the reason.
+fn with_device(arguments: &Bench, program: &Program) -> Result<Vec<String>, Failure> {
+    let mut usable = Vec::new();
+    for name in names(&arguments.folders)? {
+        match probe(program, &name) {
+            Ok(info) if !info.devices.is_empty() => usable.push(name),
+            Ok(info) => say(format!("{name} is left out: {}", info.note.unwrap_or("it finds no device".to_owned()))),
+            Err(error) => say(format!("{name} is left out: {error}")),
+        }
+    }
+    Ok(usable)
+}
+
+/// A row for each part and backend, then the devices' rates and loading times.
 fn table(measured: &Measured, workload: &Workload) -> Result<String, Failure> {
     let mut rows: Vec<[String; 9]> = Vec::new();
     for part in Part::ALL {
@@ -79,10 +123,19 @@ fn table(measured: &Measured, workload: &Workload) -> Result<String, Failure> {
         }
     }
     if let (Some(least), Some(middle)) = (least(&measured.metrics), median(&measured.metrics)) {
-        let dash = String::new;
         let name = Part::Metrics.name().to_owned();
         let (least, rate) = (number(1e3 * least), number(workload.images as f64 / middle));
-        rows.push([name, "harness".into(), least, number(1e3 * middle), rate, dash(), dash(), dash(), dash()]);
+        rows.push([
+            name,
+            "harness".into(),
+            least,
+            number(1e3 * middle),
+            rate,
+            String::new(),
+            String::new(),
+            String::new(),
+            String::new(),
+        ]);
     }
     let heads =
         ["part", "backend", "min ms", "median ms", "images/s", "GFLOP", "GFLOP/s", "share of GEMM", "rate to first"];
@@ -93,7 +146,7 @@ fn table(measured: &Measured, workload: &Workload) -> Result<String, Failure> {
     let mut text = Frame::new(columns.collect())?.to_markdown()?;
     text += "\n";
     for (device, gemm) in devices(measured) {
-        text += &format!("Matrix products on {device}: {gemm:.0} GFLOP/s in f32, median of the same rounds.\n");
+        text += &format!("Matrix products on {device}: {gemm:.0} GFLOP/s in f32 (median of the same rounds).\n");
     }
     for subject in &measured.subjects {
         if let Some(secs) = subject.load_secs {
@@ -103,13 +156,13 @@ fn table(measured: &Measured, workload: &Workload) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// `None` where it does not do the part.
+/// `None` where the subject does not do the part.
 fn row(measured: &Measured, workload: &Workload, part: Part, at: usize, subject: &Subject) -> Option<[String; 9]> {
     let times = subject.times(part);
     let (least, middle) = (least(times)?, median(times)?);
     let operations = workload.operations(part)?;
     let rate = operations / middle / 1e9;
-    // Of another program nothing is known: it is taken to compute on the processor.
+    // Another program doesn't say what it computes on: the processor is assumed.
     let device = if subject.device.is_empty() { PROCESSOR } else { &subject.device };
     let gemm = devices(measured).into_iter().find(|(known, _)| *known == device);
     let share = gemm.map(|(_, gemm)| format!("{:.2}", rate / gemm));
@@ -140,7 +193,7 @@ fn least(values: &[f64]) -> Option<f64> {
     values.iter().copied().reduce(f64::min)
 }
 
-/// Four digits that count.
+/// Four significant digits.
 fn number(value: f64) -> String {
     let digits = (3 - value.abs().max(1e-9).log10().floor() as i32).clamp(0, 3) as usize;
     format!("{value:.digits$}")

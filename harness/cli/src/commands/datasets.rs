@@ -1,25 +1,48 @@
 //! `harness datasets list` and `verify`.
 
-use std::path::Path;
-
+use clap::Subcommand;
 use harness_data::{Dataset, Registry, Severity, Summary, verify};
 use harness_tables::{Frame, Values};
+use harness_text::count;
 
-use super::{print, say};
-use crate::arguments::Datasets;
 use crate::exit::{Exit, Failure};
+use crate::flags::RegistryFile;
+use crate::output::{print, say};
 use crate::paths;
+
+/// List and check registered datasets
+#[derive(Debug, Subcommand)]
+pub(crate) enum Datasets {
+    /// List the registered datasets with their numbers of images
+    #[command(after_help = "Example:\n  harness datasets list")]
+    List {
+        #[command(flatten)]
+        registry: RegistryFile,
+    },
+    /// Read every file of datasets and print what is wrong
+    ///
+    /// Finds unreadable images, missing and misshapen masks, and images that are both in the support pool and in the
+    /// test set. Exits with code 1 if it finds an error.
+    #[command(after_help = "Example:\n  harness datasets verify Brain")]
+    Verify {
+        /// Names of datasets [default: all whose files are there]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        #[command(flatten)]
+        registry: RegistryFile,
+    },
+}
 
 pub(super) fn datasets(arguments: &Datasets) -> Result<Exit, Failure> {
     match arguments {
-        Datasets::List { datasets } => list(datasets.as_deref()),
-        Datasets::Verify { names, datasets } => verify_all(names, datasets.as_deref()),
+        Datasets::List { registry } => list(registry),
+        Datasets::Verify { names, registry } => verify_all(names, registry),
     }
 }
 
-fn list(asked: Option<&Path>) -> Result<Exit, Failure> {
-    let registry = Registry::load(&paths::registry(asked, None)?)?;
-    let mut rows: Vec<[String; 7]> = Vec::new();
+fn list(file: &RegistryFile) -> Result<Exit, Failure> {
+    let registry = Registry::load(&paths::registry(file.datasets.as_deref(), None)?)?;
+    let (mut rows, mut unreadable) = (Vec::<[String; 7]>::new(), Vec::new());
     for name in registry.names() {
         let entry = registry.get(name)?;
         let masks = if entry.masks { "yes" } else { "no" }.to_owned();
@@ -29,11 +52,13 @@ fn list(asked: Option<&Path>) -> Result<Exit, Failure> {
                 format!("{} + {}", summary.test_normal, summary.test_abnormal),
                 match summary.lists.len() {
                     0 => "drawn".to_owned(),
-                    1 => "1 list".to_owned(),
-                    lists => format!("{lists} lists"),
+                    lists => count(lists as u64, "list"),
                 },
             ),
-            Err(_) => ("not here".to_owned(), "not here".to_owned(), String::new()),
+            Err(error) => {
+                unreadable.push(format!("note: {name}: {error}"));
+                ("-".to_owned(), "-".to_owned(), String::new())
+            }
         };
         rows.push([name.to_owned(), entry.object.clone(), entry.modality.clone(), masks, valid, test, support]);
     }
@@ -42,16 +67,14 @@ fn list(asked: Option<&Path>) -> Result<Exit, Failure> {
     let column = |i: usize| Values::Text(rows.iter().map(|row| row[i].clone()).collect());
     let columns = titles.iter().enumerate().map(|(i, title)| ((*title).to_owned(), column(i))).collect();
     print(Frame::new(columns)?.to_markdown()?);
+    unreadable.iter().for_each(say);
     say(format!("registry: {}", registry.path().display()));
     Ok(Exit::Done)
 }
 
-fn verify_all(names: &[String], asked: Option<&Path>) -> Result<Exit, Failure> {
-    let registry = Registry::load(&paths::registry(asked, None)?)?;
-    let all: Vec<String> = match names {
-        [] => registry.names().map(str::to_owned).collect(),
-        names => names.to_vec(),
-    };
+fn verify_all(names: &[String], file: &RegistryFile) -> Result<Exit, Failure> {
+    let registry = Registry::load(&paths::registry(file.datasets.as_deref(), None)?)?;
+    let all = if names.is_empty() { registry.names().map(str::to_owned).collect() } else { names.to_vec() };
     let mut errors = 0;
     for name in &all {
         let dataset = match Dataset::open(&registry, name) {
@@ -71,14 +94,14 @@ fn verify_all(names: &[String], asked: Option<&Path>) -> Result<Exit, Failure> {
             print(format!("{kind}: {}\n", finding.message));
         }
         let found = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-        let warnings = findings.len() - found;
+        let verdict =
+            format!("{}, {}", count(found as u64, "error"), count((findings.len() - found) as u64, "warning"));
         match Summary::of(&dataset) {
             Ok(counts) => print(format!(
-                "{name}: {} + {} images to draw supports from, {} + {} test images (normal + abnormal); {found} errors, \
-                 {warnings} warnings\n",
+                "{name}: {verdict}; {} + {} support images, {} + {} test images (normal + abnormal)\n",
                 counts.valid_normal, counts.valid_abnormal, counts.test_normal, counts.test_abnormal
             )),
-            Err(_) => print(format!("{name}: {found} errors, {warnings} warnings\n")),
+            Err(_) => print(format!("{name}: {verdict}\n")),
         }
         errors += found;
     }

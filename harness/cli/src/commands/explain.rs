@@ -2,20 +2,44 @@
 
 use std::path::PathBuf;
 
+use clap::Args;
 use harness_data::FileHashes;
 use harness_experiment::{CellId, Plan};
 use harness_records::Folder;
 use harness_run::explain;
+use harness_text::one_of;
 
-use super::{print, say};
-use crate::arguments::Explain;
 use crate::exit::{Exit, Failure};
+use crate::flags::{CacheFolder, RunRegistry};
+use crate::output::{print, say};
 use crate::paths;
+
+/// Show where a cell's numbers come from
+///
+/// Prints what decided the cell's id, the files it read and their hashes, what it cost, where its records are and what
+/// happened to it. Ids are in results.csv, in the lines of a run and in `harness plan FILE --cells`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  harness explain 3f2a\n  harness explain 3f2a reports/example --files")]
+pub(crate) struct Explain {
+    /// Id of a cell, or the beginning of one
+    #[arg(value_name = "ID")]
+    cell: String,
+    /// Results folder [default: the one in reports/ that has the cell]
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// List every test image too
+    #[arg(long)]
+    files: bool,
+    #[command(flatten)]
+    registry: RunRegistry,
+    #[command(flatten)]
+    cache: CacheFolder,
+}
 
 pub(super) fn explain(arguments: &Explain) -> Result<Exit, Failure> {
     let (folder, plan, id) = find(arguments)?;
-    let hashes = FileHashes::open(&paths::hashes(&paths::cache(arguments.cache.as_deref())?), false);
-    let registry = folder.read_provenance()?.registry(arguments.datasets.as_deref());
+    let hashes = FileHashes::open(&paths::hashes(&paths::cache(&arguments.cache)?), false);
+    let registry = folder.read_provenance()?.registry(arguments.registry.datasets.as_deref());
     if let Err(error) = &registry {
         say(format!("note: files are not listed: {error}"));
     }
@@ -36,34 +60,39 @@ pub(super) fn explain(arguments: &Explain) -> Result<Exit, Failure> {
 
 /// The cell in the folder asked for, or in the one below `reports` that has it.
 fn find(arguments: &Explain) -> Result<(Folder, Plan, CellId), Failure> {
+    let cell = &arguments.cell;
     if let Some(path) = &arguments.folder {
-        let folder = Folder::new(path);
+        let folder = paths::results_folder(path)?;
         let plan = folder.read_plan()?;
-        let id = explain::find(&plan, &arguments.cell)?;
+        let id = explain::find(&plan, cell)?;
         return Ok((folder, plan, id));
     }
-    let mut folders: Vec<PathBuf> =
-        std::fs::read_dir("reports").into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    folders.retain(|path| path.join("plan.toml").is_file());
-    folders.sort();
+    let folders = paths::results();
     let mut found = Vec::new();
     for path in &folders {
         let folder = Folder::new(path);
         let Ok(plan) = folder.read_plan() else { continue };
-        if plan.cells.iter().any(|cell| cell.id.to_string().starts_with(&arguments.cell)) {
+        if plan.cells.iter().any(|known| known.id.to_string().starts_with(cell)) {
             found.push((folder, plan));
         }
     }
-    let cell = &arguments.cell;
     if found.len() > 1 {
         let names: Vec<String> = found.iter().map(|(folder, _)| folder.path().display().to_string()).collect();
-        let names = names.join(", ");
-        return Err(Failure::input(format!("several results folders have a cell `{cell}`: {names}; name one of them")));
+        return Err(Failure::input(format!(
+            "several results folders have a cell `{cell}`; name one of them: harness explain {cell} {}",
+            one_of(&names)
+        )));
     }
     let (folder, plan) = found.pop().ok_or_else(|| {
-        let count = folders.len();
-        let message = format!("none of the {count} results folders in reports/ has a cell `{cell}`; name a folder");
-        Failure::input(message)
+        Failure::input(if folders.is_empty() {
+            format!("there are no results in reports/; name a results folder: harness explain {cell} DIR")
+        } else {
+            let count = folders.len();
+            format!(
+                "no cell `{cell}` in the {count} results folders of reports/; name another folder: harness explain \
+                 {cell} DIR"
+            )
+        })
     })?;
     let id = explain::find(&plan, cell)?;
     Ok((folder, plan, id))

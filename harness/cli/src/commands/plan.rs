@@ -1,29 +1,52 @@
 //! `harness plan`.
 
+use clap::Args;
 use harness_run::Pace;
 
-use super::{planned, print, say};
-use crate::arguments::Plan;
 use crate::exit::{Exit, Failure};
+use crate::flags::{ExperimentFile, Surroundings, Threads};
+use crate::output::{print, say};
 use crate::paths;
+use crate::world::planned;
+
+/// Show what an experiment will do: options, cells and costs
+///
+/// Checks the experiment, its datasets, weights and backends as `run` does, and estimates disk space and time on this
+/// machine. It writes only to the cache folder: hashes of files, and the speed of this machine.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  harness plan experiments/example.toml\n  harness plan experiments/example.toml --cells"
+)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    file: ExperimentFile,
+    #[command(flatten)]
+    surroundings: Surroundings,
+    #[command(flatten)]
+    threads: Threads,
+    /// List every cell with its id
+    #[arg(long)]
+    cells: bool,
+    /// Print the complete plan as TOML
+    #[arg(long, conflicts_with = "cells")]
+    toml: bool,
+}
 
 pub(super) fn plan(arguments: &Plan) -> Result<Exit, Failure> {
-    let (plan, world) = planned(&arguments.experiment, arguments.smoke, &arguments.places)?;
+    let (plan, world) = planned(&arguments.file, &arguments.surroundings)?;
     for warning in world.warnings() {
         say(format!("warning: {warning}"));
     }
-    match arguments.toml {
-        true => print(plan.to_toml()?),
-        false => {
-            let mut listing = plan.listing(arguments.cells);
-            let mut pace = Pace::open(&paths::pace(&paths::cache(arguments.places.cache.as_deref())?));
-            let threads = arguments.threads.map(usize::from);
-            match pace.estimate(&plan, threads, world.program()) {
-                Ok(time) => listing = listing.with_time(time),
-                Err(error) => say(format!("warning: how long it takes is not known: {error}")),
-            }
-            print(listing);
-        }
+    if arguments.toml {
+        print(plan.to_toml()?);
+        return Ok(Exit::Done);
     }
+    let mut listing = plan.listing(arguments.cells);
+    let mut pace = Pace::open(&paths::pace(&paths::cache(&arguments.surroundings.cache)?));
+    match pace.estimate(&plan, arguments.threads.number(), world.program()) {
+        Ok(time) => listing = listing.with_time(time),
+        Err(error) => say(format!("warning: the time can't be estimated: {error}")),
+    }
+    print(listing);
     Ok(Exit::Done)
 }

@@ -1,8 +1,9 @@
 //! `harness predict`.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
+use clap::Args;
+use harness_config::suggest::nearest;
 use harness_experiment::{Backend, EncoderSource, Evaluation, ImageScore, Plan, Training};
 use harness_metrics::Metric;
 use harness_records::{Folder, Measured};
@@ -10,16 +11,75 @@ use harness_run::predict::{self, CellChoice, Model, PredictOptions};
 use harness_run::{Limits, Program, World, probe};
 use harness_tables::PredictionRow;
 
-use super::run::{INTERRUPTED, listen};
-use super::{print, say, world};
-use crate::arguments::Predict;
 use crate::exit::{Exit, Failure};
-use crate::terminal::Terminal;
-use crate::{backends as found, paths};
+use crate::flags::{Surroundings, Threads, one_of};
+use crate::output::{print, say};
+use crate::progress::Progress;
+use crate::world::world;
+use crate::{backends as found, interrupt, paths};
+
+/// Score images with a trained state, and draw heat maps
+///
+/// The state is that of a cell (--cell) or a file (--state): a state of this program, or a checkpoint of MadCLIP's
+/// authors. Needs the encoder's weights, which are where the experiment had them unless --weights names them. Writes
+/// scores.csv, heat maps and raw maps.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Predict {
+    /// Images, or folders of images
+    #[arg(value_name = "IMAGE", required_unless_present = "test")]
+    images: Vec<PathBuf>,
+    /// Cell with the state: its id or the beginning of it, as in results.csv or `harness plan FILE --cells`
+    #[arg(long, value_name = "ID", required_unless_present = "state")]
+    cell: Option<String>,
+    /// Results folder that has the cell [default: all in reports/]
+    #[arg(long, value_name = "DIR", requires = "cell")]
+    results: Option<PathBuf>,
+    /// Use the epoch chosen for this score, if the cell reports two epochs [default: the cell's first score]
+    #[arg(long, value_name = "SCORE", requires = "cell", value_parser = one_of(ImageScore::ALL, ImageScore::name))]
+    image_score: Option<ImageScore>,
+    /// State file, or a checkpoint of MadCLIP's authors
+    #[arg(long, value_name = "FILE", conflicts_with = "cell")]
+    state: Option<PathBuf>,
+    /// Weights of the encoder [default: where the experiment has them]
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Experiment that has the model of the state file, for files that don't describe it
+    #[arg(long, value_name = "EXPERIMENT.toml", requires = "state")]
+    experiment: Option<PathBuf>,
+    /// Variant of the experiment [default: its only one]
+    #[arg(long, value_name = "NAME", requires = "experiment")]
+    variant: Option<String>,
+    /// Dataset of the experiment that the state was trained on [default: its only one]
+    #[arg(long, value_name = "NAME", requires = "experiment")]
+    dataset: Option<String>,
+    /// Score a test set of the experiment instead of images, and compute metrics
+    #[arg(long, requires = "experiment", conflicts_with_all = ["images", "cell"])]
+    test: bool,
+    /// Dataset with the test set to score [default: the dataset that the state was trained on]
+    #[arg(long, value_name = "NAME", requires = "test")]
+    target: Option<String>,
+    /// Backend to compute with [default: the one that trained, or the experiment's first]
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
+    /// Folder for scores, maps and pictures [default: predictions/<id>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    surroundings: Surroundings,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  harness predict --cell 3f2a scans/ one-more.png
+  harness predict --state 0059.safetensors --weights ViT-L-14-336px.pt scans/
+  harness predict --state Brain.pth --experiment experiment.toml --dataset Brain --test";
 
 pub(super) fn predict(arguments: &Predict) -> Result<Exit, Failure> {
     let images = if arguments.test { Vec::new() } else { predict::list(&arguments.images)? };
-    let program = found::worker(&arguments.places.backends)?;
+    let program = found::worker(&arguments.surroundings.backends)?;
     let Chosen { mut model, name, tested } = choose(arguments)?;
     if let Some(weights) = &arguments.weights {
         model = model.with_weights(weights);
@@ -29,33 +89,33 @@ pub(super) fn predict(arguments: &Predict) -> Result<Exit, Failure> {
         model = model.on_backend(backend_of(&program, backend)?);
     }
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("predictions").join(name));
-    listen()?;
+    interrupt::listen()?;
     let options = PredictOptions {
         program: &program,
-        taps: paths::taps(&paths::cache(arguments.places.cache.as_deref())?),
-        threads: arguments.threads.map(usize::from),
+        taps: paths::taps(&paths::cache(&arguments.surroundings.cache)?),
+        threads: arguments.threads.number(),
         limits: Limits::default(),
         draw: &draw,
-        go_on: &|| !INTERRUPTED.load(Ordering::Relaxed),
+        go_on: &interrupt::go_on,
     };
-    let mut terminal = Terminal::new();
+    let mut progress = Progress::new();
     match tested {
         Some((world, evaluation)) => {
-            let measured = predict::evaluate(&model, &evaluation, &world, &out, &options, &mut terminal)?;
-            terminal.clear();
+            let measured = predict::evaluate(&model, &evaluation, &world, &out, &options, &mut progress)?;
+            progress.clear();
             print(metrics(&measured));
             say(format!("scores and metrics are in {}", out.display()));
         }
         None => {
-            let rows = predict::predict(&model, &images, &out, &options, &mut terminal)?;
-            terminal.clear();
+            let rows = predict::predict(&model, &images, &out, &options, &mut progress)?;
+            progress.clear();
             print(table(&rows));
             let maps = if rows.iter().any(|row| row.map.is_empty()) {
-                "; the state was trained without masks and has no maps"
+                " (no maps: the state was trained without masks)"
             } else {
                 ", maps and pictures"
             };
-            say(format!("scores.csv{maps}: {}", out.display()));
+            say(format!("scores.csv{maps} are in {}", out.display()));
         }
     }
     Ok(Exit::Done)
@@ -74,13 +134,12 @@ fn choose(arguments: &Predict) -> Result<Chosen, Failure> {
     let Some(path) = &arguments.state else {
         let id = arguments.cell.as_deref().unwrap_or_default();
         let choice = predict::find_cell(&results(arguments.results.as_deref())?, id)?;
-        let score = ImageScore::ALL.into_iter().find(|score| arguments.image_score.as_deref() == Some(score.name()));
-        let model = choice.model(score)?;
-        tell_cell(&choice, &model);
+        let model = choice.model(arguments.image_score)?;
+        say_cell(&choice, &model);
         return Ok(Chosen { model, name: choice.id().to_string(), tested: None });
     };
     if !path.is_file() {
-        return Err(Failure::input(format!("{}: no such file", path.display())));
+        return Err(Failure::input(format!("{}: there is no such file", path.display())));
     }
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let planned = arguments.experiment.as_deref().map(|file| planned(arguments, file)).transpose()?;
@@ -89,7 +148,8 @@ fn choose(arguments: &Predict) -> Result<Chosen, Failure> {
         (Some(planned), None) => planned.encoder.clone(),
         (None, None) => {
             return Err(Failure::input(
-                "which encoder? Name its weights with --weights FILE, or an experiment that has it with --experiment FILE",
+                "the encoder is not known: name its weights with --weights FILE, or an experiment that has it with \
+                 --experiment FILE",
             ));
         }
     };
@@ -106,14 +166,14 @@ fn choose(arguments: &Predict) -> Result<Chosen, Failure> {
             Ok(Chosen { model: Model::of_silent(path, &training, &encoder), name: stem, tested })
         }
         (_, None) => Err(Failure::input(format!(
-            "{}: it doesn't say which model it is of (a checkpoint of MadCLIP's authors, or a state of an early version): \
-             name an experiment that has the model with --experiment FILE",
+            "{}: the file doesn't describe its model (it is a checkpoint of MadCLIP's authors, or a state of an early \
+             version): name an experiment that has the model with --experiment FILE",
             path.display()
         ))),
     }
 }
 
-fn tell_cell(choice: &CellChoice, model: &Model) {
+fn say_cell(choice: &CellChoice, model: &Model) {
     let cell = &choice.cell;
     let epoch = model.epoch().map(|epoch| format!(", epoch {epoch}")).unwrap_or_default();
     say(format!(
@@ -127,24 +187,21 @@ fn results(asked: Option<&Path>) -> Result<Vec<PathBuf>, Failure> {
     if let Some(asked) = asked {
         return Ok(vec![asked.to_owned()]);
     }
-    let entries = std::fs::read_dir("reports").into_iter().flatten().flatten();
-    let mut folders: Vec<PathBuf> =
-        entries.map(|entry| entry.path()).filter(|path| path.join("plan.toml").is_file()).collect();
-    folders.sort();
+    let mut folders = paths::results();
     folders.retain(|path| match Folder::new(path).read_plan() {
         Ok(_) => true,
         Err(error) => {
-            say(format!("note: {} is not looked at: {error}", path.display()));
+            say(format!("note: {} is skipped: {error}", path.display()));
             false
         }
     });
     if folders.is_empty() {
-        return Err(Failure::input("no results in reports/; name a results folder with --results DIR"));
+        return Err(Failure::input("there are no results in reports/; name a results folder with --results DIR"));
     }
     Ok(folders)
 }
 
-/// What an experiment says of a state's model.
+/// What an experiment says about a state's model.
 struct Planned {
     world: World,
     training: Training,
@@ -153,7 +210,7 @@ struct Planned {
 }
 
 fn planned(arguments: &Predict, file: &Path) -> Result<Planned, Failure> {
-    let world = world(file, None, &arguments.places)?;
+    let world = world(file, None, &arguments.surroundings)?;
     let plan = Plan::read(file, &world)?;
     world.save_hashes()?;
     let names = |all: Vec<&str>| all.into_iter().map(str::to_owned).collect::<Vec<_>>();
@@ -175,7 +232,9 @@ fn planned(arguments: &Predict, file: &Path) -> Result<Planned, Failure> {
     let training = cell.and_then(|cell| plan.trainings.iter().find(|training| training.id == cell.training));
     let evaluation = cell.and_then(|cell| plan.evaluations.iter().find(|known| known.id == cell.evaluation));
     let (Some(training), Some(evaluation)) = (training.cloned(), evaluation.cloned()) else {
-        return Err(Failure::input(format!("no cell of the experiment has variant `{variant}` on {dataset}")));
+        return Err(Failure::input(format!(
+            "the experiment has no cell with variant `{variant}` on dataset `{dataset}`; see harness plan FILE --cells"
+        )));
     };
     Ok(Planned { training, evaluation, encoder: plan.encoder.source, world })
 }
@@ -185,9 +244,14 @@ fn pick(what: &str, known: &[String], asked: Option<&str>) -> Result<String, Fai
     let all = known.join(", ");
     match (asked, known) {
         (Some(asked), known) if known.iter().any(|name| name == asked) => Ok(asked.to_owned()),
-        (Some(asked), _) => Err(Failure::input(format!("no {what} `{asked}`; the experiment has: {all}"))),
+        (Some(asked), _) => Err(Failure::input(match nearest(asked, known.iter().map(String::as_str)) {
+            Some(near) => format!("the experiment has no {what} `{asked}`; did you mean `{near}`? It has {all}"),
+            None => format!("the experiment has no {what} `{asked}`; it has {all}"),
+        })),
         (None, [only]) => Ok(only.clone()),
-        (None, _) => Err(Failure::input(format!("which {what}? Name it with --{what}: {all}"))),
+        (None, _) => {
+            Err(Failure::input(format!("the experiment has several {what}s; choose one with --{what}: {all}")))
+        }
     }
 }
 
@@ -199,7 +263,7 @@ fn backend_of(program: &Program, name: &str) -> Result<Backend, Failure> {
     })
 }
 
-/// Scores as people read them.
+/// The scores as aligned columns.
 fn table(rows: &[PredictionRow]) -> String {
     let width = rows.iter().map(|row| row.image.chars().count()).max().unwrap_or(0).max("image".len());
     let mut text = format!("{:width$}  {:>9}  {:>9}\n", "image", "map max", "detection");
@@ -210,7 +274,7 @@ fn table(rows: &[PredictionRow]) -> String {
     text
 }
 
-/// Metrics as people read them.
+/// The metrics, one a line.
 fn metrics(measured: &Measured) -> String {
     let mut text = String::new();
     let Some(reported) = measured.reported.last() else { return text };

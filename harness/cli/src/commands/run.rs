@@ -1,50 +1,113 @@
 //! `harness run`.
 
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
+use clap::Args;
 use harness_experiment::{EncoderSource, Filter, Plan};
 use harness_records::Folder;
 use harness_results::collect;
 use harness_run::{Finished, Limits, Notice, Observer, Options, Pace};
+use harness_text::{count, duration};
 
-use super::{planned, print, say, write_results};
-use crate::arguments::Run;
 use crate::exit::{Exit, Failure};
-use crate::lines::Lines;
-use crate::paths;
-use crate::terminal::Terminal;
+use crate::flags::{ExperimentFile, Surroundings, Threads};
+use crate::json::JsonLines;
+use crate::output::{print, say};
+use crate::progress::Progress;
+use crate::world::{planned, write_report};
+use crate::{interrupt, paths};
 
-/// Set by the first signal; the second ends the process.
-pub(super) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Run an experiment, or continue it
+///
+/// Trains and scores every cell that is not done yet, then writes tables, figures and report.md. Needs the datasets and
+/// weights that the experiment names; with --smoke it needs neither. Press Ctrl-C to stop; run the same command again
+/// to continue.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = LONG_HELP)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    file: ExperimentFile,
+    #[command(flatten)]
+    surroundings: Surroundings,
+    /// Results folder [default: reports/<experiment>, with --smoke reports/<experiment>-smoke]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print JSON lines on standard output, and no progress
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    threads: Threads,
+    /// Keep at most GB gigabytes of encoded images; images beyond that are encoded again each time they are needed
+    #[arg(long, value_name = "GB", value_parser = gigabytes)]
+    cache_budget: Option<f64>,
+    /// Stop a worker that was silent for SECONDS, and try its job once more
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
+    silence: u64,
+    /// Run only the cells that match FILTER, such as "variant=contrastive shots=4,8"
+    ///
+    /// A filter is a list of terms key=value[,value], separated by spaces; a cell must match all of them. Keys:
+    /// variant, dataset (trained on), target (scored), shots, draw, seed, backend, selection, status (done, failed,
+    /// not-run) and cell (the beginning of an id). A status may stand alone: "failed variant=contrastive shots=4,8".
+    #[arg(long, value_name = "FILTER")]
+    only: Option<String>,
+    /// Delete the records of the cells that match FILTER, such as "failed", and run only those cells
+    #[arg(long, value_name = "FILTER")]
+    rerun: Option<String>,
+    /// Stop cleanly once N cells have failed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_failures: Option<u32>,
+    /// Fail a job (a training, or a pass over a test set) that takes longer than SECONDS
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    cell_limit: Option<u64>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  harness run experiments/quickstart.toml
+  harness run experiments/example.toml --smoke
+  harness run experiments/example.toml --only \"variant=base seed=0\"
+  harness run experiments/example.toml --rerun failed";
+
+const LONG_HELP: &str = "\
+Examples:
+  harness run experiments/quickstart.toml
+  harness run experiments/example.toml --smoke
+  harness run experiments/example.toml --only \"variant=base seed=0\"
+  harness run experiments/example.toml --rerun failed
+
+A cell that crashed, went silent, ran out of memory or met a disk error is tried once more by a new worker. Wrong \
+input, NaN or infinite values, a backend's own errors and --cell-limit are not tried again. Run the command again to \
+retry what failed.";
+
+/// A positive number of gigabytes.
+fn gigabytes(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("must be a number of gigabytes above 0, such as 50".to_owned()),
+    }
+}
 
 pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
-    let (plan, world) = planned(&arguments.experiment, arguments.smoke, &arguments.places)?;
-    let suffix = if arguments.smoke { "-smoke" } else { "" };
-    let usual = || Path::new("reports").join(format!("{}{suffix}", plan.name));
+    let begun = (Instant::now(), SystemTime::now());
+    let Run { file, surroundings, .. } = arguments;
+    let (plan, world) = planned(file, surroundings)?;
+    let suffix = if file.smoke { "-smoke" } else { "" };
+    let usual = || Path::new(paths::REPORTS).join(format!("{}{suffix}", plan.name));
     let out = arguments.out.clone().unwrap_or_else(usual);
     let folder = Folder::new(&out);
-    let cache = paths::cache(arguments.places.cache.as_deref())?;
-    // Taps that say nothing don't belong among those that took hours.
-    let taps = match arguments.smoke && arguments.places.cache.is_none() {
-        true => std::path::absolute(out.join("taps")).unwrap_or_else(|_| out.join("taps")),
-        false => paths::taps(&cache),
-    };
-    let budget = match arguments.cache_budget {
-        Some(gigabytes) if !(gigabytes.is_finite() && gigabytes > 0.0) => {
-            return Err(Failure::input(format!("--cache-budget {gigabytes} is no positive number of gigabytes")));
-        }
-        gigabytes => gigabytes.map(|gigabytes| (gigabytes * 1e9) as u64),
-    };
+    let cache = paths::cache(&surroundings.cache)?;
+    // Encoded images of a smoke test are worthless: they don't belong among those that took hours.
+    let apart = file.smoke && surroundings.cache.folder.is_none();
+    let taps = if apart { paths::absolute(&out.join("taps")) } else { paths::taps(&cache) };
     let filter = |text: &Option<String>| text.as_deref().map(|text| Filter::parse(text, &plan)).transpose();
     let (only, rerun) = (filter(&arguments.only)?, filter(&arguments.rerun)?);
-    listen()?;
+    interrupt::listen()?;
     let options = Options {
-        experiment: arguments.experiment.clone(),
+        experiment: file.experiment.clone(),
         taps,
-        budget,
-        threads: arguments.threads.map(usize::from),
+        budget: arguments.cache_budget.map(|gigabytes| (gigabytes * 1e9) as u64),
+        threads: arguments.threads.number(),
         limits: Limits {
             silence: Duration::from_secs(arguments.silence),
             job: arguments.cell_limit.map(Duration::from_secs),
@@ -53,33 +116,37 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
         only: only.as_ref(),
         rerun: rerun.as_ref(),
         free_space: &harness_run::free_space,
-        go_on: &|| !INTERRUPTED.load(Ordering::Relaxed),
+        go_on: &interrupt::go_on,
     };
-    let mut terminal = Terminal::new();
-    let mut lines = Lines;
-    let observer: &mut dyn Observer = if arguments.json { &mut lines } else { &mut terminal };
+    let mut progress = (!arguments.json).then(Progress::new);
+    let mut lines = JsonLines;
+    let observer: &mut dyn Observer = match &mut progress {
+        Some(progress) => progress,
+        None => &mut lines,
+    };
     for warning in world.warnings() {
         observer.notice(&Notice::Warning(&warning));
     }
-    let begun = SystemTime::now();
-    // Held until the report is written: who waits for it would take our half-written files for leftovers.
+    // Held until the report is written: a run that waits for it would delete our half-written files as leftovers.
     let lock = harness_run::lock(&folder, observer, options.go_on)?;
     let finished = harness_run::run(&plan, &folder, &lock, &world, &options, observer)?;
-    terminal.clear();
-    if !arguments.smoke {
-        Pace::open(&paths::pace(&cache)).learn(&plan, &folder, options.threads, begun)?;
+    if let Some(progress) = &mut progress {
+        progress.clear();
+    }
+    if !file.smoke {
+        Pace::open(&paths::pace(&cache)).learn(&plan, &folder, options.threads, begun.1)?;
     }
     world.save_hashes()?;
     let results = collect(&plan, &folder, Some(world.registry()))?;
     for note in &results.notes {
-        if arguments.json { lines.notice(&Notice::Warning(note)) } else { terminal.line(&format!("note: {note}")) }
+        if arguments.json { lines.notice(&Notice::Warning(note)) } else { say(format!("note: {note}")) }
     }
-    let table = write_results(&results, folder.path())?;
+    let table = write_report(&results, folder.path())?;
     if arguments.json {
-        Lines::finished(&finished, folder.path());
+        JsonLines::finished(&finished, folder.path());
     } else {
         print(format!("\n{table}\n"));
-        conclude(&plan, &finished, arguments, &folder);
+        conclude(&plan, &finished, arguments, &folder, begun.0.elapsed());
     }
     Ok(match finished {
         Finished { interrupted: true, .. } => Exit::Interrupted,
@@ -88,42 +155,83 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     })
 }
 
-/// What a person should know at the end, and do next.
-fn conclude(plan: &Plan, finished: &Finished, arguments: &Run, folder: &Folder) {
+/// What came of the run, and what to do next.
+fn conclude(plan: &Plan, finished: &Finished, arguments: &Run, folder: &Folder, took: Duration) {
     let Finished { done, failed, reused, interrupted, given_up } = finished;
-    let out = folder.path().display();
-    say(format!("{done} cells done, {reused} reused, {failed} failed; tables, figures and report.md are in {out}"));
+    let out = folder.path();
+    say(outcome(*done, *reused, *failed, took));
+    say(format!("tables, figures and report: {}", out.join("report.md").display()));
+    let why = format!("reasons are in {}, logs in {}", out.join("report.md").display(), out.join("logs").display());
     if *interrupted {
-        let smoke = if arguments.smoke { " --smoke" } else { "" };
-        say(format!("interrupted; go on with: harness run {}{smoke}", arguments.experiment.display()));
+        say(format!("interrupted; continue with: {}", this_command()));
     } else if *given_up {
-        say(format!(
-            "ended since {failed} cells failed (--max-failures); why is in {out}/report.md, logs are in {out}/logs"
-        ));
+        say(format!("stopped because {} failed (--max-failures); {why}", count(*failed as u64, "cell")));
     } else if *failed > 0 {
-        say(format!("why cells failed is in {out}/report.md, logs are in {out}/logs; run again to try them again"));
+        say(format!("{why}; to try them again: {}", this_command()));
+    } else if arguments.file.smoke {
+        say(format!(
+            "the smoke test passed; now: harness run {}",
+            quoted(&arguments.file.experiment.to_string_lossy())
+        ));
     } else if plan.smoke {
-        say(
-            "This was a smoke test: it shows that everything runs here, and its numbers say nothing about the method.\n\
+        say("This was a smoke test: everything runs here, but its numbers say nothing about the method.\n\
              Next, with real weights and data:\n  \
-             1. put CLIP weights somewhere and look at them: harness weights inspect ViT-L-14-336px.pt\n  \
+             1. inspect your CLIP weights: harness weights inspect ViT-L-14-336px.pt\n  \
              2. register your images in datasets.toml and check them: harness datasets verify NAME\n  \
-             3. write an experiment like experiments/example.toml, look at its plan, then run it: harness plan FILE, \
-             harness run FILE",
-        );
+             3. write an experiment like experiments/example.toml, then: harness plan FILE, harness run FILE");
     } else if matches!(plan.encoder.source, EncoderSource::Synthetic { .. }) {
-        say("The encoder is synthetic and untrained: these numbers say nothing about the method with real weights.");
+        say("the encoder is synthetic and untrained: these numbers say nothing about the method with real weights");
     }
 }
 
-/// Ctrl-C and termination signals end a run in a clean state; a second one ends it at once.
-pub(super) fn listen() -> Result<(), Failure> {
-    let handler = || {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(Exit::Interrupted as i32);
-        }
-        say("\nending in a clean state; once more to end at once");
-    };
-    ctrlc::set_handler(handler)
-        .map_err(|error| Failure { exit: Exit::System, message: format!("can't listen for Ctrl-C: {error}") })
+/// Cells by what became of them.
+fn outcome(done: usize, reused: usize, failed: usize, took: Duration) -> String {
+    let cells = |number: usize| count(number as u64, "cell");
+    let took = duration(took);
+    match (done, reused, failed) {
+        (0, 0, 0) => "no cell matched".to_owned(),
+        (0, 1, 0) => "the cell was already done".to_owned(),
+        (0, reused, 0) => format!("all {} were already done", cells(reused)),
+        (done, 0, 0) => format!("{} done in {took}", cells(done)),
+        (done, 0, failed) => format!("{} done, {failed} failed, in {took}", cells(done)),
+        (done, reused, failed) => format!("{} done, {reused} already done, {failed} failed, in {took}", cells(done)),
+    }
+}
+
+/// The command line as a shell would take it again.
+fn this_command() -> String {
+    let arguments = std::env::args_os().skip(1).map(|argument| quoted(&argument.to_string_lossy()));
+    std::iter::once("harness".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+/// A word of a shell's command line.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_pasted_into_a_shell() {
+        assert_eq!(quoted("--only"), "--only");
+        assert_eq!(quoted("variant=base seed=0"), "'variant=base seed=0'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn the_last_line_says_what_became_of_every_cell() {
+        let took = Duration::from_secs(282);
+        assert_eq!(outcome(9, 0, 0, took), "9 cells done in 4m 42s");
+        assert_eq!(outcome(0, 9, 0, took), "all 9 cells were already done");
+        assert_eq!(outcome(1, 5, 3, took), "1 cell done, 5 already done, 3 failed, in 4m 42s");
+        assert_eq!(outcome(0, 0, 0, took), "no cell matched");
+    }
 }

@@ -1,41 +1,61 @@
 //! `harness score`.
 
-use harness_records::Folder;
+use clap::Args;
 use harness_results::collect;
 use harness_run::{Scored, World, WorldOptions};
+use harness_text::count;
 
-use super::{print, say, write_results};
-use crate::arguments::{BackendFolders, Score};
 use crate::exit::{Exit, Failure};
-use crate::terminal::Terminal;
+use crate::flags::{BackendFolders, CacheFolder, Hashing, ResultsFolder, RunRegistry};
+use crate::output::{print, say};
+use crate::progress::Progress;
+use crate::world::write_report;
 use crate::{backends, paths};
 
+/// Compute the metrics of a results folder again from stored predictions
+///
+/// Reads labels and masks from the datasets, so use it after correcting a mask; no backend is needed. Then writes
+/// tables, figures and report again.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  harness score reports/example")]
+pub(crate) struct Score {
+    #[command(flatten)]
+    results: ResultsFolder,
+    #[command(flatten)]
+    registry: RunRegistry,
+    #[command(flatten)]
+    cache: CacheFolder,
+    #[command(flatten)]
+    hashing: Hashing,
+}
+
 pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
-    let folder = Folder::new(&arguments.folder);
+    let folder = paths::results_folder(&arguments.results.folder)?;
     let (plan, provenance) = (folder.read_plan()?, folder.read_provenance()?);
     let world = World::open(WorldOptions {
-        registry: arguments.datasets.clone().unwrap_or(provenance.registry),
+        registry: arguments.registry.datasets.clone().unwrap_or(provenance.registry),
         generated: provenance.generated,
-        hashes: paths::hashes(&paths::cache(arguments.cache.as_deref())?),
-        verify: arguments.verify,
+        hashes: paths::hashes(&paths::cache(&arguments.cache)?),
+        verify: arguments.hashing.verify,
         allow_overlap: provenance.allow_overlap,
-        // Asked for by a world; nothing is run with it.
+        // A world has one, though nothing is run with it here.
         program: backends::worker(&BackendFolders::default())?,
     })?;
-    let mut terminal = Terminal::new();
-    let lock = harness_run::lock(&folder, &mut terminal, &|| true)?;
-    let scored = harness_run::score(&plan, &folder, &lock, &world, &|| true, &mut terminal)?;
-    terminal.clear();
+    let mut progress = Progress::new();
+    let lock = harness_run::lock(&folder, &mut progress, &|| true)?;
+    let scored = harness_run::score(&plan, &folder, &lock, &world, &|| true, &mut progress)?;
+    progress.clear();
     world.save_hashes()?;
     let results = collect(&plan, &folder, Some(world.registry()))?;
     for note in &results.notes {
         say(format!("note: {note}"));
     }
-    print(write_results(&results, folder.path())?);
+    print(write_report(&results, folder.path())?);
     let Scored { measured, failed, missing } = scored;
     say(format!(
-        "{measured} evaluations measured, {failed} failed, {missing} without predictions; written to {}",
-        folder.path().display()
+        "{} measured, {failed} failed, {missing} without predictions; report written to {}",
+        count(measured as u64, "evaluation"),
+        folder.path().join("report.md").display()
     ));
     Ok(if failed > 0 { Exit::CellsFailed } else { Exit::Done })
 }

@@ -1,30 +1,48 @@
 //! `harness weights inspect`.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Subcommand;
+use harness_text::bytes;
 use harness_weights::{Report, inspect};
 
-use super::print;
-use crate::arguments::Weights;
 use crate::exit::{Exit, Failure};
+use crate::output::print;
+
+/// Inspect weight files
+#[derive(Debug, Subcommand)]
+pub(crate) enum Weights {
+    /// Show what a weight file holds and whether it can be used
+    ///
+    /// Reads CLIP weights in any of their usual formats, trained states, and checkpoints of MadCLIP's authors. Nothing
+    /// in a file is executed. Exits with code 1 if the file can't be used.
+    #[command(after_help = "Example:\n  harness weights inspect ViT-L-14-336px.pt")]
+    Inspect {
+        /// File, transformers folder or index of shards
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
 
 pub(super) fn weights(arguments: &Weights) -> Result<Exit, Failure> {
     let Weights::Inspect { file, json } = arguments;
     let report = inspect(file)?;
-    match json {
-        true => {
-            let text = serde_json::to_string_pretty(&report)
-                .map_err(|error| Failure { exit: Exit::Internal, message: error.to_string() })?;
-            print(format!("{text}\n"));
-        }
-        false => print(told(file, &report)),
+    if *json {
+        let text = serde_json::to_string_pretty(&report)
+            .map_err(|error| Failure { exit: Exit::Internal, message: error.to_string() })?;
+        print(format!("{text}\n"));
+    } else {
+        print(listing(file, &report));
     }
     let sound = report.is_usable() || (report.is_state() && report.non_finite.is_empty());
     Ok(if sound { Exit::Done } else { Exit::Found })
 }
 
-fn told(file: &Path, report: &Report) -> String {
+fn listing(file: &Path, report: &Report) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<14}{value}");
@@ -36,13 +54,13 @@ fn told(file: &Path, report: &Report) -> String {
         line("names", format!("{}{prefix}", report.naming));
     }
     for part in &report.files {
-        line("", format!("{} ({} bytes)", part.path.display(), part.bytes));
+        line("", format!("{} ({})", part.path.display(), bytes(part.bytes)));
     }
     line("hash", format!("BLAKE3 {}", report.hash));
     let types: Vec<String> = report.dtypes.iter().map(|(dtype, count)| format!("{count} of {dtype}")).collect();
     line("tensors", types.join(", "));
     match &report.arch {
-        _ if report.is_state() => tell_state(&mut line, report),
+        _ if report.is_state() => state(&mut line, report),
         Some(arch) => {
             line(
                 "image tower",
@@ -59,7 +77,7 @@ fn told(file: &Path, report: &Report) -> String {
                 ),
             );
         }
-        None => line("architecture", "its shapes imply none".to_owned()),
+        None => line("architecture", "can't be told from the shapes of its tensors".to_owned()),
     }
     for difference in &report.differences {
         line("wrong", difference.to_string());
@@ -74,7 +92,7 @@ fn told(file: &Path, report: &Report) -> String {
         line("note", note.clone());
     }
     let usable = match report {
-        _ if report.is_state() => "as a state that predicts: harness predict --state FILE; it is no encoder",
+        _ if report.is_state() => "yes, to predict with (harness predict --state FILE); it is not an encoder",
         _ if report.is_usable() => "yes",
         _ => "no",
     };
@@ -82,11 +100,11 @@ fn told(file: &Path, report: &Report) -> String {
     text
 }
 
-/// What a trained state says of itself, or shows of its model.
-fn tell_state(line: &mut impl FnMut(&str, String), report: &Report) {
+/// What a trained state says about itself, or what its tensors show of its model.
+fn state(line: &mut impl FnMut(&str, String), report: &Report) {
     if let Some(contents) = &report.checkpoint {
         line("a state", format!("a checkpoint of MadCLIP's authors; it fits {contents}"));
-        line("", "taps, object and the other options are not in it: an experiment says them".to_owned());
+        line("", "it holds neither taps nor object nor other options: name an experiment that has them".to_owned());
     }
     for (key, value) in report.metadata.iter().filter(|_| report.checkpoint.is_none()) {
         line(if key == "harness.state" { "a state" } else { "" }, format!("{key} = {value}"));

@@ -40,7 +40,7 @@ impl Outside {
         go_on: &dyn Fn() -> bool,
     ) -> Result<(Self, String), Error> {
         let mut words = command.split_whitespace();
-        let program = words.next().ok_or_else(|| failed("no command given to measure against".to_owned()))?;
+        let program = words.next().ok_or_else(|| failed("--against needs a command".to_owned()))?;
         let mut child = Command::new(program)
             .args(words)
             .stdin(Stdio::piped())
@@ -93,7 +93,11 @@ impl Outside {
                 }
                 Err(RecvTimeoutError::Timeout) if !go_on() => return Err(Error::Interrupted),
                 Err(RecvTimeoutError::Timeout) if begun.elapsed() > LIMIT => {
-                    return Err(failed(format!("`{}` gave no answer in {} seconds", self.command, LIMIT.as_secs())));
+                    return Err(failed(format!(
+                        "`{}` did not answer within {} seconds",
+                        self.command,
+                        LIMIT.as_secs()
+                    )));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }

@@ -35,13 +35,13 @@ pub fn list(given: &[PathBuf]) -> Result<Vec<InputImage>, Error> {
         }
         let found = images_in(path)?;
         if found.is_empty() {
-            let what = format!("{}: no image in it ({})", path.display(), EXTENSIONS.join(", "));
+            let what = format!("{}: there is no image in this folder ({})", path.display(), EXTENSIONS.join(", "));
             return Err(Error::Unusable { what });
         }
         paths.extend(found);
     }
     if paths.is_empty() {
-        return Err(Error::Unusable { what: "no images are given".to_owned() });
+        return Err(Error::Unusable { what: "no image was named".to_owned() });
     }
     let (mut seen, mut names) = (HashSet::new(), HashSet::new());
     let once = paths.into_iter().filter(|path| seen.insert(path.clone())).collect::<Vec<_>>();
@@ -113,7 +113,9 @@ mod tests {
     #[test]
     fn a_folder_without_images_and_nothing_at_all_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(list(&[folder.path().to_owned()]).unwrap_err().to_string().contains("no image in it"));
+        assert!(
+            list(&[folder.path().to_owned()]).unwrap_err().to_string().contains("there is no image in this folder")
+        );
         assert!(list(&[]).is_err());
     }
 }

@@ -39,10 +39,9 @@ pub fn predict(
     let training = &model.training;
     if training.options.scores_depend_on_batch() {
         return Err(Error::Unusable {
-            what:
-                "under `adapter_attention = \"batch\"` a score depends on the images that share its batch, so an image \
-                   by itself has none; train with `adapter_attention = \"tokens\"`"
-                    .to_owned(),
+            what: "with `adapter_attention = \"batch\"` a score depends on the other images of its batch, so an image \
+                 by itself has none; train with `adapter_attention = \"tokens\"`"
+                .to_owned(),
         });
     }
     images::check(images)?;

@@ -63,8 +63,9 @@ pub fn find_cell(folders: &[PathBuf], id: &str) -> Result<CellChoice, Error> {
         [] => {
             let known: usize = plans.iter().map(|(plan, _)| plan.cells.len()).sum();
             let folders = folders.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-            let what =
-                format!("no cell's id begins with `{id}` among {known} cells of {folders}; results.csv lists them");
+            let what = format!(
+                "none of the {known} cells of {folders} has an id that begins with `{id}`; results.csv lists the ids"
+            );
             Err(Error::Unusable { what })
         }
         [(index, cell)] => {
@@ -75,8 +76,11 @@ pub fn find_cell(folders: &[PathBuf], id: &str) -> Result<CellChoice, Error> {
         several => {
             let few: Vec<String> = several.iter().take(8).map(|(_, cell)| named(cell)).collect();
             let more = if several.len() > few.len() { ", ..." } else { "" };
-            let what =
-                format!("{} cells' ids begin with `{id}`; give more of it: {}{more}", several.len(), few.join(", "));
+            let what = format!(
+                "{} cells have ids that begin with `{id}`; give more characters: {}{more}",
+                several.len(),
+                few.join(", ")
+            );
             Err(Error::Unusable { what })
         }
     }
@@ -125,14 +129,15 @@ impl CellChoice {
         };
         let Some((_, epoch)) = epoch else {
             let scores: Vec<&str> = result.epochs.iter().map(|(score, _)| score.name()).collect();
-            let what = format!("cell {} reports no such image score; it reports: {}", named(cell), scores.join(", "));
+            let what =
+                format!("cell {} does not report this image score; it reports {}", named(cell), scores.join(", "));
             return Err(Error::Unusable { what });
         };
         let state = state_file(&folder.training(cell.training), *epoch);
         if !state.is_file() {
             return Err(Error::record(
                 &state,
-                "the state is gone; remove the training's folder and run its experiment again",
+                "the state is missing; delete the training's folder and run its experiment again",
             ));
         }
         Ok(Model {

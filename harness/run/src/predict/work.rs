@@ -55,7 +55,7 @@ pub(super) fn work(
     let mut crew = Crew::new(options.program, setup, log, limits, options.go_on);
     if let Some(info) = crew.start()?.filter(|info| info.version != backend.version) {
         observer.notice(&Notice::Warning(&format!(
-            "the state was trained on backend `{}` version {}; this one is version {}, scores may differ",
+            "the state was trained on backend `{}` version {}; this is version {}, so scores may differ",
             backend.name, backend.version, info.version
         )));
     }

@@ -1,33 +1,34 @@
 //! A run as JSON lines on standard output, for scripts. An event's fields are only ever added to.
 
-use std::io::Write;
 use std::path::Path;
 
 use harness_run::{Finished, Notice, Observer};
 use serde_json::{Value, json};
 
-/// Writes events.
-pub(crate) struct Lines;
+use crate::output::print;
 
-impl Lines {
+/// Writes events.
+pub(crate) struct JsonLines;
+
+impl JsonLines {
     /// The last line of a run.
     pub(crate) fn finished(finished: &Finished, out: &Path) {
         let Finished { done, failed, reused, .. } = finished;
-        print(&json!({ "event": "finished", "done": done, "failed": failed, "reused": reused, "out": out }));
+        line(&json!({ "event": "finished", "done": done, "failed": failed, "reused": reused, "out": out }));
     }
 }
 
-impl Observer for Lines {
+impl Observer for JsonLines {
     fn notice(&mut self, notice: &Notice<'_>) {
-        print(&match notice {
+        line(&match notice {
             Notice::Waiting { holder } => json!({ "event": "waiting", "holder": holder }),
             Notice::Begun { plan, out, cells, reused } => json!({
                 "event": "begun", "experiment": plan.name, "smoke": plan.smoke, "cells": cells,
                 "reused": reused, "out": out,
             }),
             Notice::Training { training, variants, number, of } => json!({
-                "event": "training", "training": training.id, "variants": variants, "number": number, "of": of, "dataset": training.dataset,
-                "shots": training.shots, "draw": training.draw, "seed": training.seed,
+                "event": "training", "training": training.id, "variants": variants, "number": number, "of": of,
+                "dataset": training.dataset, "shots": training.shots, "draw": training.draw, "seed": training.seed,
                 "backend": training.backend.name,
             }),
             Notice::Progress { phase, done, total, rate, left } => json!({
@@ -53,7 +54,6 @@ impl Observer for Lines {
     }
 }
 
-fn print(event: &Value) {
-    // A reader that is gone does not end a run.
-    let _ = writeln!(std::io::stdout(), "{event}");
+fn line(event: &Value) {
+    print(format!("{event}\n"));
 }
