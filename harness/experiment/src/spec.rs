@@ -59,10 +59,11 @@ const HOMES: Homes = &[
 ];
 
 /// How the epoch that is reported is chosen (docs/method.md section 8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Selection {
     /// The last epoch.
+    #[default]
     Last,
     /// The epoch that is best on the test set, as the authors do: optimistic by construction.
     BestOnTest,
@@ -71,6 +72,9 @@ pub enum Selection {
 }
 
 impl Selection {
+    /// All rules.
+    pub const ALL: [Self; 3] = [Self::Last, Self::BestOnTest, Self::BestOnSupport];
+
     /// The name in experiment files, ids and tables.
     pub fn name(self) -> &'static str {
         match self {

@@ -52,7 +52,7 @@ pub fn bars(figure: &BarFigure, smoke: bool) -> Result<Rendered, ReportError> {
         let what = "a value is negative or not finite".to_owned();
         return Err(ReportError::Figure { figure: figure.name.clone(), what });
     }
-    let font = font::font()?;
+    let font = &font::font()?;
     let mut figure = figure.clone();
     for bar in figure.plots.iter_mut().flat_map(|plot| &mut plot.bars) {
         bar.label = font::shorten(font, &bar.label, font::EM, f64::from(LEFT - 40));

@@ -58,7 +58,7 @@ pub fn forest(figure: &ForestFigure, smoke: bool) -> Result<Rendered, ReportErro
     if values.into_iter().any(|(d, low, high)| !(d.is_finite() && low.is_finite() && high.is_finite())) {
         return Err(ReportError::Figure { figure: figure.name.clone(), what: "a value is not finite".to_owned() });
     }
-    let font = font::font()?;
+    let font = &font::font()?;
     let mut figure = figure.clone();
     for row in figure.plots.iter_mut().flat_map(|plot| &mut plot.rows) {
         row.label = font::shorten(font, &row.label, font::EM, f64::from(LEFT - 50));

@@ -63,7 +63,7 @@ pub fn heat_map(figure: &HeatFigure, smoke: bool) -> Result<Rendered, ReportErro
         (_, true) => (low - 0.05, high + 0.05),
         _ => (0.0, 1.0),
     };
-    let font = font::font()?;
+    let font = &font::font()?;
     let mut figure = figure.clone();
     let side = side(&figure);
     let wide = |name: &String| font::width(font, name, font::EM) > f64::from(side) - 10.0;

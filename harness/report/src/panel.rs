@@ -104,7 +104,7 @@ pub fn panel(figure: &PanelFigure, smoke: bool) -> Result<Rendered, ReportError>
         figure: figure.name.clone(),
         what: format!("`{}`: {what}", row.title),
     };
-    let font = font::font()?;
+    let font = &font::font()?;
     let values = || figure.rows.iter().flat_map(|row| &row.map).map(|v| f64::from(*v));
     let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
     let (low, high) = if low < high {

@@ -52,7 +52,7 @@ pub fn roc(figure: &RocFigure, smoke: bool) -> Result<Rendered, ReportError> {
             return Err(wrong(format!("`{}` has the point ({x}, {y}); rates lie in 0..1", series.label)));
         }
     }
-    let font = font::font()?;
+    let font = &font::font()?;
     let room = marks::label_room();
     let label = |series: &RocSeries| {
         let mut area = format!("AUROC {:.3}", series.auroc);

@@ -62,7 +62,7 @@ pub fn shots(figure: &ShotsFigure, smoke: bool) -> Result<Rendered, ReportError>
     let mut all: Vec<u32> = points().map(|point| point.shots).collect();
     all.sort_unstable();
     all.dedup();
-    let font = font::font()?;
+    let font = &font::font()?;
     let label = |label: &String| vec![font::shorten(font, label, font::EM, marks::label_room())];
     render(&Sketch { figure, shots: all, labels: figure.labels.iter().map(label).collect() }, smoke)
 }

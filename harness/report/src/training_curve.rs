@@ -42,7 +42,7 @@ pub fn training_curve(figure: &CurveFigure, smoke: bool) -> Result<Rendered, Rep
         let what = format!("{} series; {MOST_SERIES} can be told apart", figure.series.len());
         return Err(ReportError::Figure { figure: figure.name.clone(), what });
     }
-    let font = font::font()?;
+    let font = &font::font()?;
     let label = |series: &CurveSeries| vec![font::shorten(font, &series.label, font::EM, marks::label_room())];
     let terms: [(&'static str, Term); 3] =
         [("Detection loss", |row| Some(row.detection)), ("Focal loss", |row| row.focal), ("Dice loss", |row| row.dice)];

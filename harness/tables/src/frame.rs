@@ -1,5 +1,4 @@
-//! Tables whose columns are only known at run time, and how they are written. Typed rows are in `rows`; how cells are
-//! laid out as text is in `text`.
+//! Tables with columns that are only known at run time.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -9,6 +8,7 @@ use polars::prelude::{Column, DataFrame, DataType};
 
 use crate::files::{csv_bytes, parquet_bytes};
 use crate::text::{self, Grid};
+use crate::row::frame;
 use harness_disk::write_durable;
 
 use crate::{Row, TablesError};
@@ -59,8 +59,8 @@ impl Frame {
     /// # Errors
     /// Polars' own.
     pub fn of<R: Row>(rows: &[R]) -> Result<Self, TablesError> {
-        let data = R::frame(rows)?;
-        let right = R::columns().iter().map(|(_, dtype)| dtype.is_primitive_numeric()).collect();
+        let data = frame(rows)?;
+        let right = R::kinds().iter().map(|(_, kind)| kind.0.is_primitive_numeric()).collect();
         Ok(Self::plain(data, right))
     }
 

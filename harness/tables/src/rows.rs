@@ -1,6 +1,9 @@
-//! The rows of what a run records: results, curves, scores. Files are in `files`.
+//! The rows of what a run records: results, curves, scores.
 
-use crate::row::row;
+use harness_experiment::{ImageScore, Selection};
+use harness_metrics::Metric;
+
+use crate::row;
 
 /// What became of a cell of the plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +18,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Done, Self::Failed, Self::NotRun];
+
     /// The name in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -24,15 +30,12 @@ impl Status {
         }
     }
 
-    /// The status of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::Done, Self::Failed, Self::NotRun].into_iter().find(|status| status.name() == name)
-    }
 }
 
 row! {
     /// One number of one cell: `results.csv`, `results.parquet`. A cell that failed or was not run has one row, without
     /// metric and value.
+    #[derive(Default)]
     ResultRow is "results" {
         /// Id of the cell.
         cell: String,
@@ -40,7 +43,7 @@ row! {
         experiment: String,
         /// Name of the variant.
         variant: String,
-        /// Target data set.
+        /// Target dataset.
         dataset: String,
         /// Data set the support images came from.
         trained_on: String,
@@ -52,14 +55,14 @@ row! {
         seed: u64,
         /// Backend that computed.
         backend: String,
-        /// `last`, `best-on-test` or `best-on-support`.
-        selection: String,
+        /// Rule that chose the epoch.
+        selection: Selection,
         /// Epoch the number was read at.
         epoch: Option<u32>,
-        /// `map-max` or `detection` for image metrics, empty for pixel metrics.
-        image_score: String,
-        /// Name of the metric (docs/method.md section 8).
-        metric: Option<String>,
+        /// The image score; absent for pixel metrics that do not depend on it.
+        image_score: Option<ImageScore>,
+        /// The metric (docs/method.md section 8).
+        metric: Option<Metric>,
         /// The metric, a fraction.
         value: Option<f64>,
         /// Test images behind it.
@@ -95,6 +98,7 @@ row! {
 
 row! {
     /// One epoch of one training: `curve.parquet`. Losses are means over the epoch's batches, summed over taps.
+    #[derive(Default)]
     CurveRow is "curve" {
         /// The epoch.
         epoch: u32,
@@ -115,10 +119,11 @@ row! {
 
 row! {
     /// Scores of one test image after one epoch: `scores.parquet`.
+    #[derive(Default)]
     ScoreRow is "scores" {
         /// The epoch.
         epoch: u32,
-        /// Name of the image within its data set.
+        /// Name of the image within its dataset.
         image: String,
         /// True for an abnormal image.
         label: bool,

@@ -181,7 +181,7 @@ fn a_wrong_value_in_csv_names_its_column() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace(",done,", ",finished,")).unwrap();
     let error = read_results(&path).unwrap_err().to_string();
-    assert!(error.contains("column `status`: `finished` in row 1 is none of done, failed, not run"), "{error}");
+    assert!(error.contains("column `status`: `finished` in row 1 is not one of done, failed, not run"), "{error}");
     fs::write(&path, text.replace("LggMri,4,", "LggMri,four,")).unwrap();
     let error = read_results(&path).unwrap_err().to_string();
     assert!(error.contains("results.csv") && error.contains("four"), "{error}");
