@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use harness_run::{Class, Error};
+use harness_records::Class;
+use harness_run::Error;
 
 /// Exit codes, as the README documents them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,36 +39,56 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let exit = match error {
-            Error::Interrupted => Exit::Interrupted,
-            _ => match error.class() {
-                Class::Input | Class::Numeric => Exit::Input,
-                Class::Disk | Class::Exhausted => Exit::System,
-                Class::Backend | Class::Crashed | Class::Stalled | Class::TimeLimit | Class::Internal => Exit::Internal,
-            },
+impl Failure {
+    /// A failure of a kind.
+    fn of(class: Class, message: impl std::fmt::Display) -> Self {
+        let exit = match class {
+            Class::Input | Class::Numeric => Exit::Input,
+            Class::Disk | Class::Exhausted => Exit::System,
+            Class::Backend | Class::Crashed | Class::Stalled | Class::TimeLimit | Class::Internal => Exit::Internal,
         };
-        Self { exit, message: error.to_string() }
+        Self { exit, message: message.to_string() }
     }
 }
 
-macro_rules! through_error {
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Interrupted => Self { exit: Exit::Interrupted, message: error.to_string() },
+            error => Self::of(error.class(), error),
+        }
+    }
+}
+
+macro_rules! by_class {
     ($($source:ty),*) => {$(
         impl From<$source> for Failure {
             fn from(error: $source) -> Self {
-                Error::from(error).into()
+                Self::of(error.class(), error)
             }
         }
     )*};
 }
 
-through_error!(
-    harness_experiment::Error,
-    harness_data::DataError,
-    harness_weights::WeightsError,
-    harness_features::Error,
-    harness_tables::TablesError
+by_class!(harness_records::Error, harness_results::Error, harness_worker::Error);
+
+macro_rules! of_class {
+    ($($source:ty: $class:ident),*) => {$(
+        impl From<$source> for Failure {
+            fn from(error: $source) -> Self {
+                Self::of(Class::$class, error)
+            }
+        }
+    )*};
+}
+
+of_class!(
+    harness_experiment::Error: Input,
+    harness_data::DataError: Input,
+    harness_weights::WeightsError: Input,
+    harness_features::Error: Disk,
+    harness_tables::TablesError: Disk,
+    harness_report::ReportError: Internal
 );
 
 /// Prints what is left to say and gives the process's exit code.

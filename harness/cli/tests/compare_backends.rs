@@ -4,7 +4,8 @@
 mod common;
 
 use common::{Ended, Place};
-use harness_run::{Folder, collect};
+use harness_records::Folder;
+use harness_results::collect;
 use harness_tables::{BackendRow, read_scores};
 
 /// The small experiment on two backends, of which plugins stand for those that are not built in.

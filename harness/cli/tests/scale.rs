@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use common::Place;
 use harness_experiment::Plan;
-use harness_run::{EvaluationRecord, Folder, TrainingRecord};
+use harness_records::{EvaluationRecord, Folder, TrainingRecord};
 
 const REGISTRY: &str = r#"
 [First]

@@ -38,19 +38,23 @@ mod training_curve;
 mod vector;
 mod wide;
 
+pub use harness_results::{
+    Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, ReportDataset, ReportInput, RocFigure,
+    RocSeries, choose,
+};
+
 pub use backend_bars::{Bar, BarFigure, BarPlot, bars};
 pub use colour::heat;
 pub use error::ReportError;
 pub use forest::{ForestFigure, ForestPlot, ForestRow, forest};
 pub use heat_map::{HeatCell, HeatFigure, heat_map};
-pub use measure::ReportDataset;
 pub use overlay::{OverlayFigure, overlay};
-pub use panel::{Candidate, PanelFigure, PanelRow, Pixels, choose, panel};
+pub use panel::panel;
 pub use published::published;
 pub use render::Rendered;
-pub use report::{ReportInput, ReportParts, write_parts, write_report};
-pub use roc::{RocFigure, RocSeries, roc};
+pub use report::{ReportParts, write_parts, write_report};
+pub use roc::roc;
 pub use shots::{ShotsFigure, ShotsPlot, ShotsPoint, shots};
 pub use summary::{SummaryRow, summary, summary_frame};
-pub use training_curve::{CurveFigure, CurveSeries, training_curve};
+pub use training_curve::training_curve;
 pub use wide::{BEST_ON_TEST_NOTE, wide};

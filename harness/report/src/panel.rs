@@ -1,8 +1,8 @@
-//! The figure of images, true lesions and anomaly maps, and the choice of what it shows. Maps come from the caller.
+//! The figure of images, true lesions and anomaly maps. Maps come from the caller.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
+use harness_results::{PanelFigure, PanelRow, Pixels};
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
 use plotters::coord::Shift;
@@ -16,84 +16,6 @@ use crate::axes::Ticks;
 use crate::colour::{GREY, INK, heat};
 use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
 use crate::{ReportError, font};
-
-/// An image's bytes, row by row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pixels {
-    /// One byte a pixel.
-    Gray(Vec<u8>),
-    /// Three bytes a pixel: red, green, blue.
-    Rgb(Vec<u8>),
-}
-
-/// One test image.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PanelRow {
-    /// File name and its value, as in `worst: img_0042.png, pixel AP 0.312`.
-    pub title: String,
-    /// Side S of image, truth and map in pixels.
-    pub side: usize,
-    /// The image, S x S.
-    pub image: Pixels,
-    /// The true lesion, S x S; zero is healthy.
-    pub truth: Vec<u8>,
-    /// The anomaly map, S x S.
-    pub map: Vec<f32>,
-}
-
-/// Test images of one evaluation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PanelFigure {
-    /// Name of the files, without extension.
-    pub name: String,
-    /// What it shows, for the report.
-    pub caption: String,
-    /// The images, top to bottom.
-    pub rows: Vec<PanelRow>,
-}
-
-/// What [`choose`] looks at, an image each.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Candidate {
-    /// Name of the image.
-    pub image: String,
-    /// True for an abnormal image.
-    pub label: bool,
-    /// What abnormal images are ordered by, higher is better: the pixel AP, or without masks the image score.
-    pub quality: f64,
-    /// The image score, by which the most suspicious normal image is found.
-    pub score: f64,
-}
-
-/// The best, the median and the worst abnormal image and the normal image with the highest score: their roles (`best`, `median`,
-/// `worst`, `highest normal`) and places in `candidates`. Equals are ordered by name; an image stands once.
-pub fn choose(candidates: &[Candidate]) -> Vec<(&'static str, usize)> {
-    let ordered = |label: bool, key: fn(&Candidate) -> f64| {
-        let mut places: Vec<usize> = (0..candidates.len()).filter(|i| candidates[*i].label == label).collect();
-        places.sort_by(|a, b| {
-            let (a, b) = (&candidates[*a], &candidates[*b]);
-            key(b).partial_cmp(&key(a)).unwrap_or(Ordering::Equal).then_with(|| a.image.cmp(&b.image))
-        });
-        places
-    };
-    let abnormal = ordered(true, |c| c.quality);
-    let mut chosen: Vec<(&'static str, usize)> = Vec::new();
-    for (role, place) in [
-        ("best", abnormal.first()),
-        ("worst", abnormal.last()),
-        ("median", abnormal.get(abnormal.len() / 2)),
-        ("highest normal", ordered(false, |c| c.score).first()),
-    ] {
-        if let Some(place) = place
-            && chosen.iter().all(|(_, other)| other != place)
-        {
-            chosen.push((role, *place));
-        }
-    }
-    let rank = |role: &str| ["best", "median", "worst", "highest normal"].iter().position(|r| *r == role);
-    chosen.sort_by_key(|(role, _)| rank(role));
-    chosen
-}
 
 /// Draws rows of image, truth and anomaly map. All maps share one colour scale, from the lowest to the highest value of any.
 ///

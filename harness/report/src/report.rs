@@ -4,55 +4,15 @@ use std::fmt::Write;
 use std::path::Path;
 
 use harness_disk::write_durable;
-use harness_tables::{BackendRow, DeLongRow, DifferenceRow, Frame, IntervalRow, ResultRow, Status, Values};
+use harness_results::ReportInput;
+use harness_tables::{Frame, ResultRow, Status, Values};
 
 use crate::cross_dataset::matrices;
 use crate::figures::Figures;
 use crate::measure::datasets;
 use crate::sheet::{latex, noted};
 use crate::tables::{Material, remove_others, statistics, tables};
-use crate::{
-    CurveFigure, PanelFigure, ReportDataset, ReportError, RocFigure, SummaryRow, summary, summary_frame, wide,
-};
-
-/// All a report is made of.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ReportInput {
-    /// Name of the experiment.
-    pub experiment: String,
-    /// A smoke test: report and figures say that they are no result.
-    pub smoke: bool,
-    /// Versions, hashes and the like: a name and what it is, in the order to print.
-    pub provenance: Vec<(String, String)>,
-    /// Names of the variants, in the order to print.
-    pub variants: Vec<String>,
-    /// Rows of the results table.
-    pub results: Vec<ResultRow>,
-    /// ROC figures. One with more than six curves becomes several.
-    pub roc: Vec<RocFigure>,
-    /// Figures of losses. One with more than six trainings becomes several.
-    pub curves: Vec<CurveFigure>,
-    /// Figures of images.
-    pub panels: Vec<PanelFigure>,
-    /// Name of the variant that the others are compared with; empty where there is nothing to compare.
-    pub base: String,
-    /// Means with their intervals.
-    pub intervals: Vec<IntervalRow>,
-    /// Variants less the base, and less the best where that is another: `base` names which.
-    pub differences: Vec<DifferenceRow>,
-    /// What `best-on-test` adds over `last` on the same trainings: `base` is "last", `selection` "best-on-test".
-    pub optimism: Vec<DifferenceRow>,
-    /// What a reader should know of intervals and tests, a paragraph each.
-    pub notes: Vec<String>,
-    /// DeLong's test of each pair of trainings.
-    pub delong: Vec<DeLongRow>,
-    /// Backends side by side, the reference first; empty for a single one.
-    pub backends: Vec<BackendRow>,
-    /// The data sets, in the order to print.
-    pub datasets: Vec<ReportDataset>,
-    /// Variants that are a published method in every setting, each with the method's published name.
-    pub methods: Vec<(String, String)>,
-}
+use crate::{ReportError, SummaryRow, summary, summary_frame, wide};
 
 /// Writes `tables/*.{csv,parquet,md,tex}`, `figures/*.{svg,png}` and, last, `report.md` below `folder`: the same input gives
 /// the same bytes. A table or figure that the results can't fill is left out, the summary excepted. Returns the summary

@@ -1,5 +1,6 @@
 //! The ROC figure. Its points and areas come from the caller.
 
+use harness_results::{RocFigure, RocSeries};
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
 use plotters_backend::DrawingBackend;
@@ -9,32 +10,6 @@ use crate::colour::GREY;
 use crate::marks::{self, MOST_SERIES};
 use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
 use crate::{ReportError, font};
-
-/// One curve.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RocSeries {
-    /// What it is of.
-    pub label: String,
-    /// Rule that chose the epoch; `best-on-test` is written beside the label.
-    pub selection: String,
-    /// False-positive and true-positive rate, ascending, from (0, 0) to (1, 1).
-    pub points: Vec<(f64, f64)>,
-    /// A band round it: false-positive rate, lowest and highest true-positive rate, ascending; empty for none.
-    pub band: Vec<(f64, f64, f64)>,
-    /// Area under it, as recorded.
-    pub auroc: f64,
-}
-
-/// Curves in one plot.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RocFigure {
-    /// Name of the files, without extension.
-    pub name: String,
-    /// What it shows, for the report.
-    pub caption: String,
-    /// The curves, six at most.
-    pub series: Vec<RocSeries>,
-}
 
 /// Draws ROC curves; `smoke` marks the figure as no result.
 ///

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use harness_results::ReportDataset;
 use harness_tables::TablesError;
 
 use crate::ablation::ablation;
@@ -9,7 +10,6 @@ use crate::backends::backends;
 use crate::comparisons::Ablation;
 use crate::cross_dataset::{Matrix, cross_dataset};
 use crate::few_shot::few_shot;
-use crate::measure::ReportDataset;
 use crate::optimism::{delong, optimism};
 use crate::published::{Ours, published, published_table};
 use crate::sheet::Table;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use harness_results::{CurveFigure, CurveSeries};
 use harness_tables::CurveRow;
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
@@ -11,26 +12,6 @@ use crate::axes::{ABOVE, Axis, BELOW, Ticks, axes};
 use crate::marks::{self, MOST_SERIES};
 use crate::render::{Drawing, Drawn, Rendered, render};
 use crate::{ReportError, font};
-
-/// One training.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CurveSeries {
-    /// What it is of.
-    pub label: String,
-    /// Its epochs, ascending.
-    pub rows: Vec<CurveRow>,
-}
-
-/// Trainings in one figure.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CurveFigure {
-    /// Name of the files, without extension.
-    pub name: String,
-    /// What it shows, for the report.
-    pub caption: String,
-    /// The trainings, six at most.
-    pub series: Vec<CurveSeries>,
-}
 
 /// Draws detection, focal and dice loss over epochs, one plot a term, since their sizes differ. A term that no training has
 /// is left out; an epoch whose loss is not finite leaves a gap.

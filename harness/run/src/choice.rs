@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 
 use harness_experiment::{EvaluationId, Filter, Plan, TrainingId};
+use harness_records::Folder;
+use harness_records::Statuses;
+use harness_records::now;
+use harness_records::reads;
+use harness_records::{Entry, Journal};
 
-use crate::clock::now;
 use crate::error::Error;
-use crate::folder::Folder;
-use crate::journal::{Entry, Journal};
-use crate::status::Statuses;
-use crate::units::reads;
 
 /// Places, in the plan, of the cells that meet all of `filters`.
 pub(crate) fn chosen(plan: &Plan, folder: &Folder, filters: &[&Filter]) -> Result<HashSet<usize>, Error> {

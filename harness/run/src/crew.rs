@@ -4,10 +4,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::error::{Class, Error};
+use harness_records::Class;
+use harness_records::Cost;
+use harness_worker::protocol::{Event, Job, Phase, Setup};
+
+use crate::error::Error;
 use crate::process::{Program, Received, WorkerProcess};
-use crate::protocol::{Event, Job, Phase, Setup};
-use crate::records::Cost;
 
 /// When to give up.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +56,7 @@ impl Crew<'_> {
     /// Gives a job to the worker, which is started where there is none, and waits for its end.
     pub(crate) fn perform(&mut self, job: &Job, tell: &mut dyn FnMut(Told)) -> Result<Cost, Error> {
         let backend = self.setup.backend.clone();
-        let failed = |class, message| Err(Error::Worker { class, message });
+        let failed = |class, message| Err(Error::Job { class, message });
         let running = match &mut self.worker {
             Some(running) => running,
             None => self.worker.insert(WorkerProcess::start(self.program, &self.setup, &self.log, self.go_on)?.0),
@@ -86,7 +88,7 @@ impl Crew<'_> {
                     }
                 }
                 Received::Gone => {
-                    let error = running.end(&backend, crate::worker::log_of(job).as_deref());
+                    let error = running.end(&backend, job.log().as_deref());
                     self.dismiss();
                     return Err(error);
                 }

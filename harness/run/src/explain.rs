@@ -5,16 +5,16 @@ use std::path::Path;
 
 use harness_data::{Dataset, FileHashes, Item, Registry};
 use harness_experiment::{Cell, CellId, CellStatus, ContentHash, Evaluation, Plan, Training};
+use harness_records::Cost;
+use harness_records::Folder;
+use harness_records::Statuses;
+use harness_records::date;
+use harness_records::{Entry, journal};
+use harness_worker::open_weights;
+use harness_worker::test_set;
 use serde_json::Value;
 
-use crate::clock::date;
 use crate::error::Error;
-use crate::folder::Folder;
-use crate::journal::{self, Entry};
-use crate::lab::open_weights;
-use crate::records::Cost;
-use crate::status::Statuses;
-use crate::test_set;
 
 /// A heading with lines of a name and a value each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

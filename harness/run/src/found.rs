@@ -5,16 +5,17 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use harness_experiment::{Evaluation, EvaluationId, Training, TrainingId};
+use harness_records::EvaluationRecord;
+use harness_records::Folder;
+use harness_records::chosen_epochs;
+use harness_records::{MeasuredWith, metrics};
 use rayon::prelude::*;
 
-use crate::cell_result::chosen_epochs;
 use crate::choice;
 use crate::error::Error;
-use crate::folder::Folder;
-use crate::measure::{self, MeasuredWith, Truth};
 use crate::notice::Notice;
-use crate::records::EvaluationRecord;
 use crate::scheduler::Run;
+use crate::truth::Truth;
 
 impl Run<'_> {
     /// Takes away the records of the chosen cells.
@@ -49,7 +50,7 @@ impl Run<'_> {
             let Some((record, with)) = of_trained else {
                 continue;
             };
-            if with.is(&*self.truth(evaluation, record)?) {
+            if with.is(&self.truth(evaluation, record)?.id()) {
                 complete.insert(evaluation.id);
             }
         }
@@ -89,10 +90,10 @@ impl Run<'_> {
     pub(crate) fn prune(&self, training: &Training) -> Result<(), Error> {
         let mut keep = vec![training.epochs.saturating_sub(1)];
         for evaluation in self.plan.evaluations.iter().filter(|e| e.training == training.id) {
-            let Some(measured) = measure::read(&self.folder.evaluation(evaluation.id), None)? else { return Ok(()) };
+            let Some(measured) = metrics::read(&self.folder.evaluation(evaluation.id), None)? else { return Ok(()) };
             keep.extend(measured.reported.iter().map(|reported| reported.epoch));
         }
-        self.folder.prune_states(training.id, &keep)
+        Ok(self.folder.prune_states(training.id, &keep)?)
     }
 
     /// Prunes what an earlier run measured and was killed before it could.

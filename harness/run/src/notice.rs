@@ -4,8 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use harness_experiment::{Cell, Evaluation, Plan, Training};
-
-pub use crate::protocol::Phase;
+pub use harness_worker::protocol::Phase;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]

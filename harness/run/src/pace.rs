@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use harness_experiment::{Plan, Training, TrainingId};
+use harness_records::EvaluationRecord;
+use harness_records::Folder;
 use serde::{Deserialize, Serialize};
 
 use crate::bench::{Benchmark, Part, Workload, bench};
 use crate::error::Error;
-use crate::folder::Folder;
 use crate::process::Program;
-use crate::records::EvaluationRecord;
 
 /// Training and scoring work on smaller matrices than the encoder: their share of its rate until it is known better.
 const SHARE: f64 = 0.75;

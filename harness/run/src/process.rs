@@ -9,11 +9,13 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use crate::error::{Class, Error};
-use crate::memory;
-use crate::protocol::{Event, Setup};
+use harness_records::Class;
+use harness_worker::memory;
+use harness_worker::protocol::{Event, Setup};
 
-/// The program whose process calls [`crate::worker::serve`], and how it is asked to.
+use crate::error::Error;
+
+/// The program whose process calls `harness_worker::serve`, and how it is asked to.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// The executable.
@@ -100,7 +102,7 @@ impl WorkerProcess {
         }
         let mut child = command.spawn().map_err(Error::file("start", &program.path))?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Error::Worker { class: Class::Internal, message: "a worker has no pipes".to_owned() });
+            return Err(Error::Job { class: Class::Internal, message: "a worker has no pipes".to_owned() });
         };
         let (sender, events) = channel();
         std::thread::spawn(move || {
@@ -125,14 +127,14 @@ impl WorkerProcess {
                     let info = BackendInfo { name, version, interface, devices, precisions, capabilities, note };
                     return Ok((worker, info));
                 }
-                Received::Event(Event::Failed { class, message }) => return Err(Error::Worker { class, message }),
+                Received::Event(Event::Failed { class, message }) => return Err(Error::Job { class, message }),
                 Received::Event(_) => {}
                 Received::Gone => return Err(worker.end(&setup.backend, None)),
                 Received::Nothing if !go_on() => return Err(Error::Interrupted),
                 Received::Nothing if begun.elapsed() > LOAD_LIMIT => {
                     let limit = LOAD_LIMIT.as_secs();
                     let message = format!("backend `{}` did not load within {limit} seconds", setup.backend);
-                    return Err(Error::Worker { class: Class::Stalled, message });
+                    return Err(Error::Job { class: Class::Stalled, message });
                 }
                 Received::Nothing => {}
             }
@@ -168,11 +170,11 @@ impl WorkerProcess {
         if !tail.is_empty() {
             message += &format!("; its log ends: {tail}");
         }
-        Error::Worker { class: Class::Crashed, message }
+        Error::Job { class: Class::Crashed, message }
     }
 
     fn write(&mut self, line: &impl serde::Serialize) -> Result<(), Error> {
-        let internal = |message: String| Error::Worker { class: Class::Internal, message };
+        let internal = |message: String| Error::Job { class: Class::Internal, message };
         let mut text =
             serde_json::to_string(line).map_err(|error| internal(format!("a job can't be written: {error}")))?;
         text.push('\n');

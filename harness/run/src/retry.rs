@@ -1,6 +1,6 @@
 //! Which failures deserve a second attempt in the same run. Making it is `scheduler`'s.
 
-use crate::error::Class;
+use harness_records::Class;
 
 /// Attempts at a job in one run.
 const ATTEMPTS: u32 = 2;

@@ -6,20 +6,24 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, Filter, Plan};
+use harness_records::Class;
+use harness_records::now;
+use harness_records::reads;
+use harness_records::{CellResult, chosen_epochs};
+use harness_records::{Entry, Journal};
+use harness_records::{Folder, Lock, Provenance};
+use harness_records::{MeasuredWith, metrics};
+use harness_worker::protocol::{Job, Setup, Task, WorldSetup};
 
-use crate::cell_result::{CellResult, chosen_epochs};
 use crate::choice;
-use crate::clock::{Clock, now};
+use crate::clock::Clock;
 use crate::crew::{Crew, Limits, Told};
 use crate::disk;
-use crate::error::{Class, Error};
-use crate::folder::{Folder, Lock, Provenance};
-use crate::journal::{Entry, Journal};
-use crate::measure::{self, MeasuredWith};
+use crate::error::Error;
+use crate::measure;
 use crate::notice::{Notice, Observer};
-use crate::protocol::{Job, Setup, Task, WorldSetup};
 use crate::retry;
-use crate::units::{Unit, reads, units, variants};
+use crate::units::{Unit, units, variants};
 use crate::world::World;
 
 /// How a plan is run. None of it decides a result.
@@ -291,7 +295,7 @@ impl<'a> Run<'a> {
         let epochs = chosen_epochs(self.folder, evaluation)?;
         if epochs.is_none() {
             let message = "its epoch can't be chosen: what chooses it failed".to_owned();
-            let (error, id) = (Error::Worker { class: Class::Input, message }, evaluation.id);
+            let (error, id) = (Error::Job { class: Class::Input, message }, evaluation.id);
             self.note_failure("evaluation", &id.to_string(), 1, &error)?;
             self.tell_failure(&error, |cell| cell.evaluation == id)?;
         }
@@ -373,10 +377,10 @@ impl<'a> Run<'a> {
         let folder = self.folder.evaluation(evaluation.id);
         let Some(record) = self.folder.read_evaluation(evaluation.id)? else { return Ok(()) };
         let truth = self.truth(evaluation, &record)?;
-        if !MeasuredWith::read(&folder, evaluation.on_fold)?.is(&truth) {
+        if !MeasuredWith::read(&folder, evaluation.on_fold)?.is(&truth.id()) {
             self.observer.notice(&Notice::Measuring { evaluation });
             match measure::measure(&folder, &record, &truth) {
-                Ok(made) => measure::write(&folder, &made)?,
+                Ok(made) => metrics::write(&folder, &made)?,
                 Err(error) if matches!(error.class(), Class::Numeric) => {
                     let id = evaluation.id;
                     self.note_failure("evaluation", &id.to_string(), 1, &error)?;
@@ -399,7 +403,7 @@ impl<'a> Run<'a> {
 
     fn note_failure(&mut self, kind: &str, id: &str, attempt: u32, error: &Error) -> Result<(), Error> {
         let (record, id, class, message) = (kind.to_owned(), id.to_owned(), error.class(), error.to_string());
-        self.journal.append(&Entry::Failed { at: now(), record, id, class, message, attempt })
+        Ok(self.journal.append(&Entry::Failed { at: now(), record, id, class, message, attempt })?)
     }
 
     /// Tells the end of cells that failed.

@@ -2,11 +2,13 @@
 //! nothing that was measured before is believed.
 
 use harness_experiment::Plan;
+use harness_records::Class;
+use harness_records::metrics;
+use harness_records::now;
+use harness_records::{Entry, Journal};
+use harness_records::{Folder, Lock};
 
-use crate::clock::now;
-use crate::error::{Class, Error};
-use crate::folder::{Folder, Lock};
-use crate::journal::{Entry, Journal};
+use crate::error::Error;
 use crate::measure;
 use crate::notice::{Notice, Observer};
 use crate::world::World;
@@ -55,11 +57,11 @@ pub fn score(
         let truth = world.truth(evaluation, training, record.image_size)?;
         match measure::measure(&place, &record, &truth) {
             Ok(made) => {
-                measure::write(&place, &made)?;
+                metrics::write(&place, &made)?;
                 scored.measured += 1;
             }
             Err(error) if error.class() == Class::Numeric => {
-                measure::remove(&place)?;
+                metrics::remove(&place)?;
                 let (record, id) = ("evaluation".to_owned(), evaluation.id.to_string());
                 let (class, message) = (error.class(), error.to_string());
                 journal.append(&Entry::Failed { at: now(), record, id, class, message, attempt: 1 })?;

@@ -3,12 +3,10 @@
 
 use harness_data::{Dataset, FileHashes, Item, items_hash};
 use harness_metrics::{PixelTruth, Resampling};
+use harness_records::{RESAMPLING_SEED, TruthId};
 use rayon::prelude::*;
 
 use crate::error::Error;
-
-/// Seed of all resamples. One for all, as variants are compared resample by resample.
-pub(crate) const RESAMPLING_SEED: u64 = 0;
 
 /// What is true of a test set.
 #[derive(Debug)]
@@ -25,6 +23,12 @@ pub struct Truth {
 }
 
 impl Truth {
+    /// What metrics made of it say they were made of.
+    pub fn id(&self) -> TruthId {
+        let pairing = self.resampling.as_ref().map_or(0, Resampling::fingerprint);
+        TruthId { hash: self.hash.clone(), pairing }
+    }
+
     /// Reads the labels and, where the dataset has any, the masks of some of its images at S = `size`. `resampled` names the
     /// test set by its images, so that variants draw alike; a fold has no name and is not resampled.
     ///

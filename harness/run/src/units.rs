@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use harness_experiment::{Cell, Evaluation, EvaluationId, Plan, Training, TrainingId};
+use harness_experiment::{Evaluation, EvaluationId, Plan, Training, TrainingId};
+use harness_records::reads;
 
 /// A training and what is evaluated of it.
 pub(crate) struct Unit<'a> {
@@ -43,11 +44,6 @@ pub(crate) fn units<'a>(plan: &'a Plan, missing: &HashSet<EvaluationId>) -> Vec<
     };
     let backends = plan.backends.iter().map(|backend| backend.name.clone());
     backends.map(|backend| (backend.clone(), of_backend(&backend))).filter(|(_, units)| !units.is_empty()).collect()
-}
-
-/// The evaluations that a cell's numbers depend on.
-pub(crate) fn reads(cell: &Cell) -> impl Iterator<Item = EvaluationId> {
-    std::iter::once(cell.evaluation).chain(cell.chosen_by.iter().copied())
 }
 
 /// Names of the variants that come to a training, in the plan's order.

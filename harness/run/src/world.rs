@@ -14,13 +14,14 @@ use harness_experiment::{
 };
 use harness_method::options::{Activation, Side};
 use harness_method::{Arch, Options, prompts};
+use harness_records::registry;
 use harness_weights::combine_hashes;
+use harness_worker::open_weights;
+use harness_worker::test_set;
 
 use crate::error::Error;
-use crate::lab::open_weights;
-use crate::measure::Truth;
 use crate::process::{BackendInfo, Program, probe};
-use crate::{registry, test_set};
+use crate::truth::Truth;
 
 /// Where the world is found.
 #[derive(Clone, Debug)]

@@ -133,3 +133,14 @@ row! {
         detection: Option<f64>,
     }
 }
+
+impl ScoreRow {
+    /// The image score of a name, where it is defined.
+    pub fn score(&self, name: &str) -> Option<f64> {
+        match name {
+            "map-max" => self.map_max,
+            "detection" => self.detection,
+            _ => None,
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! `harness doctor`: what this machine has, and what would keep an experiment from running.
 
 use harness_data::{Dataset, Registry};
-use harness_run::{Provenance, probe};
+use harness_records::Provenance;
+use harness_run::probe;
 
 use super::print;
 use crate::arguments::Doctor;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use harness_data::FileHashes;
 use harness_experiment::{CellId, Plan};
-use harness_run::{Folder, explain};
+use harness_records::Folder;
+use harness_run::explain;
 
 use super::{print, say};
 use crate::arguments::Explain;

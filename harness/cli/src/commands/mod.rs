@@ -39,7 +39,7 @@ pub(crate) fn perform(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Cache(arguments) => cache::cache(arguments),
         Command::Doctor(arguments) => doctor::doctor(arguments),
         Command::Worker(folders) => {
-            harness_run::worker::serve(&|name| found::open(name, folders), &harness_backend_flex::gemm_gflops)?;
+            harness_worker::serve(&|name| found::open(name, folders), &harness_backend_flex::gemm_gflops)?;
             Ok(Exit::Done)
         }
     }
@@ -87,4 +87,11 @@ fn print(text: impl std::fmt::Display) {
 fn say(text: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Writes tables, figures and report below `folder`, `report.md` last. Returns the summary table in Markdown.
+fn write_results(results: &harness_results::Results, folder: &Path) -> Result<String, Failure> {
+    let parts = harness_report::write_parts(&results.report, folder)?;
+    results.write_tables(folder)?;
+    Ok(parts.write(folder)?)
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use harness_experiment::{Backend, EncoderSource, Evaluation, ImageScore, Plan, Training};
-use harness_run::measure::Measured;
+use harness_records::{Folder, Measured};
 use harness_run::predict::{self, CellChoice, Model, PredictOptions};
-use harness_run::{Folder, Limits, Program, World, probe};
+use harness_run::{Limits, Program, World, probe};
 use harness_tables::PredictionRow;
 
 use super::run::{INTERRUPTED, listen};
@@ -34,6 +34,7 @@ pub(super) fn predict(arguments: &Predict) -> Result<Exit, Failure> {
         taps: paths::taps(&paths::cache(arguments.places.cache.as_deref())?),
         threads: arguments.threads.map(usize::from),
         limits: Limits::default(),
+        draw: &draw,
         go_on: &|| !INTERRUPTED.load(Ordering::Relaxed),
     };
     let mut terminal = Terminal::new();
@@ -228,4 +229,11 @@ fn metrics(measured: &Measured) -> String {
         line("pro_0_3", pixel.pro_0_3);
     }
     text
+}
+
+/// A map over its image, as a PNG file.
+fn draw(picture: predict::Picture) -> Result<Vec<u8>, String> {
+    let predict::Picture { title, scores, side, image, map, scale } = picture;
+    let figure = harness_report::OverlayFigure { title, scores, side, image, map, scale };
+    harness_report::overlay(&figure).map_err(|error| error.to_string())
 }

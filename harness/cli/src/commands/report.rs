@@ -1,8 +1,9 @@
 //! `harness report`.
 
-use harness_run::{Folder, collect};
+use harness_records::Folder;
+use harness_results::collect;
 
-use super::{print, say};
+use super::{print, say, write_results};
 use crate::arguments::Report;
 use crate::exit::{Exit, Failure};
 
@@ -19,7 +20,7 @@ pub(super) fn report(arguments: &Report) -> Result<Exit, Failure> {
     for note in &results.notes {
         say(format!("note: {note}"));
     }
-    print(results.write(folder.path())?);
+    print(write_results(&results, folder.path())?);
     say(format!("written to {}", folder.path().display()));
     Ok(Exit::Done)
 }

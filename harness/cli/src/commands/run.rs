@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use harness_experiment::{EncoderSource, Filter, Plan};
-use harness_run::{Finished, Folder, Limits, Notice, Observer, Options, Pace, collect};
+use harness_records::Folder;
+use harness_results::collect;
+use harness_run::{Finished, Limits, Notice, Observer, Options, Pace};
 
-use super::{planned, print, say};
+use super::{planned, print, say, write_results};
 use crate::arguments::Run;
 use crate::exit::{Exit, Failure};
 use crate::lines::Lines;
@@ -61,7 +63,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     }
     let begun = SystemTime::now();
     // Held until the report is written: who waits for it would take our half-written files for leftovers.
-    let lock = folder.lock(observer, options.go_on)?;
+    let lock = harness_run::lock(&folder, observer, options.go_on)?;
     let finished = harness_run::run(&plan, &folder, &lock, &world, &options, observer)?;
     terminal.clear();
     if !arguments.smoke {
@@ -72,7 +74,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     for note in &results.notes {
         if arguments.json { lines.notice(&Notice::Warning(note)) } else { terminal.line(&format!("note: {note}")) }
     }
-    let table = results.write(folder.path())?;
+    let table = write_results(&results, folder.path())?;
     if arguments.json {
         Lines::finished(&finished, folder.path());
     } else {

@@ -1,8 +1,10 @@
 //! `harness score`.
 
-use harness_run::{Folder, Scored, World, WorldOptions, collect};
+use harness_records::Folder;
+use harness_results::collect;
+use harness_run::{Scored, World, WorldOptions};
 
-use super::{print, say};
+use super::{print, say, write_results};
 use crate::arguments::{BackendFolders, Score};
 use crate::exit::{Exit, Failure};
 use crate::terminal::Terminal;
@@ -21,7 +23,7 @@ pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
         program: backends::worker(&BackendFolders::default())?,
     })?;
     let mut terminal = Terminal::new();
-    let lock = folder.lock(&mut terminal, &|| true)?;
+    let lock = harness_run::lock(&folder, &mut terminal, &|| true)?;
     let scored = harness_run::score(&plan, &folder, &lock, &world, &|| true, &mut terminal)?;
     terminal.clear();
     world.save_hashes()?;
@@ -29,7 +31,7 @@ pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
     for note in &results.notes {
         say(format!("note: {note}"));
     }
-    print(results.write(folder.path())?);
+    print(write_results(&results, folder.path())?);
     let Scored { measured, failed, missing } = scored;
     say(format!(
         "{measured} evaluations measured, {failed} failed, {missing} without predictions; written to {}",

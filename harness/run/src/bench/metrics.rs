@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use harness_method::streams;
 use harness_metrics::{GridMaps, ImageMetrics, PixelMetrics, PixelTruth, map_maxima};
+use harness_worker::Workload;
+use harness_worker::masks;
 
-use super::Workload;
-use super::equipment::masks;
 use crate::error::Error;
 
 /// Grids and truth that metrics are computed of, one measurement after the other.

@@ -6,10 +6,11 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use harness_records::Class;
+use harness_worker::{Part, Workload};
 use serde_json::json;
 
-use super::{Part, Workload};
-use crate::error::{Class, Error};
+use crate::error::Error;
 
 /// Longest time for an answer.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -101,5 +102,5 @@ impl Outside {
 }
 
 fn failed(message: String) -> Error {
-    Error::Worker { class: Class::Input, message }
+    Error::Job { class: Class::Input, message }
 }

@@ -5,16 +5,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use harness_backend_abi::host::Capability;
+use harness_metrics::median;
+use harness_records::Class;
+use harness_worker::PROCESSOR;
+use harness_worker::protocol::{Event, Setup};
+use harness_worker::{Ask, Part, Workload};
 use serde::Serialize;
 
 use super::metrics::Maps;
 use super::outside::Outside;
-use super::{Ask, Part, Workload};
-use crate::error::{Class, Error};
-use crate::lab::PROCESSOR;
+use crate::error::Error;
 use crate::process::{Program, Received, WorkerProcess};
-use crate::protocol::{Event, Setup};
-use crate::speed::median;
 
 /// Longest time for a measurement, or for loading weights.
 const LIMIT: Duration = Duration::from_secs(1800);
@@ -184,14 +185,14 @@ fn answer(worker: &mut WorkerProcess, backend: &str, go_on: &dyn Fn() -> bool) -
         match worker.receive(Duration::from_millis(100)) {
             Received::Event(Event::Measured { value }) => return Ok(value),
             Received::Event(Event::Failed { class, message }) => {
-                return Err(Error::Worker { class, message: format!("backend `{backend}`: {message}") });
+                return Err(Error::Job { class, message: format!("backend `{backend}`: {message}") });
             }
             Received::Event(_) => {}
             Received::Gone => return Err(worker.end(backend, None)),
             Received::Nothing if !go_on() => return Err(Error::Interrupted),
             Received::Nothing if begun.elapsed() > LIMIT => {
                 let message = format!("backend `{backend}` gave no answer in {} seconds", LIMIT.as_secs());
-                return Err(Error::Worker { class: Class::Stalled, message });
+                return Err(Error::Job { class: Class::Stalled, message });
             }
             Received::Nothing => {}
         }

@@ -4,13 +4,14 @@
 use std::path::Path;
 
 use harness_experiment::{EpochRange, Evaluation};
+use harness_records::{EvaluationRecord, read_toml, state_file};
+use harness_records::{Measured, metrics};
+use harness_worker::protocol::{Job, Task};
 
 use super::{Model, PredictOptions, work};
 use crate::error::Error;
-use crate::measure::{self, Measured};
+use crate::measure;
 use crate::notice::Observer;
-use crate::protocol::{Job, Task};
-use crate::records::{self, EvaluationRecord, state_file};
 use crate::world::World;
 
 /// Files that stay; what names the plan's training, which did not make this state, does not.
@@ -49,10 +50,10 @@ pub fn evaluate(
         tasks: vec![Task { evaluation: evaluation.clone(), epochs: vec![epoch], folder: absolute(&folder)? }],
     };
     work(model, &job, world.registry().path(), partial.path(), options, observer)?;
-    let record: EvaluationRecord = records::read_toml(&folder.join("evaluation.toml"))?;
+    let record: EvaluationRecord = read_toml(&folder.join("evaluation.toml"))?;
     let truth = world.truth(&evaluation, training, record.image_size)?;
     let made = measure::measure(&folder, &record, &truth)?;
-    measure::write(&folder, &made)?;
+    metrics::write(&folder, &made)?;
     for name in KEPT {
         let (from, to) = (folder.join(name), out.join(name));
         if from.is_file() {

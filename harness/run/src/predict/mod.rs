@@ -10,18 +10,19 @@ mod output;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use harness_tables::PredictionRow;
-
-use crate::crew::Limits;
-use crate::error::{Class, Error};
-use crate::notice::{Notice, Observer};
-use crate::predicting::{DETECTION, GRIDS, read};
-use crate::process::{Program, Received, WorkerProcess};
-use crate::protocol::{Event, Job, Setup, WorldSetup};
-
 pub use evaluate::evaluate;
+use harness_records::Class;
+use harness_tables::PredictionRow;
+use harness_worker::protocol::{Event, Job, Setup, WorldSetup};
+use harness_worker::{DETECTION, GRIDS};
 pub use images::{InputImage, list};
 pub use model::{CellChoice, Model, find_cell};
+pub use output::{Draw, Picture};
+
+use crate::crew::Limits;
+use crate::error::Error;
+use crate::notice::{Notice, Observer};
+use crate::process::{Program, Received, WorkerProcess};
 
 /// How images are scored. None of it decides a score.
 pub struct PredictOptions<'a> {
@@ -33,6 +34,8 @@ pub struct PredictOptions<'a> {
     pub threads: Option<usize>,
     /// When to give up.
     pub limits: Limits,
+    /// Draws a map over its image.
+    pub draw: Draw<'a>,
     /// Asked several times a second; no ends it.
     pub go_on: &'a dyn Fn() -> bool,
 }
@@ -82,7 +85,17 @@ pub fn predict(
     if detection.len() != images.len() {
         return Err(Error::record(folder.path(), "the worker scored no image"));
     }
-    output::write(training, images, &detection, &grids, out)
+    output::write(training, images, &detection, &grids, out, options.draw)
+}
+
+/// Reads what the worker wrote: `expected` values, or none.
+fn read(path: &Path, expected: usize) -> Result<Vec<f32>, Error> {
+    let bytes = std::fs::read(path).map_err(Error::file("read", path))?;
+    let values: Vec<f32> = bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    if values.len() * size_of::<f32>() != bytes.len() || !(values.len() == expected || values.is_empty()) {
+        return Err(Error::record(path, format!("{} bytes where {expected} values belong", bytes.len())));
+    }
+    Ok(values)
 }
 
 /// Has a worker do the job. `folder` is for its log.
@@ -123,7 +136,7 @@ fn work(
                 heard = Instant::now();
                 match event {
                     Event::Done { .. } => return Ok(()),
-                    Event::Failed { class, message } => return Err(Error::Worker { class, message }),
+                    Event::Failed { class, message } => return Err(Error::Job { class, message }),
                     Event::Progress { phase, done, total } => {
                         let rate = done as f64 / begun.elapsed().as_secs_f64().max(1e-9);
                         observer.notice(&Notice::Progress { phase, done, total, rate, left: None });
@@ -131,12 +144,12 @@ fn work(
                     Event::Ready { .. } | Event::Measured { .. } | Event::Epoch { .. } => {}
                 }
             }
-            Received::Gone => return Err(worker.end(&backend.name, crate::worker::log_of(job).as_deref())),
+            Received::Gone => return Err(worker.end(&backend.name, job.log().as_deref())),
             Received::Nothing if heard.elapsed() > options.limits.silence => {
                 let secs = options.limits.silence.as_secs();
                 let message =
                     format!("the worker of backend `{}` said nothing for {secs} seconds and was ended", backend.name);
-                return Err(Error::Worker { class: Class::Stalled, message });
+                return Err(Error::Job { class: Class::Stalled, message });
             }
             Received::Nothing => {}
         }

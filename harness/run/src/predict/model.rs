@@ -3,18 +3,17 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use harness_backend_abi::host::OwnedTensor;
 use harness_experiment::{Cell, CellId, EncoderSource, ImageScore, Plan, Training};
 use harness_method::Arch;
+use harness_records::CellResult;
+use harness_records::Folder;
+use harness_records::journal;
+use harness_records::state_file;
+use harness_records::{StateTensor, state, state_metadata};
 use harness_weights::{Checkpoint, Weights};
+use harness_worker::open_weights;
 
-use crate::cell_result::CellResult;
 use crate::error::Error;
-use crate::folder::Folder;
-use crate::journal;
-use crate::lab::open_weights;
-use crate::records::state_file;
-use crate::{state, state_metadata};
 
 /// A state with all that is needed to predict.
 #[derive(Clone, Debug)]
@@ -218,8 +217,8 @@ impl Model {
         }
         let path = folder.join("state.safetensors");
         let checkpoint = Checkpoint::open(&self.state)?;
-        checkpoint_state(&checkpoint, &self.training, &open_weights(&self.encoder)?)
-            .and_then(|state| state::write(&state, &[], &path))?;
+        let state = checkpoint_state(&checkpoint, &self.training, &open_weights(&self.encoder)?)?;
+        state::write(&state, &[], &path)?;
         Ok(path)
     }
 }
@@ -229,12 +228,12 @@ fn checkpoint_state(
     checkpoint: &Checkpoint,
     training: &Training,
     weights: &Weights,
-) -> Result<Vec<OwnedTensor>, Error> {
+) -> Result<Vec<StateTensor>, Error> {
     let state = checkpoint.state(&training.options, &training.arch)?;
     checkpoint.check_text_tower(weights)?;
     Ok(state
         .into_iter()
-        .map(|tensor| OwnedTensor { name: tensor.name, shape: tensor.shape, values: tensor.data })
+        .map(|tensor| StateTensor { name: tensor.name, shape: tensor.shape, values: tensor.data })
         .collect())
 }
 

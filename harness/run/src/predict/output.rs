@@ -6,12 +6,31 @@ use harness_data::{Source, load_image};
 use harness_disk::write_durable;
 use harness_experiment::Training;
 use harness_metrics::{GridMaps, MapSource, map_maxima};
-use harness_report::{OverlayFigure, overlay};
 use harness_tables::{PredictionRow, write_csv};
 
 use super::images::InputImage;
 use super::npy;
 use crate::error::Error;
+
+/// An image and its map, for a picture of both.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// Name of the image.
+    pub title: String,
+    /// Its scores, for a line of their own.
+    pub scores: String,
+    /// Side S of image and map in pixels.
+    pub side: usize,
+    /// The image, S x S, three bytes a pixel: red, green, blue.
+    pub image: Vec<u8>,
+    /// The anomaly map, S x S.
+    pub map: Vec<f32>,
+    /// Values of the ends of the colour scale.
+    pub scale: (f32, f32),
+}
+
+/// Draws a picture as a PNG file, or says why not.
+pub type Draw<'a> = &'a dyn Fn(Picture) -> Result<Vec<u8>, String>;
 
 /// Writes everything into `out`. `grids` is empty where there are no maps.
 pub(super) fn write(
@@ -20,6 +39,7 @@ pub(super) fn write(
     detection: &[f32],
     grids: &[f32],
     out: &Path,
+    draw: Draw<'_>,
 ) -> Result<Vec<PredictionRow>, Error> {
     let mut rows: Vec<PredictionRow> = images
         .iter()
@@ -31,7 +51,7 @@ pub(super) fn write(
         })
         .collect();
     if !grids.is_empty() {
-        write_maps(training, images, grids, out, &mut rows)?;
+        write_maps(training, images, grids, out, draw, &mut rows)?;
     }
     write_csv(&rows, &out.join("scores.csv"))?;
     Ok(rows)
@@ -42,6 +62,7 @@ fn write_maps(
     images: &[InputImage],
     grids: &[f32],
     out: &Path,
+    draw: Draw<'_>,
     rows: &mut [PredictionRow],
 ) -> Result<(), Error> {
     let size = training.options.image_size;
@@ -61,7 +82,7 @@ fn write_maps(
         row.map = format!("maps/{}.npy", image.name);
         row.overlay = format!("overlays/{}.png", image.name);
         write_durable(&out.join(&row.map), &npy::square(size, &map))?;
-        let figure = OverlayFigure {
+        let picture = Picture {
             title: image.name.clone(),
             scores: format!("map max {max:.3}, detection {:.3}", row.detection),
             side: size,
@@ -69,7 +90,7 @@ fn write_maps(
             map: std::mem::replace(&mut map, vec![0.0; maps.pixels()]),
             scale: (low, high),
         };
-        write_durable(&out.join(&row.overlay), &overlay(&figure)?)?;
+        write_durable(&out.join(&row.overlay), &draw(picture).map_err(|error| Error::Unusable { what: error })?)?;
     }
     Ok(())
 }

@@ -1,0 +1,86 @@
+//! What can go wrong with the files of a results folder.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use harness_data::DataError;
+use harness_weights::WeightsError;
+
+use crate::class::Class;
+
+/// Why a results folder could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The frozen plan.
+    #[error(transparent)]
+    Experiment(#[from] harness_experiment::Error),
+    /// The registry of datasets.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The file of a state.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// Numbers that make no map or can't be resampled.
+    #[error(transparent)]
+    Metrics(#[from] harness_metrics::Error),
+    /// A file could not be written.
+    #[error(transparent)]
+    Disk(#[from] harness_disk::DiskError),
+    /// The system refused a file or folder.
+    #[error("can't {action} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file that is not what it should be.
+    #[error("{}: {what}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// A folder that is not a results folder.
+    #[error("{}: not a results folder: it has no plan.toml", path.display())]
+    NotResults {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A results folder that another experiment's results are in.
+    #[error("{}: it holds the results of {holds}; choose another folder with --out", path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+        /// What is there.
+        holds: String,
+    },
+}
+
+impl Error {
+    /// An error of the file system, made with [`Result::map_err`].
+    pub fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { action, path, source }
+    }
+
+    /// A record that can't be read.
+    pub fn record(path: &Path, what: impl fmt::Display) -> Self {
+        Self::Record { path: path.to_owned(), what: what.to_string() }
+    }
+
+    /// Its kind.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Metrics(_) => Class::Numeric,
+            Self::File { .. } | Self::Disk(_) => Class::Disk,
+            Self::Experiment(_) | Self::Data(_) | Self::Weights(_) => Class::Input,
+            Self::NotResults { .. } | Self::Occupied { .. } => Class::Input,
+            Self::Record { .. } => Class::Internal,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What the files of a training's and an evaluation's folder hold, and how they are read and written. Which folder is
+//! whose is in `folder`.
+
+use std::path::Path;
+
+use harness_experiment::{EpochRange, Evaluation, Training};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// Version of the records' formats.
+pub const FORMAT: u32 = 1;
+
+/// What a record took. Nothing here is part of an id or of a reproducible table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Seconds in the encoder; 0 where all taps were stored already. Without `load_secs`, as older records are, loading the
+    /// encoder's weights is in it.
+    pub encode_secs: f64,
+    /// Images that went through the encoder.
+    pub encoded: u64,
+    /// Seconds of training steps or of scoring.
+    pub compute_secs: f64,
+    /// Seconds of the whole job.
+    pub total_secs: f64,
+    /// Peak memory of the worker process so far, in bytes, where the system or the backend says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+    /// Peak memory of the device so far, in bytes, where the backend says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_memory_bytes: Option<u64>,
+    /// Images the encoder took at once, where it was fewer than usual for lack of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduced_encode_batch: Option<u64>,
+    /// Seconds to load the backend, to open its device and to load weights into it, as far as this job did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_secs: Option<f64>,
+    /// Images a second through the encoder, of the median batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encode_rate: Option<f64>,
+    /// Median of a training step's milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_p50_ms: Option<f64>,
+    /// 95th percentile of a training step's milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_p95_ms: Option<f64>,
+    /// Images a second that one state scores, of the median batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_rate: Option<f64>,
+    /// The rate of matrix products in f32, in 10^9 operations a second, measured when the worker that did the job started: by
+    /// its threads on the processor, by the backend on another device; only where backends are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gemm_gflops: Option<f64>,
+}
+
+/// `training.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// Of this file.
+    pub format: u32,
+    /// Version of the program that wrote it.
+    pub harness: String,
+    /// Epochs whose states were kept when it was written.
+    pub kept: EpochRange,
+    /// What it took.
+    pub cost: Cost,
+    /// What was trained.
+    pub training: Training,
+}
+
+/// `evaluation.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationRecord {
+    /// Of this file.
+    pub format: u32,
+    /// Version of the program that wrote it.
+    pub harness: String,
+    /// Side of images and maps, S, in pixels.
+    pub image_size: usize,
+    /// Taps of a grid file's images; 0 where there are no maps.
+    pub taps: usize,
+    /// Side of a grid, G.
+    pub grid: usize,
+    /// Epochs whose states were scored, ascending: the rows of `scores.parquet` and the blocks of `grids.f32`.
+    pub epochs: Vec<u32>,
+    /// What it took.
+    pub cost: Cost,
+    /// What was evaluated.
+    pub evaluation: Evaluation,
+}
+
+impl EvaluationRecord {
+    /// Values of one epoch in `grids.f32`, which holds f32 `[epochs, N, taps, G, G]`, little-endian.
+    pub fn grid_values(&self) -> usize {
+        usize::try_from(self.evaluation.test_images).unwrap_or(usize::MAX) * self.taps * self.grid * self.grid
+    }
+}
+
+/// Where in a training's folder its state after an epoch lies.
+pub fn state_file(training: &Path, epoch: u32) -> std::path::PathBuf {
+    training.join("states").join(format!("{epoch:04}.safetensors"))
+}
+
+/// Writes a record's description.
+pub fn write_toml(record: &impl Serialize, path: &Path) -> Result<(), Error> {
+    let text = toml::to_string(record).map_err(|error| Error::record(path, error))?;
+    Ok(harness_disk::write_durable(path, text.as_bytes())?)
+}
+
+/// Only the version, so that another one is named as such.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+}
+
+/// Reads a record's description.
+pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+    // Thousands are read for a report: a first line that is as it is written spares a second look.
+    let format_line = format!("format = {FORMAT}");
+    if text.lines().next() != Some(format_line.as_str()) {
+        let Version { format } = toml::from_str(&text).map_err(|error| Error::record(path, error))?;
+        if format != FORMAT {
+            let what = format!("format {format} is not {FORMAT}, the one this program reads; run the experiment again");
+            return Err(Error::record(path, what));
+        }
+    }
+    toml::from_str(&text).map_err(|error| Error::record(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_cost_of_an_older_record_reads_and_tells_no_rate() {
+        let older = "encode_secs = 1.5\nencoded = 32\ncompute_secs = 2.0\ntotal_secs = 4.0\n";
+        let cost: Cost = toml::from_str(older).unwrap();
+        assert_eq!(cost, Cost { encode_secs: 1.5, encoded: 32, compute_secs: 2.0, total_secs: 4.0, ..Cost::default() });
+        let full = Cost { load_secs: Some(0.5), encode_rate: Some(20.0), step_p95_ms: Some(3.0), ..cost };
+        assert_eq!(toml::from_str::<Cost>(&toml::to_string(&full).unwrap()).unwrap(), full);
+    }
+}

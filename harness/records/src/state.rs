@@ -1,0 +1,97 @@
+//! States: the trainable tensors before training and after an epoch, and their safetensors files. What a file says of itself is
+//! in `state_metadata`.
+
+use std::path::Path;
+
+use harness_disk::stop;
+use harness_experiment::Training;
+use harness_method::parameters::parameters;
+use harness_weights::{Precision, WeightsError, write_safetensors_with};
+use safetensors::{Dtype, SafeTensors};
+
+use crate::error::Error;
+
+/// A trainable tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateTensor {
+    /// Its name (docs/method.md section 5).
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values, row by row.
+    pub values: Vec<f32>,
+}
+
+/// Every trainable tensor of a training as it begins (docs/method.md section 5).
+pub fn initial(training: &Training) -> Vec<StateTensor> {
+    parameters(&training.options, &training.arch)
+        .into_iter()
+        .map(|parameter| StateTensor {
+            values: parameter.values(training.seed),
+            name: parameter.name,
+            shape: parameter.shape,
+        })
+        .collect()
+}
+
+/// Writes a state and what is to be said of it, durable or not at all.
+pub fn write(state: &[StateTensor], about: &[(&str, String)], path: &Path) -> Result<(), Error> {
+    let layout: Vec<(String, Vec<usize>)> =
+        state.iter().map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect();
+    let mut values = state.iter().map(|tensor| tensor.values.clone());
+    // Asked for one at a time, in the layout's order.
+    let next = |name: &str| {
+        values.next().ok_or_else(|| WeightsError::Missing {
+            origin: path.display().to_string(),
+            name: name.to_owned(),
+            expected: None,
+        })
+    };
+    stop::reached();
+    write_safetensors_with(path, &layout, Precision::F32, about, next)?;
+    stop::reached();
+    Ok(())
+}
+
+/// Reads a state that must have the tensors of `like`.
+pub fn read(path: &Path, like: &[StateTensor]) -> Result<Vec<StateTensor>, Error> {
+    let bytes = std::fs::read(path).map_err(Error::file("read the state", path))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| Error::record(path, error))?;
+    like.iter()
+        .map(|expected| {
+            let name = &expected.name;
+            let tensor = file.tensor(name).map_err(|error| Error::record(path, error))?;
+            if tensor.dtype() != Dtype::F32 || tensor.shape() != expected.shape {
+                let (found, wanted) = (tensor.shape(), &expected.shape);
+                return Err(Error::record(
+                    path,
+                    format!("tensor `{name}` has shape {found:?}, expected {wanted:?} f32"),
+                ));
+            }
+            let values = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+            Ok(StateTensor { name: name.clone(), shape: expected.shape.clone(), values })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_state_reads_as_it_was_written_and_another_shape_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("0000.safetensors");
+        let tensor = |shape: Vec<usize>| StateTensor {
+            name: "normal.1.det.weight".to_owned(),
+            values: (0..shape.iter().product::<usize>()).map(|i| i as f32 - 0.5).collect(),
+            shape,
+        };
+        let state = vec![tensor(vec![2, 3])];
+        write(&state, &[], &path).unwrap();
+        assert_eq!(read(&path, &state).unwrap(), state);
+        let error = read(&path, &[tensor(vec![3, 2])]).unwrap_err().to_string();
+        assert!(error.contains("[2, 3]") && error.contains("[3, 2]"), "{error}");
+    }
+}

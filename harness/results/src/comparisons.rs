@@ -1,0 +1,130 @@
+//! Which quantities of a family are compared with which. What is computed of them is in `averages` and `statistics`.
+
+use harness_experiment::Selection;
+use harness_metrics::Metric;
+
+use crate::averages::{exact, mean};
+use crate::families::{ConditionKey, Families, Family, FamilyKey, Member, Quantity};
+
+/// The metrics whose best is marked in tables.
+const MARKED: [Metric; 2] = [Metric::ImageAuroc, Metric::PixelAuroc];
+
+/// Pairs of quantities of one family: the first is compared with the second.
+#[derive(Default)]
+pub(crate) struct Comparisons {
+    /// Variants with the base.
+    pub(crate) base: Vec<[Quantity; 2]>,
+    /// What the test set chose, with `last` on the same trainings.
+    pub(crate) last: Vec<[Quantity; 2]>,
+    /// Variants with the best, where that is not the base: of each dataset, and of the mean over them.
+    pub(crate) best: Vec<WithBest>,
+}
+
+/// Variants that are compared with the best.
+pub(crate) struct WithBest {
+    /// Place of the best variant.
+    pub(crate) best: usize,
+    /// It is the best of the mean over datasets; there is a pair on each of them.
+    pub(crate) of_mean: bool,
+    pub(crate) pairs: Vec<[Quantity; 2]>,
+}
+
+impl Comparisons {
+    /// Those of a family.
+    pub(crate) fn of(all: &Families<'_>, key: FamilyKey, base: Option<usize>) -> Self {
+        let last = last(all, key);
+        let mut comparisons = Self::default();
+        for quantity in quantities(all, key) {
+            comparisons.base.extend(base.and_then(|base| with(all, quantity, base)));
+            let of_last = last.map(|family| Quantity { family, ..quantity });
+            comparisons.last.extend(of_last.filter(|last| all.is_planned(*last)).map(|last| [quantity, last]));
+        }
+        if let Some(base) = base.filter(|_| MARKED.contains(&key.metric)) {
+            comparisons.best = with_best(all, key, base);
+        }
+        comparisons
+    }
+
+    /// All pairs.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = [Quantity; 2]> {
+        let best = self.best.iter().flat_map(|with_best| &with_best.pairs);
+        self.base.iter().chain(&self.last).chain(best).copied()
+    }
+}
+
+/// What is planned in a family, dataset by dataset.
+pub(crate) fn quantities(all: &Families<'_>, family: FamilyKey) -> Vec<Quantity> {
+    let conditions = all.families.get(&family).into_iter().flat_map(|family| &family.conditions);
+    conditions
+        .flat_map(|(place, condition)| condition.variants.keys().map(|variant| (*place, *variant)))
+        .map(|(place, variant)| Quantity { family, place, variant })
+        .collect()
+}
+
+/// A quantity and the same of another variant; `None` where that is not planned or is the same.
+fn with(all: &Families<'_>, quantity: Quantity, variant: usize) -> Option<[Quantity; 2]> {
+    let other = Quantity { variant, ..quantity };
+    (quantity.variant != variant && all.is_planned(other)).then_some([quantity, other])
+}
+
+/// The comparisons with what is best on each dataset and in the mean over them.
+fn with_best(all: &Families<'_>, key: FamilyKey, base: usize) -> Vec<WithBest> {
+    let quantities = quantities(all, key);
+    let mut found = Vec::new();
+    let mut compare = |best: Option<usize>, places: &[ConditionKey], of_mean: bool| {
+        let Some(best) = best.filter(|best| *best != base) else { return };
+        let here = quantities.iter().filter(|quantity| places.contains(&quantity.place));
+        let pairs = here.filter_map(|quantity| with(all, *quantity, best)).collect();
+        found.push(WithBest { best, of_mean, pairs });
+    };
+    for (place, condition) in all.families.get(&key).into_iter().flat_map(|family| &family.conditions) {
+        // As tables print it: the mean over trainings.
+        let number = |members: &[Member<'_>]| {
+            (!members.is_empty()).then(|| mean(&members.iter().map(|member| member.value).collect::<Vec<_>>()))
+        };
+        let numbers = condition.variants.iter().filter_map(|(variant, members)| Some((*variant, number(members)?)));
+        compare(highest(numbers, base), &[*place], false);
+    }
+    if let Some(places) = all.averaged(key) {
+        let variants = all.families.get(&key).map(Family::variants).unwrap_or_default();
+        let number = |variant: usize| {
+            let of = |place: &ConditionKey| exact(all, Quantity { family: key, place: *place, variant });
+            Some((variant, mean(&places.iter().map(of).collect::<Option<Vec<_>>>()?)))
+        };
+        compare(highest(variants.into_iter().filter_map(number), base), &places, true);
+    }
+    found
+}
+
+/// The variant with the highest number; of equals the base, else the first.
+fn highest(numbers: impl Iterator<Item = (usize, f64)>, base: usize) -> Option<usize> {
+    /// Equal numbers that were summed in another order differ by less.
+    const ROUNDING: f64 = 1e-9;
+    let numbers: Vec<(usize, f64)> = numbers.collect();
+    let most = numbers.iter().map(|(_, number)| *number).reduce(f64::max)?;
+    let equals = || numbers.iter().filter(|(_, number)| most - number < ROUNDING).map(|(variant, _)| *variant);
+    equals().find(|variant| *variant == base).or_else(|| equals().next())
+}
+
+/// The same numbers under `last`, where a family chooses by the test set.
+fn last(all: &Families<'_>, key: FamilyKey) -> Option<FamilyKey> {
+    let by_test = all.names.selection.get(key.selection) == Some(&Selection::BestOnTest);
+    let selection = all.names.selection_place(Selection::Last).filter(|_| by_test)?;
+    Some(FamilyKey { selection, score: key.stored_score(), ..key })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_equals_the_base_is_the_best_and_else_the_first() {
+        let of = |numbers: &[(usize, f64)]| highest(numbers.iter().copied(), 1);
+        assert_eq!(of(&[(0, 0.5), (1, 0.5), (2, 0.5)]), Some(1));
+        assert_eq!(of(&[(0, 0.75), (1, 0.5), (2, 0.75)]), Some(0));
+        assert_eq!(of(&[(0, 0.5), (1, 0.25), (2, 0.75)]), Some(2));
+        // Sums in another order.
+        assert_eq!(of(&[(0, 0.1 + 0.2 + 0.3), (1, 0.3 + 0.2 + 0.1)]), Some(1));
+        assert_eq!(of(&[]), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! The data of ROC figures: a curve a training, or of several trainings their mean and the band they span.
+
+use std::collections::BTreeSet;
+
+use harness_experiment::{Cell, ImageScore, Plan};
+use harness_metrics::roc_curve;
+use harness_records::Folder;
+
+use super::{Group, scores_of};
+use crate::done::{Done, Records};
+use crate::error::Error;
+use crate::figure_data::{RocFigure, RocSeries};
+
+/// Trainings of a variant that its mean and band are of, at most: a band does not need more, and each is a file to read.
+const MOST: usize = 20;
+
+/// Distances of false-positive rates at which curves are averaged.
+const STEPS: usize = 200;
+
+/// One training's curve.
+struct Curve {
+    /// False-positive and true-positive rate, ascending.
+    points: Vec<(f64, f64)>,
+    auroc: f64,
+}
+
+impl Group<'_> {
+    /// The figure of a group: a line a variant. `None` where nothing is done.
+    pub(crate) fn roc(&self, plan: &Plan, folder: &Folder, records: &Records) -> Result<Option<RocFigure>, Error> {
+        let (mut series, mut counts, mut first) = (Vec::new(), BTreeSet::new(), None);
+        for variant in &plan.variants {
+            let mut curves = Vec::new();
+            for cell in self.cells.iter().filter(|cell| cell.variant == variant.name) {
+                if curves.len() == MOST {
+                    break;
+                }
+                let Some(done) = records.done(cell) else { continue };
+                let Some((score, epoch)) = done.first() else { continue };
+                let Some((labels, scores)) = scored(folder, cell, &done, (score, epoch))? else { continue };
+                let points = roc_curve(&labels, &scores)?;
+                let points = points.iter().map(|point| (point.false_positive_rate, point.true_positive_rate)).collect();
+                curves.push(Curve { points, auroc: done.image_auroc(score, epoch).unwrap_or(f64::NAN) });
+                first.get_or_insert((*cell, score));
+            }
+            if !curves.is_empty() {
+                counts.insert(curves.len());
+                series.push(RocSeries {
+                    label: variant.name.clone(),
+                    selection: self.selection.name().to_owned(),
+                    ..line(&curves)
+                });
+            }
+        }
+        let Some((cell, score)) = first else { return Ok(None) };
+        let several = counts.last().is_some_and(|most| *most > 1);
+        let words = if several { self.condition() } else { self.words(plan, cell) };
+        let mut caption = format!("Image-level ROC by {}, selection {}: {words}.", score.name(), self.selection.name());
+        if let (true, Some(low), Some(high)) = (several, counts.first(), counts.last()) {
+            let n = if low < high { format!("{low} to {high}") } else { low.to_string() };
+            caption += &format!(
+                " Lines: means over draws and seeds at each false-positive rate, n = {n} trainings each; bands: pointwise, from \
+                 the lowest to the highest of them. Bands say how trainings differ, not how sure a curve is."
+            );
+        }
+        Ok(Some(RocFigure { name: self.name(plan, "roc"), caption, series }))
+    }
+}
+
+/// Labels of test images, and their scores.
+type Scored = (Vec<bool>, Vec<f64>);
+
+/// Those of a cell's test images: as they are stored beside its replicates, else of the table of scores. `None` where
+/// an image has no such score.
+fn scored(
+    folder: &Folder,
+    cell: &Cell,
+    done: &Done<'_>,
+    (score, epoch): (ImageScore, u32),
+) -> Result<Option<Scored>, Error> {
+    if let Some(index) = done.evaluated.replicates() {
+        let mut file = index.file()?;
+        if let Some(scores) = file.scores(epoch, score)? {
+            return Ok(Some((file.labels()?, scores.into_iter().map(f64::from).collect())));
+        }
+    }
+    let rows = scores_of(folder, cell, epoch)?;
+    let scores: Option<Vec<f64>> = rows.iter().map(|row| row.score(score.name())).collect();
+    Ok(scores.map(|scores| (rows.iter().map(|row| row.label).collect(), scores)))
+}
+
+/// The line and band of a variant, without its name.
+fn line(curves: &[Curve]) -> RocSeries {
+    let none = RocSeries {
+        label: String::new(),
+        selection: String::new(),
+        points: Vec::new(),
+        band: Vec::new(),
+        auroc: f64::NAN,
+    };
+    let count = curves.len() as f64;
+    let auroc = curves.iter().map(|curve| curve.auroc).sum::<f64>() / count;
+    if let [curve] = curves {
+        return RocSeries { points: curve.points.clone(), auroc, ..none };
+    }
+    let (mut points, mut band) = (vec![(0.0, 0.0)], Vec::new());
+    for step in 0..=STEPS {
+        let x = step as f64 / STEPS as f64;
+        let rates: Vec<f64> = curves.iter().map(|curve| at(&curve.points, x)).collect();
+        points.push((x, (rates.iter().sum::<f64>() / count).min(1.0)));
+        let (low, high) = rates.iter().fold((1.0_f64, 0.0_f64), |(low, high), rate| (low.min(*rate), high.max(*rate)));
+        band.push((x, low, high));
+    }
+    RocSeries { points, band, auroc, ..none }
+}
+
+/// The true-positive rate a curve reaches at a false-positive rate.
+fn at(points: &[(f64, f64)], x: f64) -> f64 {
+    // The last point that is not right of `x`: where a curve rises straight up, its top.
+    let next = points.partition_point(|(rate, _)| *rate <= x);
+    match (next.checked_sub(1).and_then(|last| points.get(last)), points.get(next)) {
+        (Some((_, y)), None) => *y,
+        (Some((x0, y0)), Some((x1, y1))) => y0 + (y1 - y0) * (x - x0) / (x1 - x0),
+        (None, _) => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_trainings_are_their_mean_and_what_they_span() {
+        let perfect = Curve { points: vec![(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)], auroc: 1.0 };
+        let chance = Curve { points: vec![(0.0, 0.0), (1.0, 1.0)], auroc: 0.5 };
+        let line = line(&[perfect, chance]);
+        assert_eq!(line.auroc, 0.75);
+        assert_eq!((line.points[0], line.points[1], line.points[STEPS + 1]), ((0.0, 0.0), (0.0, 0.5), (1.0, 1.0)));
+        assert_eq!(line.band[STEPS / 2], (0.5, 0.5, 1.0));
+    }
+
+    #[test]
+    fn a_single_training_keeps_its_curve_and_has_no_band() {
+        let points = vec![(0.0, 0.0), (0.1, 0.4), (1.0, 1.0)];
+        let line = line(&[Curve { points: points.clone(), auroc: 0.6 }]);
+        assert_eq!((line.points, line.band.len()), (points, 0));
+    }
+}

@@ -1,0 +1,55 @@
+//! All that a report is made of, as plain data.
+
+use harness_tables::{BackendRow, DeLongRow, DifferenceRow, IntervalRow, ResultRow};
+
+use crate::figure_data::{CurveFigure, PanelFigure, RocFigure};
+
+/// A data set as tables need it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReportDataset {
+    /// Name in the registry.
+    pub name: String,
+    /// Abnormal images have masks.
+    pub masks: bool,
+    /// Name in tables of published results, where it is in some.
+    pub published: Option<String>,
+}
+
+/// All a report is made of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReportInput {
+    /// Name of the experiment.
+    pub experiment: String,
+    /// A smoke test: report and figures say that they are no result.
+    pub smoke: bool,
+    /// Versions, hashes and the like: a name and what it is, in the order to print.
+    pub provenance: Vec<(String, String)>,
+    /// Names of the variants, in the order to print.
+    pub variants: Vec<String>,
+    /// Rows of the results table.
+    pub results: Vec<ResultRow>,
+    /// ROC figures. One with more than six curves becomes several.
+    pub roc: Vec<RocFigure>,
+    /// Figures of losses. One with more than six trainings becomes several.
+    pub curves: Vec<CurveFigure>,
+    /// Figures of images.
+    pub panels: Vec<PanelFigure>,
+    /// Name of the variant that the others are compared with; empty where there is nothing to compare.
+    pub base: String,
+    /// Means with their intervals.
+    pub intervals: Vec<IntervalRow>,
+    /// Variants less the base, and less the best where that is another: `base` names which.
+    pub differences: Vec<DifferenceRow>,
+    /// What `best-on-test` adds over `last` on the same trainings: `base` is "last", `selection` "best-on-test".
+    pub optimism: Vec<DifferenceRow>,
+    /// What a reader should know of intervals and tests, a paragraph each.
+    pub notes: Vec<String>,
+    /// DeLong's test of each pair of trainings.
+    pub delong: Vec<DeLongRow>,
+    /// Backends side by side, the reference first; empty for a single one.
+    pub backends: Vec<BackendRow>,
+    /// The data sets, in the order to print.
+    pub datasets: Vec<ReportDataset>,
+    /// Variants that are a published method in every setting, each with the method's published name.
+    pub methods: Vec<(String, String)>,
+}

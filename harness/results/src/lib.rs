@@ -1,0 +1,143 @@
+//! From a plan and its records to what a report is made of: rows of the results table, what follows from many of them, and the
+//! data of figures. No score is computed here, and nothing is drawn.
+
+mod averages;
+mod backends;
+mod comparisons;
+mod delong;
+mod done;
+mod error;
+mod families;
+pub mod figure_data;
+mod figures;
+mod input;
+mod published;
+mod rows;
+mod shown;
+mod statistics;
+
+use std::path::Path;
+
+use harness_data::Registry;
+use harness_experiment::Plan;
+use harness_tables::{ResultRow, Row, write_csv, write_parquet, write_results};
+
+use crate::done::Records;
+pub use crate::error::Error;
+pub use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, RocSeries};
+pub use crate::input::{ReportDataset, ReportInput};
+pub use crate::shown::{Candidate, choose};
+
+use harness_records::{Folder, Provenance};
+
+/// What a results folder holds of a plan.
+#[derive(Clone, Debug, Default)]
+pub struct Results {
+    /// All that a report is made of.
+    pub report: ReportInput,
+    /// What is missing from it, and why.
+    pub notes: Vec<String>,
+}
+
+/// Reads the records of a plan. Pictures of test images need the registry; without one, or where a dataset is not there, the
+/// panels are left out and a note says so.
+///
+/// # Errors
+/// Records that can't be read.
+pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Result<Results, Error> {
+    let provenance = folder.read_provenance()?;
+    let records = Records::read(plan, folder)?;
+    let ((rows, statistics), (figures, backends)) = rayon::join(
+        || {
+            rayon::join(
+                || rows::rows(plan, folder, &records, provenance.allow_overlap),
+                || statistics::statistics(plan, &records),
+            )
+        },
+        || rayon::join(|| figures::figures(plan, folder, &records, registry), || backends::backends(plan, folder)),
+    );
+    let (rows, statistics, figures, backends) = (rows?, statistics?, figures?, backends?);
+    let report = ReportInput {
+        experiment: plan.name.clone(),
+        smoke: plan.smoke,
+        provenance: told(plan, &provenance),
+        variants: plan.variants.iter().map(|variant| variant.name.clone()).collect(),
+        results: rows,
+        roc: figures.roc,
+        curves: figures.curves,
+        panels: figures.panels,
+        base: families::base(plan).map(|place| plan.variants[place].name.clone()).unwrap_or_default(),
+        intervals: statistics.intervals,
+        differences: statistics.differences,
+        delong: statistics.delong,
+        optimism: statistics.optimism,
+        notes: statistics.notes,
+        datasets: published::datasets(plan, registry),
+        methods: published::methods(plan),
+        backends,
+    };
+    Ok(Results { report, notes: figures.notes })
+}
+
+impl Results {
+    /// The rows of the results table.
+    pub fn rows(&self) -> &[ResultRow] {
+        &self.report.results
+    }
+
+    /// Writes what programs read and the report has no table of below `folder`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write_tables(&self, folder: &Path) -> Result<(), Error> {
+        write_results(&self.report.results, folder)?;
+        table(&self.report.intervals, folder, "intervals")?;
+        table(&self.report.differences, folder, "differences")
+    }
+}
+
+/// Writes rows below `folder` as programs read them. A table without rows is not there, also not from an earlier experiment.
+fn table<R: Row>(rows: &[R], folder: &Path, name: &str) -> Result<(), Error> {
+    let path = |extension: &str| folder.join("tables").join(format!("{name}.{extension}"));
+    if !rows.is_empty() {
+        write_csv(rows, &path("csv"))?;
+        return Ok(write_parquet(rows, &path("parquet"))?);
+    }
+    for path in ["csv", "parquet"].map(path) {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file("remove", &path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What a reader should know of how numbers came about.
+fn told(plan: &Plan, provenance: &Provenance) -> Vec<(String, String)> {
+    let encoder = match &plan.encoder.source {
+        harness_experiment::EncoderSource::File { path, .. } => {
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        }
+        harness_experiment::EncoderSource::Synthetic { seed, .. } => format!("synthetic, seed {seed}"),
+    };
+    let backends = plan.backends.iter().map(|b| format!("{} {} on {}", b.name, b.version, b.device));
+    let mut lines = vec![
+        ("harness".to_owned(), provenance.harness.clone()),
+        ("encoder".to_owned(), format!("{encoder} (BLAKE3 {})", plan.encoder.weights)),
+        ("backends".to_owned(), backends.collect::<Vec<_>>().join(", ")),
+        ("processor".to_owned(), provenance.cpu_level.clone()),
+        (
+            "training".to_owned(),
+            format!(
+                "{} epochs, batches of {}, learning rate {}; epochs count from 0",
+                plan.train.epochs, plan.train.batch, plan.train.learning_rate
+            ),
+        ),
+    ];
+    if provenance.allow_overlap {
+        lines.push(("overlap".to_owned(), "support and test images were allowed to overlap".to_owned()));
+    }
+    lines
+}

@@ -1,0 +1,93 @@
+//! The rows of `results.csv` and `results.parquet`: one a cell and metric. A cell without numbers has one row that says why.
+
+use std::collections::HashMap;
+
+use harness_experiment::{Cell, Evaluation, Plan, Training};
+use harness_records::Folder;
+use harness_records::Statuses;
+use harness_tables::{ResultRow, Status};
+
+use crate::done::{Done, Records};
+use crate::error::Error;
+
+/// All rows of a plan, in the order of its cells.
+pub(crate) fn rows(
+    plan: &Plan,
+    folder: &Folder,
+    records: &Records,
+    allow_overlap: bool,
+) -> Result<Vec<ResultRow>, Error> {
+    let statuses = Statuses::read(plan, folder)?;
+    let trainings: HashMap<_, _> = plan.trainings.iter().map(|training| (training.id, training)).collect();
+    let evaluations: HashMap<_, _> = plan.evaluations.iter().map(|evaluation| (evaluation.id, evaluation)).collect();
+    let mut rows = Vec::new();
+    for cell in &plan.cells {
+        let (Some(training), Some(evaluation)) = (trainings.get(&cell.training), evaluations.get(&cell.evaluation))
+        else {
+            return Err(Error::record(&folder.path().join("plan.toml"), "a cell without training or evaluation"));
+        };
+        let head = head(plan, cell, training, evaluation, allow_overlap);
+        match records.done(cell) {
+            Some(done) => rows.extend(results(&costs(head, &done), &done)),
+            None => {
+                let failure = statuses.failure(cell).map(|(class, message)| format!("{class}: {message}"));
+                let status = if failure.is_some() { Status::Failed } else { Status::NotRun };
+                rows.push(ResultRow { status, message: failure.unwrap_or_default(), ..head });
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// What all rows of a cell share.
+fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, allow_overlap: bool) -> ResultRow {
+    let (encoder, store) = (training.precision.name(), training.store.name());
+    ResultRow {
+        cell: cell.id.to_string(),
+        experiment: plan.name.clone(),
+        variant: cell.variant.clone(),
+        dataset: cell.dataset.clone(),
+        trained_on: cell.trained_on.clone(),
+        shots: cell.shots,
+        draw: cell.draw,
+        seed: cell.seed,
+        backend: cell.backend.clone(),
+        selection: cell.selection.name().to_owned(),
+        n_images: Some(evaluation.test_images),
+        support_hash: training.support.to_string(),
+        weights_hash: training.weights.to_string(),
+        training: cell.training.to_string(),
+        evaluation: cell.evaluation.to_string(),
+        device: training.backend.device.clone(),
+        precision: if encoder == store { encoder.to_owned() } else { format!("{encoder}, taps {store}") },
+        allow_overlap,
+        ..ResultRow::default()
+    }
+}
+
+/// Adds what a cell took.
+fn costs(row: ResultRow, done: &Done<'_>) -> ResultRow {
+    let (train, eval) = (done.trained, &done.evaluated.cost);
+    let reduced = train.reduced_encode_batch.or(eval.reduced_encode_batch);
+    ResultRow {
+        status: Status::Done,
+        train_secs: Some(train.compute_secs),
+        eval_secs: Some(eval.compute_secs),
+        encode_secs: Some(train.encode_secs + eval.encode_secs),
+        peak_memory_bytes: train.peak_memory_bytes.max(eval.peak_memory_bytes),
+        message: reduced.map(|batch| format!("encoded {batch} images at once for lack of memory")).unwrap_or_default(),
+        ..row
+    }
+}
+
+/// The metrics of a cell.
+fn results(head: &ResultRow, done: &Done<'_>) -> Vec<ResultRow> {
+    let row = |number: &crate::done::Number| ResultRow {
+        epoch: Some(number.epoch),
+        image_score: number.score.map(|score| score.name().to_owned()).unwrap_or_default(),
+        metric: Some(number.metric.name().to_owned()),
+        value: Some(number.value),
+        ..head.clone()
+    };
+    done.numbers().iter().map(row).collect()
+}

@@ -1,0 +1,72 @@
+//! How a training's images become taps: options of the image tower, keys of the tap store, shape of an image's taps. The
+//! encoder itself runs in `lab`.
+
+use harness_backend_abi::host::{ImageTowerOptions, Precision};
+use harness_experiment::{StorePrecision, Training};
+use harness_features::{Backend, EncodingKey, Shape, StoreDtype};
+
+use crate::error::Error;
+
+/// All that decides an image's taps, in the forms that store and backend want.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoding {
+    /// For the backend.
+    pub(crate) tower: ImageTowerOptions,
+    /// For the store.
+    pub(crate) key: EncodingKey,
+    /// Of one image's taps.
+    pub(crate) shape: Shape,
+}
+
+impl Encoding {
+    /// That of a training's support images, and of the images its states score.
+    pub(crate) fn of(training: &Training) -> Result<Self, Error> {
+        let (options, arch) = (&training.options, &training.arch);
+        let precision = precision(training.precision);
+        let store = match training.store {
+            StorePrecision::F32 => StoreDtype::F32,
+            StorePrecision::F16 => StoreDtype::F16,
+        };
+        let tower = ImageTowerOptions {
+            arch: json(arch)?,
+            image_size: options.image_size,
+            taps: options.taps.clone(),
+            activation: json(&options.activation)?,
+            normalize: json(&options.normalize)?,
+            precision,
+        };
+        let backend = Backend {
+            name: training.backend.name.clone(),
+            version: training.backend.version.clone(),
+            device: training.backend.device.clone(),
+        };
+        let key = EncodingKey {
+            normalize: options.normalize,
+            weights_hash: *training.weights.as_bytes(),
+            heads: arch.heads,
+            image_size: options.image_size,
+            activation: options.activation,
+            taps: options.taps.clone(),
+            precision: precision.name().to_owned(),
+            backend,
+            store,
+        };
+        let shape = Shape::new(options.taps.len(), arch.tokens(options.image_size), arch.width, store)?;
+        Ok(Self { tower, key, shape })
+    }
+}
+
+/// A value as the backend wants it.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<serde_json::Value, Error> {
+    serde_json::to_value(value).map_err(|error| Error::internal(format!("options: {error}")))
+}
+
+/// What an encoder computes in, as the backend wants it.
+pub(crate) fn precision(planned: harness_experiment::Precision) -> Precision {
+    match planned {
+        // TF32 is the session's: numbers stay f32.
+        harness_experiment::Precision::F32 | harness_experiment::Precision::Tf32 => Precision::F32,
+        harness_experiment::Precision::F16 => Precision::F16,
+        harness_experiment::Precision::Bf16 => Precision::Bf16,
+    }
+}

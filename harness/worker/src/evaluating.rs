@@ -1,0 +1,223 @@
+//! The job that scores a test set with states of a training: grids and image scores into the evaluations' folders. Labels are
+//! copied for readers of the tables; nothing is decided by them, and no metric is computed here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use harness_backend_abi::host::Trainer;
+use harness_disk::stop;
+use harness_experiment::Training;
+use harness_metrics::{GridMaps, map_maxima};
+use harness_records::{Cost, EvaluationRecord, FORMAT, StateTensor, state, state_file, write_toml};
+use harness_tables::{ScoreRow, write_scores};
+
+use crate::encoding::Encoding;
+use crate::error::Error;
+use crate::events::Events;
+use crate::lab::Lab;
+use crate::protocol::{Phase, Task};
+use crate::tensors;
+use crate::test_set::TestSet;
+
+/// Batches whose taps are held at once where the store has no room for all: each is scored by every state before the next
+/// is encoded.
+const STREAMED_BATCHES: usize = 4;
+
+/// Scores of all images by one state.
+struct EpochScores {
+    detection: Vec<f32>,
+    /// Empty where there are no maps.
+    map_max: Vec<f32>,
+}
+
+/// An evaluation and its grid file.
+struct Target<'a> {
+    task: &'a Task,
+    grids: Option<File>,
+}
+
+/// Scores the images of some evaluations, the same for all, with the states in `states`, and fills their folders.
+pub(crate) fn evaluate(
+    lab: &mut Lab,
+    tests: &mut Vec<TestSet>,
+    training: &Training,
+    states: &Path,
+    tasks: &[Task],
+    events: &mut Events,
+) -> Result<Cost, Error> {
+    let start = Instant::now();
+    let Some(first) = tasks.first().map(|task| &task.evaluation) else { return Ok(Cost::default()) };
+    let encoding = Encoding::of(training)?;
+    let place = match tests.iter().position(|test| test.is(first, training, &encoding)) {
+        Some(place) => place,
+        None => {
+            tests.push(TestSet::list(lab, first, training, &encoding)?);
+            tests.len() - 1
+        }
+    };
+    let test = &mut tests[place];
+    let count = test.items.len();
+    let grid = training.arch.grid(training.options.image_size);
+    let taps = training.options.taps.len();
+    // Without masks the seg heads were never trained: there are no maps.
+    let maps = training.has_masks;
+    let mut targets = tasks.iter().map(|task| Target::open(task, maps)).collect::<Result<Vec<_>, _>>()?;
+    let epochs: BTreeSet<u32> = tasks.iter().flat_map(|task| task.epochs.iter().copied()).collect();
+    let store = std::rc::Rc::clone(&lab.store);
+    let stored = store.fits(count as u64, encoding.shape)?;
+    let batch = first.batch.max(1) as usize;
+    // With taps in the store, state by state; else batch by batch, so that nothing is encoded twice.
+    let (groups, held): (Vec<Vec<u32>>, usize) = match stored {
+        true => (epochs.iter().map(|&epoch| vec![epoch]).collect(), batch),
+        false => (vec![epochs.iter().copied().collect()], batch * STREAMED_BATCHES),
+    };
+    let mut writer = match stored {
+        true => Some(store.writer(
+            encoding.shape,
+            &format!("{} {}", first.dataset, if first.on_fold { "support" } else { "test" }),
+        )?),
+        false => None,
+    };
+    let layout = state::initial(training);
+    let mut scorer = Scorer { training, states, layout: &layout, trainer: None };
+    let mut scores: BTreeMap<u32, EpochScores> = BTreeMap::new();
+    let (mut compute_secs, mut scored) = (0.0, 0);
+    for group in groups {
+        for from in (0..count).step_by(held) {
+            let range = from..(from + held).min(count);
+            let tensors = test.taps(lab, training, &encoding, range.clone(), writer.as_mut())?;
+            let begun = Instant::now();
+            for &epoch in &group {
+                let trainer = scorer.at(lab, epoch, &first.object)?;
+                let into = scores.entry(epoch).or_insert_with(|| EpochScores::new(count, maps));
+                for at in range.clone().step_by(batch) {
+                    let n = batch.min(range.end - at);
+                    let length = encoding.shape.tap_len();
+                    let place = (at - from) * length..(at - from + n) * length;
+                    let slices: Vec<&[f32]> = tensors.iter().map(|tap| &tap[place.clone()]).collect();
+                    let called = Instant::now();
+                    let found = trainer.score(&slices, n, false)?;
+                    lab.spent.score.add(called.elapsed().as_secs_f64(), n);
+                    into.detection[at..at + n].copy_from_slice(&found.detection);
+                    if maps {
+                        let maps = GridMaps::new(&found.grids, taps, grid, training.options.image_size)?;
+                        into.map_max[at..at + n].copy_from_slice(&map_maxima(&maps)?);
+                        for target in &mut targets {
+                            target.write(epoch, at, count, &found.grids, n)?;
+                        }
+                    }
+                    scored += n as u64;
+                    events.progress(Phase::Score, scored, (count * epochs.len()) as u64);
+                }
+            }
+            compute_secs += begun.elapsed().as_secs_f64();
+        }
+        // After one pass every image's taps are known; the next state reads them from the store.
+        stop::reached();
+        writer.take().map_or(Ok(()), harness_features::TapWriter::finish)?;
+    }
+    test.check(first)?;
+    let cost = lab.cost(compute_secs, start.elapsed().as_secs_f64());
+    for target in targets {
+        let record = EvaluationRecord {
+            format: FORMAT,
+            harness: env!("CARGO_PKG_VERSION").to_owned(),
+            image_size: training.options.image_size,
+            taps: if maps { taps } else { 0 },
+            grid,
+            epochs: target.task.epochs.clone(),
+            cost,
+            evaluation: target.task.evaluation.clone(),
+        };
+        target.finish(&record, test, &scores)?;
+    }
+    Ok(cost)
+}
+
+impl EpochScores {
+    fn new(count: usize, maps: bool) -> Self {
+        Self { detection: vec![0.0; count], map_max: vec![0.0; if maps { count } else { 0 }] }
+    }
+}
+
+/// A trainer that is given one state after the other.
+struct Scorer<'a> {
+    training: &'a Training,
+    states: &'a Path,
+    layout: &'a [StateTensor],
+    trainer: Option<(u32, Trainer)>,
+}
+
+impl Scorer<'_> {
+    /// The trainer, with the state after `epoch`.
+    fn at(&mut self, lab: &mut Lab, epoch: u32, object: &str) -> Result<&mut Trainer, Error> {
+        let trainer = match self.trainer.take() {
+            Some((current, trainer)) if current == epoch => trainer,
+            Some((_, mut trainer)) => {
+                trainer.write_state(&tensors::named(&self.read(epoch)?))?;
+                trainer
+            }
+            None => lab.trainer(self.training, object, &self.read(epoch)?)?,
+        };
+        Ok(&mut self.trainer.insert((epoch, trainer)).1)
+    }
+
+    fn read(&self, epoch: u32) -> Result<Vec<StateTensor>, Error> {
+        Ok(state::read(&state_file(self.states, epoch), self.layout)?)
+    }
+}
+
+impl<'a> Target<'a> {
+    fn open(task: &'a Task, maps: bool) -> Result<Self, Error> {
+        let path = task.folder.join("grids.f32");
+        let grids = match maps {
+            true => Some(File::create(&path).map_err(Error::file("create", &path))?),
+            false => None,
+        };
+        Ok(Self { task, grids })
+    }
+
+    /// Puts the grids of images `at..at + n` of `count` in their place.
+    fn write(&mut self, epoch: u32, at: usize, count: usize, grids: &[f32], n: usize) -> Result<(), Error> {
+        let block = self.task.epochs.iter().position(|wanted| *wanted == epoch);
+        let (Some(block), Some(file)) = (block, self.grids.as_mut()) else { return Ok(()) };
+        let image = (grids.len() / n * size_of::<f32>()) as u64;
+        let offset = (block as u64 * count as u64 + at as u64) * image;
+        let path = self.task.folder.join("grids.f32");
+        file.seek(SeekFrom::Start(offset))
+            .and_then(|_| file.write_all(bytemuck::cast_slice(grids)))
+            .map_err(Error::file("write", &path))
+    }
+
+    fn finish(
+        self,
+        record: &EvaluationRecord,
+        test: &TestSet,
+        scores: &BTreeMap<u32, EpochScores>,
+    ) -> Result<(), Error> {
+        let folder = &self.task.folder;
+        let path = folder.join("grids.f32");
+        if let Some(file) = self.grids {
+            stop::reached();
+            file.sync_all().map_err(Error::file("write", &path))?;
+        }
+        let mut rows = Vec::new();
+        for epoch in &self.task.epochs {
+            let Some(scores) = scores.get(epoch) else { continue };
+            for (image, item) in test.items.iter().enumerate() {
+                rows.push(ScoreRow {
+                    epoch: *epoch,
+                    image: item.name.clone(),
+                    label: item.abnormal,
+                    map_max: scores.map_max.get(image).copied().map(f64::from),
+                    detection: scores.detection.get(image).copied().map(f64::from),
+                });
+            }
+        }
+        write_scores(&rows, &folder.join("scores.parquet"))?;
+        Ok(write_toml(record, &folder.join("evaluation.toml"))?)
+    }
+}

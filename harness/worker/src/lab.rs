@@ -1,0 +1,326 @@
+//! A worker's equipment: one backend's session, the weights, the tap store, and what of them is loaded already. What is done
+//! with it is in `training` and `evaluating`.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use half::f16;
+use harness_backend_abi::host::{
+    Backend, BackendError, ImageTower, ImageTowerOptions, NamedTensor, Session, Status, TextTower, TextTowerOptions,
+    Trainer, TrainerOptions,
+};
+use harness_data::Registry;
+use harness_experiment::{EncoderSource, Training};
+use harness_features::{Key, StoreDtype, TapStore, TapWriter};
+use harness_records::{Cost, StateTensor, registry};
+use harness_weights::Weights;
+
+use crate::encoding::{Encoding, json};
+use crate::error::Error;
+use crate::protocol::WorldSetup;
+use crate::sentences::Sentences;
+use crate::session::{gemm_rate, open_session};
+use crate::speed::{Times, milliseconds};
+use crate::weights::{Weight, gather, open_weights};
+use crate::{memory, tensors};
+
+/// Images that go through the encoder at once.
+pub(crate) const ENCODE_BATCH: usize = 16;
+
+/// Images before they are encoded, `[3, S, S]` each, before `normalize`.
+pub(crate) enum Images {
+    /// 0 to 255.
+    U8(Vec<Vec<u8>>),
+    /// 0 to 1.
+    F32(Vec<Vec<f32>>),
+}
+
+impl Images {
+    fn len(&self) -> usize {
+        match self {
+            Self::U8(images) => images.len(),
+            Self::F32(images) => images.len(),
+        }
+    }
+
+    fn keys(&self, encoding: &Encoding) -> Vec<Key> {
+        match self {
+            Self::U8(images) => images.iter().map(|image| encoding.key.of_pixels(image)).collect(),
+            Self::F32(images) => images.iter().map(|image| encoding.key.of_f32_pixels(image)).collect(),
+        }
+    }
+}
+
+/// What a job took of the backend, since the last one was accounted for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spent {
+    /// Loading the backend, its device and weights.
+    load_secs: f64,
+    /// Encoding, without loading.
+    encode_secs: f64,
+    images: u64,
+    reduced_batch: Option<u64>,
+    /// Calls that encode, an image.
+    encode: Times,
+    /// Calls that train, a step.
+    pub(crate) step: Times,
+    /// Calls that score, an image.
+    pub(crate) score: Times,
+}
+
+/// What a worker found out before it opened its device.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    /// Seconds to load the backend.
+    pub(crate) load_secs: f64,
+    /// As [`Cost::gemm_gflops`].
+    pub(crate) gemm_gflops: Option<f64>,
+}
+
+/// A worker's equipment.
+pub(crate) struct Lab {
+    session: Session,
+    pub(crate) registry: Registry,
+    pub(crate) store: Rc<TapStore>,
+    source: EncoderSource,
+    weights: Option<Weights>,
+    image_tower: Option<(ImageTowerOptions, ImageTower)>,
+    text_tower: Option<(TextTowerOptions, TextTower)>,
+    encode_batch: usize,
+    gemm_gflops: Option<f64>,
+    pub(crate) spent: Spent,
+}
+
+impl Lab {
+    /// Opens the device, the registry and the store. Weights are opened when they are needed. What was done of the machine's
+    /// and the backend's part before is in `known`.
+    pub(crate) fn open(
+        backend: Backend,
+        setup: &WorldSetup,
+        threads: Option<usize>,
+        known: Known,
+    ) -> Result<Self, Error> {
+        let start = Instant::now();
+        let session = open_session(&backend, &setup.device, threads, setup.precision)?;
+        let load_secs = known.load_secs + start.elapsed().as_secs_f64();
+        let gemm_gflops = match known.gemm_gflops {
+            None if setup.compared => gemm_rate(&session, &setup.device).transpose()?,
+            known => known,
+        };
+        Ok(Self {
+            session,
+            registry: registry::load(&setup.registry, setup.generated)?,
+            store: Rc::new(TapStore::open(&setup.taps, setup.budget)?),
+            source: setup.encoder.clone(),
+            weights: None,
+            image_tower: None,
+            text_tower: None,
+            encode_batch: ENCODE_BATCH,
+            gemm_gflops,
+            spent: Spent { load_secs, ..Spent::default() },
+        })
+    }
+
+    /// The weights, which must be those the training was planned with.
+    pub(crate) fn weights(&mut self, training: &Training) -> Result<&Weights, Error> {
+        let weights = match self.weights.take() {
+            Some(weights) => weights,
+            None => {
+                let start = Instant::now();
+                let weights = open_weights(&self.source)?;
+                weights.hash();
+                self.spent.load_secs += start.elapsed().as_secs_f64();
+                weights
+            }
+        };
+        if weights.hash() != training.weights.to_string() {
+            return Err(Error::Changed { what: "the encoder's weights".to_owned() });
+        }
+        Ok(self.weights.insert(weights))
+    }
+
+    /// A trainer with this state, whose sentences speak of `object`.
+    pub(crate) fn trainer(
+        &mut self,
+        training: &Training,
+        object: &str,
+        state: &[StateTensor],
+    ) -> Result<Trainer, Error> {
+        let sentences = Sentences::new(&training.options, object, self.weights(training)?)?;
+        if sentences.need_text_tower() {
+            self.load_text_tower(training)?;
+        }
+        let options = TrainerOptions {
+            options: json(&training.options)?,
+            arch: json(&training.arch)?,
+            has_masks: training.has_masks,
+            learning_rate: training.learning_rate,
+        };
+        let text = self.text_tower.as_ref().filter(|_| sentences.need_text_tower()).map(|(_, tower)| tower);
+        Ok(self.session.create_trainer(&options, text, &sentences.tensors(), &tensors::named(state))?)
+    }
+
+    /// Taps of some images, one `[n, T, W]` a tap: from the store, or encoded and, where there is a writer, stored. Also
+    /// the images' keys.
+    pub(crate) fn taps(
+        &mut self,
+        training: &Training,
+        encoding: &Encoding,
+        images: &Images,
+        writer: Option<&mut TapWriter<'_>>,
+    ) -> Result<(Vec<Key>, Vec<Vec<f32>>), Error> {
+        let keys = images.keys(encoding);
+        let shape = encoding.shape;
+        let found = self.store.lookup(&keys, shape)?;
+        let mut taps = vec![vec![0.0; images.len() * shape.tap_len()]; shape.taps()];
+        let mut missing = Vec::new();
+        for (image, entry) in found.iter().enumerate() {
+            let Some(entry) = entry else {
+                missing.push(image);
+                continue;
+            };
+            for (tap, out) in taps.iter_mut().enumerate() {
+                entry.read_tap_f32(tap, &mut out[image * shape.tap_len()..][..shape.tap_len()])?;
+            }
+        }
+        drop(found);
+        if !missing.is_empty() {
+            self.encode_into(training, encoding, images, &missing, &mut taps)?;
+            if let Some(writer) = writer {
+                let mut values = Vec::with_capacity(shape.image_len());
+                for image in missing {
+                    values.clear();
+                    for tap in &taps {
+                        values.extend_from_slice(&tap[image * shape.tap_len()..][..shape.tap_len()]);
+                    }
+                    writer.append(keys[image], &values)?;
+                }
+            }
+        }
+        Ok((keys, taps))
+    }
+
+    /// Encodes the images `which` into their places in `taps`. Where the backend has no memory for a batch, once with half of
+    /// it.
+    fn encode_into(
+        &mut self,
+        training: &Training,
+        encoding: &Encoding,
+        images: &Images,
+        which: &[usize],
+        taps: &mut [Vec<f32>],
+    ) -> Result<(), Error> {
+        self.load_image_tower(training, encoding)?;
+        let start = Instant::now();
+        let length = encoding.shape.tap_len();
+        let mut rest = which;
+        while !rest.is_empty() {
+            let (batch, after) = rest.split_at(rest.len().min(self.encode_batch));
+            // Images side by side, as they are where none is stored, are encoded into their place.
+            let side_by_side = batch.windows(2).all(|pair| pair[1] == pair[0] + 1);
+            let values = batch.len() * length;
+            let mut apart = vec![vec![0.0; if side_by_side { 0 } else { values }]; taps.len()];
+            let mut out: Vec<&mut [f32]> = match side_by_side {
+                true => taps.iter_mut().map(|tap| &mut tap[batch[0] * length..][..values]).collect(),
+                false => apart.iter_mut().map(Vec::as_mut_slice).collect(),
+            };
+            match self.encode_batch(images, batch, &mut out) {
+                Err(error) if error.status == Status::ResourceExhausted && self.encode_batch == ENCODE_BATCH => {
+                    self.encode_batch = ENCODE_BATCH / 2;
+                    self.spent.reduced_batch = Some(self.encode_batch as u64);
+                    continue;
+                }
+                done => done?,
+            }
+            if encoding.shape.dtype() == StoreDtype::F16 {
+                // As they will be read: a result must not tell whether taps came from the store.
+                let all = out.iter_mut().flat_map(|tap| tap.iter_mut());
+                all.for_each(|value| *value = f16::from_f32(*value).to_f32());
+            }
+            for (tap, out) in taps.iter_mut().zip(&apart) {
+                for (&image, values) in batch.iter().zip(out.chunks_exact(length)) {
+                    tap[image * length..][..length].copy_from_slice(values);
+                }
+            }
+            rest = after;
+        }
+        self.spent.encode_secs += start.elapsed().as_secs_f64();
+        self.spent.images += which.len() as u64;
+        Ok(())
+    }
+
+    fn encode_batch(&mut self, images: &Images, batch: &[usize], out: &mut [&mut [f32]]) -> Result<(), BackendError> {
+        let Some((_, tower)) = &mut self.image_tower else { unreachable!("loaded by the caller") };
+        let start;
+        match images {
+            Images::U8(images) => {
+                let pixels = batch.iter().map(|&image| images[image].as_slice()).collect::<Vec<_>>().concat();
+                start = Instant::now();
+                tower.encode_u8(&pixels, batch.len(), out)?;
+            }
+            Images::F32(images) => {
+                let pixels = batch.iter().map(|&image| images[image].as_slice()).collect::<Vec<_>>().concat();
+                start = Instant::now();
+                tower.encode_f32(&pixels, batch.len(), out)?;
+            }
+        }
+        self.spent.encode.add(start.elapsed().as_secs_f64(), batch.len());
+        Ok(())
+    }
+
+    fn load_image_tower(&mut self, training: &Training, encoding: &Encoding) -> Result<(), Error> {
+        if self.image_tower.as_ref().is_some_and(|(options, _)| *options == encoding.tower) {
+            return Ok(());
+        }
+        // The old one's memory is free before the new one takes its own.
+        self.image_tower = None;
+        let weights = self.weights(training)?;
+        let start = Instant::now();
+        let names: Vec<String> = weights.image_tower_names().map(str::to_owned).collect();
+        let tensors = gather(weights, &names)?;
+        let named: Vec<NamedTensor<'_>> = tensors.iter().map(Weight::as_named).collect();
+        let tower = self.session.load_image_tower(&encoding.tower, &named)?;
+        self.image_tower = Some((encoding.tower.clone(), tower));
+        self.spent.load_secs += start.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    fn load_text_tower(&mut self, training: &Training) -> Result<(), Error> {
+        let options = TextTowerOptions { arch: json(&training.arch)?, activation: json(&training.options.activation)? };
+        if self.text_tower.as_ref().is_some_and(|(loaded, _)| *loaded == options) {
+            return Ok(());
+        }
+        self.text_tower = None;
+        let weights = self.weights(training)?;
+        let start = Instant::now();
+        let names: Vec<String> = weights.text_tower_names().map(str::to_owned).collect();
+        let tensors = gather(weights, &names)?;
+        let named: Vec<NamedTensor<'_>> = tensors.iter().map(Weight::as_named).collect();
+        let tower = self.session.load_text_tower(&options, &named)?;
+        self.text_tower = Some((options, tower));
+        self.spent.load_secs += start.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// What a job took: these, and what was spent since the last call of this.
+    pub(crate) fn cost(&mut self, compute_secs: f64, total_secs: f64) -> Cost {
+        let spent = std::mem::take(&mut self.spent);
+        let known = |bytes: u64| (bytes > 0).then_some(bytes);
+        let memory = self.session.memory().unwrap_or_default();
+        Cost {
+            encode_secs: spent.encode_secs,
+            encoded: spent.images,
+            compute_secs,
+            total_secs,
+            peak_memory_bytes: known(memory.host_peak_bytes).max(memory::peak("self")),
+            device_memory_bytes: known(memory.device_peak_bytes),
+            reduced_encode_batch: spent.reduced_batch,
+            load_secs: Some(spent.load_secs),
+            encode_rate: spent.encode.rate(),
+            step_p50_ms: spent.step.percentile(0.5).map(milliseconds),
+            step_p95_ms: spent.step.percentile(0.95).map(milliseconds),
+            score_rate: spent.score.rate(),
+            gemm_gflops: self.gemm_gflops,
+        }
+    }
+}

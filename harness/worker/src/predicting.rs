@@ -1,0 +1,62 @@
+//! The job that scores images of no dataset with one state: detection scores and grids, as they come from the backend, into
+//! a folder. No label is known here; maps are made of the grids by who asked.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use harness_data::{Source, load_image};
+use harness_experiment::{SCORING_BATCH, Training};
+use harness_records::{Cost, state};
+use rayon::prelude::*;
+
+use crate::encoding::Encoding;
+use crate::error::Error;
+use crate::events::Events;
+use crate::lab::{Images, Lab};
+use crate::protocol::Phase;
+
+/// f32 `[N]`, little-endian.
+pub const DETECTION: &str = "detection.f32";
+/// f32 `[N, taps, G, G]`, little-endian; empty where the segmentation heads are untrained.
+pub const GRIDS: &str = "grids.f32";
+
+/// Scores `images` with the state in the file `state`, sentences speaking of `object`.
+pub(crate) fn predict(
+    lab: &mut Lab,
+    training: &Training,
+    object: &str,
+    state: &Path,
+    images: &[PathBuf],
+    folder: &Path,
+    events: &mut Events,
+) -> Result<Cost, Error> {
+    let start = Instant::now();
+    let encoding = Encoding::of(training)?;
+    let state = state::read(state, &state::initial(training))?;
+    let mut trainer = lab.trainer(training, object, &state)?;
+    let (mut detection, mut grids) = (Vec::with_capacity(images.len()), Vec::new());
+    let mut compute_secs = 0.0;
+    for batch in images.chunks(SCORING_BATCH as usize) {
+        let size = training.options.image_size;
+        let load = |image: &PathBuf| load_image(&Source::File(image.clone()), size);
+        let pixels = Images::U8(batch.par_iter().map(load).collect::<Result<_, _>>()?);
+        // Read from the store where a dataset has them there; images of no dataset are not worth a place in it.
+        let (_, taps) = lab.taps(training, &encoding, &pixels, None)?;
+        let begun = Instant::now();
+        let slices: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();
+        let found = trainer.score(&slices, batch.len(), false)?;
+        compute_secs += begun.elapsed().as_secs_f64();
+        detection.extend(found.detection);
+        if training.has_masks {
+            grids.extend(found.grids);
+        }
+        events.progress(Phase::Predict, detection.len() as u64, images.len() as u64);
+    }
+    write(&detection, &folder.join(DETECTION))?;
+    write(&grids, &folder.join(GRIDS))?;
+    Ok(lab.cost(compute_secs, start.elapsed().as_secs_f64()))
+}
+
+fn write(values: &[f32], path: &Path) -> Result<(), Error> {
+    std::fs::write(path, bytemuck::cast_slice(values)).map_err(Error::file("write", path))
+}

@@ -1,0 +1,122 @@
+//! Images to be scored, in a worker: a dataset's test set or a fold of a support set, the keys of their taps once they are known, and the taps batch by batch. What they
+//! are scored with is in `evaluating`.
+
+use std::ops::Range;
+
+use harness_data::{Dataset, Item, Registry, Source, images_hash, load_image};
+use harness_experiment::{Evaluation, Fold, Training};
+use harness_features::{EncodingKey, Key, TapSet, TapWriter};
+use rayon::prelude::*;
+
+use crate::encoding::Encoding;
+use crate::error::Error;
+use crate::lab::{Images, Lab};
+
+/// Images in the order in which they are scored, under one encoding.
+pub(crate) struct TestSet {
+    which: Which,
+    encoding: EncodingKey,
+    pub(crate) items: Vec<Item>,
+    /// Known once an image's pixels were seen; its file is not opened again while its taps are stored.
+    keys: Vec<Option<Key>>,
+    /// Found to be what the evaluation was planned with.
+    checked: bool,
+}
+
+/// Which images.
+#[derive(Clone, PartialEq)]
+enum Which {
+    /// A dataset's test set.
+    Test(String),
+    /// What a fold of a support set holds out: dataset, shots, draw.
+    Fold(String, u32, u64, Fold),
+}
+
+impl Which {
+    fn of(evaluation: &Evaluation, training: &Training) -> Self {
+        match training.fold.as_ref().filter(|_| evaluation.on_fold) {
+            Some(fold) => Self::Fold(training.dataset.clone(), training.shots, training.draw, fold.clone()),
+            None => Self::Test(evaluation.dataset.clone()),
+        }
+    }
+}
+
+/// The images that an evaluation scores, in order.
+///
+/// # Errors
+/// A dataset or support set that can't be read; a support set that is not the planned one.
+pub fn items(registry: &Registry, evaluation: &Evaluation, training: &Training) -> Result<Vec<Item>, Error> {
+    let dataset = Dataset::open(registry, &evaluation.dataset)?;
+    let Some(fold) = training.fold.as_ref().filter(|_| evaluation.on_fold) else { return Ok(dataset.test_set()?) };
+    let set = dataset.support(training.shots as usize, training.draw)?;
+    if set.hash != evaluation.test.to_string() {
+        return Err(Error::Changed { what: format!("[{}]: a support image or mask", evaluation.dataset) });
+    }
+    let all: Vec<Item> = set.abnormal.into_iter().chain(set.normal).collect();
+    Ok(fold.held_out.iter().filter_map(|&place| all.get(place as usize).cloned()).collect())
+}
+
+impl TestSet {
+    /// Lists an evaluation's images. None is opened.
+    pub(crate) fn list(
+        lab: &Lab,
+        evaluation: &Evaluation,
+        training: &Training,
+        encoding: &Encoding,
+    ) -> Result<Self, Error> {
+        let items = items(&lab.registry, evaluation, training)?;
+        let which = Which::of(evaluation, training);
+        // A support set's hash was compared when it was listed.
+        let checked = matches!(which, Which::Fold(..));
+        Ok(Self { which, encoding: encoding.key.clone(), keys: vec![None; items.len()], items, checked })
+    }
+
+    /// Whether it is an evaluation's images under this encoding.
+    pub(crate) fn is(&self, evaluation: &Evaluation, training: &Training, encoding: &Encoding) -> bool {
+        self.encoding == encoding.key && self.which == Which::of(evaluation, training)
+    }
+
+    /// Taps of a range of images, one `[n, T, W]` a tap.
+    pub(crate) fn taps(
+        &mut self,
+        lab: &mut Lab,
+        training: &Training,
+        encoding: &Encoding,
+        range: Range<usize>,
+        writer: Option<&mut TapWriter<'_>>,
+    ) -> Result<Vec<Vec<f32>>, Error> {
+        let known: Option<Vec<Key>> = self.keys[range.clone()].iter().copied().collect();
+        if let Some(keys) = known {
+            let entries: Option<Vec<_>> = lab.store.lookup(&keys, encoding.shape)?.into_iter().collect();
+            if let Some(entries) = entries {
+                let set = TapSet::new(entries)?;
+                let images: Vec<usize> = (0..set.len()).collect();
+                let gather = |tap| {
+                    let mut out = vec![0.0; images.len() * encoding.shape.tap_len()];
+                    set.gather(tap, &images, &mut out)?;
+                    Ok(out)
+                };
+                return (0..encoding.shape.taps()).map(gather).collect();
+            }
+        }
+        let size = encoding.tower.image_size;
+        let images = self.items[range.clone()].par_iter().map(|item| load_image(&item.image, size));
+        let images = Images::U8(images.collect::<Result<_, _>>()?);
+        let (keys, taps) = lab.taps(training, encoding, &images, writer)?;
+        for (place, key) in self.keys[range].iter_mut().zip(keys) {
+            *place = Some(key);
+        }
+        Ok(taps)
+    }
+
+    /// Refuses images that are not those of the plan. After they were read, so that a change between the two is seen.
+    pub(crate) fn check(&mut self, evaluation: &Evaluation) -> Result<(), Error> {
+        if !self.checked {
+            if images_hash(&self.items, &Source::content_hash)? != evaluation.test.to_string() {
+                return Err(Error::Changed { what: format!("[{}]: a test image", evaluation.dataset) });
+            }
+            self.checked = true;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! The job that trains: support images to taps, epochs of steps, states and curve into the record's folder. No test set is
+//! known here, and nothing of one could be read.
+
+use std::path::Path;
+use std::time::Instant;
+
+use harness_backend_abi::host::Trainer;
+use harness_data::{Dataset, SupportImages};
+use harness_disk::stop;
+use harness_experiment::{EpochRange, Fold, Training};
+use harness_method::streams;
+use harness_records::{Class, Cost, FORMAT, TrainingRecord, state, state_file, state_metadata, write_toml};
+use harness_tables::{CurveRow, write_curve};
+
+use crate::encoding::Encoding;
+use crate::error::{Error, class_of};
+use crate::events::Events;
+use crate::lab::{ENCODE_BATCH, Images, Lab};
+use crate::protocol::{Event, Phase};
+use crate::tensors;
+
+/// Trains, keeps the states of the epochs `keep`, and fills `folder` with the record.
+pub(crate) fn train(
+    lab: &mut Lab,
+    training: &Training,
+    keep: EpochRange,
+    folder: &Path,
+    events: &mut Events,
+) -> Result<Cost, Error> {
+    let start = Instant::now();
+    let dataset = Dataset::open(&lab.registry, &training.dataset)?;
+    let set = dataset.support(training.shots as usize, training.draw)?;
+    if set.hash != training.support.to_string() {
+        return Err(Error::Changed { what: format!("[{}]: a support image or mask", training.dataset) });
+    }
+    let initial = state::initial(training);
+    let layout = tensors::layout(&initial);
+    let mut trainer = lab.trainer(training, &training.object, &initial)?;
+
+    let support = SupportImages::load(&dataset, &set, training.options.image_size, training.seed)?;
+    let support = without_fold(support, training.fold.as_ref());
+    let count = support.images.len();
+    hold_support(lab, &mut trainer, training, support, events)?;
+
+    let states = folder.join("states");
+    std::fs::create_dir_all(&states).map_err(Error::file("create", &states))?;
+    let compute = Instant::now();
+    let mut curve = Vec::new();
+    let steps = count.div_ceil(training.batch as usize) as u64;
+    for epoch in 0..training.epochs {
+        let begun = Instant::now();
+        let order = streams::permutation(&training.shuffle_stream(epoch), training.seed, count);
+        let mut sums = [0.0_f64; 3];
+        for (batch, images) in order.chunks(training.batch as usize).enumerate() {
+            let indices: Vec<u32> = images.iter().map(|&image| image as u32).collect();
+            let called = Instant::now();
+            let losses = trainer.step(&indices).map_err(|source| match class_of(&source) {
+                Class::Numeric => Error::Diverged { epoch, batch: batch as u32, source },
+                _ => source.into(),
+            })?;
+            lab.spent.step.add(called.elapsed().as_secs_f64(), 1);
+            for (sum, loss) in sums.iter_mut().zip(losses) {
+                *sum += f64::from(loss);
+            }
+            events.progress(
+                Phase::Train,
+                u64::from(epoch) * steps + batch as u64 + 1,
+                u64::from(training.epochs) * steps,
+            );
+        }
+        let [detection, focal, dice] = sums.map(|sum| sum / steps as f64);
+        let loss = detection + focal + dice;
+        let masked = |loss: f64| training.has_masks.then_some(loss);
+        curve.push(CurveRow {
+            epoch,
+            steps: steps as u32,
+            detection,
+            focal: masked(focal),
+            dice: masked(dice),
+            loss,
+            secs: begun.elapsed().as_secs_f64(),
+        });
+        events.send(&Event::Epoch { epoch, loss });
+        if (keep.first..=keep.last).contains(&epoch) {
+            let about = state_metadata::describe(training, epoch)?;
+            state::write(&tensors::owned(trainer.read_state(&layout)?), &about, &state_file(folder, epoch))?;
+        }
+    }
+    let compute_secs = compute.elapsed().as_secs_f64();
+    write_curve(&curve, &folder.join("curve.parquet"))?;
+    let cost = lab.cost(compute_secs, start.elapsed().as_secs_f64());
+    let record = TrainingRecord {
+        format: FORMAT,
+        harness: env!("CARGO_PKG_VERSION").to_owned(),
+        kept: keep,
+        cost,
+        training: training.clone(),
+    };
+    write_toml(&record, &folder.join("training.toml"))?;
+    Ok(cost)
+}
+
+/// The augmented images of what a fold does not hold out, in their order.
+fn without_fold(support: SupportImages, fold: Option<&Fold>) -> SupportImages {
+    let Some(fold) = fold else { return support };
+    let SupportImages { images, masks, labels, origins, shots } = support;
+    let kept: Vec<bool> = origins.iter().map(|&origin| !fold.held_out.contains(&(origin as u32))).collect();
+    fn keep<T>(list: Vec<T>, kept: &[bool]) -> Vec<T> {
+        list.into_iter().zip(kept).filter(|(_, kept)| **kept).map(|(item, _)| item).collect()
+    }
+    SupportImages {
+        images: keep(images, &kept),
+        masks: masks.map(|masks| keep(masks, &kept)),
+        labels: keep(labels, &kept),
+        origins: keep(origins, &kept),
+        shots,
+    }
+}
+
+/// Brings the support set's taps into the trainer, a batch at a time.
+fn hold_support(
+    lab: &mut Lab,
+    trainer: &mut Trainer,
+    training: &Training,
+    support: SupportImages,
+    events: &mut Events,
+) -> Result<(), Error> {
+    let SupportImages { images, masks, labels, .. } = support;
+    let masks = masks.filter(|_| training.has_masks);
+    let encoding = Encoding::of(training)?;
+    let store = std::rc::Rc::clone(&lab.store);
+    let count = images.len();
+    let mut writer = match store.fits(count as u64, encoding.shape)? {
+        true => Some(store.writer(encoding.shape, &format!("{} support", training.dataset))?),
+        false => None,
+    };
+    let mut images = images.into_iter();
+    for from in (0..count).step_by(ENCODE_BATCH) {
+        let batch: Vec<Vec<f32>> = images.by_ref().take(ENCODE_BATCH).collect();
+        let to = from + batch.len();
+        let (_, taps) = lab.taps(training, &encoding, &Images::F32(batch), writer.as_mut())?;
+        let taps: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();
+        let masks = masks.as_ref().map(|masks| masks[from..to].concat());
+        trainer.append_support(&taps, &labels[from..to], masks.as_deref())?;
+        events.progress(Phase::Support, to as u64, count as u64);
+    }
+    stop::reached();
+    writer.map_or(Ok(()), harness_features::TapWriter::finish)?;
+    stop::reached();
+    Ok(())
+}
