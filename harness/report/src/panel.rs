@@ -24,7 +24,7 @@ use crate::{ReportError, font};
 pub fn panel(figure: &PanelFigure, smoke: bool) -> Result<Rendered, ReportError> {
     let wrong = |row: &PanelRow, what: &str| ReportError::Figure {
         figure: figure.name.clone(),
-        what: format!("`{}`: {what}", row.title),
+        what: format!("`{}`: {what}", titled(row)),
     };
     let font = &font::font()?;
     let values = || figure.rows.iter().flat_map(|row| &row.map).map(|v| f64::from(*v));
@@ -60,12 +60,17 @@ pub fn panel(figure: &PanelFigure, smoke: bool) -> Result<Rendered, ReportError>
         let map = row.map.iter().flat_map(|v| heat((f64::from(*v) - low) / (high - low))).collect();
         let cells: [Vec<u8>; 3] = [image, truth, map];
         rows.push(SketchRow {
-            title: font::shorten(font, &row.title, font::EM, f64::from(WIDTH - 2 * MARGIN)),
+            title: font::shorten(font, &titled(row), font::EM, f64::from(WIDTH - 2 * MARGIN)),
             cells: cells.map(|rgb| fitted(row.side as u32, CELL, rgb)),
             lesion: row.truth.iter().any(|v| *v != 0),
         });
     }
     render(&Sketch { name: &figure.name, rows, low, high }, smoke)
+}
+
+/// A row's role with its title.
+fn titled(row: &PanelRow) -> String {
+    format!("{}: {}", row.role, row.title)
 }
 
 const HEADING: [&str; 3] = ["Image", "Truth", "Anomaly map"];

@@ -1,5 +1,6 @@
 //! The ROC figure. Its points and areas come from the caller.
 
+use harness_experiment::Selection;
 use harness_results::{RocFigure, RocSeries};
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
@@ -31,7 +32,7 @@ pub fn roc(figure: &RocFigure, smoke: bool) -> Result<Rendered, ReportError> {
     let room = marks::label_room();
     let label = |series: &RocSeries| {
         let mut area = format!("AUROC {:.3}", series.auroc);
-        if series.selection == "best-on-test" {
+        if series.selection == Selection::BestOnTest {
             area.push_str(" (best-on-test)");
         }
         let line = format!("{}, {area}", series.label);

@@ -211,17 +211,19 @@ impl<'a> Group<'a> {
         let slab = grids.read(found.epoch)?;
         let maps = slab.maps(&found.result.evaluation)?;
         let mut shown = Vec::new();
-        for (role, place) in choose(&candidates) {
-            let (item, candidate) = (&items[place], &candidates[place]);
+        for (role, index) in choose(&candidates) {
+            let (item, candidate) = (&items[index], &candidates[index]);
             let file = item.name.rsplit('/').next().unwrap_or(&item.name);
-            let value = match candidate.label {
-                true => format!("pixel AP {:.3}", candidate.quality),
-                false => format!("map max {:.3}", candidate.score),
+            let value = if candidate.label {
+                format!("pixel AP {:.3}", candidate.quality)
+            } else {
+                format!("map max {:.3}", candidate.score)
             };
             let mut map = vec![0.0; maps.pixels()];
-            maps.read(place, &mut map)?;
+            maps.read(index, &mut map)?;
             shown.push(PanelRow {
-                title: format!("{role}: {file}, {value}"),
+                role,
+                title: format!("{file}, {value}"),
                 side: size,
                 image: Pixels::Rgb(interleaved(&load_image(&item.image, size)?)),
                 truth: item.truth(size, dataset.mask_values())?,

@@ -61,7 +61,7 @@ pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Resul
             pixel = Some(PixelValues { pixel_auroc: auroc, pixel_ap: ap, pixel_f1_max: f1_max, pro_0_3 });
             image_pixel_ap = per_image_ap(pixels, &maps)?;
         }
-        let scores = |score: ImageScore| rows.iter().map(|row| row.score(score.name())).collect::<Option<Vec<f64>>>();
+        let scores = |score: ImageScore| rows.iter().map(|row| row.score(score)).collect::<Option<Vec<f64>>>();
         replicates.add(truth.resampling.as_ref(), epoch, &scores, histograms.as_ref())?;
         measured.reported.push(Reported {
             epoch,
@@ -92,7 +92,7 @@ fn to_report(record: &EvaluationRecord, measured: &Measured) -> Vec<u32> {
 
 /// Image metrics by a score; `None` where it is not defined.
 fn image_values(labels: &[bool], rows: &[ScoreRow], score: ImageScore) -> Result<Option<ImageValues>, Error> {
-    let scores: Option<Vec<f64>> = rows.iter().map(|row| row.score(score.name())).collect();
+    let scores: Option<Vec<f64>> = rows.iter().map(|row| row.score(score)).collect();
     let Some(scores) = scores else { return Ok(None) };
     let ImageMetrics { auroc, ap, f1_max } = ImageMetrics::compute(labels, &scores)?;
     Ok(Some(ImageValues { image_auroc: auroc, image_ap: ap, image_f1_max: f1_max }))

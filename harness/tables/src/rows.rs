@@ -135,12 +135,11 @@ row! {
 }
 
 impl ScoreRow {
-    /// The image score of a name, where it is defined.
-    pub fn score(&self, name: &str) -> Option<f64> {
-        match name {
-            "map-max" => self.map_max,
-            "detection" => self.detection,
-            _ => None,
+    /// An image score, where it is defined.
+    pub fn score(&self, score: ImageScore) -> Option<f64> {
+        match score {
+            ImageScore::MapMax => self.map_max,
+            ImageScore::Detection => self.detection,
         }
     }
 }
