@@ -1,5 +1,5 @@
-//! The records of a plan, each read once, on all threads: what tables need of them and no more, so that thousands of cells
-//! fit into memory. Training curves and panels open what they show by themselves.
+//! The records of a plan, each read once, on all threads. Only what tables need is kept, so that thousands of cells fit into memory;
+//! training curves and panels read their files again.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::error::Error;
 
-/// What is there of a plan.
+/// The records of a plan that exist.
 pub(crate) struct Records {
     trainings: HashMap<TrainingId, Cost>,
     evaluations: HashMap<EvaluationId, Evaluated>,
@@ -24,7 +24,7 @@ pub(crate) struct Records {
 pub(crate) struct Evaluated {
     pub(crate) cost: Cost,
     measured: Measured,
-    /// Of a fold none, and of records that an earlier version measured.
+    /// Absent for folds, and for records that an earlier version measured.
     replicates: Option<ReplicateIndex>,
 }
 
@@ -83,7 +83,7 @@ impl Records {
     }
 }
 
-/// What `read` finds of each id, read once.
+/// The records of these ids, each read once.
 fn read_each<I: Copy + Eq + Hash + Send + Sync, T: Send>(
     ids: impl Iterator<Item = I>,
     read: impl Fn(I) -> Result<Option<T>, Error> + Sync,

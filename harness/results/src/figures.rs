@@ -1,5 +1,4 @@
-//! The data of figures: ROC curves, training curves, panels of test images. Which cells are shown is decided here; how, in
-//! `harness-report`.
+//! Which cells the figures of a report show, and their ROC curves, training curves and panels of test images.
 
 mod roc;
 
@@ -28,7 +27,7 @@ pub(crate) struct Figures {
     pub(crate) notes: Vec<String>,
 }
 
-/// Cells that belong into one figure: they differ in variant, draw and seed alone.
+/// Cells of one figure: they differ in variant, draw and seed alone.
 struct Group<'a> {
     dataset: &'a str,
     trained_on: &'a str,
@@ -38,7 +37,7 @@ struct Group<'a> {
     cells: Vec<&'a Cell>,
 }
 
-/// All figures of what is done, read on all threads.
+/// All figures of the cells that are done, read on all threads.
 pub(crate) fn figures(
     plan: &Plan,
     folder: &Folder,
@@ -59,16 +58,16 @@ pub(crate) fn figures(
 }
 
 fn groups(plan: &Plan) -> Vec<Group<'_>> {
-    let mut places: HashMap<(&str, &str, u32, &str, Selection), usize> = HashMap::new();
+    let mut indices: HashMap<(&str, &str, u32, &str, Selection), usize> = HashMap::new();
     let mut groups: Vec<Group<'_>> = Vec::new();
     for cell in &plan.cells {
         let (dataset, trained_on, backend) = (cell.dataset.as_str(), cell.trained_on.as_str(), cell.backend.as_str());
         let (shots, selection) = (cell.shots, cell.selection);
-        let place = *places.entry((dataset, trained_on, shots, backend, selection)).or_insert_with(|| {
+        let index = *indices.entry((dataset, trained_on, shots, backend, selection)).or_insert_with(|| {
             groups.push(Group { dataset, trained_on, shots, backend, selection, cells: Vec::new() });
             groups.len() - 1
         });
-        groups[place].cells.push(cell);
+        groups[index].cells.push(cell);
     }
     groups
 }
@@ -119,7 +118,7 @@ impl<'a> Group<'a> {
         match registry.map(|registry| self.panel(plan, folder, registry, first, found)) {
             Some(Ok(panel)) => figures.panels.extend(panel),
             Some(Err(error)) => figures.notes.push(format!("no panels of {}: {error}", self.dataset)),
-            None => figures.notes.push(format!("no panels of {}: the registry of datasets is not there", self.dataset)),
+            None => figures.notes.push(format!("no panels of {}: the registry of datasets is missing", self.dataset)),
         }
         Ok(figures)
     }
@@ -149,7 +148,7 @@ impl<'a> Group<'a> {
         name
     }
 
-    /// What all cells of the group share, in words.
+    /// The conditions that all cells of the group share, in words.
     fn condition(&self) -> String {
         let mut words = self.dataset.to_owned();
         if self.trained_on != self.dataset {
@@ -158,7 +157,7 @@ impl<'a> Group<'a> {
         words + &format!(", K = {}, {}", self.shots, self.backend)
     }
 
-    /// What the group is, in words, with the draw and seed of a figure that shows one of each variant.
+    /// The same, with the draw and seed of a figure that shows one training of each variant.
     fn words(&self, plan: &Plan, cell: &Cell) -> String {
         match plan.variants.len() {
             0 | 1 => self.condition(),
