@@ -317,7 +317,7 @@ fn a_mean_over_datasets_resamples_each_and_warns_where_ranks_can_not_tell() {
         assert_eq!(compared.contains_key("base"), means["other"] > means["base"], "{of:?}");
     }
     let report = std::fs::read_to_string(place.file("out/report.md")).unwrap();
-    assert!(report.contains("2 data sets are too few for a test by ranks"), "{report}");
+    assert!(report.contains("2 datasets are too few for a test by ranks"), "{report}");
 }
 
 #[test]

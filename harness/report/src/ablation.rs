@@ -73,7 +73,7 @@ impl<'a> Ablation<'a> {
             let mut columns = Vec::new();
             for measure in &measures {
                 let condition = block.condition(*measure);
-                let entry = |(variant, number): (&&'a str, Number)| {
+                let entry = |(&variant, number): (&&'a str, Number)| {
                     let interval = intervals.get(condition, variant).map(|row| row.mean);
                     Entry {
                         variant,
@@ -85,7 +85,8 @@ impl<'a> Ablation<'a> {
                     }
                 };
                 let mut column: Vec<Entry<'a>> = variants.iter().zip(&mut found).map(entry).collect();
-                let values: Vec<(&str, Option<f64>)> = column.iter().map(|entry| (entry.variant, entry.value)).collect();
+                let values: Vec<(&str, Option<f64>)> =
+                    column.iter().map(|entry| (entry.variant, entry.value)).collect();
                 let marks = marks(&values, |variant, best| Some(differences.get(condition, variant, best)?.p_holm));
                 column.iter_mut().zip(marks).for_each(|(entry, mark)| entry.mark = mark);
                 columns.push((*measure, column));

@@ -1,4 +1,4 @@
-//! The figure of backends' speeds: bars with their numbers. The numbers come from the caller.
+//! The figure of backends' speeds: bars with their numbers.
 
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
@@ -42,7 +42,7 @@ pub struct BarFigure {
     pub plots: Vec<BarPlot>,
 }
 
-/// Draws bars; `smoke` marks the figure as no result.
+/// Draws bars; `smoke` marks it as a smoke test.
 ///
 /// # Errors
 /// A value that is negative or not finite.

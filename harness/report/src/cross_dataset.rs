@@ -66,8 +66,10 @@ pub(crate) fn matrices(
         datasets.iter().filter(|dataset| names.contains(dataset.name.as_str())).collect()
     };
     let (sources, targets) = (named(|row| &row.trained_on), named(|row| &row.dataset));
-    let planned: Vec<(Shared, Vec<Pair<'_>>)> =
-        all_shared(rows, variants).into_iter().map(|shared| (shared.clone(), shared.pairs(&sources, &targets))).collect();
+    let planned: Vec<(Shared, Vec<Pair<'_>>)> = all_shared(rows, variants)
+        .into_iter()
+        .map(|shared| (shared.clone(), shared.pairs(&sources, &targets)))
+        .collect();
     let wanted: Vec<Wanted> =
         planned.iter().flat_map(|(shared, pairs)| pairs.iter().flat_map(|pair| shared.wanted(*pair))).collect();
     let mut found = numbers(&wanted, rows, &KEYS)?.into_iter();
@@ -97,7 +99,8 @@ fn all_shared(rows: &[SummaryRow], variants: &[String]) -> Vec<Shared> {
     let mut found = BTreeMap::new();
     for row in rows {
         for measure in Measure::ALL {
-            let order = (rule(row.selection), rank(variants, &row.variant), &row.backend, &row.precision, row.shots, measure);
+            let order =
+                (rule(row.selection), rank(variants, &row.variant), &row.backend, &row.precision, row.shots, measure);
             found.entry(order).or_insert_with(|| Shared {
                 selection: row.selection,
                 variant: row.variant.clone(),
@@ -114,8 +117,8 @@ fn all_shared(rows: &[SummaryRow], variants: &[String]) -> Vec<Shared> {
 impl Shared {
     /// Each source with each target, source by source. Segmentation of images without masks can't be measured.
     fn pairs<'a>(&self, sources: &[&'a ReportDataset], targets: &[&'a ReportDataset]) -> Vec<Pair<'a>> {
-        let measured = |target: &&ReportDataset| target.masks || !self.measure.metric().needs_masks();
-        let targets: Vec<&ReportDataset> = targets.iter().copied().filter(measured).collect();
+        let has_measure = |target: &&ReportDataset| target.masks || !self.measure.metric().needs_masks();
+        let targets: Vec<&ReportDataset> = targets.iter().copied().filter(has_measure).collect();
         sources.iter().flat_map(|source| targets.iter().map(move |target| (*source, *target))).collect()
     }
 
@@ -236,11 +239,8 @@ pub(crate) fn cross_dataset(matrices: &[Matrix]) -> Result<Option<Table>, Report
 fn cells(matrices: &[Matrix], widest: &[String]) -> Result<Vec<Vec<Option<String>>>, ReportError> {
     let lines = matrices.iter().flat_map(|matrix| matrix.entries.iter().map(|line| (&matrix.targets, line)));
     let words = (0..).zip(lines).flat_map(|(line, (targets, entries))| {
-        let word = move |(target, entry): (&String, &Entry)| Word {
-            line,
-            target: target.clone(),
-            words: entry.words.clone(),
-        };
+        let word =
+            move |(target, entry): (&String, &Entry)| Word { line, target: target.clone(), words: entry.words.clone() };
         targets.iter().zip(entries).map(word)
     });
     Ok(Query::of(&words.collect::<Vec<Word>>())?.pivot(&["line"], "target", widest, "words")?)

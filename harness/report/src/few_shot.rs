@@ -128,8 +128,8 @@ impl<'a> FewShot<'a> {
                 let compared = score_of_mean(&self.datasets, *measure).map(|score| ("", score));
                 columns.push(self.marks(&block, values, (*measure, compared), differences));
             }
-            for (place, line) in block.iter().enumerate() {
-                self.lines[*line].marks = columns.iter().map(|column| column[place]).collect();
+            for (index, line) in block.iter().enumerate() {
+                self.lines[*line].marks = columns.iter().map(|column| column[index]).collect();
             }
         }
     }

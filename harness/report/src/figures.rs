@@ -38,7 +38,7 @@ macro_rules! sketch {
 /// Draws and writes `figures/*.{svg,png}` below `folder`, on all threads; returns the section of the report.
 ///
 /// # Errors
-/// The system's, and data that make no figure.
+/// The system's, and data that don't make a figure.
 pub(crate) fn write_figures(
     from: &Material<'_>,
     compared: &[Filled<'_>],

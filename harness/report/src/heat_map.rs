@@ -1,4 +1,4 @@
-//! The heat map of a matrix with its numbers in the cells, readable without colour. The matrix comes from the caller.
+//! The heat map of a matrix with its numbers in the cells, readable without colour.
 
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
@@ -42,7 +42,7 @@ pub struct HeatFigure {
     pub cells: Vec<Vec<HeatCell>>,
 }
 
-/// Draws a heat map; `smoke` marks the figure as no result.
+/// Draws a heat map; `smoke` marks it as a smoke test.
 ///
 /// # Errors
 /// No column, cells that are not one a line and column, or a value that is not finite.

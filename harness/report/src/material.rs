@@ -2,12 +2,12 @@
 
 use harness_results::{ReportDataset, ReportInput};
 
+use crate::ReportError;
 use crate::ablation::Filled;
 use crate::comparisons::Ablation;
 use crate::cross_dataset::{Matrix, matrices};
 use crate::measure::datasets;
 use crate::summary::{SummaryRow, summary};
-use crate::ReportError;
 
 /// What tables and figures are made of.
 pub(crate) struct Material<'a> {

@@ -54,7 +54,7 @@ pub(crate) fn numbers(wanted: &[Wanted], rows: &[SummaryRow], keys: &[&str]) -> 
         scores.into_iter().map(move |image_score| SummaryRow { image_score, ..row.clone() })
     };
     let asked: Vec<SummaryRow> = rows.iter().flat_map(asked).collect();
-    let exact = [keys, &["metric", "image_score"]].concat();
+    let exact = [keys, &["metric", "image_score"][..]].concat();
     let found = Query::of(&asked)?.first(&exact, &["mean", "deviation", "count"]);
     // Why a number is missing is known of its group.
     let groups = Query::of(rows)?.first(keys, &["failed", "not_run", "message"]);

@@ -1,4 +1,4 @@
-//! The picture of one prediction: the image, and its anomaly map over it, with the colour scale. Maps come from the caller.
+//! The picture of one prediction: the image, and its anomaly map over it, with the colour scale.
 
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;

@@ -1,4 +1,4 @@
-//! The figure of images, true lesions and anomaly maps. Maps come from the caller.
+//! The figure of images, true lesions and anomaly maps.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use image::RgbImage;
 use image::imageops::{FilterType, resize};
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
-use plotters::element::{BitMapElement, PathElement, Rectangle, Text};
+use plotters::element::{Drawable, PathElement, PointCollection, Rectangle, Text};
 use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
-use plotters_backend::DrawingBackend;
+use plotters_backend::{BackendCoord, DrawingBackend, DrawingErrorKind};
 
 use crate::axes::Ticks;
 use crate::colour::{GREY, INK, heat};
@@ -195,10 +195,34 @@ pub(crate) fn picture<B: DrawingBackend>(
     rgb: Vec<u8>,
 ) -> Drawn<B> {
     frame(area, at, size)?;
-    if let Some(element) = BitMapElement::with_owned_buffer(at, size, rgb) {
-        area.draw(&element)?;
+    area.draw(&Picture { at, size, rgb })
+}
+
+/// RGB bytes of a size. Plotters has such an element only together with its bitmap backend.
+struct Picture {
+    at: (i32, i32),
+    size: (u32, u32),
+    rgb: Vec<u8>,
+}
+
+impl<'a> PointCollection<'a, (i32, i32)> for &'a Picture {
+    type Point = &'a (i32, i32);
+    type IntoIter = std::iter::Once<&'a (i32, i32)>;
+
+    fn point_iter(self) -> Self::IntoIter {
+        std::iter::once(&self.at)
     }
-    Ok(())
+}
+
+impl<B: DrawingBackend> Drawable<B> for Picture {
+    fn draw<I: Iterator<Item = BackendCoord>>(
+        &self,
+        mut corners: I,
+        backend: &mut B,
+        _: (u32, u32),
+    ) -> Result<(), DrawingErrorKind<B::ErrorType>> {
+        corners.next().map_or(Ok(()), |at| backend.blit_bitmap(at, self.size, &self.rgb))
+    }
 }
 
 fn frame<B: DrawingBackend>(area: &DrawingArea<B, Shift>, (x, y): (i32, i32), (width, height): (u32, u32)) -> Drawn<B> {

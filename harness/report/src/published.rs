@@ -166,7 +166,7 @@ impl Ours<'_> {
         let mut means = Vec::new();
         for head in published {
             let Some(measure) = Measure::of(head.metric) else { continue };
-            if !seen.insert((&head.method, &head.run_by, head.shots, &head.protocol, &head.selection, measure)) {
+            if !seen.insert((&head.method, &head.run_by, head.shots, &head.protocol, head.selection.name(), measure)) {
                 continue;
             }
             let rows: Vec<&PublishedRow> = published

@@ -20,7 +20,7 @@ use crate::{ReportError, SummaryRow, wide};
 /// table in Markdown, with its notes.
 ///
 /// # Errors
-/// The system's, and data that make no figure.
+/// The system's, and data that don't make a figure.
 pub fn write_report(input: &ReportInput, folder: &Path) -> Result<String, ReportError> {
     write_parts(input, folder)?.write(folder)
 }
@@ -37,7 +37,7 @@ pub struct ReportParts {
 /// Does all that [`write_report`] does but `report.md`, so that other files can be written meanwhile and that one last.
 ///
 /// # Errors
-/// The system's, and data that make no figure.
+/// The system's, and data that don't make a figure.
 pub fn write_parts(input: &ReportInput, folder: &Path) -> Result<ReportParts, ReportError> {
     let material = Material::of(input)?;
     let compared = material.compared()?;

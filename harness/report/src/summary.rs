@@ -97,7 +97,7 @@ pub fn summary(results: &[ResultRow], variants: &[String]) -> Result<Vec<Summary
         .with("value")
         // Sums of floating-point numbers depend on their order.
         .sort(&["draw", "seed", "cell"])
-        .group_by(&[&GROUP[..], &["metric", "image_score"]].concat(), &[values("value")]);
+        .group_by(&[&GROUP[..], &["metric", "image_score"][..]].concat(), &[values("value")]);
     let mut gathered: Vec<Gathered> = groups.join(numbers, &GROUP).rows()?;
     gathered.sort_by(|a, b| order(a, variants).cmp(&order(b, variants)));
     Ok(gathered.into_iter().map(SummaryRow::from).collect())

@@ -1,4 +1,4 @@
-//! The figure of losses over epochs. Losses come from recorded curves.
+//! The figure of losses over epochs.
 
 use std::ops::Range;
 
@@ -102,9 +102,9 @@ impl Drawing for Sketch<'_> {
                 ticks: Ticks::whole(&self.epochs, 6),
             };
             let y = Axis { name: plot.name, range: plot.range.clone(), ticks: Ticks::over(&plot.range, 4) };
-            let place = axes(&here, &x, &y)?;
+            let to_point = axes(&here, &x, &y)?;
             for (index, line) in &plot.lines {
-                let points: Vec<_> = line.iter().map(|(x, y)| place(*x, *y)).collect();
+                let points: Vec<_> = line.iter().map(|(x, y)| to_point(*x, *y)).collect();
                 marks::series(&here, *index, &points)?;
             }
             rest = below;

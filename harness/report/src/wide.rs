@@ -8,7 +8,7 @@ use crate::measure::score_name;
 use crate::words::{mean, range, short};
 use crate::{ReportError, SummaryRow};
 
-/// What stands under a table with numbers chosen on the test set, each marked with a dagger.
+/// The note below a table with numbers chosen on the test set, each marked with a dagger.
 pub const BEST_ON_TEST_NOTE: &str =
     "† best-on-test: the epoch was chosen on the test set itself; optimistic by construction.";
 
@@ -66,8 +66,11 @@ impl<'a> Line<'a> {
     /// The lines of a group: one for each image score that it has.
     fn of(group: &'a [SummaryRow]) -> Vec<Self> {
         let Some(head) = group.first() else { return Vec::new() };
-        let mut scores: Vec<Option<ImageScore>> =
-            ImageScore::ALL.map(Some).into_iter().filter(|score| group.iter().any(|r| r.image_score == *score)).collect();
+        let mut scores: Vec<Option<ImageScore>> = ImageScore::ALL
+            .map(Some)
+            .into_iter()
+            .filter(|score| group.iter().any(|r| r.image_score == *score))
+            .collect();
         if scores.is_empty() {
             scores.push(None);
         }

@@ -358,7 +358,9 @@ fn a_mean_that_leaves_out_datasets_says_which_it_is_of() {
 fn variant_is_best() -> ReportInput {
     let mut input = ablation();
     let better = input.results.iter_mut().filter(|row| row.variant == "fixed_prompts");
-    better.filter(|row| row.image_score == Some(ImageScore::MapMax)).for_each(|row| row.value = row.value.map(|v| v + 0.04));
+    better
+        .filter(|row| row.image_score == Some(ImageScore::MapMax))
+        .for_each(|row| row.value = row.value.map(|v| v + 0.04));
     input
 }
 

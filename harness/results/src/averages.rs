@@ -83,7 +83,7 @@ impl<'a> Averages<'a> {
     /// The means of parts that have variant and dataset in common.
     fn of_variant(&self, all: &Families<'a>, parts: Vec<Part>) -> Result<Vec<(Part, Average)>, Error> {
         let (mut sums, mut files) = (Vec::new(), Files::new());
-        for (index, (quantity, trainings)) in parts.iter().enumerate() {
+        for (part, (quantity, trainings)) in parts.iter().enumerate() {
             let found = self.members.get(quantity);
             let members: Vec<&Member<'a>> = trainings.iter().filter_map(|training| found?.get(training)).collect();
             sums.push(Some(Sum::of(&members)));
@@ -91,7 +91,7 @@ impl<'a> Averages<'a> {
                 let Some(index) = member.replicates else { continue };
                 let file = files.entry((member.draw, member.seed, member.evaluation));
                 let (_, wanted) = file.or_insert_with(|| (index, BTreeMap::new()));
-                wanted.entry(stored(member.epoch, *quantity)).or_default().push(index);
+                wanted.entry(stored(member.epoch, *quantity)).or_default().push(part);
             }
         }
         add(&files, &mut sums)?;

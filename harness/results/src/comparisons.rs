@@ -89,7 +89,8 @@ fn with_best(all: &Families<'_>, key: FamilyKey, base: usize) -> Vec<WithBest> {
     if let Some(averaged) = all.averaged(key) {
         let variants = all.families.get(&key).map(Family::variants).unwrap_or_default();
         let number = |variant: usize| {
-            let on_dataset = |datasets: &DatasetPair| exact(all, Quantity { family: key, datasets: *datasets, variant });
+            let on_dataset =
+                |datasets: &DatasetPair| exact(all, Quantity { family: key, datasets: *datasets, variant });
             Some((variant, mean(&averaged.iter().map(on_dataset).collect::<Option<Vec<_>>>()?)))
         };
         compare(highest(variants.into_iter().filter_map(number), base), &averaged, true);

@@ -231,7 +231,8 @@ struct CellIndices {
 
 impl<'a> Indices<'a> {
     fn of(names: &'a Names) -> Self {
-        let by_name = |names: &'a [String]| names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+        let by_name =
+            |names: &'a [String]| names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
         Self {
             datasets: by_name(&names.datasets),
             variants: by_name(&names.variants),

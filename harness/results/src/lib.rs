@@ -24,7 +24,7 @@ use harness_tables::{ResultRow, Row, write_csv, write_parquet, write_results};
 
 use crate::done::Records;
 pub use crate::error::Error;
-pub use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, Role, RocFigure, RocSeries};
+pub use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, RocSeries, Role};
 pub use crate::input::{ReportDataset, ReportInput};
 pub use crate::shown::{Candidate, choose};
 

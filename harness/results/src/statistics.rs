@@ -83,7 +83,8 @@ pub(crate) fn statistics(plan: &Plan, records: &Records) -> Result<Statistics, E
         let whole: Vec<Quantity> = families.iter().flat_map(|(key, _)| quantities(&all, *key)).collect();
         let pairs: Vec<[Quantity; 2]> = families.iter().flat_map(|(_, comparisons)| comparisons.pairs()).collect();
         let averages = Averages::read(&all, &whole, &pairs)?;
-        let family = |(key, comparisons): &(FamilyKey, Comparisons)| family_rows(&all, &averages, *key, comparisons, base);
+        let family =
+            |(key, comparisons): &(FamilyKey, Comparisons)| family_rows(&all, &averages, *key, comparisons, base);
         let made: Vec<Result<Rows, Error>> = families.par_iter().map(family).collect();
         for made in made {
             let Rows { intervals, differences, optimism } = made?;
@@ -177,7 +178,8 @@ fn intervals(
     }
     let Some(averaged) = averaged else { return Ok(rows) };
     for variant in all.families[&key].variants() {
-        let on_dataset = |datasets: &DatasetPair| averages.whole(Quantity { family: key, datasets: *datasets, variant });
+        let on_dataset =
+            |datasets: &DatasetPair| averages.whole(Quantity { family: key, datasets: *datasets, variant });
         // A mean without one of the datasets would be of another quantity.
         if let Some(every) = averaged.iter().map(on_dataset).collect::<Option<Vec<_>>>()
             && let Some(average) = Average::over(&every)?

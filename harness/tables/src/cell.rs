@@ -8,7 +8,7 @@ use harness_metrics::Metric;
 use crate::published::Stated;
 use crate::rows::Status;
 
-/// A type that can stand in a column. Only this crate implements it.
+/// A type that can stand in a column.
 pub trait Cell: Sized {
     /// Polars' type of the column.
     fn dtype() -> DataType;
@@ -149,7 +149,12 @@ fn named_or_none<T: Copy>(
 ) -> Result<Vec<Option<T>>, String> {
     let value = |(row, text): (usize, Option<&str>)| match text.unwrap_or_default() {
         text if text == none || text.is_empty() => Ok(None),
-        text => known.iter().copied().find(|value| name(*value) == text).map(Some).ok_or_else(|| unknown(text, row, known, name)),
+        text => known
+            .iter()
+            .copied()
+            .find(|value| name(*value) == text)
+            .map(Some)
+            .ok_or_else(|| unknown(text, row, known, name)),
     };
     typed(column.str())?.iter().enumerate().map(value).collect()
 }

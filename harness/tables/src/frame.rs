@@ -7,8 +7,8 @@ use std::path::Path;
 use polars::prelude::{Column, DataFrame, DataType};
 
 use crate::files::{csv_bytes, parquet_bytes};
-use crate::text::{self, Grid};
 use crate::row::frame;
+use crate::text::{self, Grid};
 use harness_disk::write_durable;
 
 use crate::{Row, TablesError};

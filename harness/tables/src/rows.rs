@@ -29,7 +29,6 @@ impl Status {
             Self::NotRun => "not run",
         }
     }
-
 }
 
 row! {

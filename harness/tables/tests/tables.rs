@@ -7,8 +7,8 @@ use std::path::Path;
 use harness_experiment::{ImageScore, Selection};
 use harness_metrics::Metric;
 use harness_tables::{
-    CurveRow, Frame, Query, ResultRow, ScoreRow, Status, TablesError, Values, count, distinct, read_curve, read_results,
-    read_scores, row, values, write_curve, write_results, write_scores,
+    CurveRow, Frame, Query, ResultRow, ScoreRow, Status, TablesError, Values, count, distinct, read_curve,
+    read_results, read_scores, row, values, write_curve, write_results, write_scores,
 };
 
 fn done() -> ResultRow {
@@ -250,10 +250,9 @@ fn valued(variant: &str, shots: u32, cell: &str, value: Option<f64>) -> ResultRo
 fn gathered(rows: &[ResultRow]) -> Vec<Gathered> {
     let keys = ["variant", "shots"];
     let all = Query::of(rows).unwrap();
-    let groups = all.clone().group_by(
-        &keys,
-        &[distinct("cell").named("image"), count("cell").when(("status", "failed")).named("failed")],
-    );
+    let groups = all
+        .clone()
+        .group_by(&keys, &[distinct("cell").named("image"), count("cell").when(("status", "failed")).named("failed")]);
     let values = all.only(("status", "done")).with("value").sort(&["cell"]).group_by(&keys, &[values("value")]);
     groups.join(values, &keys).rows().unwrap()
 }
@@ -307,7 +306,8 @@ fn a_pivot_has_the_headings_asked_for_and_leaves_others_empty() {
         message: message.into(),
         ..ResultRow::default()
     };
-    let rows = [word("b", "Y", "1"), word("a", "X", "2"), word("b", "X", "3"), word("a", "Z", "4"), word("a", "X", "5")];
+    let rows =
+        [word("b", "Y", "1"), word("a", "X", "2"), word("b", "X", "3"), word("a", "Z", "4"), word("a", "X", "5")];
     let headings = ["X", "Y"].map(str::to_owned);
     let pivoted = Query::of(&rows).unwrap().pivot(&["variant"], "dataset", &headings, "message").unwrap();
     let text = |words: [Option<&str>; 2]| words.map(|word| word.map(str::to_owned)).to_vec();
