@@ -1,5 +1,4 @@
-//! The data of figures: ROC curves, training curves, panels of test images. Which cells are shown is decided here; how, in
-//! `harness-report`.
+//! Which cells the figures of a report show, and their ROC curves, training curves and panels of test images.
 
 mod roc;
 
@@ -25,7 +24,7 @@ pub(crate) struct Figures {
     pub(crate) notes: Vec<String>,
 }
 
-/// Cells that belong into one figure: they differ in variant, draw and seed alone.
+/// Cells of one figure: they differ in variant, draw and seed alone.
 struct Group<'a> {
     dataset: &'a str,
     trained_on: &'a str,
@@ -35,7 +34,7 @@ struct Group<'a> {
     cells: Vec<&'a Cell>,
 }
 
-/// All figures of what is done, read on all threads.
+/// All figures of the cells that are done, read on all threads.
 pub(crate) fn figures(
     plan: &Plan,
     folder: &Folder,
@@ -56,16 +55,16 @@ pub(crate) fn figures(
 }
 
 fn groups(plan: &Plan) -> Vec<Group<'_>> {
-    let mut places: HashMap<(&str, &str, u32, &str, Selection), usize> = HashMap::new();
+    let mut indices: HashMap<(&str, &str, u32, &str, Selection), usize> = HashMap::new();
     let mut groups: Vec<Group<'_>> = Vec::new();
     for cell in &plan.cells {
         let (dataset, trained_on, backend) = (cell.dataset.as_str(), cell.trained_on.as_str(), cell.backend.as_str());
         let (shots, selection) = (cell.shots, cell.selection);
-        let place = *places.entry((dataset, trained_on, shots, backend, selection)).or_insert_with(|| {
+        let index = *indices.entry((dataset, trained_on, shots, backend, selection)).or_insert_with(|| {
             groups.push(Group { dataset, trained_on, shots, backend, selection, cells: Vec::new() });
             groups.len() - 1
         });
-        groups[place].cells.push(cell);
+        groups[index].cells.push(cell);
     }
     groups
 }
@@ -133,7 +132,7 @@ impl<'a> Group<'a> {
         name
     }
 
-    /// What all cells of the group share, in words.
+    /// The conditions that all cells of the group share, in words.
     fn condition(&self) -> String {
         let mut words = self.dataset.to_owned();
         if self.trained_on != self.dataset {
@@ -142,7 +141,7 @@ impl<'a> Group<'a> {
         words + &format!(", K = {}, {}", self.shots, self.backend)
     }
 
-    /// What the group is, in words, with the draw and seed of a figure that shows one of each variant.
+    /// The same, with the draw and seed of a figure that shows one training of each variant.
     fn words(&self, plan: &Plan, cell: &Cell) -> String {
         match plan.variants.len() {
             0 | 1 => self.condition(),
@@ -197,17 +196,19 @@ impl<'a> Group<'a> {
         let slab = grids.read(epoch)?;
         let maps = slab.maps(record)?;
         let mut shown = Vec::new();
-        for (role, place) in choose(&candidates) {
-            let (item, candidate) = (&items[place], &candidates[place]);
+        for (role, index) in choose(&candidates) {
+            let (item, candidate) = (&items[index], &candidates[index]);
             let file = item.name.rsplit('/').next().unwrap_or(&item.name);
-            let value = match candidate.label {
-                true => format!("pixel AP {:.3}", candidate.quality),
-                false => format!("map max {:.3}", candidate.score),
+            let value = if candidate.label {
+                format!("pixel AP {:.3}", candidate.quality)
+            } else {
+                format!("map max {:.3}", candidate.score)
             };
             let mut map = vec![0.0; maps.pixels()];
-            maps.read(place, &mut map)?;
+            maps.read(index, &mut map)?;
             shown.push(PanelRow {
-                title: format!("{role}: {file}, {value}"),
+                role,
+                title: format!("{file}, {value}"),
                 side: size,
                 image: Pixels::Rgb(interleaved(&load_image(&item.image, size)?)),
                 truth: item.truth(size, dataset.mask_values())?,

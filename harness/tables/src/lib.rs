@@ -1,5 +1,5 @@
-//! Typed rows to and from CSV and Parquet files, and frames as Markdown and LaTeX: the one crate that knows Polars. What a
-//! number means, and any arithmetic on it, is elsewhere.
+//! Typed rows, lazy queries over them, and tables as CSV, Parquet, Markdown and LaTeX. The only crate that knows Polars, and no
+//! type of Polars leaves it.
 //!
 //! Every file appears under its name complete or not at all. A Parquet file names its table and [`FORMAT`] in its key-value
 //! metadata (`harness.table`, `harness.format`); a CSV file is recognised by its header line.
@@ -10,6 +10,7 @@ mod files;
 mod frame;
 mod predictions;
 mod published;
+mod query;
 mod row;
 mod rows;
 mod statistics;
@@ -22,8 +23,15 @@ pub use files::{
 };
 pub use frame::{Frame, Values};
 pub use predictions::PredictionRow;
-pub use published::PublishedRow;
+pub use published::{PublishedRow, Stated};
+pub use query::{Aggregate, Query, count, distinct, values};
 pub use row::Row;
 pub use rows::{CurveRow, ResultRow, ScoreRow, Status};
 pub use statistics::{BackendRow, DeLongRow, DifferenceRow, IntervalRow};
 pub use text::latex_escape;
+
+/// What [`row!`] expands to.
+#[doc(hidden)]
+pub mod macros {
+    pub use crate::row::{Filled, Found, Kind, filled, kind};
+}

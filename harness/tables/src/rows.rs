@@ -1,6 +1,9 @@
-//! The rows of what a run records: results, curves, scores. Files are in `files`.
+//! The rows of what a run records: results, curves, scores.
 
-use crate::row::row;
+use harness_experiment::{ImageScore, Selection};
+use harness_metrics::Metric;
+
+use crate::row;
 
 /// What became of a cell of the plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +18,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Done, Self::Failed, Self::NotRun];
+
     /// The name in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -23,16 +29,12 @@ impl Status {
             Self::NotRun => "not run",
         }
     }
-
-    /// The status of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::Done, Self::Failed, Self::NotRun].into_iter().find(|status| status.name() == name)
-    }
 }
 
 row! {
     /// One number of one cell: `results.csv`, `results.parquet`. A cell that failed or was not run has one row, without
     /// metric and value.
+    #[derive(Default)]
     ResultRow is "results" {
         /// Id of the cell.
         cell: String,
@@ -40,7 +42,7 @@ row! {
         experiment: String,
         /// Name of the variant.
         variant: String,
-        /// Target data set.
+        /// Target dataset.
         dataset: String,
         /// Data set the support images came from.
         trained_on: String,
@@ -52,14 +54,14 @@ row! {
         seed: u64,
         /// Backend that computed.
         backend: String,
-        /// `last`, `best-on-test` or `best-on-support`.
-        selection: String,
+        /// Rule that chose the epoch.
+        selection: Selection,
         /// Epoch the number was read at.
         epoch: Option<u32>,
-        /// `map-max` or `detection` for image metrics, empty for pixel metrics.
-        image_score: String,
-        /// Name of the metric (docs/method.md section 8).
-        metric: Option<String>,
+        /// The image score; absent for pixel metrics that do not depend on it.
+        image_score: Option<ImageScore>,
+        /// The metric (docs/method.md section 8).
+        metric: Option<Metric>,
         /// The metric, a fraction.
         value: Option<f64>,
         /// Test images behind it.
@@ -96,6 +98,7 @@ row! {
 row! {
     /// One loss of one epoch of one training: `curve.parquet`. A row for each loss, so that a new loss needs no new column; their
     /// sum over an epoch is what is minimised.
+    #[derive(Default)]
     CurveRow is "curve" {
         /// The epoch.
         epoch: u32,
@@ -112,10 +115,11 @@ row! {
 
 row! {
     /// Scores of one test image after one epoch: `scores.parquet`.
+    #[derive(Default)]
     ScoreRow is "scores" {
         /// The epoch.
         epoch: u32,
-        /// Name of the image within its data set.
+        /// Name of the image within its dataset.
         image: String,
         /// True for an abnormal image.
         label: bool,
@@ -127,12 +131,11 @@ row! {
 }
 
 impl ScoreRow {
-    /// The image score of a name, where it is defined.
-    pub fn score(&self, name: &str) -> Option<f64> {
-        match name {
-            "map-max" => self.map_max,
-            "detection" => self.detection,
-            _ => None,
+    /// An image score, where it is defined.
+    pub fn score(&self, score: ImageScore) -> Option<f64> {
+        match score {
+            ImageScore::MapMax => self.map_max,
+            ImageScore::Detection => self.detection,
         }
     }
 }
