@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use harness_experiment::{EvaluationId, Plan, Selection};
+use harness_experiment::{EvaluationId, ImageScore, Plan, Selection};
 use harness_metrics::{holm, smallest_wilcoxon_p};
 use harness_records::CellRecords;
 use harness_tables::{DeLongRow, DifferenceRow, IntervalRow};

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 use harness_tables::{
     CurveRow, Frame, Query, ResultRow, ScoreRow, Status, TablesError, Values, count, distinct, read_curve,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use harness_experiment::{Cell, ImageScore, Plan};
+use harness_experiment::{Cell, ImageScore, Plan, Selection};
 use harness_metrics::{Metric, roc_curve};
 use harness_records::{CellRecords, CellResult, Folder};
 
