@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use harness_experiment::{
-    BackendFacts, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Error, Plan, Precision, Spec,
-    SupportFacts, WeightsFacts,
+    BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Error, Plan, Spec, SupportFacts,
+    WeightsFacts,
 };
 use harness_fuzz::tokens;
 use harness_method::{Arch, Options};
@@ -63,9 +63,16 @@ impl Catalogue for World {
         Ok(WeightsFacts { hash: hash(&format!("{encoder:?}")), arch })
     }
 
-    fn backend(&self, _: &str) -> Result<BackendFacts, CatalogueError> {
-        let precisions = vec![Precision::F32, Precision::F16, Precision::Bf16];
-        Ok(BackendFacts { version: "1.0".to_owned(), device: "cpu".to_owned(), precisions })
+    fn backend(&self, name: &str) -> Result<BackendInfo, CatalogueError> {
+        Ok(BackendInfo {
+            name: name.to_owned(),
+            version: "1.0".to_owned(),
+            interface: "1".to_owned(),
+            devices: vec!["cpu".to_owned()],
+            precisions: ["f32", "f16", "bf16"].map(str::to_owned).to_vec(),
+            capabilities: Vec::new(),
+            note: None,
+        })
     }
 
     fn check_sentences(&self, _: &str, _: &Options, _: &Arch) -> Result<(), CatalogueError> {
