@@ -92,8 +92,8 @@ impl Error {
             Self::Metrics(_) => Class::Numeric,
             Self::File { .. } | Self::Disk(_) => Class::Disk,
             Self::Experiment(_) | Self::Data(_) | Self::Weights(_) => Class::Input,
-            Self::Newer { .. } | Self::NotResults { .. } | Self::Occupied { .. } => Class::Input,
-            Self::Record { .. } => Class::Internal,
+            // A damaged file is not this program's fault: nobody should report it as one.
+            Self::Record { .. } | Self::Newer { .. } | Self::NotResults { .. } | Self::Occupied { .. } => Class::Input,
         }
     }
 }

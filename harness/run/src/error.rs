@@ -127,8 +127,8 @@ impl Error {
             Self::Metrics(_) => Class::Numeric,
             Self::File { .. } | Self::Tables(_) | Self::Disk(_) | Self::Full { .. } => Class::Disk,
             Self::Data(_) | Self::Weights(_) | Self::Experiment(_) => Class::Input,
-            Self::Changed { .. } | Self::Unusable { .. } => Class::Input,
-            Self::Record { .. } | Self::Interrupted => Class::Internal,
+            Self::Record { .. } | Self::Changed { .. } | Self::Unusable { .. } => Class::Input,
+            Self::Interrupted => Class::Internal,
         }
     }
 }

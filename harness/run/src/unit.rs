@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use harness_experiment::{EpochRange, Evaluation, EvaluationId};
-use harness_records::{Found, MeasuredWith, RecordId, chosen_epochs};
+use harness_records::{Class, Found, MeasuredWith, RecordId, chosen_epochs};
 use harness_worker::protocol::{Job, Task};
 
 use crate::error::Error;
@@ -144,9 +144,10 @@ impl<'a> Run<'a> {
         let epochs = chosen_epochs(self.folder, evaluation);
         if epochs.is_none() {
             let message = "its epoch can't be chosen: a training or evaluation that chooses it failed".to_owned();
-            let error = Error::Job { class: harness_records::Class::Input, message };
+            let error = Error::Job { class: Class::Input, message };
             self.note_failure(evaluation.id.into(), 1, &error)?;
-            self.fail(&error, &self.index.cells(evaluation.id).to_vec());
+            let cells = self.index.cells(evaluation.id).to_vec();
+            self.fail(&error, &cells);
         }
         Ok(epochs)
     }
@@ -184,7 +185,7 @@ impl<'a> Run<'a> {
             self.observer.notice(&Notice::Measuring { evaluation });
             match self.judge.measure(evaluation, training, &record, &folder) {
                 Ok(made) => made.write(&folder)?,
-                Err(error) if error.class() == harness_records::Class::Numeric => {
+                Err(error) if error.class() == Class::Numeric => {
                     self.note_failure(evaluation.id.into(), 1, &error)?;
                     self.fail(&error, &self.index.readers([evaluation.id]));
                     return Ok(Measuring::Over);
