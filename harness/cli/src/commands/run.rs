@@ -23,8 +23,12 @@ use crate::{interrupt, paths};
 /// Trains and scores every cell that is not done yet, then writes tables, figures and report.md. Needs the datasets and
 /// weights that the experiment names; with --smoke it needs neither. Press Ctrl-C to stop; run the same command again
 /// to continue.
+///
+/// A cell that crashed, went silent, ran out of memory or met a disk error is tried once more by a new worker. Wrong input,
+/// NaN or infinite values, a backend's own errors and --cell-limit are not tried again. Run the command again to retry what
+/// failed.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, after_long_help = LONG_HELP)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Run {
     #[command(flatten)]
     file: ExperimentFile,
@@ -68,17 +72,6 @@ Examples:
   harness run experiments/example.toml --smoke
   harness run experiments/example.toml --only \"variant=base seed=0\"
   harness run experiments/example.toml --rerun failed";
-
-const LONG_HELP: &str = "\
-Examples:
-  harness run experiments/quickstart.toml
-  harness run experiments/example.toml --smoke
-  harness run experiments/example.toml --only \"variant=base seed=0\"
-  harness run experiments/example.toml --rerun failed
-
-A cell that crashed, went silent, ran out of memory or met a disk error is tried once more by a new worker. Wrong \
-input, NaN or infinite values, a backend's own errors and --cell-limit are not tried again. Run the command again to \
-retry what failed.";
 
 /// A positive number of gigabytes.
 fn gigabytes(text: &str) -> Result<f64, String> {
