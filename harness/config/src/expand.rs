@@ -1,53 +1,55 @@
-//! `${VAR}` and `${VAR:-default}` in paths of configuration files. Who asks says what the variables are.
+//! Environment variables in paths of configuration files.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
 
 /// A variable that can't be replaced.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpandError {
     /// Not set, or empty, and no default.
-    #[error("the environment variable {name} is not set; set it, or write ${{{name}:-DEFAULT}}")]
+    #[error("the environment variable {name} is not set; set it, or write ${{{name}:-default}}")]
     Unset {
         /// The variable.
         name: String,
     },
-    /// `${` without `}`, or something else than a name inside.
-    #[error("`{text}` is no variable; write ${{NAME}} or ${{NAME:-default}}")]
+    /// `${` without `}`, or something other than a name inside.
+    #[error("`{text}` is not a variable; write ${{NAME}} or ${{NAME:-default}}")]
     Malformed {
         /// The text from `${` on.
         text: String,
     },
 }
 
-/// Replaces `${VAR}` and `${VAR:-default}`. As in a shell, an empty variable counts as unset for a default. A `$`
-/// that no brace follows stands for itself; a default is taken as it is and ends at the first `}`.
+/// Replaces `$NAME`, `${NAME}` and `${NAME:-default}` with what `variable` knows; `$$` is a dollar sign. An empty variable
+/// counts as unset. A default is taken as it is and ends at the first `}`.
 ///
 /// # Errors
 /// A variable without value and default, or a malformed one.
 pub fn expand(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, ExpandError> {
-    let mut expanded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        expanded.push_str(&rest[..at]);
-        let open = &rest[at..];
-        let malformed = || ExpandError::Malformed { text: open.to_owned() };
-        let end = open.find('}').ok_or_else(malformed)?;
-        let inside = &open[2..end];
-        let (name, default) = match inside.split_once(":-") {
-            Some((name, default)) => (name, Some(default)),
-            None => (inside, None),
-        };
-        let named = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if name.is_empty() || !named {
-            return Err(malformed());
-        }
-        match (variable(name).filter(|value| !value.is_empty()), default) {
-            (Some(value), _) => expanded.push_str(&value),
-            (None, Some(default)) => expanded.push_str(default),
-            (None, None) => return Err(ExpandError::Unset { name: name.to_owned() }),
-        }
-        rest = &open[end + 1..];
+    // The crate leaves an open brace as it is and gives any name its default; here both are mistakes.
+    if let Some(open) = text.rfind("${").map(|begin| &text[begin..]).filter(|open| !open.contains('}')) {
+        return Err(ExpandError::Malformed { text: open.to_owned() });
     }
-    expanded.push_str(rest);
-    Ok(expanded)
+    let malformed = RefCell::new(None);
+    let lookup = |name: &str| {
+        if !is_name(name) {
+            malformed.borrow_mut().get_or_insert_with(|| ExpandError::Malformed { text: format!("${{{name}}}") });
+        }
+        match variable(name).filter(|value| !value.is_empty()) {
+            Some(value) => Ok(Some(value)),
+            None => Err(ExpandError::Unset { name: name.to_owned() }),
+        }
+    };
+    let expanded = shellexpand::env_with_context(text, lookup);
+    match malformed.into_inner() {
+        Some(malformed) => Err(malformed),
+        None => expanded.map(Cow::into_owned).map_err(|error| error.cause),
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let known = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty() && name.chars().all(known) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -66,18 +68,30 @@ mod tests {
     fn a_variable_wins_over_its_default_and_an_empty_one_does_not() {
         assert_eq!(expand("${HOME:-x}/w.pt", variable).as_deref(), Ok("/home/a/w.pt"));
         assert_eq!(expand("${NONE:-weights}/w.pt", variable).as_deref(), Ok("weights/w.pt"));
-        assert_eq!(expand("a${EMPTY:-}b $HOME ${HOME}", variable).as_deref(), Ok("ab $HOME /home/a"));
+        assert_eq!(expand("a${EMPTY:-}b ${HOME}", variable).as_deref(), Ok("ab /home/a"));
+        assert_eq!(expand("${NONE:-}${HOME:-}", variable).as_deref(), Ok("/home/a"));
+    }
+
+    #[test]
+    fn a_variable_needs_no_braces_and_a_dollar_sign_can_be_written() {
+        assert_eq!(expand("$HOME/w.pt", variable).as_deref(), Ok("/home/a/w.pt"));
+        assert_eq!(expand("a$$b/$/c", variable).as_deref(), Ok("a$b/$/c"));
+        assert_eq!(expand("{shots}-{draw}", variable).as_deref(), Ok("{shots}-{draw}"));
     }
 
     #[test]
     fn a_variable_without_value_or_form_says_what_to_write() {
-        let message = |text| expand(text, variable).map_err(|error| error.to_string());
-        assert_eq!(
-            message("${NONE}/w"),
-            Err("the environment variable NONE is not set; set it, or write ${NONE:-DEFAULT}".to_owned())
-        );
-        assert_eq!(message("x/${NONE"), Err("`${NONE` is no variable; write ${NAME} or ${NAME:-default}".to_owned()));
-        assert!(expand("${}", variable).is_err());
-        assert!(expand("${a b}", variable).is_err());
+        let message = |text: &str| expand(text, variable).map_err(|error| error.to_string());
+        for name in ["NONE", "EMPTY"] {
+            let advice = format!("the environment variable {name} is not set; set it, or write ${{{name}:-default}}");
+            assert_eq!(message(&format!("${{{name}}}/w")), Err(advice.clone()));
+            assert_eq!(message(&format!("${name}/w")), Err(advice));
+        }
+        let malformed = |text: &str| Err(format!("`{text}` is not a variable; write ${{NAME}} or ${{NAME:-default}}"));
+        assert_eq!(message("x/${NONE"), malformed("${NONE"));
+        assert_eq!(message("${a b:-c}"), malformed("${a b}"));
+        assert_eq!(message("${:-c}"), malformed("${:-c}"));
+        assert_eq!(message("${}"), malformed("${}"));
+        assert_eq!(message("${1A}"), malformed("${1A}"));
     }
 }

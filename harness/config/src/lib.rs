@@ -1,15 +1,18 @@
-//! Configuration files read key by key: every mistake is noted with its line, column and what to write, and all of them
-//! are reported at once. The experiment file and the registry of datasets are both read this way; what their keys mean
-//! is theirs.
+//! Reads configuration files key by key: every mistake is noted with its line, column and what to write, and all of them are
+//! reported at once. Both the experiment file and the registry of datasets are read this way.
 
+mod describe;
 mod expand;
+mod named;
 mod problems;
 mod reader;
 mod source;
 pub mod suggest;
 mod value;
 
+pub use describe::Describe;
 pub use expand::{ExpandError, expand};
+pub use named::UnknownName;
 pub use problems::{Findings, Problem, Problems};
 pub use reader::{Homes, Table, parse, start};
 pub use source::Source;

@@ -1,4 +1,4 @@
-//! What is wrong with an configuration file: a list of places and advice. Not how any of it is found.
+//! What is wrong with a configuration file: positions and advice.
 
 use std::fmt;
 
@@ -54,7 +54,7 @@ impl Findings {
         self.0.is_empty()
     }
 
-    /// Ends collecting. What inherits a bad value meets it again, so each place and message is listed once.
+    /// Ends collecting. A bad value is met again by whatever inherits it, so each position and message is listed once.
     ///
     /// # Errors
     /// The problems, where there are any.

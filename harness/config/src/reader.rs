@@ -1,5 +1,4 @@
-//! A TOML table read key by key: what is wrong is noted and reading goes on, what is left over is a misspelling. What
-//! keys mean is the caller's.
+//! Reads a TOML table key by key: mistakes are noted and reading continues; keys that nobody asked for are misspellings.
 
 use std::ops::Range;
 
@@ -11,7 +10,7 @@ use crate::source::Source;
 use crate::suggest;
 use crate::value::{FromValue, Kind, wrong_kind};
 
-/// Where the keys of a kind of file belong, for those who put one in the wrong place: a place in words, and its keys.
+/// Where the keys of a kind of file belong, for advice about one in the wrong table: the table in words, and its keys.
 pub type Homes = &'static [(&'static str, &'static [&'static str])];
 
 /// Parses a text as TOML and has `read` read its top level.
@@ -26,8 +25,8 @@ pub fn parse<T>(
 ) -> Result<T, Problems> {
     let (document, errors) = DeTable::parse_recoverable(source.text());
     for error in &errors {
-        let place = error.span().map_or(0, |span| span.start);
-        findings.add(place, format!("not TOML: {}; correct the syntax", error.message()));
+        let offset = error.span().map_or(0, |span| span.start);
+        findings.add(offset, format!("not TOML: {}; correct the syntax", error.message()));
     }
     if !errors.is_empty() {
         std::mem::take(findings).into_problems(source)?;
@@ -145,8 +144,8 @@ impl<'a, 'i> Table<'a, 'i> {
     /// A value that must be there; `example` is what to write.
     pub fn required<T: FromValue>(&mut self, key: &'static str, example: &str) -> Option<Spanned<T>> {
         if self.table.is_none_or(|table| !table.contains_key(key)) {
-            let place = if self.header.is_empty() { "at the top of the file" } else { &format!("in {}", self.header) };
-            self.findings.add(self.start, format!("`{key}` is missing {place}; write {key} = {example}"));
+            let within = if self.header.is_empty() { "at the top of the file" } else { &format!("in {}", self.header) };
+            self.findings.add(self.start, format!("`{key}` is missing {within}; write {key} = {example}"));
         }
         self.optional(key)
     }
@@ -154,7 +153,7 @@ impl<'a, 'i> Table<'a, 'i> {
     /// Notes every key that nobody asked for.
     pub fn finish(&mut self) {
         let Some(table) = self.table else { return };
-        let place = if self.header.is_empty() { "at the top of the file" } else { &format!("in {}", self.header) };
+        let within = if self.header.is_empty() { "at the top of the file" } else { &format!("in {}", self.header) };
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             if self.known.contains(&name) {
@@ -172,7 +171,7 @@ impl<'a, 'i> Table<'a, 'i> {
                 }
                 (None, None) => format!("keys here: {}", suggest::list(self.known.iter().copied())),
             };
-            self.findings.add(key.span().start, format!("unknown key `{name}` {place}; {advice}"));
+            self.findings.add(key.span().start, format!("unknown key `{name}` {within}; {advice}"));
         }
     }
 

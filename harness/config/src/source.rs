@@ -1,4 +1,4 @@
-//! The text of a configuration file and where its bytes are in lines and columns. Nothing about its meaning.
+//! The text of a configuration file, and the line and column of each byte.
 
 use std::path::{Path, PathBuf};
 

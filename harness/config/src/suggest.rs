@@ -1,4 +1,4 @@
-//! Which name was probably meant. No file, no message around it.
+//! The name that was probably meant.
 
 /// The known name nearest to a typed one, or nothing where none is near: a third of its characters may differ, or its end
 /// be missing.

@@ -1,4 +1,4 @@
-//! One TOML value as one Rust value, or a finding that says what was expected. Tables are read in `reader`.
+//! Reads a TOML value as a Rust value, or notes what was expected.
 
 use std::fmt;
 
@@ -187,7 +187,7 @@ pub fn names<T: DeserializeOwned>() -> &'static [&'static str] {
     }
 }
 
-/// A deserializer that gives nothing and takes down which variants it is asked for.
+/// A deserializer that gives nothing and notes which variants it is asked for.
 struct Ask;
 
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! Content hashes of files, remembered between runs, and hashes of lists of items. What the hashes decide is the caller's.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use harness_disk::{DiskError, write_durable};
 use rayon::prelude::*;
 
 use crate::error::{DataError, Result};
@@ -178,16 +178,8 @@ impl FileHashes {
             }
         }
         let text = format!("{FORMAT} {}\n{body}", blake3::hash(body.as_bytes()).to_hex());
-        let folder = cache.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let io = || DataError::io("write the cache of hashes", cache);
-        std::fs::create_dir_all(folder).map_err(io())?;
-        let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(io())?;
-        temporary.write_all(text.as_bytes()).map_err(io())?;
-        temporary.as_file().sync_all().map_err(io())?;
-        temporary.persist(cache).map_err(|e| io()(e.error))?;
-        #[cfg(unix)]
-        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io())?;
-        Ok(())
+        let failed = |error: DiskError| DataError::io("write the cache of hashes", cache)(error.into_io());
+        write_durable(cache, text.as_bytes()).map_err(failed)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,10 +1,10 @@
-//! Ending the process in the middle of writing, for tests of what a power cut leaves: without the variable nothing happens.
+//! Ends the process in the middle of writing, for tests of what a power cut leaves. Without the variable nothing happens.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// `harness:N` or `worker:N`: that process aborts at the Nth place, from 1, where something is about to become durable or
-/// just has.
+/// `harness:N` or `worker:N`: that process aborts the Nth time, from 1, that something is about to become durable or
+/// just has become so.
 const VARIABLE: &str = "HARNESS_STOP_AT_WRITE";
 
 static WORKER: AtomicBool = AtomicBool::new(false);
@@ -15,7 +15,7 @@ pub fn this_is_a_worker() {
     WORKER.store(true, Ordering::Relaxed);
 }
 
-/// A place where something is about to become durable, or just has.
+/// Marks that something is about to become durable, or just has.
 pub fn reached() {
     static STOP: OnceLock<Option<(bool, u64)>> = OnceLock::new();
     let stop = STOP.get_or_init(|| {

@@ -1,16 +1,14 @@
-//! What planning needs to know of the world, as questions: datasets, support sets, weights, backends, sentences. Who
-//! answers them (and reads files for it) is elsewhere.
+//! What planning needs to know of the world, as questions: datasets, support sets, weights, backends, sentences. Planning itself
+//! reads no file.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use harness_method::{Arch, Options};
+use harness_config::suggest;
+use harness_method::{Arch, BackendInfo, Options};
 use serde::{Deserialize, Serialize};
 
-use crate::encoder::Precision;
 use crate::ids::ContentHash;
-use crate::spec::Selection;
-use harness_config::suggest;
 
 /// The world as a plan sees it. Answers must not change while a plan is made; each question is asked once.
 pub trait Catalogue {
@@ -26,41 +24,30 @@ pub trait Catalogue {
     /// Too few images, a missing list, a bad mask.
     fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError>;
 
-    /// Whether what runs the plan can choose epochs by this rule.
-    fn selects_by(&self, rule: Selection) -> bool {
-        rule != Selection::BestOnSupport
-    }
-
-    /// Patients of a support set's images, the K abnormal ones first, `None` where one isn't known; empty: none is.
-    /// Asked for `best-on-support` alone, which must not split a patient.
+    /// Patients of a support set's images, the K abnormal ones first, `None` for an image of an unknown patient; an empty list where
+    /// no patient is known. Only asked for `best-on-support`, which must not split a patient between folds.
     ///
     /// # Errors
     /// As [`Catalogue::support`].
-    fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
-        let _ = (dataset, shots, draw);
-        Ok(Vec::new())
-    }
+    fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError>;
 
     /// Whether a support set may be trained on for the test set of another dataset, `target`.
     ///
     /// # Errors
     /// An image that is in both.
-    fn check_transfer(&self, dataset: &str, shots: u32, draw: u64, target: &str) -> Result<(), CatalogueError> {
-        let _ = (dataset, shots, draw, target);
-        Ok(())
-    }
+    fn check_transfer(&self, dataset: &str, shots: u32, draw: u64, target: &str) -> Result<(), CatalogueError>;
 
     /// The encoder's weights.
     ///
     /// # Errors
-    /// A file that is missing or holds no CLIP.
+    /// A file that is missing or does not hold a CLIP.
     fn weights(&self, encoder: &EncoderSource) -> Result<WeightsFacts, CatalogueError>;
 
-    /// A backend by name.
+    /// What a backend says of itself, by its name.
     ///
     /// # Errors
     /// An unknown name ([`CatalogueError::unknown`]), or a backend that can't be loaded here.
-    fn backend(&self, name: &str) -> Result<BackendFacts, CatalogueError>;
+    fn backend(&self, name: &str) -> Result<BackendInfo, CatalogueError>;
 
     /// Whether the sentences about an object fit the tokenizer and the text tower's context. Not asked for
     /// `prompts = "free"`, which has none. Depends on `prompts`, `context_tokens` and `arch` alone.
@@ -75,7 +62,7 @@ pub trait Catalogue {
 pub struct DatasetFacts {
     /// What its sentences call the thing on the images, such as `Brain`.
     pub object: String,
-    /// Whether abnormal images have masks; without them there is detection alone and no pixel metric.
+    /// Whether abnormal images have masks; without them only detection is trained and pixels are not scored.
     pub has_masks: bool,
     /// Images of the test set, both classes.
     pub test_images: u64,
@@ -123,18 +110,7 @@ pub struct WeightsFacts {
     pub arch: Arch,
 }
 
-/// What is known of a backend.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackendFacts {
-    /// Its version: another version may give other numbers.
-    pub version: String,
-    /// Kind of device it will run on, such as `cpu` or `cuda`; never a device's number.
-    pub device: String,
-    /// Types its encoder can compute in.
-    pub precisions: Vec<Precision>,
-}
-
-/// An answer the world can't give: what and why, and what to do where the world knows. Planning adds the place in the
+/// A question the world can't answer: which and why, and what to do where the world knows. Planning adds the position in the
 /// experiment file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogueError {

@@ -1,11 +1,13 @@
-//! What a plan will cost, in counts and bytes. No time: that depends on machines.
+//! What a plan will cost, in counts and bytes. Time depends on the machine and is not estimated here.
 
 use std::collections::{HashMap, HashSet};
 
+use harness_method::AUGMENTED_VARIANTS;
+
 use crate::plan::{Plan, Training};
 
-/// Views of a support image that don't depend on the seed, and the colour jitter that does (docs/method.md section 6).
-const SHARED_VIEWS: u64 = 15;
+/// Variants of a support image that don't depend on the seed: all but the one with colour jitter (docs/method.md section 6).
+const SHARED_VARIANTS: u64 = AUGMENTED_VARIANTS as u64 - 1;
 
 /// Counts of a plan's work, before anything that is already stored is subtracted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +51,7 @@ impl Plan {
             let encoding = Encoding::of(training);
             let mut new = 0;
             if seen.insert((encoding.key.clone(), *training.support.as_bytes(), None)) {
-                new += support * SHARED_VIEWS;
+                new += support * SHARED_VARIANTS;
             }
             if seen.insert((encoding.key.clone(), *training.support.as_bytes(), Some(training.seed))) {
                 new += support;

@@ -1,4 +1,4 @@
-//! The crate's errors. What is wrong inside an experiment file is a list: see `problems`.
+//! Why there is no plan.
 
 use std::path::PathBuf;
 
@@ -27,11 +27,13 @@ pub enum Error {
         /// What is wrong with it, and what there is.
         what: String,
     },
-    /// A frozen plan that isn't one, or not of this version.
-    #[error("frozen plan: {what}; plan the experiment again with this version of harness")]
+    /// A frozen plan that this version can't read or whose records it would not compute.
+    #[error("frozen plan: {what}; {advice}")]
     Frozen {
-        /// What does not fit, with the place where there is one.
+        /// What does not fit, with the position where there is one.
         what: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// A plan could not be written as text: a mistake of this program.
     #[error("cannot encode {what}: {why}; this is a bug in harness, please report it")]

@@ -1,36 +1,24 @@
-//! Which cells are meant: `variant=contrastive shots=4`, as people type it on a command line. Rules of an experiment file are
-//! in `rules`; where a cell's status comes from is the caller's.
+//! Which cells are meant: `variant=contrastive shots=4`, as people type it on a command line.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
+use harness_config::suggest;
+use harness_method::Selection;
+
 use crate::error::Error;
 use crate::plan::{Cell, Plan};
 use crate::rules::{Coordinates, Rule};
-use crate::spec::Selection;
-use harness_config::suggest;
 
-/// What became of a cell so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CellStatus {
-    /// It has its numbers.
-    Done,
-    /// Something it needs failed, and was not made since.
-    Failed,
-    /// Neither.
-    NotRun,
-}
-
-impl CellStatus {
-    const ALL: [Self; 3] = [Self::Done, Self::Failed, Self::NotRun];
-
-    /// The name in filters.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::NotRun => "not-run",
-        }
+harness_config::named_enum! {
+    /// What became of a cell so far.
+    pub enum CellStatus {
+        /// It has its numbers.
+        Done = "done",
+        /// Something it needs failed, and was not made since.
+        Failed = "failed",
+        /// Neither.
+        NotRun = "not-run",
     }
 }
 
@@ -60,7 +48,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads terms `key=value[,value]` that stand apart. Keys are those of rules, in singular or plural, besides `status` and
+    /// Reads terms `key=value[,value]` separated by blanks. Keys are those of rules, in singular or plural, besides `status` and
     /// `cell` (the beginning of an id); a status may stand by itself, as in `failed`. `dataset` is what was trained on,
     /// `target` what was scored.
     ///
@@ -104,13 +92,13 @@ impl Filter {
             None => {
                 let known = CellStatus::ALL.map(CellStatus::name);
                 return Err(match suggest::nearest(term, known) {
-                    Some(near) => format!("`{term}` is no term; did you mean `{near}`?"),
-                    None => format!("`{term}` is no term; terms are like shots=4 or variant=base,other"),
+                    Some(near) => format!("`{term}` is not a term; did you mean `{near}`?"),
+                    None => format!("`{term}` is not a term; write terms like shots=4 or variant=base,other"),
                 });
             }
         };
         if seen.contains(&key) {
-            return Err(format!("`{key}` stands twice; write its values in one term, as in shots=2,4"));
+            return Err(format!("`{key}` is given twice; write its values in one term, as in shots=2,4"));
         }
         seen.push(key);
         let values: Vec<&str> = values.split(',').map(str::trim).filter(|value| !value.is_empty()).collect();
@@ -174,12 +162,14 @@ fn known_key(typed: &str) -> Result<&'static str, String> {
 }
 
 fn names(key: &str, values: &[&str], known: &[&str]) -> Result<Vec<String>, String> {
-    let known_name = |value: &&str| match known.contains(value) {
-        true => Ok((*value).to_owned()),
-        false => Err(match suggest::nearest(value, known.iter().copied()) {
+    let known_name = |value: &&str| {
+        if known.contains(value) {
+            return Ok((*value).to_owned());
+        }
+        Err(match suggest::nearest(value, known.iter().copied()) {
             Some(near) => format!("{key} `{value}` is not in the experiment; did you mean `{near}`?"),
             None => unknown(key, value, &suggest::list(known.iter().copied())),
-        }),
+        })
     };
     values.iter().map(known_name).collect()
 }

@@ -1,5 +1,4 @@
-//! Folds of a support set for `best-on-support`: which images are held out together (docs/method.md section 8). Who trains on
-//! the rest is elsewhere.
+//! Folds of a support set for `best-on-support`: which images are held out together (docs/method.md section 8).
 
 use std::collections::HashMap;
 
@@ -8,15 +7,14 @@ use serde::{Deserialize, Serialize};
 /// Most folds of a support set.
 const MOST: u32 = 4;
 
-/// One part of a support set, held out from a training that its images then judge.
+/// One part of a support set, held out from a training that is then judged by its images.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Fold {
     /// Which, from 0: the `f` of the stream `shuffle.fold<f>.<epoch>`.
     pub number: u32,
     /// How many there are.
     pub of: u32,
-    /// Support images held out, ascending: places in "K abnormal images, then K normal ones", 0 to 2 K - 1.
+    /// Support images held out, ascending: indices into "K abnormal images, then K normal ones", 0 to 2 K - 1.
     pub held_out: Vec<u32>,
 }
 

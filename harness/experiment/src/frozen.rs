@@ -1,42 +1,48 @@
-//! A plan as the text of `plan.toml`: everything resolved, the same bytes for the same plan. Not the listing that
-//! people read before a run.
+//! A plan as the text of `plan.toml`: everything resolved, the same bytes for the same plan.
 
+use std::collections::BTreeMap;
+
+use harness_method::{Method, Selection};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::ser::ValueSerializer;
 
 use crate::error::Error;
-use crate::ids::{CellId, EvaluationId, METHOD_VERSION, TrainingId};
+use crate::ids::{CellId, EvaluationId, TrainingId};
 use crate::matrix;
 use crate::plan::{Cell, EpochRange, Evaluation, Plan, Training};
-use crate::spec::Selection;
 
-/// Version of the format of `plan.toml`.
-pub const PLAN_FORMAT: u32 = 1;
+/// Version of the format of `plan.toml`. Format 1 was never released.
+pub const PLAN_FORMAT: u32 = 2;
+
+const AGAIN: &str = "plan the experiment again";
 
 #[derive(Serialize)]
 struct Head<'a> {
     format: u32,
-    method_version: u32,
     #[serde(flatten)]
     plan: &'a Plan,
+    /// The version of each method whose results are planned.
+    methods: BTreeMap<&'static str, u32>,
 }
 
 /// Read before anything else, so that another version is named as such.
 #[derive(Deserialize)]
-struct Versions {
+struct Format {
     format: u32,
-    method_version: u32,
 }
 
+/// The form of the current format, to which readers of older ones convert. Keys that aren't known are ignored: should one
+/// have decided a record, the ids show it.
 #[derive(Deserialize)]
-struct Whole {
+struct Stored {
+    methods: BTreeMap<String, u32>,
     records: Records,
     #[serde(flatten)]
     plan: Plan,
 }
 
 #[derive(PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Records {
     trainings: Vec<TrainingRow>,
     evaluations: Vec<EvaluationRow>,
@@ -45,7 +51,6 @@ struct Records {
 
 /// A training by its coordinates; what they stand for is above in the file.
 #[derive(PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct TrainingRow {
     id: TrainingId,
     dataset: String,
@@ -59,7 +64,6 @@ struct TrainingRow {
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct EvaluationRow {
     id: EvaluationId,
     training: TrainingId,
@@ -72,7 +76,6 @@ struct EvaluationRow {
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct CellRow {
     id: CellId,
     variant: String,
@@ -136,7 +139,8 @@ impl Plan {
     /// `Encode`, a mistake of this program.
     pub fn to_toml(&self) -> Result<String, Error> {
         let encode = |error: toml::ser::Error| Error::Encode { what: "plan.toml", why: error.to_string() };
-        let head = Head { format: PLAN_FORMAT, method_version: METHOD_VERSION, plan: self };
+        let method = Method::Madclip;
+        let head = Head { format: PLAN_FORMAT, plan: self, methods: [(method.name(), method.version())].into() };
         let mut text = String::from("# A frozen plan: written by harness, not to be edited.\n");
         text.push_str(&toml::to_string(&head).map_err(encode)?);
         text.push_str("\n[records]\n");
@@ -147,29 +151,54 @@ impl Plan {
         Ok(text)
     }
 
-    /// Reads a frozen plan. Its records are computed again and must be those in the text, so that nothing runs under
-    /// an id that does not fit.
+    /// Reads a frozen plan of this or an older format. Its records are computed again and must be those in the text, so that
+    /// nothing runs under an id that does not fit.
     ///
     /// # Errors
-    /// `Frozen` for other text, another version, or a text that was edited.
+    /// `Frozen` for other text, a newer format, another version of a method, or a text that was edited.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        let frozen = |what: String| Error::Frozen { what };
-        let parse = |error: toml::de::Error| frozen(error.to_string().trim_end().to_owned());
-        let versions: Versions = toml::from_str(text).map_err(parse)?;
-        if versions.format != PLAN_FORMAT {
-            return Err(frozen(format!("format {}, and this version reads {PLAN_FORMAT}", versions.format)));
-        }
-        if versions.method_version != METHOD_VERSION {
-            let found = versions.method_version;
-            return Err(frozen(format!("method version {found}, and this version computes {METHOD_VERSION}")));
-        }
-        let Whole { records, mut plan } = toml::from_str(text).map_err(parse)?;
+        let Format { format } = parse(text)?;
+        // An older format has a line here: its reader, then the conversion to the current form.
+        let stored: Stored = match format {
+            PLAN_FORMAT => parse(text)?,
+            1 => return Err(frozen("format 1, which was written before the first release", AGAIN)),
+            newer => {
+                let what = format!(
+                    "format {newer}, written by a newer version of harness; this one reads up to {PLAN_FORMAT}"
+                );
+                return Err(frozen(what, "use the newer version, or plan the experiment again"));
+            }
+        };
+        let Stored { methods, records, mut plan } = stored;
+        methods.iter().try_for_each(|(name, version)| check_method(name, *version))?;
         matrix::expand(&mut plan)?;
         if Records::of(&plan) != records {
-            return Err(frozen("its records don't follow from its settings: it was edited".to_owned()));
+            return Err(frozen("its records don't follow from its settings: it was edited", AGAIN));
         }
         Ok(plan)
     }
+}
+
+/// Refuses a plan whose records stand for numbers that this version does not compute.
+fn check_method(name: &str, version: u32) -> Result<(), Error> {
+    let Ok(method) = name.parse::<Method>() else {
+        let what = format!("it uses the method `{name}`, which this version of harness does not have");
+        return Err(frozen(what, "use the version that planned it"));
+    };
+    let ours = method.version();
+    if version == ours {
+        return Ok(());
+    }
+    let what = format!("planned for version {version} of the method `{name}`; this version of harness computes {ours}");
+    Err(frozen(what, "plan the experiment again, or use the version that planned it"))
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    toml::from_str(text).map_err(|error| frozen(error.to_string().trim_end(), AGAIN))
+}
+
+fn frozen(what: impl Into<String>, advice: &'static str) -> Error {
+    Error::Frozen { what: what.into(), advice }
 }
 
 fn rows<T: Serialize>(text: &mut String, key: &str, rows: &[T]) -> Result<(), toml::ser::Error> {

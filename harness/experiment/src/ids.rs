@@ -1,5 +1,6 @@
-//! Ids: a hash of everything that decides a result and of nothing else. No path, name of a
-//! dataset or variant, date or thread count enters, nor the order of a file.
+//! Ids: a hash of everything that decides a result and of nothing else. No path, name of a dataset or variant, date or
+//! thread count enters, nor the order of a file. What has a default enters only where it differs from it, so that what is
+//! added later, at its default, changes no id.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,15 +10,12 @@ use serde_json::Value;
 
 use crate::error::Error;
 
-/// Version of the method: raised when the same options come to mean other numbers, so that no old result is reused.
-pub const METHOD_VERSION: u32 = 1;
-
 /// Version of the encoding below, part of every id.
 const ENCODING: &str = "harness id 1";
 
 /// Text that isn't an id or a hash.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no {kind}; it has {digits} characters 0-9 and a-f")]
+#[error("`{text}` is not a {kind}, which has {digits} characters 0-9 and a-f")]
 pub struct ParseIdError {
     text: String,
     kind: &'static str,
@@ -98,7 +96,7 @@ hex_type!(
     ContentHash, 32, "content hash"
 );
 
-/// Lower case alone: an id has one spelling.
+/// Only lower case: an id has one spelling.
 fn read_hex(text: &str, bytes: &mut [u8]) -> bool {
     let digit = |c: u8| match c {
         b'0'..=b'9' => Some(c - b'0'),

@@ -9,37 +9,36 @@
 pub mod catalogue;
 mod check;
 mod costs;
-mod encoder;
 mod error;
 mod filter;
 mod folds;
 mod frozen;
 pub mod ids;
+mod keys;
 mod listing;
 mod matrix;
-mod overrides;
 mod plan;
 mod planner;
-mod presets;
 mod rules;
 mod smoke;
 mod spec;
 pub mod work;
 
-pub use catalogue::{BackendFacts, Catalogue, CatalogueError, DatasetFacts, EncoderSource, SupportFacts, WeightsFacts};
+pub use catalogue::{Catalogue, CatalogueError, DatasetFacts, EncoderSource, SupportFacts, WeightsFacts};
 pub use costs::Costs;
-pub use encoder::{Precision, StorePrecision};
 pub use error::Error;
 pub use filter::{CellStatus, Filter};
 pub use folds::Fold;
 pub use frozen::PLAN_FORMAT;
-pub use ids::{CellId, ContentHash, EvaluationId, METHOD_VERSION, TrainingId};
+pub use ids::{CellId, ContentHash, EvaluationId, TrainingId};
+pub use keys::Key;
 pub use listing::Listing;
-pub use overrides::Overrides;
-pub use plan::{Backend, Cell, Dataset, Encoder, EpochRange, Evaluation, Plan, Support, Train, Training, Variant};
-pub use planner::SCORING_BATCH;
-pub use presets::{Preset, clip, released};
+pub use plan::{Cell, Dataset, Encoder, EpochRange, Evaluation, MAX_CELLS, Plan, Support, Train, Training, Variant};
 pub use rules::{Rule, Rules};
 pub use smoke::SMOKE_SIDE;
-pub use spec::{ImageScore, Selection, Spec, TransferObject};
+pub use spec::{Spec, TransferObject, keys};
 pub use work::Work;
+
+pub use harness_method::{
+    Backend, BackendInfo, ImageScore, Method, Overrides, Precision, Preset, SCORING_BATCH, Selection, StorePrecision,
+};

@@ -1,15 +1,13 @@
-//! A plan as people read it before a run: what each variant is, what it costs, which cells there are. `frozen` has the
-//! form that programs read.
+//! A plan as people read it before a run: what each variant is, what it costs, which cells there are.
 
+use std::collections::HashMap;
 use std::fmt;
 
-use serde_json::Value;
+use harness_method::Selection;
 
 use crate::catalogue::EncoderSource;
-use crate::error::Error;
-use crate::overrides::Overrides;
 use crate::plan::{Cell, Plan, Variant};
-use crate::spec::{Selection, TransferObject};
+use crate::spec::TransferObject;
 
 /// A plan for reading.
 pub struct Listing<'a> {
@@ -22,52 +20,37 @@ pub struct Listing<'a> {
 impl Plan {
     /// The plan for reading: settings, every variant with `*` where it differs from its preset, costs, and with
     /// `cells` a line for each cell.
-    ///
-    /// # Errors
-    /// `Encode`, a mistake of this program.
-    pub fn listing(&self, cells: bool) -> Result<Listing<'_>, Error> {
+    pub fn listing(&self, cells: bool) -> Listing<'_> {
         let mut variants = Vec::with_capacity(self.variants.len());
-        for (i, variant) in self.variants.iter().enumerate() {
-            let heading = format!("{} (preset {})", variant.name, variant.preset.name());
-            let effective = variant.options.effective();
-            let twin = self.variants[..i].iter().find(|earlier| earlier.options.effective() == effective);
-            variants.push(match twin {
-                None => format!("{heading}\n{}", options(variant)?),
-                Some(twin) => {
-                    let idle = Overrides::differing(&variant.options, &twin.options);
-                    let but = if idle.is_empty() {
-                        String::new()
-                    } else {
-                        format!(" but for {}, which has no effect on it", idle.join(", "))
-                    };
-                    format!("{heading}: the same as {}{but}; its results are shared\n", twin.name)
-                }
+        let mut first = HashMap::with_capacity(self.variants.len());
+        for variant in &self.variants {
+            let heading = format!("{} (preset {})", variant.name, variant.preset);
+            let twin = *first.entry(variant.options.effective()).or_insert(variant);
+            variants.push(if std::ptr::eq(twin, variant) {
+                format!("{heading}\n{}", options(variant))
+            } else {
+                let idle = variant.options.differing(&twin.options);
+                let but = if idle.is_empty() {
+                    String::new()
+                } else {
+                    format!(" but for {}, which has no effect on it", idle.join(", "))
+                };
+                format!("{heading}: the same as {}{but}; its results are shared\n", twin.name)
             });
         }
-        Ok(Listing { plan: self, variants, cells, time: None })
+        Listing { plan: self, variants, cells, time: None }
     }
 }
 
 /// A line for each option.
-fn options(variant: &Variant) -> Result<String, Error> {
-    let encode = |error: serde_json::Error| Error::Encode { what: "options", why: error.to_string() };
-    let differing = Overrides::differing(&variant.options, &variant.preset.options());
-    let values = serde_json::to_value(&variant.options).map_err(encode)?;
+fn options(variant: &Variant) -> String {
+    let differing = variant.options.differing(&variant.preset.options());
     let mut text = String::new();
-    for key in Overrides::KEYS {
-        let mark = if differing.contains(key) { '*' } else { ' ' };
-        let value = show(values.get(key).unwrap_or(&Value::Null));
-        text.push_str(&format!("  {mark} {key:<18}{value}\n"));
+    for (name, value) in variant.options.shown() {
+        let mark = if differing.contains(&name) { '*' } else { ' ' };
+        text.push_str(&format!("  {mark} {name:<18}{value}\n"));
     }
-    Ok(text)
-}
-
-fn show(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(show).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    }
+    text
 }
 
 impl fmt::Display for Listing<'_> {

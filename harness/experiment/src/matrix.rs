@@ -1,17 +1,15 @@
-//! The product of a plan's axes, less what its rules leave out: cells, and the records they share. Nothing is checked here.
+//! The product of a plan's axes, less what its rules leave out: cells, and the records they share.
 
 use std::collections::{HashMap, HashSet};
 
+use harness_method::{Backend, ImageScore, Method, SCORING_BATCH, Selection};
+
 use crate::error::Error;
 use crate::folds::Fold;
-use crate::ids::{CellId, EvaluationId, METHOD_VERSION, TrainingId};
-use crate::plan::{Backend, Cell, Dataset, EpochRange, Evaluation, Plan, Support, Training, Variant};
-use crate::planner::SCORING_BATCH;
+use crate::ids::{CellId, EvaluationId, TrainingId};
+use crate::plan::{Cell, Dataset, EpochRange, Evaluation, Plan, Support, Training, Variant};
 use crate::rules::Coordinates;
-use crate::spec::{ImageScore, Selection, TransferObject};
-
-/// Largest number of cells of one experiment.
-pub(crate) const MAX_CELLS: u64 = 100_000;
+use crate::spec::TransferObject;
 
 /// Fills trainings, evaluations and cells from the rest of a plan.
 pub(crate) fn expand(plan: &mut Plan) -> Result<(), Error> {
@@ -19,7 +17,7 @@ pub(crate) fn expand(plan: &mut Plan) -> Result<(), Error> {
     let parts = Parts::of(plan);
     plan.axes().each(&plan.rules, |at| match parts.row(plan, at) {
         Some(row) => records.add(&row),
-        // Only a frozen plan that was edited gets here; that its records differ is told.
+        // Only a frozen plan that was edited gets here, and its reader finds that the records differ.
         None => Ok(()),
     })?;
     let Records { trainings, evaluations, cells, .. } = records;
@@ -76,12 +74,13 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// The training on the whole support set, or without a fold.
+    /// The training on the whole support set, or on all of it but a fold.
     fn training(&self, fold: Option<&Fold>) -> Result<Training, Error> {
         let Self { plan, variant, source, support, .. } = self;
         let mut training = Training {
             id: TrainingId::from_bytes([0; 8]),
-            method_version: METHOD_VERSION,
+            method: Method::Madclip,
+            method_version: Method::Madclip.version(),
             dataset: source.name.clone(),
             shots: support.shots,
             draw: support.draw,
@@ -156,13 +155,13 @@ impl Row<'_> {
     }
 
     fn image_scores(&self) -> Vec<ImageScore> {
-        let trained = |score: &ImageScore| *score != ImageScore::MapMax || self.source.facts.has_masks;
+        let trained = |score: &ImageScore| self.source.facts.has_masks || !score.needs_maps();
         self.plan.image_scores.iter().copied().filter(trained).collect()
     }
 }
 
 /// What decides a training within a plan: variant, dataset, shots, draw, seed, backend, fold.
-type TrainingPlace<'a> = (&'a str, &'a str, u32, u64, u64, &'a str, Option<u32>);
+type TrainingChoice<'a> = (&'a str, &'a str, u32, u64, u64, &'a str, Option<u32>);
 
 #[derive(Default)]
 struct Records<'a> {
@@ -170,7 +169,7 @@ struct Records<'a> {
     evaluations: Vec<Evaluation>,
     cells: Vec<Cell>,
     /// Rows that differ in target or selection share a training, and hashing one takes longer than finding it.
-    places: HashMap<TrainingPlace<'a>, TrainingId>,
+    trained: HashMap<TrainingChoice<'a>, TrainingId>,
     known_trainings: HashSet<TrainingId>,
     known_evaluations: HashSet<EvaluationId>,
 }
@@ -233,7 +232,7 @@ impl<'a> Records<'a> {
     fn training(&mut self, row: &Row<'a>, fold: Option<&Fold>) -> Result<TrainingId, Error> {
         let Row { variant, source, support, seed, backend, .. } = row;
         let number = fold.map(|fold| fold.number);
-        let place = (
+        let choice = (
             variant.name.as_str(),
             source.name.as_str(),
             support.shots,
@@ -242,12 +241,12 @@ impl<'a> Records<'a> {
             backend.name.as_str(),
             number,
         );
-        if let Some(id) = self.places.get(&place) {
+        if let Some(id) = self.trained.get(&choice) {
             return Ok(*id);
         }
         let training = row.training(fold)?;
         let id = training.id;
-        self.places.insert(place, id);
+        self.trained.insert(choice, id);
         if self.known_trainings.insert(id) {
             self.trainings.push(training);
         }

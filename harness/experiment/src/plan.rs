@@ -1,19 +1,19 @@
-//! A plan: what will be computed, every value present and checked, every id known. How one is made is in `planner`,
-//! its text forms in `frozen` and `listing`.
+//! A plan: what will be computed, every value present and checked, every id known.
 
-use std::path::Path;
-
-use harness_method::{Arch, Options};
+use harness_method::{
+    AUGMENTED_VARIANTS, Arch, Backend, ImageScore, Method, Options, Precision, Preset, Selection, StorePrecision,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{Catalogue, DatasetFacts, EncoderSource};
-use crate::encoder::{Precision, StorePrecision};
+use crate::catalogue::{DatasetFacts, EncoderSource};
 use crate::error::Error;
 use crate::folds::Fold;
 use crate::ids::{CellId, ContentHash, EvaluationId, TrainingId, identify};
-use crate::presets::Preset;
 use crate::rules::{Axes, Rules};
-use crate::spec::{ImageScore, Selection, Spec, TransferObject};
+use crate::spec::TransferObject;
+
+/// Largest number of cells of one experiment.
+pub const MAX_CELLS: u64 = 100_000;
 
 /// An experiment, checked and complete.
 ///
@@ -34,7 +34,7 @@ pub struct Plan {
     /// Every selection rule, in the file's order.
     pub selection: Vec<Selection>,
     /// The image scores that cells report where they can have them, in the file's order.
-    #[serde(default = "ImageScore::all", skip_serializing_if = "ImageScore::are_all")]
+    #[serde(default = "all_scores", skip_serializing_if = "are_all_scores")]
     pub image_scores: Vec<ImageScore>,
     /// What sentences about a target say (docs/method.md section 8).
     #[serde(default, skip_serializing_if = "TransferObject::is_default")]
@@ -91,22 +91,22 @@ impl Plan {
     }
 }
 
-impl Plan {
-    /// Reads an experiment file and plans it against the world; variables come from the environment.
-    ///
-    /// # Errors
-    /// `Read`, or `Problems` with everything that is wrong.
-    pub fn read(path: &Path, catalogue: &dyn Catalogue) -> Result<Self, Error> {
-        Spec::read(path)?.plan(catalogue, &|name| std::env::var(name).ok())
-    }
+pub(crate) fn all_scores() -> Vec<ImageScore> {
+    ImageScore::ALL.to_vec()
+}
+
+fn are_all_scores(scores: &[ImageScore]) -> bool {
+    scores == ImageScore::ALL
 }
 
 /// The encoder and how it is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encoder {
     /// Type it computes in.
+    #[serde(default)]
     pub precision: Precision,
     /// Type its taps are stored in.
+    #[serde(default)]
     pub store: StorePrecision,
     /// Content of its weights.
     pub weights: ContentHash,
@@ -164,23 +164,15 @@ pub struct Support {
     pub folds: Vec<Fold>,
 }
 
-/// A backend that takes part.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Backend {
-    /// Name, as in the file.
-    pub name: String,
-    /// Version.
-    pub version: String,
-    /// Kind of device.
-    pub device: String,
-}
-
 /// A training, complete by itself: what decides its result, and where its support set is found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Training {
     /// Hash of all fields but `dataset`, `shots` and `draw`.
     pub id: TrainingId,
-    /// [`crate::METHOD_VERSION`] when it was planned.
+    /// The method whose options they are.
+    #[serde(default)]
+    pub method: Method,
+    /// [`Method::version`] when it was planned.
     pub method_version: u32,
     /// A dataset that holds the support set. Not part of the id: the images themselves are.
     pub dataset: String,
@@ -203,8 +195,10 @@ pub struct Training {
     /// Adam's.
     pub learning_rate: f64,
     /// Type the encoder computes in.
+    #[serde(default)]
     pub precision: Precision,
     /// Type its taps are stored in.
+    #[serde(default)]
     pub store: StorePrecision,
     /// Content of the weights.
     pub weights: ContentHash,
@@ -220,9 +214,11 @@ pub struct Training {
     pub fold: Option<Fold>,
 }
 
-/// What decides a training.
+/// What decides a training. `O` is the form of its options: those that decide the id, or all of them for a reader. What has a
+/// default is left out where it has it; a part that is added later must have one, and be left out too.
 #[derive(Serialize)]
-struct TrainingKey<'a> {
+struct TrainingKey<'a, O> {
+    method: Method,
     method_version: u32,
     support: &'a ContentHash,
     object: &'a str,
@@ -231,21 +227,27 @@ struct TrainingKey<'a> {
     epochs: u32,
     batch: u32,
     learning_rate_bits: u64,
+    #[serde(skip_serializing_if = "is_default")]
     precision: Precision,
+    #[serde(skip_serializing_if = "is_default")]
     store: StorePrecision,
     weights: &'a ContentHash,
     backend: &'a Backend,
     arch: &'a Arch,
-    options: Options,
+    options: O,
     #[serde(skip_serializing_if = "Option::is_none")]
     fold: &'a Option<Fold>,
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 impl Training {
-    /// Augmented images it trains on: sixteen variants of each support image that isn't held out.
+    /// Augmented images it trains on: the variants of each support image that isn't held out.
     pub fn images(&self) -> u64 {
         let held_out = self.fold.as_ref().map_or(0, |fold| fold.held_out.len() as u64);
-        16 * (2 * u64::from(self.shots)).saturating_sub(held_out)
+        AUGMENTED_VARIANTS as u64 * (2 * u64::from(self.shots)).saturating_sub(held_out)
     }
 
     /// Steps of all its epochs.
@@ -266,24 +268,25 @@ impl Training {
     /// # Errors
     /// `Encode`, a mistake of this program.
     pub fn identity(&self) -> Result<TrainingId, Error> {
-        identify("training", &self.key()).map(TrainingId::from_bytes)
+        identify("training", &self.key(self.options.decisive())).map(TrainingId::from_bytes)
     }
 
-    /// All that decides the id, as a tree of values.
+    /// All that decides the id, as a tree of values for a reader: every option is in it, those without effect at their default.
     ///
     /// # Errors
     /// `Encode`, a mistake of this program.
     pub fn decided_by(&self) -> Result<serde_json::Value, Error> {
-        tree("training", &self.key())
+        tree("training", &self.key(self.options.effective()))
     }
 
-    fn key(&self) -> TrainingKey<'_> {
+    fn key<O: Serialize>(&self, options: O) -> TrainingKey<'_, O> {
         // Names every field: a new one does not compile until it is known whether it decides the result.
         let Self {
             id: _,
             dataset: _,
             shots: _,
             draw: _,
+            method,
             method_version,
             support,
             object,
@@ -297,10 +300,11 @@ impl Training {
             weights,
             backend,
             arch,
-            options,
+            options: _,
             fold,
         } = self;
         TrainingKey {
+            method: *method,
             method_version: *method_version,
             support,
             object,
@@ -314,7 +318,7 @@ impl Training {
             weights,
             backend,
             arch,
-            options: options.effective(),
+            options,
             fold,
         }
     }
@@ -376,7 +380,7 @@ pub struct Evaluation {
     pub batch: u32,
     /// The states that are scored, or may be.
     pub epochs: EpochRange,
-    /// Scored are the images that the training's fold holds out, unaugmented, in the fold's order; no test set.
+    /// The images that the training's fold holds out are scored, unaugmented and in the fold's order, instead of a test set.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub on_fold: bool,
     /// Evaluations by whose metrics an epoch is chosen, one for each image score: only the chosen ones of `epochs` are

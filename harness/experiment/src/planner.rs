@@ -1,27 +1,33 @@
-//! From what was typed and what the world answers to a plan, or to everything that is wrong. Rules that need no world
-//! are in `check`, the product of the axes in `matrix`.
+//! From what was typed and what the world answers to a plan, or to everything that is wrong.
 
 mod parts;
 mod variants;
 mod weights;
 
 use std::collections::HashSet;
+use std::path::Path;
 
-use toml::Spanned;
+use harness_config::{Findings, Spanned, start};
+use harness_method::{Backend, Precision, Selection};
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, CatalogueError};
 use crate::check;
 use crate::error::Error;
 use crate::matrix;
-use crate::plan::{Backend, Dataset, Plan, Train};
-use crate::spec::{Selection, Spec, Typed};
-use harness_config::Findings;
-use harness_config::start;
-
-/// Images scored together, last batch short (docs/method.md section 8).
-pub const SCORING_BATCH: u32 = 32;
+use crate::plan::{Dataset, Plan, Train};
+use crate::spec::{Spec, Typed};
 
 const BASE: &str = "base";
+
+impl Plan {
+    /// Reads an experiment file and plans it against the world; variables come from the environment.
+    ///
+    /// # Errors
+    /// `Read`, or `Problems` with everything that is wrong.
+    pub fn read(path: &Path, catalogue: &dyn Catalogue) -> Result<Self, Error> {
+        Spec::read(path)?.plan(catalogue, &|name| std::env::var(name).ok())
+    }
+}
 
 impl Spec {
     /// Checks everything and resolves every cell. `variable` gives environment variables for paths.
@@ -55,8 +61,8 @@ impl Planner<'_> {
         self.axes();
         let train = self.train();
         let backends = self.backends();
-        let datasets = self.datasets("datasets", self.typed.datasets.as_ref());
-        let targets = self.datasets("targets", self.typed.targets.as_ref());
+        let datasets = self.datasets("datasets", self.typed.top.datasets.as_ref());
+        let targets = self.datasets("targets", self.typed.top.targets.as_ref());
         let encoder = self.encoder(variable);
         let variants = self.variants(encoder.as_ref().map(|encoder| &encoder.arch));
         let axes = parts::axes(self.typed, &variants);
@@ -70,13 +76,13 @@ impl Planner<'_> {
         }
         Some(Plan {
             name: name?,
-            smoke: self.typed.smoke,
-            shots: plain(self.typed.shots.as_ref())?,
-            draws: plain(self.typed.draws.as_ref())?,
-            seeds: plain(self.typed.seeds.as_ref())?,
-            selection: plain(self.typed.selection.as_ref())?,
+            smoke: self.typed.top.smoke(),
+            shots: plain(self.typed.top.shots.as_ref())?,
+            draws: plain(self.typed.top.draws.as_ref())?,
+            seeds: plain(self.typed.top.seeds.as_ref())?,
+            selection: plain(self.typed.top.selection.as_ref())?,
             image_scores,
-            transfer_object: value(self.typed.transfer_object.as_ref()).unwrap_or_default(),
+            transfer_object: self.typed.top.transfer_object(),
             notes: std::mem::take(&mut self.notes),
             encoder: encoder?,
             train,
@@ -93,7 +99,7 @@ impl Planner<'_> {
     }
 
     fn name(&mut self) -> Option<String> {
-        let name = self.typed.name.as_ref()?;
+        let name = self.typed.top.name.as_ref()?;
         if let Some(why) = check::name(name.get_ref()) {
             self.findings.add(start(name), format!("the experiment's name `{}` {why}", name.get_ref()));
         }
@@ -101,28 +107,21 @@ impl Planner<'_> {
     }
 
     fn axes(&mut self) {
-        let Self { typed, findings, catalogue, .. } = self;
-        check::axis("datasets", typed.datasets.as_ref(), findings);
-        check::axis("shots", typed.shots.as_ref(), findings);
-        check::axis("draws", typed.draws.as_ref(), findings);
-        check::axis("seeds", typed.seeds.as_ref(), findings);
-        check::axis("backends", typed.backends.as_ref(), findings);
-        check::axis("selection", typed.selection.as_ref(), findings);
-        check::axis("targets", typed.targets.as_ref(), findings);
-        check::axis("image_scores", typed.image_scores.as_ref(), findings);
-        if let (Some(object), None) = (&typed.transfer_object, &typed.targets) {
+        let Self { typed, findings, .. } = self;
+        check::axis("datasets", typed.top.datasets.as_ref(), findings);
+        check::axis("shots", typed.top.shots.as_ref(), findings);
+        check::axis("draws", typed.top.draws.as_ref(), findings);
+        check::axis("seeds", typed.top.seeds.as_ref(), findings);
+        check::axis("backends", typed.top.backends.as_ref(), findings);
+        check::axis("selection", typed.top.selection.as_ref(), findings);
+        check::axis("targets", typed.top.targets.as_ref(), findings);
+        check::axis("image_scores", typed.top.image_scores.as_ref(), findings);
+        if let (Some(object), None) = (&typed.top.transfer_object, &typed.top.targets) {
             let message = "`transfer_object` is for experiments with `targets`; add targets = [...], or remove it";
             findings.add(start(object), message);
         }
-        for rule in items(typed.selection.as_ref()).filter(|rule| !catalogue.selects_by(*rule.get_ref())) {
-            let message = format!(
-                "`selection` {} is not available yet in this version: use last or best-on-test",
-                rule.get_ref().name()
-            );
-            findings.add(start(rule), message);
-        }
-        let on_support = items(typed.selection.as_ref()).find(|rule| *rule.get_ref() == Selection::BestOnSupport);
-        for shots in items(typed.shots.as_ref()) {
+        let on_support = items(typed.top.selection.as_ref()).find(|rule| *rule.get_ref() == Selection::BestOnSupport);
+        for shots in items(typed.top.shots.as_ref()) {
             match shots.get_ref() {
                 0 => findings.add(start(shots), "`shots` is 0; choose 1 or more"),
                 1 if on_support.is_some() => {
@@ -133,10 +132,10 @@ impl Planner<'_> {
                 _ => {}
             }
         }
-        if typed.include_base.as_ref().is_some_and(|base| !base.get_ref()) && typed.variants.is_empty() {
-            let place = typed.include_base.as_ref().map_or(0, start);
+        if !typed.top.include_base() && typed.variants.is_empty() {
+            let offset = typed.top.include_base.as_ref().map_or(0, start);
             let message = "`include_base = false` leaves no variant; remove it, or add a [variants.NAME]";
-            findings.add(place, message);
+            findings.add(offset, message);
         }
     }
 
@@ -154,38 +153,25 @@ impl Planner<'_> {
             let message = format!("`learning_rate` is {}; choose a positive number, such as 1e-3", rate.get_ref());
             findings.add(start(rate), message);
         }
-        Train {
-            epochs: value(spec.epochs.as_ref()).unwrap_or(60),
-            batch: value(spec.batch.as_ref()).unwrap_or(16),
-            learning_rate: value(spec.learning_rate.as_ref()).unwrap_or(1e-3),
-        }
+        Train { epochs: spec.epochs(), batch: spec.batch(), learning_rate: spec.learning_rate() }
     }
 
     fn backends(&mut self) -> Vec<Backend> {
-        let precision = self.typed.encoder.precision.as_ref();
-        let wanted = value(precision).unwrap_or_default();
+        let typed = &self.typed.encoder.keys;
         let (mut backends, mut missing) = (Vec::new(), Vec::new());
-        for (place, name) in unique(self.typed.backends.as_ref()) {
-            match self.catalogue.backend(name) {
-                Ok(facts) if facts.precisions.contains(&wanted) => {
-                    backends.push(Backend { name: name.clone(), version: facts.version, device: facts.device });
+        for (offset, name) in unique(self.typed.top.backends.as_ref()) {
+            match self.backend(name, typed.precision()) {
+                Ok(backend) => backends.push(backend),
+                Err(Unfit::Precision(message)) => {
+                    self.findings.add(typed.precision.as_ref().map_or(offset, start), message);
                 }
-                Ok(facts) => {
-                    let has: Vec<_> = facts.precisions.iter().map(|precision| precision.name()).collect();
-                    let message = format!(
-                        "`precision` {}: the backend `{name}` computes in {} alone; choose that, or another backend",
-                        wanted.name(),
-                        has.join(", ")
-                    );
-                    self.findings.add(precision.map_or(place, start), message);
-                }
-                Err(error) if self.typed.reduced => missing.push((place, name, error)),
-                Err(error) => self.findings.add(place, format!("`backends`: {error}")),
+                Err(Unfit::Missing(error)) if self.typed.reduced => missing.push((offset, name, error)),
+                Err(Unfit::Missing(error)) => self.findings.add(offset, format!("`backends`: {error}")),
             }
         }
-        for (place, name, error) in missing {
+        for (offset, name, error) in missing {
             if backends.is_empty() {
-                self.findings.add(place, format!("`backends`: {error}"));
+                self.findings.add(offset, format!("`backends`: {error}"));
             } else {
                 self.notes.push(format!("the backend `{name}` is left out: {error}"));
             }
@@ -193,16 +179,38 @@ impl Planner<'_> {
         backends
     }
 
+    fn backend(&self, name: &str, precision: Precision) -> Result<Backend, Unfit> {
+        let info = self.catalogue.backend(name).map_err(Unfit::Missing)?;
+        if !info.computes_in(precision) {
+            return Err(Unfit::Precision(format!(
+                "`precision` {precision}: the backend `{name}` computes in {} only; choose that, or another backend",
+                info.known_precisions().iter().map(|precision| precision.name()).collect::<Vec<_>>().join(", ")
+            )));
+        }
+        info.on_default_device().ok_or_else(|| {
+            let why = info.note.map(|note| format!(": {note}")).unwrap_or_default();
+            Unfit::Missing(CatalogueError::new(format!("backend `{name}` finds no device on this machine{why}")))
+        })
+    }
+
     fn datasets(&mut self, key: &str, names: Option<&List<String>>) -> Vec<Dataset> {
         let mut datasets = Vec::new();
-        for (place, name) in unique(names) {
+        for (offset, name) in unique(names) {
             match self.catalogue.dataset(name) {
                 Ok(facts) => datasets.push(Dataset { name: name.clone(), facts }),
-                Err(error) => self.findings.add(place, format!("`{key}`: {error}")),
+                Err(error) => self.findings.add(offset, format!("`{key}`: {error}")),
             }
         }
         datasets
     }
+}
+
+/// Why a backend can't take part.
+enum Unfit {
+    /// It isn't here, or has no device.
+    Missing(CatalogueError),
+    /// It does not compute in the encoder's precision.
+    Precision(String),
 }
 
 fn value<T: Clone>(spanned: Option<&Spanned<T>>) -> Option<T> {
@@ -219,7 +227,7 @@ fn plain<T: Clone>(list: Option<&List<T>>) -> Option<Vec<T>> {
     Some(items(Some(list?)).map(|item| item.get_ref().clone()).collect())
 }
 
-/// Elements with their places, each once: what is there twice is asked about once.
+/// Elements with their offsets in the file, each once: what is there twice is asked about once.
 fn unique<T: Eq + std::hash::Hash>(list: Option<&List<T>>) -> Vec<(usize, &T)> {
     let mut seen = HashSet::new();
     items(list).filter(|item| seen.insert(item.get_ref())).map(|item| (start(item), item.get_ref())).collect()

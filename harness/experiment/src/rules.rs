@@ -1,15 +1,11 @@
-//! Include and exclude rules: which cells of the product of the axes take part. What the axes are is in `spec`.
+//! Include and exclude rules: which cells of the product of the axes take part.
 
 use std::fmt::Display;
 use std::hash::Hash;
 
+use harness_config::{Findings, Spanned, Table, start, suggest};
+use harness_method::Selection;
 use serde::{Deserialize, Serialize};
-use toml::Spanned;
-
-use crate::spec::Selection;
-use harness_config::Findings;
-use harness_config::suggest;
-use harness_config::{Table, start};
 
 /// A cell's choice on every axis.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +24,7 @@ macro_rules! axes {
     ($($axis:ident: $type:ty, $coordinate:ident;)*) => {
         /// Conditions on axes. A cell meets a rule that has its choice in every list that isn't empty.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields, default)]
+        #[serde(default)]
         pub struct Rule {
             $(
                 #[doc = concat!("Choices of `", stringify!($axis), "`; empty: any.")]
@@ -38,6 +34,9 @@ macro_rules! axes {
         }
 
         impl Rule {
+            /// The axes' names.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($axis)),*];
+
             pub(crate) fn meets(&self, at: &Coordinates<'_>) -> bool {
                 true $(&& (self.$axis.is_empty() || self.$axis.iter().any(|choice| *choice == at.$coordinate)))*
             }
@@ -89,7 +88,7 @@ fn plain<T: Clone>(list: Option<&Spanned<Vec<Spanned<T>>>>) -> Vec<T> {
 
 /// All rules of an experiment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct Rules {
     /// Where there are any, a cell must meet one of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -185,7 +184,7 @@ impl Axes<'_> {
         lengths.iter().fold(1u64, |product, length| product.saturating_mul(*length as u64))
     }
 
-    /// Notes what a rule names that isn't there.
+    /// Notes what a rule names that no axis has.
     pub(crate) fn check(&self, kind: &'static str, rule: &RuleSpec, findings: &mut Findings) {
         if rule.is_empty() && !rule.broken {
             let message = format!("this [[{kind}]] names no axis; write conditions such as shots = [4], or remove it");

@@ -3,14 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use harness_method::Arch;
-use toml::Spanned;
+use harness_config::{Spanned, start};
+use harness_method::{Arch, Overrides, Precision, Preset};
 
-use crate::encoder::Precision;
-use crate::overrides::Overrides;
 use crate::rules::RuleSpec;
 use crate::spec::{ArchSpec, Spec, Typed};
-use harness_config::start;
 
 /// Most epochs, and most elements of `draws` and of `seeds`.
 const FEW: usize = 2;
@@ -35,18 +32,18 @@ impl Spec {
     pub fn smoke(&self) -> Self {
         let mut spec = self.clone();
         let typed = &mut spec.typed;
-        typed.smoke = true;
+        typed.top.smoke = Some(Spanned::new(0..0, true));
         typed.reduced = true;
-        shorten(&mut typed.draws);
-        shorten(&mut typed.seeds);
+        shorten(&mut typed.top.draws);
+        shorten(&mut typed.top.seeds);
         keep_known(typed);
         let epochs = typed.train.epochs.as_ref();
-        let (place, epochs) = epochs.map_or((0..0, FEW as u32), |e| (e.span(), (*e.get_ref()).min(FEW as u32)));
-        typed.train.epochs = Some(Spanned::new(place, epochs));
+        let (span, epochs) = epochs.map_or((0..0, FEW as u32), |e| (e.span(), (*e.get_ref()).min(FEW as u32)));
+        typed.train.epochs = Some(Spanned::new(span, epochs));
         // A step's text costs more than its small images do: few large ones.
         let batch = typed.train.batch.as_ref();
-        let (place, batch) = batch.map_or((0..0, BATCH), |batch| (batch.span(), (*batch.get_ref()).max(BATCH)));
-        typed.train.batch = Some(Spanned::new(place, batch));
+        let (span, batch) = batch.map_or((0..0, BATCH), |batch| (batch.span(), (*batch.get_ref()).max(BATCH)));
+        typed.train.batch = Some(Spanned::new(span, batch));
         encoder(typed);
         let note = "made small: generated data, an untrained encoder, two epochs, at most two draws and seeds";
         spec.notes.push(note.to_owned());
@@ -55,7 +52,7 @@ impl Spec {
 
     /// The largest K that is typed; 0 where there is none that can be read.
     pub fn most_shots(&self) -> u32 {
-        let shots = self.typed.shots.iter().flat_map(|shots| shots.get_ref());
+        let shots = self.typed.top.shots.iter().flat_map(|shots| shots.get_ref());
         shots.map(|shots| *shots.get_ref()).max().unwrap_or(0)
     }
 }
@@ -71,7 +68,7 @@ fn keep_known(typed: &mut Typed) {
     let known = |list: &Option<Spanned<Vec<Spanned<u64>>>>| -> BTreeSet<u64> {
         list.iter().flat_map(|list| list.get_ref()).map(|item| *item.get_ref()).collect()
     };
-    let (draws, seeds) = (known(&typed.draws), known(&typed.seeds));
+    let (draws, seeds) = (known(&typed.top.draws), known(&typed.top.seeds));
     let holds = |list: &mut Option<Spanned<Vec<Spanned<u64>>>>, known: &BTreeSet<u64>| {
         let Some(list) = list else { return true };
         list.get_mut().retain(|item| known.contains(item.get_ref()));
@@ -86,7 +83,7 @@ fn keep_known(typed: &mut Typed) {
 fn encoder(typed: &mut Typed) {
     let variants = || typed.variants.iter().map(|(_, variant)| &variant.overrides);
     let set = || [&typed.encoder.overrides, &typed.base.overrides].into_iter().chain(variants());
-    let released = crate::presets::released();
+    let released = Preset::Released.options();
     let taps = set().filter_map(|overrides| overrides.taps.as_ref()).flat_map(|taps| taps.get_ref());
     let preset = if typed.encoder.overrides.taps.is_some() { 1 } else { released.taps.into_iter().max().unwrap_or(1) };
     let layers = taps.copied().max().unwrap_or(1).max(preset);
@@ -115,17 +112,17 @@ fn encoder(typed: &mut Typed) {
     sizes_of(&mut typed.base.overrides);
     typed.variants.iter_mut().for_each(|(_, variant)| sizes_of(&mut variant.overrides));
     let spec = &mut typed.encoder;
-    let place = spec.weights.as_ref().map_or(spec.start, start);
-    let here = place..place;
+    let offset = spec.keys.weights.as_ref().map_or(spec.start, start);
+    let here = offset..offset;
     let size = spec.overrides.image_size.as_ref().map_or(released.image_size, |size| *size.get_ref());
     spec.overrides.image_size = Some(Spanned::new(here.clone(), small(size)));
-    let seed = spec.seed.as_ref().map_or(0, |seed| *seed.get_ref());
-    spec.seed = Some(Spanned::new(here.clone(), seed));
+    let seed = spec.keys.seed.as_ref().map_or(0, |seed| *seed.get_ref());
+    spec.keys.seed = Some(Spanned::new(here.clone(), seed));
     // A missing `weights` stays a finding.
-    if let Some(weights) = &mut spec.weights {
+    if let Some(weights) = &mut spec.keys.weights {
         *weights.get_mut() = "synthetic".to_owned();
     }
-    (spec.heads, spec.text_heads) = (None, None);
-    spec.precision = Some(Spanned::new(here, Precision::F32));
-    spec.arch = Some(ArchSpec { start: place, arch: Some(arch), places: Vec::new() });
+    (spec.keys.heads, spec.keys.text_heads) = (None, None);
+    spec.keys.precision = Some(Spanned::new(here, Precision::F32));
+    spec.arch = Some(ArchSpec { start: offset, arch: Some(arch), offsets: Vec::new() });
 }

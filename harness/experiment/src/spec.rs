@@ -1,136 +1,35 @@
-//! An experiment as typed: every value has its type and its place, none is checked against another or the world. That
-//! is `planner`.
+//! An experiment as typed: every value has its type and its position, none is checked against another or the world yet.
 
-use std::fmt;
 use std::path::Path;
 
-use harness_method::Arch;
-use serde::{Deserialize, Serialize};
-use toml::Spanned;
+use harness_config::{Findings, Homes, Source, Spanned, Table};
+use harness_method::{Arch, ImageScore, Options, Overrides, Precision, Preset, Selection, StorePrecision};
 
-use crate::encoder::{Precision, StorePrecision};
 use crate::error::Error;
-use crate::overrides::Overrides;
-use crate::presets::Preset;
+use crate::keys::{Key, section};
 use crate::rules::RuleSpec;
-use harness_config::{Findings, Homes, Source, Table};
-
-harness_config::choices!(ImageScore, Precision, Preset, Selection, StorePrecision, TransferObject);
 
 /// Where the keys of an experiment file belong.
 const HOMES: Homes = &[
-    (
-        "at the top of the file, above the first [table]",
-        &[
-            "name",
-            "datasets",
-            "targets",
-            "shots",
-            "draws",
-            "seeds",
-            "backends",
-            "selection",
-            "image_scores",
-            "transfer_object",
-            "smoke",
-            "include_base",
-        ],
-    ),
-    ("in [encoder]", &["weights", "seed", "heads", "text_heads", "precision", "store", "arch", "image_size", "taps"]),
-    ("in [train]", &["epochs", "batch", "learning_rate"]),
-    (
-        "in [base] or a variant",
-        &[
-            "preset",
-            "activation",
-            "normalize",
-            "branches",
-            "dual_objective",
-            "adapter",
-            "adapter_attention",
-            "prompts",
-            "prompt_positions",
-            "prompt_mask",
-            "context_tokens",
-            "loss",
-            "aggregation",
-        ],
-    ),
+    ("at the top of the file, above the first [table]", TopSpec::NAMES),
+    ("in [encoder]", EncoderSpec::NAMES),
+    ("in [encoder]", &["arch"]),
+    ("in [train]", TrainSpec::NAMES),
+    ("in [encoder], [base] or a variant", Options::SHARED_NAMES),
+    ("in [base] or a variant", &["preset"]),
+    ("in [base] or a variant", Options::NAMES),
 ];
 
-/// How the epoch that is reported is chosen (docs/method.md section 8).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Selection {
-    /// The last epoch.
-    #[default]
-    Last,
-    /// The epoch that is best on the test set, as the authors do: optimistic by construction.
-    BestOnTest,
-    /// The epoch that is best by cross-validation inside the support set.
-    BestOnSupport,
-}
-
-impl Selection {
-    /// All rules.
-    pub const ALL: [Self; 3] = [Self::Last, Self::BestOnTest, Self::BestOnSupport];
-
-    /// The name in experiment files, ids and tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Last => "last",
-            Self::BestOnTest => "best-on-test",
-            Self::BestOnSupport => "best-on-support",
-        }
+harness_config::named_enum! {
+    /// Whose object's name sentences have when a model is scored on another dataset than it was trained on.
+    #[derive(Default)]
+    pub enum TransferObject {
+        /// That of the dataset it is scored on.
+        #[default]
+        Target = "target",
+        /// That of the dataset it was trained on.
+        Source = "source",
     }
-}
-
-/// How an image's score is made (docs/method.md section 8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ImageScore {
-    /// The largest value of the anomaly map; the paper's for datasets with masks.
-    MapMax,
-    /// The detection heads' score; the paper's for datasets without masks.
-    Detection,
-}
-
-impl ImageScore {
-    /// Both, in the order of tables.
-    pub const ALL: [Self; 2] = [Self::MapMax, Self::Detection];
-
-    /// The name in experiment files and tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MapMax => "map-max",
-            Self::Detection => "detection",
-        }
-    }
-
-    pub(crate) fn all() -> Vec<Self> {
-        Self::ALL.to_vec()
-    }
-
-    pub(crate) fn are_all(scores: &[Self]) -> bool {
-        scores == Self::ALL
-    }
-}
-
-impl fmt::Display for ImageScore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Whose object's name sentences have when a model is scored on another dataset than it was trained on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TransferObject {
-    /// That of the dataset it is scored on.
-    #[default]
-    Target,
-    /// That of the dataset it was trained on.
-    Source,
 }
 
 impl TransferObject {
@@ -139,14 +38,124 @@ impl TransferObject {
     }
 }
 
-impl fmt::Display for Selection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+type List<T> = Vec<Spanned<T>>;
+
+section! {
+    /// The plain keys at the top of the file.
+    struct TopSpec {
+        /// Name of the experiment and, unless `--out` says otherwise, of its folder in `reports/`; letters, digits, `-`, `_`, `.`
+        name: String {
+            required: "\"my-experiment\"",
+        }
+        /// What is trained on, and scored on unless there are `targets`; names in [`datasets.toml`](#datasetstoml)
+        datasets: List<String> {
+            values: "list of names",
+            required: "[\"Phantom\"]",
+        }
+        /// K: support images of each class
+        shots: List<u32> {
+            values: "list of whole numbers from 1",
+            required: "[4]",
+        }
+        /// Which support set of that K: the draw of a list file, or the seed of a drawn set
+        draws: List<u64> {
+            values: "list of whole numbers from 0",
+            required: "[0]",
+        }
+        /// Seed of initial values, colour jitter and the order of images
+        seeds: List<u64> {
+            values: "list of whole numbers from 0",
+            required: "[0, 1, 2]",
+        }
+        /// What computes; `harness backends list` prints which there are
+        backends: List<String> {
+            values: "list of names",
+            required: "[\"flex\"]",
+        }
+        /// How the reported epoch is [chosen](#selection)
+        selection: List<Selection> {
+            required: "[\"last\"]",
+        }
+        /// What is scored: see [transfer](#transfer)
+        targets: List<String> {
+            values: "list of names",
+            otherwise: "each dataset itself",
+        }
+        /// Whose object's name the sentences have in a transfer
+        transfer_object: TransferObject {
+            default: TransferObject::default(),
+        }
+        /// The image scores to report, where a cell can have them
+        image_scores: List<ImageScore> {
+            otherwise: "all",
+        }
+        /// Whether `[base]` itself is the variant `base`
+        include_base: bool {
+            default: true,
+        }
+        /// The experiment only tests that everything runs; every table says so
+        smoke: bool {
+            default: false,
+        }
+    }
+}
+
+section! {
+    /// The plain keys of `[encoder]`.
+    struct EncoderSpec {
+        /// OpenAI's archive, a `torch.save` file, safetensors, a transformers folder; or an untrained encoder
+        weights: String {
+            values: "path or `\"synthetic\"`",
+            required: "\"path/of/weights.pt\", or \"synthetic\"",
+        }
+        /// What the encoder computes in; the trainer's numbers are f32 always. Under `tf32`, products of f32 matrices may round
+        /// their factors to TF32, in encoder and trainer; under the others they may not. `harness backends list` shows what a
+        /// backend has
+        precision: Precision {
+            default: Precision::default(),
+        }
+        /// What its taps are kept in; `f16` halves the space and is part of ids
+        store: StorePrecision {
+            default: StorePrecision::default(),
+        }
+        /// Attention heads of the image tower, where a file has others
+        heads: usize {
+            otherwise: "width / 64",
+        }
+        /// The same of the text tower
+        text_heads: usize {
+            otherwise: "width / 64",
+        }
+        /// Seed of the values of synthetic weights
+        seed: u64 {
+            otherwise: "required for synthetic",
+        }
+    }
+}
+
+section! {
+    /// The keys of `[train]`.
+    struct TrainSpec {
+        /// Passes over the 32 K augmented support images
+        epochs: u32 {
+            values: "whole number from 1",
+            default: 60,
+        }
+        /// Images a step
+        batch: u32 {
+            values: "whole number from 1",
+            default: 16,
+        }
+        /// Adam's
+        learning_rate: f64 {
+            values: "positive number",
+            default: 1e-3,
+        }
     }
 }
 
 /// An experiment file that is TOML. Values of a wrong type and unknown keys are remembered, so that
-/// [`Spec::plan`] can tell them together with everything else.
+/// [`Spec::plan`] can report them together with everything else.
 #[derive(Clone, Debug)]
 pub struct Spec {
     pub(crate) source: Source,
@@ -159,23 +168,12 @@ pub struct Spec {
 /// The values. `None` is absent or, with a finding, unreadable.
 #[derive(Clone, Debug)]
 pub(crate) struct Typed {
-    pub(crate) name: Option<Spanned<String>>,
-    pub(crate) smoke: bool,
-    pub(crate) include_base: Option<Spanned<bool>>,
-    pub(crate) datasets: Option<Spanned<Vec<Spanned<String>>>>,
-    pub(crate) shots: Option<Spanned<Vec<Spanned<u32>>>>,
-    pub(crate) draws: Option<Spanned<Vec<Spanned<u64>>>>,
-    pub(crate) seeds: Option<Spanned<Vec<Spanned<u64>>>>,
-    pub(crate) backends: Option<Spanned<Vec<Spanned<String>>>>,
-    pub(crate) selection: Option<Spanned<Vec<Spanned<Selection>>>>,
-    pub(crate) image_scores: Option<Spanned<Vec<Spanned<ImageScore>>>>,
-    pub(crate) targets: Option<Spanned<Vec<Spanned<String>>>>,
-    pub(crate) transfer_object: Option<Spanned<TransferObject>>,
+    pub(crate) top: TopSpec,
     pub(crate) include: Vec<RuleSpec>,
     pub(crate) exclude: Vec<RuleSpec>,
     /// The file was made small: backends that aren't there are left out.
     pub(crate) reduced: bool,
-    pub(crate) encoder: EncoderSpec,
+    pub(crate) encoder: EncoderTable,
     pub(crate) train: TrainSpec,
     pub(crate) base: OptionsSpec,
     pub(crate) variants: Vec<(Spanned<String>, OptionsSpec)>,
@@ -183,18 +181,13 @@ pub(crate) struct Typed {
 
 /// `[encoder]`.
 #[derive(Clone, Debug)]
-pub(crate) struct EncoderSpec {
+pub(crate) struct EncoderTable {
     pub(crate) start: usize,
-    /// Something in it could not be read: what follows from it is not checked, or every slip would be told twice.
+    /// Something in it could not be read: what follows from it is not checked, or every slip would be reported twice.
     pub(crate) broken: bool,
-    pub(crate) weights: Option<Spanned<String>>,
-    pub(crate) seed: Option<Spanned<u64>>,
+    pub(crate) keys: EncoderSpec,
     pub(crate) arch: Option<ArchSpec>,
-    pub(crate) heads: Option<Spanned<usize>>,
-    pub(crate) text_heads: Option<Spanned<usize>>,
-    pub(crate) precision: Option<Spanned<Precision>>,
-    pub(crate) store: Option<Spanned<StorePrecision>>,
-    /// `image_size` and `taps` alone.
+    /// The options that may stand here for all variants.
     pub(crate) overrides: Overrides,
 }
 
@@ -203,21 +196,14 @@ pub(crate) struct EncoderSpec {
 pub(crate) struct ArchSpec {
     pub(crate) start: usize,
     pub(crate) arch: Option<Arch>,
-    pub(crate) places: Vec<(&'static str, usize)>,
-}
-
-/// `[train]`.
-#[derive(Clone, Debug)]
-pub(crate) struct TrainSpec {
-    pub(crate) epochs: Option<Spanned<u32>>,
-    pub(crate) batch: Option<Spanned<u32>>,
-    pub(crate) learning_rate: Option<Spanned<f64>>,
+    /// Where each size stands.
+    pub(crate) offsets: Vec<(&'static str, usize)>,
 }
 
 /// `[base]` or a variant.
 #[derive(Clone, Debug)]
 pub(crate) struct OptionsSpec {
-    /// Something in it could not be read: what follows from it is not checked, or every slip would be told twice.
+    /// Something in it could not be read: what follows from it is not checked, or every slip would be reported twice.
     pub(crate) broken: bool,
     pub(crate) preset: Option<Spanned<Preset>>,
     pub(crate) overrides: Overrides,
@@ -247,35 +233,29 @@ impl Spec {
 
     /// The experiment's name as typed, if it is a string.
     pub fn name(&self) -> Option<&str> {
-        self.typed.name.as_ref().map(|name| name.get_ref().as_str())
+        self.typed.top.name.as_ref().map(|name| name.get_ref().as_str())
     }
 
     /// Whether it only tests that everything runs.
     pub fn is_smoke(&self) -> bool {
-        self.typed.smoke
+        self.typed.top.smoke()
     }
 }
 
 impl Typed {
     fn read(mut top: Table<'_, '_>) -> Self {
         let typed = Self {
-            name: top.required("name", "\"my-experiment\""),
-            smoke: top.optional("smoke").is_some_and(|smoke| *smoke.get_ref()),
-            include_base: top.optional("include_base"),
-            datasets: top.required("datasets", "[\"Phantom\"]"),
-            shots: top.required("shots", "[4]"),
-            draws: top.required("draws", "[0]"),
-            seeds: top.required("seeds", "[0, 1, 2]"),
-            backends: top.required("backends", "[\"flex\"]"),
-            selection: top.required("selection", "[\"last\"]"),
-            image_scores: top.optional("image_scores"),
-            targets: top.optional("targets"),
-            transfer_object: top.optional("transfer_object"),
+            top: TopSpec::read(&mut top),
             include: top.tables("include", RuleSpec::read),
             exclude: top.tables("exclude", RuleSpec::read),
             reduced: false,
-            encoder: EncoderSpec::read(top.table("encoder")),
-            train: TrainSpec::read(top.table("train")),
+            encoder: EncoderTable::read(top.table("encoder")),
+            train: {
+                let mut table = top.table("train");
+                let train = TrainSpec::read(&mut table);
+                table.finish();
+                train
+            },
             base: OptionsSpec::read(top.table("base")),
             variants: top.table("variants").each_table(OptionsSpec::read),
         };
@@ -284,28 +264,13 @@ impl Typed {
     }
 }
 
-impl EncoderSpec {
+impl EncoderTable {
     fn read(mut table: Table<'_, '_>) -> Self {
         let (start, before) = (table.start(), table.findings());
-        let mut spec = Self {
-            start,
-            broken: false,
-            weights: table.required("weights", "\"path/of/weights.pt\", or \"synthetic\""),
-            seed: table.optional("seed"),
-            heads: table.optional("heads"),
-            text_heads: table.optional("text_heads"),
-            precision: table.optional("precision"),
-            store: table.optional("store"),
-            overrides: Overrides {
-                image_size: table.optional("image_size"),
-                taps: table.optional("taps"),
-                ..Overrides::default()
-            },
-            arch: ArchSpec::read(table.table("arch")),
-        };
+        let (keys, overrides) = (EncoderSpec::read(&mut table), Overrides::read_shared(&mut table));
+        let arch = ArchSpec::read(table.table("arch"));
         table.finish();
-        spec.broken = table.findings() > before;
-        spec
+        Self { start, broken: table.findings() > before, keys, arch, overrides }
     }
 }
 
@@ -314,54 +279,10 @@ impl ArchSpec {
         if !table.is_present() {
             return None;
         }
-        let start = table.start();
-        let mut places = Vec::new();
-        let mut size = |key: &'static str, example: &str| {
-            let value: Spanned<usize> = table.required(key, example)?;
-            places.push((key, value.span().start));
-            Some(value.into_inner())
-        };
-        // Every key is read before the first missing one ends it.
-        let image_size = size("image_size", "96");
-        let patch = size("patch", "8");
-        let width = size("width", "128");
-        let layers = size("layers", "4");
-        let heads = size("heads", "2");
-        let embed = size("embed", "64");
-        let vocab = size("vocab", "49408");
-        let context = size("context", "77");
-        let text_width = size("text_width", "64");
-        let text_layers = size("text_layers", "2");
-        let text_heads = size("text_heads", "1");
+        let (start, mut offsets) = (table.start(), Vec::new());
+        let arch = Arch::read(&mut table, &mut offsets);
         table.finish();
-        let complete = || {
-            Some(Arch {
-                image_size: image_size?,
-                patch: patch?,
-                width: width?,
-                layers: layers?,
-                heads: heads?,
-                embed: embed?,
-                vocab: vocab?,
-                context: context?,
-                text_width: text_width?,
-                text_layers: text_layers?,
-                text_heads: text_heads?,
-            })
-        };
-        Some(Self { start, arch: complete(), places })
-    }
-}
-
-impl TrainSpec {
-    fn read(mut table: Table<'_, '_>) -> Self {
-        let spec = Self {
-            epochs: table.optional("epochs"),
-            batch: table.optional("batch"),
-            learning_rate: table.optional("learning_rate"),
-        };
-        table.finish();
-        spec
+        Some(Self { start, arch, offsets })
     }
 }
 
@@ -372,4 +293,10 @@ impl OptionsSpec {
         table.finish();
         Self { broken: table.findings() > before, preset, overrides }
     }
+}
+
+/// The keys of the tables of an experiment file with plain values, by the table's name; the top level's is empty. Those of `[base]` and
+/// variants are [`Options::declared`].
+pub fn keys() -> Vec<(&'static str, Vec<Key>)> {
+    vec![("", TopSpec::keys()), ("encoder", EncoderSpec::keys()), ("train", TrainSpec::keys())]
 }

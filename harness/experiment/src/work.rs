@@ -146,11 +146,12 @@ fn learned_text(options: &Options, arch: &Arch) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presets::released;
+    use harness_method::Preset;
 
     /// docs/method.md section 11 for ViT-L/14 at 240 px, to two digits.
     #[test]
     fn the_published_sizes_cost_what_the_method_says() {
+        let released = Preset::Released.options();
         let arch = Arch {
             image_size: 336,
             patch: 14,
@@ -168,10 +169,10 @@ mod tests {
             let tera = operations / 1e12;
             assert!((tera / expected - 1.0).abs() < 0.1, "{tera} for {expected}");
         };
-        tera(encoding(&released(), &arch), 0.18);
+        tera(encoding(&released, &arch), 0.18);
         tera(text_row(&arch), 0.013);
-        tera(2.0 * learned_text(&released(), &arch), 1.1);
-        tera(16.0 * 3.0 * adapters(&released(), &arch), 0.6);
-        tera(adapters(&released(), &arch), 0.012);
+        tera(2.0 * learned_text(&released, &arch), 1.1);
+        tera(16.0 * 3.0 * adapters(&released, &arch), 0.6);
+        tera(adapters(&released, &arch), 0.012);
     }
 }

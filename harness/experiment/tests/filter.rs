@@ -50,7 +50,7 @@ fn what_is_not_in_the_experiment_is_told_with_what_is() {
         ("shot=8", "shots `8` is not in the experiment"),
         ("colour=red", "keys are `variant`, `dataset`"),
         ("done=", "there is no key `done`"),
-        ("draw=0 draws=0", "`draw` stands twice"),
+        ("draw=0 draws=0", "`draw` is given twice"),
         ("", "it is empty"),
     ] {
         let error = Filter::parse(text, &plan).unwrap_err().to_string();

@@ -8,22 +8,10 @@ use std::collections::HashSet;
 use common::{World, file_with, says};
 use harness_experiment::{EpochRange, Plan, Selection};
 
-fn world() -> World {
-    World { folds: true, ..World::default() }
-}
-
 const BOTH: &[(&str, &str)] = &[("selection", "[\"last\", \"best-on-support\"]"), ("shots", "[6]")];
 
 fn plan() -> Plan {
-    world().plan(&file_with(BOTH, "")).unwrap()
-}
-
-#[test]
-fn it_is_refused_as_long_as_nothing_runs_it() {
-    says(
-        &World::default().problem(&file_with(BOTH, "")),
-        &["best-on-support is not available yet", "use last or best-on-test"],
-    );
+    World::default().plan(&file_with(BOTH, "")).unwrap()
 }
 
 #[test]
@@ -64,7 +52,7 @@ fn the_folds_choose_the_epoch_and_the_test_set_is_scored_at_that_one_alone() {
 
 #[test]
 fn folds_do_not_change_what_others_rules_compute() {
-    let without = world().plan(&file_with(&[BOTH[1]], "")).unwrap();
+    let without = World::default().plan(&file_with(&[BOTH[1]], "")).unwrap();
     assert!(plan().cells.contains(&without.cells[0]));
     assert!(without.trainings.iter().all(|t| t.fold.is_none()));
 }
@@ -74,11 +62,11 @@ fn patients_are_not_split_and_decide_the_ids() {
     let name = |text: &str| (text != "-").then(|| text.to_owned());
     let patients = ["a", "b", "c", "d", "a", "-", "-", "-"].map(name).to_vec();
     let text = file_with(&[BOTH[0]], "");
-    let grouped = World { patients, ..world() }.plan(&text).unwrap();
+    let grouped = World { patients, ..World::default() }.plan(&text).unwrap();
     let fold = |plan: &Plan, n: usize| plan.trainings.iter().filter_map(|t| t.fold.clone()).nth(n).unwrap();
     assert_eq!(fold(&grouped, 0).held_out, [0, 4]);
     let patients = ["a", "b", "c", "d", "-", "a", "b", "-"].map(name).to_vec();
-    let fewer = World { patients, ..world() }.plan(&text).unwrap();
+    let fewer = World { patients, ..World::default() }.plan(&text).unwrap();
     assert!(fold(&fewer, 0).of < 4 && fold(&fewer, 0).held_out.contains(&5));
     assert_ne!(grouped.cells[1].id, fewer.cells[1].id);
     assert_eq!(grouped.cells[0].id, fewer.cells[0].id, "`last` has no folds");
@@ -87,8 +75,8 @@ fn patients_are_not_split_and_decide_the_ids() {
 #[test]
 fn a_support_set_that_can_not_be_split_is_refused() {
     let text = |shots| file_with(&[BOTH[0], ("shots", shots)], "");
-    says(&world().problem(&text("[1]")), &["3:10: ", "nothing to cross-validate"]);
-    let one = World { patients: vec![Some("a".to_owned()); 8], ..world() };
+    says(&World::default().problem(&text("[1]")), &["3:10: ", "nothing to cross-validate"]);
+    let one = World { patients: vec![Some("a".to_owned()); 8], ..World::default() };
     says(
         &one.problem(&text("[4]")),
         &["support set of `Brain`, 4 shots, draw 0", "can't be split into folds with both classes"],
@@ -113,12 +101,12 @@ fn costs_and_listing_count_the_folds() {
     assert_eq!(costs.steps, steps(192) + 2 * steps(16 * 8) + 2 * steps(16 * 10));
     assert_eq!(costs.support_encodings, 12 * 16, "folds take the taps of the whole support set");
     assert_eq!(costs.scored, 3715 + 2 * 3715 + 12 * 60);
-    says(&plan.listing(false).unwrap().to_string(), &["trainings    5 (4 of folds, "]);
+    says(&plan.listing(false).to_string(), &["trainings    5 (4 of folds, "]);
 }
 
 #[test]
 fn a_transfer_chooses_on_the_sources_support_set() {
-    let plan = world().plan(&file_with(&[BOTH[0], ("targets", "[\"Brain\", \"Chest\"]")], "")).unwrap();
+    let plan = World::default().plan(&file_with(&[BOTH[0], ("targets", "[\"Brain\", \"Chest\"]")], "")).unwrap();
     let chosen: Vec<_> = plan.cells.iter().filter(|c| c.selection == Selection::BestOnSupport).collect();
     assert_eq!(chosen.len(), 2);
     assert_eq!(chosen[0].chosen_by, chosen[1].chosen_by, "the same folds");

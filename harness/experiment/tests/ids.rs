@@ -19,11 +19,11 @@ fn first(world: &World, text: &str) -> (TrainingId, CellId) {
 
 #[test]
 fn ids_are_the_same_in_every_version_that_computes_the_same() {
-    // A change here makes every stored result unknown: raise METHOD_VERSION when numbers change, and nothing otherwise.
+    // A change here makes every stored result unknown: raise the method's version when its numbers change, and nothing otherwise.
     let (training, cell) = first(&World::default(), &file(""));
     assert_eq!(
         (training.to_string(), cell.to_string()),
-        ("0bf0ddf75829c1be".to_owned(), "e092e27fc1a43dae".to_owned())
+        ("77a6996bb84dd799".to_owned(), "eeef02aa9609c9e1".to_owned())
     );
 }
 
@@ -139,8 +139,19 @@ fn a_frozen_plan_that_was_edited_or_is_of_another_version_is_refused() {
         ("epochs = 60", "epochs = 61", "it was edited"),
         ("loss = \"siglip\"", "loss = \"contrastive\"", "it was edited"),
         ("test_images = 1493", "test_images = 1492x", "plan the experiment again"),
-        ("format = 1", "format = 9", "format 9, and this version reads 1"),
-        ("method_version = 1", "method_version = 7", "method version 7"),
+        (
+            "format = 2",
+            "format = 9",
+            "format 9, written by a newer version of harness; this one reads up to 2; use the newer",
+        ),
+        ("format = 2", "format = 1", "format 1, which was written before the first release; plan the experiment again"),
+        (
+            "madclip = 1",
+            "madclip = 7",
+            "planned for version 7 of the method `madclip`; this version of harness computes 1",
+        ),
+        ("madclip = 1", "patchcore = 1", "it uses the method `patchcore`, which this version of harness does not have"),
+        ("loss = ", "margin = 0.5\nloss = ", "the option `margin` is not known to this version of harness"),
         ("[records]", "[record]", "plan the experiment again"),
     ] {
         assert!(frozen.contains(from), "{from}");
@@ -148,6 +159,24 @@ fn a_frozen_plan_that_was_edited_or_is_of_another_version_is_refused() {
     }
     let half = &frozen[..frozen.len() / 2];
     common::says(&refusal(half), &["plan the experiment again"]);
+}
+
+#[test]
+fn a_key_that_is_missing_or_new_keeps_a_frozen_plan_readable() {
+    let plan = plan(&World::default(), &file_with(BROAD, ""));
+    let frozen = plan.to_toml().unwrap();
+    for (from, to) in [
+        ("aggregation = \"mean\"\n", ""),
+        ("store = \"f32\"\n", ""),
+        ("precision = \"f32\"\n", ""),
+        ("smoke = true\n", "smoke = true\ncolour = \"red\"\n"),
+        ("test_images = 1493\n", "test_images = 1493\npatients = 12\n"),
+        ("[train]\n", "[train]\npatience = 3\n"),
+        ("seed = 0, backend", "seed = 0, worker = 3, backend"),
+    ] {
+        assert!(frozen.contains(from), "{from}");
+        assert_eq!(Plan::from_toml(&frozen.replace(from, to)).unwrap(), plan, "{from}");
+    }
 }
 
 #[test]

@@ -42,6 +42,7 @@ fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
         (file("\n[train]\nloss = \"siglip\"\n"), "it belongs in [base] or a variant"),
         (file("\n[base]\nprecision = \"f32\"\n"), "it belongs in [encoder]"),
         (file("\n[base]\nsmoke = true\n"), "it belongs at the top of the file"),
+        (file("\n[train]\ntaps = [1]\n"), "it belongs in [encoder], [base] or a variant"),
         (file("\n[variants.a.b]\nloss = \"siglip\"\n"), "a variant's name with a dot needs quotes: [variants.\"a.b\"]"),
     ] {
         says(&world.problem(&text), &[home]);
@@ -174,8 +175,8 @@ fn a_combination_that_can_not_work_is_refused_with_the_reason() {
         (file("\n[base]\ncontext_tokens = 0\n"), ["`context_tokens` is 0", "choose 1 or more"]),
         (file("image_size = 13\n"), ["`image_size` 13 is smaller than the encoder's patch of 14", "at least 14"]),
         (file("image_size = 5000\n"), ["`image_size` 5000 is too large", "at most 4096"]),
-        (file("precision = \"f16\"\n"), ["the backend `flex` computes in f32 alone", "or another backend"]),
-        (file("seed = 1\n"), ["`seed` is for weights = \"synthetic\" alone", "remove it"]),
+        (file("precision = \"f16\"\n"), ["the backend `flex` computes in f32 only", "or another backend"]),
+        (file("seed = 1\n"), ["`seed` is only for weights = \"synthetic\"", "remove it"]),
         (file("heads = 7\n"), ["7 `heads` don't divide `width` 1024", "a divisor"]),
         (synthetic(&[("vocab", 512)], ""), ["`prompts` needs a vocabulary of 49408 entries", "prompts = \"free\""]),
         (
@@ -201,6 +202,12 @@ fn a_combination_that_can_not_work_is_refused_with_the_reason() {
     ] {
         says(&world.problem(&text), &parts);
     }
+}
+
+#[test]
+fn a_backend_without_a_device_is_refused_at_its_name() {
+    let world = World { devices: Vec::new(), ..World::default() };
+    says(&world.problem(&file("")), &["6:13: ", "backend `flex` finds no device on this machine"]);
 }
 
 #[test]
@@ -236,11 +243,11 @@ fn all_problems_come_in_one_go_in_the_files_order() {
     let Err(Error::Problems(problems)) = World::default().plan(text) else { panic!() };
     assert_eq!(
         problems.to_string(),
-        "experiments/test.toml:1:8: the experiment's name `a b` can't be a folder's name; use letters, digits, `-`, `_` and `.` alone\n\
+        "experiments/test.toml:1:8: the experiment's name `a b` can't be a folder's name; use only letters, digits, `-`, `_` and `.`\n\
          experiments/test.toml:2:13: `datasets`: no dataset is called `Brian`; did you mean `Brain`?\n\
          experiments/test.toml:3:9: `shots` must be a list, not a whole number; put it in brackets\n\
-         experiments/test.toml:8:1: unknown key `colour` at the top of the file; keys here: `name`, `smoke`, `include_base`, `datasets`, `shots`, `draws`, `seeds`, `backends`, `selection`, \
-         `image_scores`, `targets`, `transfer_object`, `include`, `exclude`, `encoder`, `train`, `base`, `variants`\n\
+         experiments/test.toml:8:1: unknown key `colour` at the top of the file; keys here: `name`, `datasets`, `shots`, `draws`, `seeds`, `backends`, `selection`, \
+         `targets`, `transfer_object`, `image_scores`, `include_base`, `smoke`, `include`, `exclude`, `encoder`, `train`, `base`, `variants`\n\
          experiments/test.toml:11:11: `weights`: experiments/missing.pt: no such file\n\
          experiments/test.toml:14:10: `epochs` is 0; choose 1 or more\n\
          experiments/test.toml:17:8: `loss` can't be `hinge`; values: `siglip`, `contrastive`"

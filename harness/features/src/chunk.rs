@@ -1,5 +1,5 @@
 //! A complete chunk as readers see it: its index in memory, its records mapped while somebody uses them, each tap
-//! compared with its checksum. Which chunks there are is the store's affair.
+//! compared with its checksum.
 
 use std::fs::File;
 use std::io;
@@ -17,10 +17,10 @@ use crate::format::{self, Contents, FOOTER, Frame, HEADER};
 /// When stored bytes are compared with their checksum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verify {
-    /// The first time an open store reads a tap of an image.
+    /// The first time an open store finds an image.
     #[default]
     FirstTouch,
-    /// At every read.
+    /// Then, and at every read.
     Always,
 }
 
@@ -44,7 +44,7 @@ impl Chunk {
     /// Reads a chunk's index. `None` if there is no such file any more.
     ///
     /// # Errors
-    /// `Damaged` if it is no chunk of this version, `File` if it can't be read.
+    /// `Damaged` if it is not a chunk that this version reads, `File` if the system can't read it.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, Error> {
         let damaged = |reason| Error::Damaged { file: path.into(), reason };
         let failed = |source| Error::File { action: "read", file: path.into(), source };
@@ -110,12 +110,12 @@ impl Chunk {
         let shape = self.contents.shape;
         let begin = HEADER + record * format::stride(shape) as usize + tap * shape.tap_bytes();
         let bytes = &mapping.map[begin..begin + shape.tap_bytes()];
-        let place = record * shape.taps() + tap;
-        if verify == Verify::Always || !self.verified[place].load(Ordering::Relaxed) {
-            if *blake3::hash(bytes).as_bytes() != self.contents.checksums[place] {
+        let index = record * shape.taps() + tap;
+        if verify == Verify::Always || !self.verified[index].load(Ordering::Relaxed) {
+            if *blake3::hash(bytes).as_bytes() != self.contents.checksums[index] {
                 return Err(Error::Corrupt { file: self.path.clone(), record, tap });
             }
-            self.verified[place].store(true, Ordering::Relaxed);
+            self.verified[index].store(true, Ordering::Relaxed);
         }
         Ok(bytes)
     }

@@ -1,4 +1,4 @@
-//! Reading taps: one image's, or a batch's gathered into one tensor. Nothing here looks for files.
+//! Reads taps: one image's, or a batch's gathered into one tensor.
 
 use std::ops::Range;
 use std::path::Path;
@@ -28,6 +28,12 @@ impl Entry {
         self.chunk.contents.shape
     }
 
+    /// Compares the image's stored bytes with their checksums, once for each open store.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        (0..self.shape().taps())
+            .try_for_each(|tap| self.chunk.tap(&self.mapping, self.record, tap, Verify::FirstTouch).map(|_| ()))
+    }
+
     /// The chunk's file, for [`crate::TapStore::forget`].
     pub fn chunk(&self) -> &Path {
         &self.chunk.path
@@ -46,7 +52,7 @@ impl Entry {
     /// Copies one tap, [T, W]; `tap` is its index in the shape, from 0.
     ///
     /// # Errors
-    /// As [`Self::read_f32`], and `OutOfRange` for a tap that is not there.
+    /// As [`Self::read_f32`], and `OutOfRange` for a tap that does not exist.
     pub fn read_tap_f32(&self, tap: usize, out: &mut [f32]) -> Result<(), Error> {
         self.read_rows_f32(tap, 0..self.shape().tokens(), out)
     }
@@ -54,7 +60,7 @@ impl Entry {
     /// Copies a range of one tap's tokens, [tokens.len(), W]. `1..T` leaves out the class token.
     ///
     /// # Errors
-    /// As [`Self::read_tap_f32`], and `OutOfRange` for tokens that are not there.
+    /// As [`Self::read_tap_f32`], and `OutOfRange` for tokens that do not exist.
     pub fn read_rows_f32(&self, tap: usize, tokens: Range<usize>, out: &mut [f32]) -> Result<(), Error> {
         let shape = self.shape();
         check_index("tap", tap, shape.taps())?;

@@ -1,12 +1,11 @@
-//! What can go wrong with a tap store, as values a caller may match on. Which of them ends a run is the caller's choice.
+//! What can go wrong with a tap store.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::shape::StoreDtype;
 
-/// An error of the tap store. `Corrupt`, `OverBudget` and `DiskFull` are worth matching: the first may be treated as a
-/// miss after [`crate::TapStore::forget`], the other two mean that the images must be streamed.
+/// An error of the tap store. `OverBudget` and `DiskFull` are worth matching: images can be streamed instead of stored.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Neither a cache folder nor a home folder is known.
@@ -22,21 +21,6 @@ pub enum Error {
         dir: PathBuf,
         /// The system's answer.
         source: io::Error,
-    },
-
-    /// The folder was written by another version of the store.
-    #[error(
-        "the tap store {} has format `{found}`, this program reads `{expected}`; \
-         empty it with `harness cache clear` or choose another folder with --cache",
-        dir.display()
-    )]
-    Format {
-        /// The store's folder.
-        dir: PathBuf,
-        /// What its format file says.
-        found: String,
-        /// What this program writes.
-        expected: String,
     },
 
     /// No room on the disk, in the quota or under the process's file size limit. The chunk in progress is gone.
@@ -94,7 +78,7 @@ pub enum Error {
     Corrupt {
         /// The chunk's file.
         file: PathBuf,
-        /// The image's position in the chunk, from 0.
+        /// The image's index in the chunk, from 0.
         record: usize,
         /// Index of the tap in the shape, from 0.
         tap: usize,
@@ -109,8 +93,8 @@ pub enum Error {
         reason: String,
     },
 
-    /// A file asked to be forgotten is no chunk of this store.
-    #[error("{} is no chunk of the tap store {}", file.display(), dir.display())]
+    /// A file to be forgotten is not a chunk of this store.
+    #[error("{} is not a chunk of the tap store {}", file.display(), dir.display())]
     NotAChunk {
         /// The file.
         file: PathBuf,
@@ -182,7 +166,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// A failed write: out of space is told from the rest, because a caller can go on without the store.
+    /// A failed write. Lack of space has an error of its own, because a caller can continue without the store.
     pub(crate) fn write(file: &Path, dir: &Path, needed: u64, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {

@@ -1,5 +1,4 @@
-//! The store's folder: where it is by default, its format file, its lock, names of files in it, free space. What the
-//! files hold is elsewhere.
+//! The store's folder: its default path, its format file, its lock, the names of files in it, and free space.
 //!
 //! Locks are advisory (`flock`): exclusive on `lock` while chunks are added or evicted, exclusive on a partial file while its
 //! writer lives, shared on a chunk while somebody has it mapped. The kernel drops them when a process dies. On a
@@ -9,10 +8,11 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use harness_disk::Durable;
 
 use crate::error::Error;
-use crate::format;
 
 /// Ending of complete chunks, in every version.
 const CHUNK: &str = ".taps";
@@ -20,9 +20,11 @@ const CHUNK: &str = ".taps";
 const PARTIAL: &str = ".taps-partial";
 const FORMAT_FILE: &str = "FORMAT";
 const LOCK_FILE: &str = "lock";
+/// An unfinished format file that nobody wrote to for so long is a dead process's.
+const IDLE: Duration = Duration::from_secs(3600);
 
-/// The user's tap store: `$XDG_CACHE_HOME/harness/taps`, else `~/.cache/harness/taps`. The one place in this crate that
-/// looks at the environment.
+/// The user's tap store: `$XDG_CACHE_HOME/harness/taps`, else `~/.cache/harness/taps`. Nothing else in this crate looks at the
+/// environment.
 ///
 /// # Errors
 /// `NoCacheFolder` where neither variable is an absolute path (relative ones are ignored, as the XDG rules want).
@@ -36,19 +38,21 @@ fn default_dir_from(cache: Option<PathBuf>, home: Option<PathBuf>) -> Result<Pat
     Ok(base.join("harness").join("taps"))
 }
 
-fn expected_format() -> String {
-    format!("harness taps {}", format::VERSION)
-}
+/// What the format file of a folder says: names of files and locks. Chunks carry a version of their own.
+const FORMAT: &str = "harness taps 1";
 
-/// Creates the folder where it is missing, checks its format and removes what dead writers left.
-pub(crate) fn prepare(dir: &Path) -> Result<(), Error> {
+/// Creates the folder where it is missing and removes what dead writers left. Returns what the format file says where it is not
+/// this version's.
+pub(crate) fn prepare(dir: &Path) -> Result<Option<String>, Error> {
     fs::create_dir_all(dir).map_err(|source| Error::Folder { action: "create folders", dir: dir.into(), source })?;
-    match read_format(dir)? {
-        Some(found) if found == expected_format() => {}
-        Some(found) => return Err(Error::Format { dir: dir.into(), found, expected: expected_format() }),
-        None => write_format(dir)?,
+    let format = read_format(dir)?;
+    if format.is_none() {
+        write_format(dir)?;
     }
-    remove_dead_partials(dir)
+    // A leftover that can't be removed harms nobody, for instance in a folder that is read-only.
+    let _ = harness_disk::sweep(dir, IDLE);
+    remove_dead_partials(dir)?;
+    Ok(format.filter(|found| found != FORMAT))
 }
 
 fn read_format(dir: &Path) -> Result<Option<String>, Error> {
@@ -61,31 +65,20 @@ fn read_format(dir: &Path) -> Result<Option<String>, Error> {
 }
 
 fn write_format(dir: &Path) -> Result<(), Error> {
-    let text = format!("{}\n", expected_format());
-    // The name ends like a partial's, so that a kill between the two steps leaves nothing for ever.
-    let partial = dir.join(format!("{:016x}{PARTIAL}", random()));
-    let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&partial)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&partial, dir.join(FORMAT_FILE))?;
-        sync(dir)
-    };
-    match write() {
-        // Another process that opens the folder may have taken our unlocked file for a dead one; its own serves.
-        Err(source) if source.kind() == io::ErrorKind::NotFound && dir.join(FORMAT_FILE).exists() => Ok(()),
-        Err(source) if !partial.exists() => Err(Error::Folder { action: "create files", dir: dir.into(), source }),
-        Err(source) => {
-            let _ = fs::remove_file(&partial);
-            Err(Error::write(&partial, dir, text.len() as u64, source))
-        }
-        Ok(()) => Ok(()),
-    }
+    let text = format!("{FORMAT}\n");
+    let mut file = Durable::create(&dir.join(FORMAT_FILE)).map_err(|error| Error::Folder {
+        action: "create files",
+        dir: dir.into(),
+        source: error.into_io(),
+    })?;
+    let failed = |source| Error::write(&dir.join(FORMAT_FILE), dir, text.len() as u64, source);
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.commit().map_err(|error| failed(error.into_io()))
 }
 
-/// Removes another version's format file, so that the next open starts anew.
+/// Removes another version's format file; the next open writes this version's.
 pub(crate) fn remove_foreign_format(dir: &Path) -> Result<(), Error> {
-    if read_format(dir)?.is_some_and(|found| found != expected_format()) {
+    if read_format(dir)?.is_some_and(|found| found != FORMAT) {
         let file = dir.join(FORMAT_FILE);
         fs::remove_file(&file).map_err(|source| Error::File { action: "remove", file, source })?;
     }
@@ -102,7 +95,7 @@ pub(crate) fn lock(dir: &Path) -> Result<FolderLock, Error> {
         .truncate(false)
         .open(dir.join(LOCK_FILE))
         .map_err(|source| Error::Folder { action: "create files", dir: dir.into(), source })?;
-    // A file system without locks is no reason to fail: see the top of this file.
+    // Without locks the store still works: see the top of this file.
     let _ = file.lock();
     Ok(FolderLock(file))
 }
@@ -150,37 +143,31 @@ pub(crate) fn is_chunk(path: &Path) -> bool {
 }
 
 fn is_partial(path: &Path) -> bool {
-    stem(path, PARTIAL).is_some_and(|stem| {
-        let (random, pid) = stem.split_once('-').unwrap_or((stem, "0"));
-        random.len() == 16
-            && random.bytes().all(|b| b.is_ascii_hexdigit())
-            && !pid.is_empty()
-            && pid.bytes().all(|b| b.is_ascii_digit())
-    })
+    let Some((random, pid)) = stem(path, PARTIAL).and_then(|stem| stem.split_once('-')) else { return false };
+    let random = random.len() == 16 && random.bytes().all(|b| b.is_ascii_hexdigit());
+    random && !pid.is_empty() && pid.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn stem<'a>(path: &'a Path, ending: &str) -> Option<&'a str> {
     path.file_name()?.to_str()?.strip_suffix(ending)
 }
 
-/// Creates a chunk's partial file, locked, and says where the complete chunk goes.
-pub(crate) fn create_partial(dir: &Path) -> Result<(File, PathBuf, PathBuf), Error> {
+/// Creates a chunk's partial file, locked: the file, its path, and the path of the complete chunk.
+pub(crate) fn create_partial(dir: &Path) -> Result<(Durable, PathBuf, PathBuf), Error> {
+    let failed = |source| Error::Folder { action: "create files", dir: dir.into(), source };
     // The loop ends: a turn is repeated only if another process's clean-up came between creating and locking.
     loop {
         let name = random();
         let partial = dir.join(format!("{name:016x}-{}{PARTIAL}", std::process::id()));
-        let file = OpenOptions::new().write(true).create_new(true).open(&partial).map_err(|source| Error::Folder {
-            action: "create files",
-            dir: dir.into(),
-            source,
-        })?;
+        let target = dir.join(format!("{name:016x}{CHUNK}"));
+        let file = OpenOptions::new().write(true).create_new(true).open(&partial).map_err(failed)?;
         // Whoever cleans up removes a file while holding its lock. So a file that is locked by us and still there is
         // safe, one that somebody else has locked is not.
         let ours = !matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        let file = Durable::adopt(file, partial.clone(), target.clone()).map_err(|error| failed(error.into_io()))?;
         if ours && partial.exists() {
-            return Ok((file, partial, dir.join(format!("{name:016x}{CHUNK}"))));
+            return Ok((file, partial, target));
         }
-        let _ = fs::remove_file(&partial);
     }
 }
 
@@ -216,11 +203,6 @@ pub(crate) fn remove(chunk: &Path) -> Result<(), Error> {
     }
 }
 
-/// Makes renames and removals in a folder durable.
-pub(crate) fn sync(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
 /// Bytes this user may still write on the folder's disk, where the system says so.
 pub(crate) fn free_bytes(dir: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(dir).ok()?;
@@ -252,12 +234,12 @@ mod tests {
     fn only_names_of_this_store_are_taken_for_chunks() {
         assert!(is_chunk(Path::new("/x/0123456789abcdef.taps")));
         assert!(is_partial(Path::new("/x/0123456789abcdef-77.taps-partial")));
-        assert!(is_partial(Path::new("/x/0123456789abcdef.taps-partial")));
         for name in ["notes.taps", "0123456789abcdef.taps-partial", "0123456789abcde.taps", "lock", "FORMAT"] {
             assert!(!is_chunk(Path::new(name)), "{name}");
         }
-        for name in ["download.taps-partial", "0123456789abcdef-.taps-partial", "0123456789abcdef-a.taps-partial"] {
-            assert!(!is_partial(Path::new(name)), "{name}");
+        for name in ["download", "0123456789abcdef", "0123456789abcdef-", "0123456789abcdef-a"] {
+            let name = format!("{name}.taps-partial");
+            assert!(!is_partial(Path::new(&name)), "{name}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The bytes of a chunk file: header, records, index, footer. Encoding and parsing, no files.
+//! The bytes of a chunk file: header, records, index, footer.
 //!
 //! ```text
 //! header  64 B          magic, version, dtype, taps, T, W, creation time
@@ -11,7 +11,7 @@
 use crate::key::Key;
 use crate::shape::{Shape, StoreDtype};
 
-/// Version of chunks and of the folder. Readers refuse any other.
+/// Version of the chunks that are written. [`Frame::parse`] has a reader for each older one.
 pub(crate) const VERSION: u32 = 1;
 pub(crate) const HEADER: usize = 64;
 pub(crate) const FOOTER: usize = 64;
@@ -97,16 +97,22 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Reads header and footer of a file of `file` bytes. The error is the reason why it is no chunk.
+    /// Reads header and footer of a file of `file` bytes. The error says why it can't be read as a chunk.
     pub(crate) fn parse(header: [u8; HEADER], footer: [u8; FOOTER], file: u64) -> Result<Self, String> {
-        let (u64_at, u32_at) = (field::<8>, field::<4>);
         if header[..8] != BEGIN {
             return Err("it does not begin like one".into());
         }
-        let version = u32::from_le_bytes(u32_at(&header, 8));
-        if version != VERSION {
-            return Err(format!("its format version is {version}, this program reads {VERSION}"));
+        match u32::from_le_bytes(field(&header, 8)) {
+            1 => Self::parse_1(header, footer, file),
+            version if version > VERSION => {
+                Err(format!("its format version is {version}, of a newer program; this one reads up to {VERSION}"))
+            }
+            version => Err(format!("there is no format version {version}")),
         }
+    }
+
+    fn parse_1(header: [u8; HEADER], footer: [u8; FOOTER], file: u64) -> Result<Self, String> {
+        let (u64_at, u32_at) = (field::<8>, field::<4>);
         let dtype = match u32::from_le_bytes(u32_at(&header, 12)) {
             0 => StoreDtype::F32,
             1 => StoreDtype::F16,

@@ -1,5 +1,4 @@
-//! What `harness cache list` and `harness cache clear` need: summaries and removal. Works on any folder, also on one
-//! of another format version, which can't be opened.
+//! Summaries and removal, for `harness cache list` and `harness cache clear`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -121,7 +120,7 @@ pub fn summarize(chunks: &[ChunkSummary]) -> Vec<EncodingSummary> {
 }
 
 /// Removes chunks. Those in use are removed too: their readers keep what they have mapped. Chunks in progress stay.
-/// A folder in an unknown format can be opened again once none of its chunks is left.
+/// A format file of another version goes with the last chunk.
 ///
 /// # Errors
 /// `Folder` if the folder can't be listed or locked, `File` if a chunk can't be removed; earlier ones are then gone.

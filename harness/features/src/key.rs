@@ -1,5 +1,5 @@
-//! Keys: a hash of everything that decides an image's taps and of nothing else. No path, date,
-//! dataset, draw or seed enters, so that whatever shares pixels and encoder shares taps.
+//! Keys: a hash of everything that decides an image's taps and of nothing else. No path, date, dataset, draw or seed enters,
+//! so that images with the same pixels and encoder share taps.
 
 use std::fmt;
 
@@ -49,7 +49,7 @@ pub struct Backend {
     pub device: String,
 }
 
-/// All that decides taps, the pixels apart.
+/// All that decides taps, except the pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodingKey {
     /// Statistics taken off an image just before the encoder.

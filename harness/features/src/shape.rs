@@ -1,4 +1,4 @@
-//! The shape of one image's taps and the type they are stored in. Not the layout of files.
+//! The shape of one image's taps and the type they are stored in.
 
 use std::fmt;
 

@@ -1,9 +1,10 @@
-//! The store itself: which image is in which chunk, as far as this process has looked. Writing, reading and
-//! housekeeping are next door.
+//! The store: which image is in which chunk, as far as this process has looked.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rayon::prelude::*;
 
 use crate::chunk::{Chunk, Mapping, Verify};
 use crate::entry::Entry;
@@ -26,12 +27,14 @@ pub struct TapStore {
     known: Mutex<Known>,
 }
 
-/// Chunks this process has seen, and where their images are.
+/// Chunks this process has seen, and the images in them.
 #[derive(Default)]
 struct Known {
-    /// `None` for files that are no readable chunk: looked at once, then left alone.
+    /// `None` for files that can't be read as chunks: looked at once, then left alone.
     chunks: BTreeMap<PathBuf, Option<Arc<Chunk>>>,
-    places: HashMap<Key, (Arc<Chunk>, usize)>,
+    /// Chunk of each image, and the image's index in it.
+    records: HashMap<Key, (Arc<Chunk>, usize)>,
+    notes: Vec<String>,
 }
 
 impl TapStore {
@@ -39,12 +42,19 @@ impl TapStore {
     /// budget, complete chunks take at most that many bytes; without one the store grows until the disk is full.
     ///
     /// # Errors
-    /// `Folder`, `File` or `DiskFull` if the folder can't be made or read, `Format` if another version wrote it.
+    /// `Folder`, `File` or `DiskFull` if the folder can't be made or read.
     pub fn open(dir: &Path, budget_bytes: Option<u64>) -> Result<Self, Error> {
-        folder::prepare(dir)?;
+        let mut known = Known::default();
+        if let Some(found) = folder::prepare(dir)? {
+            known.notes.push(format!(
+                "the tap store {} was made by another version (`{found}`): images that this version can't read there are \
+                 encoded again",
+                dir.display()
+            ));
+        }
         // Small budgets get small chunks: eviction goes by whole chunks.
         let chunk_bytes = budget_bytes.map_or(CHUNK_BYTES, |budget| CHUNK_BYTES.min(budget / 8));
-        let known = Mutex::default();
+        let known = Mutex::new(known);
         Ok(Self { dir: dir.into(), budget: budget_bytes, chunk_bytes, verify: Verify::default(), known })
     }
 
@@ -75,23 +85,40 @@ impl TapStore {
     /// Finds images: per key its entry, or `None` if its taps must be encoded. Looks into the folder again if any is
     /// missing. Found chunks count as used now and are not evicted while their entries live.
     ///
+    /// A chunk that can't be read, or whose bytes differ from their checksums, is passed over, and [`Self::take_notes`] says so:
+    /// its images are encoded again. One with wrong bytes is also removed.
+    ///
     /// # Errors
     /// `ShapeMismatch` if a key's taps have another shape, which means that the keys do not tell encodings apart;
-    /// `Folder` and `File` if the disk fails. Files that are no readable chunk are passed over.
+    /// `Folder` if the folder can't be listed.
     pub fn lookup(&self, keys: &[Key], shape: Shape) -> Result<Vec<Option<Entry>>, Error> {
+        // The loop ends: a turn is repeated only after a chunk was dropped for good.
+        loop {
+            let found = self.find(keys, shape)?;
+            let corrupt = |entry: &Entry| entry.check().err().map(|error| (entry.chunk.path.clone(), error));
+            let Some((path, error)) = found.par_iter().flatten().find_map_any(corrupt) else { return Ok(found) };
+            drop(found);
+            self.known().pass_over(&path, &error);
+            // In a folder of another user the file stays, and is passed over by every process that meets it.
+            let _ = folder::remove(&path);
+        }
+    }
+
+    fn find(&self, keys: &[Key], shape: Shape) -> Result<Vec<Option<Entry>>, Error> {
         let mut known = self.known();
         let mut mapped = HashMap::new();
-        let mut found = Vec::new();
-        // A second pass, after a look into the folder: for what others wrote, and for copies of evicted images.
-        for pass in 0..2 {
-            found = known.find(keys, &mut mapped, shape, self.verify)?;
-            if pass == 0 && found.iter().any(Option::is_none) {
-                known.refresh(&self.dir)?;
-            } else {
-                break;
-            }
+        let found = known.find(keys, &mut mapped, shape, self.verify)?;
+        if found.iter().all(Option::is_some) {
+            return Ok(found);
         }
-        Ok(found)
+        // Again after a look into the folder: for what others wrote, and for copies of evicted images.
+        known.refresh(&self.dir)?;
+        known.find(keys, &mut mapped, shape, self.verify)
+    }
+
+    /// What a person should know of the store, each line once: chunks that were passed over, and why.
+    pub fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.known().notes)
     }
 
     /// A writer of images of `shape`. The label tells people what is in the chunks, such as the dataset's and weights'
@@ -154,7 +181,7 @@ impl Known {
     ) -> Result<Vec<Option<Entry>>, Error> {
         let mut found = Vec::with_capacity(keys.len());
         for key in keys {
-            let Some((chunk, record)) = self.places.get(key) else {
+            let Some((chunk, record)) = self.records.get(key) else {
                 found.push(None);
                 continue;
             };
@@ -166,10 +193,10 @@ impl Known {
                 });
             }
             if !mapped.contains_key(&chunk.path) {
-                let mapping = match chunk.map() {
-                    Err(Error::Damaged { .. }) => None,
-                    mapping => mapping?,
-                };
+                let mapping = chunk.map().unwrap_or_else(|error| {
+                    self.notes.push(format!("{error}; its images are encoded again"));
+                    None
+                });
                 mapped.insert(chunk.path.clone(), mapping);
             }
             found.push(mapped.get(&chunk.path).and_then(Option::as_ref).map(|mapping| Entry {
@@ -198,28 +225,41 @@ impl Known {
             let chunk = match Chunk::read(&path) {
                 Ok(None) => continue,
                 Ok(Some(chunk)) => Some(Arc::new(chunk)),
-                Err(Error::Damaged { .. }) => None,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.notes.push(format!("{error}; its images are encoded again"));
+                    None
+                }
             };
             if let Some(chunk) = &chunk {
-                self.place(chunk);
+                self.index(chunk);
             }
             self.chunks.insert(path, chunk);
         }
         Ok(())
     }
 
-    fn place(&mut self, chunk: &Arc<Chunk>) {
+    fn index(&mut self, chunk: &Arc<Chunk>) {
         for (record, &key) in chunk.contents.keys.iter().enumerate() {
-            self.places.insert(key, (chunk.clone(), record));
+            self.records.insert(key, (chunk.clone(), record));
         }
     }
 
-    /// Rare, so the places are simply made anew: an image may have a copy in another chunk.
+    /// Leaves a chunk alone from now on.
+    fn pass_over(&mut self, path: &Path, reason: &Error) {
+        self.notes.push(format!("{reason}; its images are encoded again"));
+        self.chunks.insert(path.into(), None);
+        self.index_again();
+    }
+
     fn drop_chunks(&mut self, gone: impl Fn(&Path) -> bool) {
         self.chunks.retain(|path, _| !gone(path));
-        self.places.clear();
+        self.index_again();
+    }
+
+    /// Rare, so the index is simply made again: an image may have a copy in another chunk.
+    fn index_again(&mut self) {
+        self.records.clear();
         let chunks: Vec<_> = self.chunks.values().flatten().cloned().collect();
-        chunks.iter().for_each(|chunk| self.place(chunk));
+        chunks.iter().for_each(|chunk| self.index(chunk));
     }
 }

@@ -1,14 +1,13 @@
-//! Writing taps: images are appended to a partial file that becomes a chunk by rename. Room is made here, within the
-//! budget; which images to write is the caller's choice.
+//! Appends images to a partial file that becomes a chunk by rename, and makes room for it within the budget.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use harness_disk::{DiskError, Durable};
 use rayon::prelude::*;
 
 use crate::entry::check_length;
@@ -105,32 +104,23 @@ impl<'a> TapWriter<'a> {
     }
 }
 
-/// A chunk in progress. Removes its file when dropped before it is complete.
+/// A chunk in progress.
 struct Partial {
-    file: File,
+    file: Durable,
     path: PathBuf,
     target: PathBuf,
     created: u64,
     keys: Vec<Key>,
     seen: HashSet<Key>,
     checksums: Vec<[u8; 32]>,
-    complete: bool,
 }
 
 impl Partial {
     fn create(dir: &Path, shape: Shape) -> Result<Self, Error> {
         let (file, path, target) = folder::create_partial(dir)?;
         let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let mut partial = Self {
-            file,
-            path,
-            target,
-            created,
-            keys: Vec::new(),
-            seen: HashSet::new(),
-            checksums: Vec::new(),
-            complete: false,
-        };
+        let (keys, seen, checksums) = (Vec::new(), HashSet::new(), Vec::new());
+        let mut partial = Self { file, path, target, created, keys, seen, checksums };
         partial.write(&format::header(shape, created), dir)?;
         Ok(partial)
     }
@@ -166,26 +156,18 @@ impl Partial {
             checksums: std::mem::take(&mut self.checksums),
         };
         self.write(&format::tail(&contents), dir)?;
-        self.file.sync_all().map_err(|source| Error::write(&self.path, dir, whole, source))?;
+        let Self { file, path, target, .. } = self;
+        let failed = |error: DiskError| Error::write(&path, dir, whole, error.into_io());
+        // The long part, before others have to wait for the folder.
+        file.sync().map_err(failed)?;
         let _lock = folder::lock(dir)?;
         if let Some(budget) = store.budget() {
             make_room(dir, whole, budget)?;
         }
-        let failed = |source| Error::File { action: "rename", file: self.path.clone(), source };
         // The stamp of last use; the clock behind a plain write is coarser and would order chunks wrongly.
-        let _ = self.file.set_modified(SystemTime::now());
-        fs::rename(&self.path, &self.target).map_err(failed)?;
-        self.complete = true;
-        folder::sync(dir).map_err(|source| Error::Folder { action: "sync", dir: dir.into(), source })?;
-        Ok(self.target.clone())
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if !self.complete {
-            let _ = fs::remove_file(&self.path);
-        }
+        let _ = file.file().set_modified(SystemTime::now());
+        file.commit().map_err(failed)?;
+        Ok(target)
     }
 }
 

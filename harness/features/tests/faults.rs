@@ -1,4 +1,4 @@
-//! Killed and concurrent writers, full and unwritable disks, folders of other versions.
+//! Killed and concurrent writers, full and unwritable disks, folders and chunks of other versions.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod common;
@@ -199,31 +199,57 @@ fn a_read_only_folder_serves_readers_and_refuses_writers_before_they_work() {
 }
 
 #[test]
-fn a_folder_of_another_version_is_refused_until_it_is_cleared() {
+fn a_folder_of_another_version_is_used_with_a_note_and_its_unknown_chunks_are_written_again() {
     let dir = tempfile::tempdir().unwrap();
-    write(&TapStore::open(dir.path(), None).unwrap(), shape(), [0]);
+    let chunk = write(&TapStore::open(dir.path(), None).unwrap(), shape(), [0]);
+    set_version(&chunk, 9);
     std::fs::write(dir.path().join("FORMAT"), "harness taps 9\n").unwrap();
-    let error = TapStore::open(dir.path(), None).err().unwrap();
-    assert!(matches!(&error, Error::Format { found, .. } if found == "harness taps 9"), "{error}");
-    let message = error.to_string();
-    for part in [dir.path().to_str().unwrap(), "harness taps 9", "harness taps 1", "harness cache clear"] {
-        assert!(message.contains(part), "{message}");
-    }
-    // What is too young to be cleared keeps the folder as it is.
-    clear(dir.path(), Filter::OlderThan(std::time::Duration::from_secs(3600))).unwrap();
-    assert!(TapStore::open(dir.path(), None).is_err());
-    assert_eq!(clear(dir.path(), Filter::All).unwrap().chunks, 1);
     let store = TapStore::open(dir.path(), None).unwrap();
     assert!(find(&store, shape(), 0).is_none());
+    write(&store, shape(), [0]);
+    assert_holds(&find(&store, shape(), 0).unwrap(), 0);
+    let notes = store.take_notes();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    let parts = [dir.path().to_str().unwrap(), "`harness taps 9`", "encoded again"];
+    assert!(parts.iter().all(|part| notes[0].contains(part)), "{}", notes[0]);
+    let parts = [chunk.to_str().unwrap(), "version is 9, of a newer program", "encoded again"];
+    assert!(parts.iter().all(|part| notes[1].contains(part)), "{}", notes[1]);
+    assert!(store.take_notes().is_empty(), "each note is given once");
+    // What another version made is not ours to remove, until a person clears it.
+    assert!(chunk.exists());
+    drop(store);
+    assert_eq!(clear(dir.path(), Filter::All).unwrap().chunks, 2);
+    let store = TapStore::open(dir.path(), None).unwrap();
+    assert!(store.take_notes().is_empty());
+    assert_eq!(std::fs::read_to_string(dir.path().join("FORMAT")).unwrap(), "harness taps 1\n");
 }
 
 #[test]
 fn a_chunk_of_another_version_is_passed_over() {
-    use std::os::unix::fs::FileExt;
     let dir = tempfile::tempdir().unwrap();
     let chunk = write(&TapStore::open(dir.path(), None).unwrap(), shape(), [0]);
-    std::fs::OpenOptions::new().write(true).open(&chunk).unwrap().write_all_at(&[9], 8).unwrap();
-    assert!(find(&TapStore::open(dir.path(), None).unwrap(), shape(), 0).is_none());
-    let reason = list(dir.path()).unwrap().remove(0).contents.err().unwrap();
-    assert_eq!(reason, "its format version is 9, this program reads 1");
+    for (version, expected) in [
+        (9, "its format version is 9, of a newer program; this one reads up to 1"),
+        (0, "there is no format version 0"),
+    ] {
+        set_version(&chunk, version);
+        assert!(find(&TapStore::open(dir.path(), None).unwrap(), shape(), 0).is_none());
+        let reason = list(dir.path()).unwrap().remove(0).contents.err().unwrap();
+        assert_eq!(reason, expected);
+    }
+}
+
+#[test]
+fn an_unfinished_format_file_of_a_killed_process_is_swept() {
+    let dir = tempfile::tempdir().unwrap();
+    let left = dir.path().join(format!("{}abc", harness_disk::TEMPORARY));
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    std::fs::File::create(&left).unwrap().set_modified(long_ago).unwrap();
+    TapStore::open(dir.path(), None).unwrap();
+    assert!(!left.exists());
+}
+
+fn set_version(chunk: &Path, version: u8) {
+    use std::os::unix::fs::FileExt;
+    std::fs::OpenOptions::new().write(true).open(chunk).unwrap().write_all_at(&[version], 8).unwrap();
 }

@@ -1,5 +1,4 @@
-//! What was written is what is read, in either type, whole or in parts, and never anything else. Budgets, processes and
-//! disks are in the files beside this one.
+//! What was written is what is read, in either type, whole or in parts, and never anything else.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -132,7 +131,7 @@ fn values_that_can_not_be_kept_are_refused_and_named() {
 }
 
 #[test]
-fn a_corrupt_byte_names_the_file_and_the_image_and_can_be_forgotten() {
+fn a_corrupt_chunk_is_a_miss_with_a_note_and_is_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let file = write(&TapStore::open(dir.path(), None).unwrap(), shape(), 0..3);
     let handle = std::fs::OpenOptions::new().read(true).write(true).open(&file).unwrap();
@@ -140,19 +139,17 @@ fn a_corrupt_byte_names_the_file_and_the_image_and_can_be_forgotten() {
     flip(&handle, 64 + 512 + 2 * 160 + 77);
     let store = TapStore::open(dir.path(), None).unwrap();
     assert_holds(&find(&store, shape(), 0).unwrap(), 0);
-    let entry = find(&store, shape(), 1).unwrap();
-    let mut tap = vec![0.0; 40];
-    entry.read_tap_f32(1, &mut tap).unwrap();
-    let error = entry.read_tap_f32(2, &mut tap).err().unwrap();
-    assert!(matches!(&error, Error::Corrupt { file: f, record: 1, tap: 2 } if *f == file), "{error}");
-    assert!(error.to_string().contains(file.to_str().unwrap()));
-    // Still an error the second time, and through a batch.
-    let set = TapSet::new(vec![entry.clone()]).unwrap();
-    assert!(matches!(set.gather(2, &[0], &mut tap), Err(Error::Corrupt { .. })));
-    store.forget(entry.chunk()).unwrap();
-    assert!(!file.exists());
-    assert!(find(&store, shape(), 1).is_none());
-    write(&store, shape(), [1]);
+    let whole = write(&store, shape(), [2]);
+    let found = store.lookup(&[0, 1, 2].map(key), shape()).unwrap();
+    assert_eq!([0, 1, 2].map(|image| found[image].is_some()), [false, false, true], "a copy elsewhere serves");
+    assert_holds(found[2].as_ref().unwrap(), 2);
+    let notes = store.take_notes();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    for part in [file.to_str().unwrap(), "tap 2 of image 1", "differs from its checksum", "encoded again"] {
+        assert!(notes[0].contains(part), "{part:?} not in: {}", notes[0]);
+    }
+    assert!(!file.exists() && whole.exists());
+    write(&store, shape(), [0, 1]);
     assert_holds(&find(&store, shape(), 1).unwrap(), 1);
 }
 

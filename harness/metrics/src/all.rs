@@ -1,10 +1,9 @@
 //! The seven metrics together, by name. Each is computed in `image` or `pixel`.
 
 use crate::error::Error;
-use crate::image::ImageMetrics;
 use crate::maps::MapSource;
 use crate::metric::Metric;
-use crate::pixel::PixelMetrics;
+use crate::sweep::{ImageMetrics, PixelMetrics};
 use crate::truth::PixelTruth;
 
 /// Values of the metrics of one evaluation.
@@ -19,15 +18,7 @@ pub struct MetricValues {
 impl MetricValues {
     /// The value of one metric, if it was computed.
     pub fn get(&self, metric: Metric) -> Option<f64> {
-        match metric {
-            Metric::ImageAuroc => Some(self.image.auroc),
-            Metric::ImageAp => Some(self.image.ap),
-            Metric::ImageF1Max => Some(self.image.f1_max),
-            Metric::PixelAuroc => self.pixel.map(|pixel| pixel.auroc),
-            Metric::PixelAp => self.pixel.map(|pixel| pixel.ap),
-            Metric::PixelF1Max => self.pixel.map(|pixel| pixel.f1_max),
-            Metric::Pro03 => self.pixel.map(|pixel| pixel.pro_0_3),
-        }
+        self.image.get(metric).or_else(|| self.pixel?.get(metric))
     }
 
     /// The computed metrics with their values, in the order of [`Metric::ALL`].

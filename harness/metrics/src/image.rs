@@ -2,21 +2,10 @@
 
 use crate::error::Error;
 use crate::ranked::{Ranked, RankedImage};
-use crate::sweep::{Step, Sweep};
-
-/// The three metrics over images.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ImageMetrics {
-    /// `image_auroc`.
-    pub auroc: f64,
-    /// `image_ap`.
-    pub ap: f64,
-    /// `image_f1_max`.
-    pub f1_max: f64,
-}
+use crate::sweep::{ImageMetrics, Step, Sweep};
 
 impl ImageMetrics {
-    /// All three of them.
+    /// All of them.
     ///
     /// # Errors
     /// As [`auroc`].
@@ -33,7 +22,7 @@ impl ImageMetrics {
                 normal_between = 0;
             }
         }
-        Ok(Self { auroc: sweep.auroc(), ap: sweep.average_precision(), f1_max: sweep.f1_max() })
+        Ok(Self::of(&sweep))
     }
 }
 

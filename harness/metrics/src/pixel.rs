@@ -8,29 +8,11 @@ use crate::error::Error;
 use crate::histograms::PixelHistograms;
 use crate::lesions::{LesionScores, lesion_score};
 use crate::maps::{MapSource, read_finite};
-use crate::sweep::{Overlap, Sweep};
+use crate::sweep::{Overlap, PixelMetrics, Sweep};
 use crate::truth::PixelTruth;
 
-/// The four metrics over pooled pixels.
-///
-/// Exact, with ties, in two passes over the maps: the first reads the maps of images with lesions, the second all of them.
-/// 214 million pixels of 3,715 images take seconds and a few hundred megabytes at most (28 bytes a lesion pixel); the
-/// example `scale` measures it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PixelMetrics {
-    /// `pixel_auroc`.
-    pub auroc: f64,
-    /// `pixel_ap`.
-    pub ap: f64,
-    /// `pixel_f1_max`.
-    pub f1_max: f64,
-    /// `pro_0_3`: the area under the mean over regions of their covered share, against the share of all normal pixels, up
-    /// to a share of 0.3 and divided by it.
-    pub pro_0_3: f64,
-}
-
 impl PixelMetrics {
-    /// All four of them, of the maps and masks of the same images in the same order.
+    /// All of them, of the maps and masks of the same images in the same order.
     ///
     /// # Errors
     /// Truth and maps that differ in images or pixels; no image; one class alone; a map that can't be read or holds a value
@@ -39,7 +21,7 @@ impl PixelMetrics {
         Ok(Self::of(truth, &pooled(truth, maps)?))
     }
 
-    /// All four of them, and the histograms that a bootstrap needs, in one more pass over the maps. There are about `bins`
+    /// All of them, and the histograms that a bootstrap needs, in one more pass over the maps. There are about `bins`
     /// bins ([`PixelHistograms::BINS`] is a good number), fewer where there are not as many scores, up to five times as many
     /// where single scores that many pixels share have bins of their own.
     ///
@@ -69,7 +51,7 @@ impl PixelMetrics {
             sweep.push(step);
             overlap.push(step);
         });
-        Self { auroc: sweep.auroc(), ap: sweep.average_precision(), f1_max: sweep.f1_max(), pro_0_3: overlap.finish() }
+        Self::of_sweeps(&sweep, sweep.average_precision(), overlap)
     }
 
     /// `pixel_auroc` and no more: what `best-on-test` asks after every epoch. The same number as in [`Self::compute`].

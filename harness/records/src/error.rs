@@ -45,6 +45,19 @@ pub enum Error {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// A file of a version that this program does not read yet.
+    #[error(
+        "{}: written by a newer version of harness (format {found}; this version reads up to {supported}); update harness",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format that is read here.
+        supported: u32,
+    },
     /// A folder that is not a results folder.
     #[error("{}: not a results folder: it has no plan.toml", path.display())]
     NotResults {
@@ -79,7 +92,7 @@ impl Error {
             Self::Metrics(_) => Class::Numeric,
             Self::File { .. } | Self::Disk(_) => Class::Disk,
             Self::Experiment(_) | Self::Data(_) | Self::Weights(_) => Class::Input,
-            Self::NotResults { .. } | Self::Occupied { .. } => Class::Input,
+            Self::Newer { .. } | Self::NotResults { .. } | Self::Occupied { .. } => Class::Input,
             Self::Record { .. } => Class::Internal,
         }
     }

@@ -1,4 +1,4 @@
-//! A results folder: where records lie, how they come in, and who may write. What is in the files is in `records`.
+//! A results folder: where records lie, how they come in, and who may write.
 //!
 //! ```text
 //! plan.toml             the frozen plan
@@ -11,19 +11,18 @@
 //! ```
 
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use harness_data::Registry;
-use harness_data::phantom::PhantomSpec;
-use harness_disk::{TEMPORARY, stop};
+use harness_disk::{Lock, stop, sweep, sync_folder};
 use harness_experiment::{CellId, EvaluationId, Plan, TrainingId};
-use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::records::{self, EvaluationRecord, FORMAT, TrainingRecord, state_file};
-use crate::registry;
+use crate::format::{read_toml, write_toml};
+use crate::found::Found;
+use crate::ids::RecordId;
+use crate::provenance::Provenance;
+use crate::records::{EvaluationRecord, TrainingRecord, state_file};
 
 /// Beginning of the names of folders that are not complete yet.
 const PARTIAL: &str = ".partial-";
@@ -33,73 +32,6 @@ const PARTIAL: &str = ".partial-";
 pub struct Folder {
     path: PathBuf,
 }
-
-/// `run.toml`: what was there when the folder was last written to. Not part of any id.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// Of this file.
-    pub format: u32,
-    /// Version of the program.
-    pub harness: String,
-    /// Widest vector instructions of the CPU: results are promised equal for the same binary and level.
-    pub cpu_level: String,
-    /// Threads the workers were given; 0 is the machine's.
-    pub threads: usize,
-    /// The experiment file.
-    pub experiment: PathBuf,
-    /// The dataset registry.
-    pub registry: PathBuf,
-    /// Support and test images were allowed to overlap.
-    pub allow_overlap: bool,
-    /// What was generated in place of every dataset's own images.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generated: Option<PhantomSpec>,
-}
-
-impl Provenance {
-    /// How a run of this process is done.
-    pub fn new(experiment: &Path, registry: &Path, threads: Option<usize>, allow_overlap: bool) -> Self {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Self {
-            format: FORMAT,
-            harness: env!("CARGO_PKG_VERSION").to_owned(),
-            cpu_level: cpu_level().to_owned(),
-            threads: threads.unwrap_or(0),
-            experiment: absolute(experiment),
-            registry: absolute(registry),
-            allow_overlap,
-            generated: None,
-        }
-    }
-}
-
-impl Provenance {
-    /// The registry as the run saw it, or another file in its place.
-    ///
-    /// # Errors
-    /// A registry that can't be read or is wrong.
-    pub fn registry(&self, asked: Option<&Path>) -> Result<Registry, Error> {
-        registry::load(asked.unwrap_or(&self.registry), self.generated)
-    }
-}
-
-/// Widest vector instructions that kernels choose by.
-fn cpu_level() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("avx512f") {
-            return "x86-64 avx512";
-        }
-        if std::arch::is_x86_feature_detected!("avx2") {
-            return "x86-64 avx2";
-        }
-    }
-    std::env::consts::ARCH
-}
-
-/// Held while a process writes to a folder.
-#[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
 
 impl Folder {
     /// A folder that may not exist yet.
@@ -127,6 +59,14 @@ impl Folder {
         self.path.join("evaluations").join(id.to_string())
     }
 
+    /// A record.
+    pub fn record(&self, id: RecordId) -> PathBuf {
+        match id {
+            RecordId::Training(id) => self.training(id),
+            RecordId::Evaluation(id) => self.evaluation(id),
+        }
+    }
+
     /// The log that a failed job leaves.
     pub fn failure_log(&self, name: &str) -> PathBuf {
         self.path.join("logs").join(format!("{name}.txt"))
@@ -142,33 +82,32 @@ impl Folder {
                 if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
                     std::fs::remove_dir_all(entry.path()).map_err(Error::file("remove", &entry.path()))?;
                 } else {
-                    sweep(&entry.path())?;
+                    sweep(&entry.path(), Duration::ZERO)?;
                 }
             }
         }
-        [self.path.clone(), self.path.join("tables"), self.path.join("figures")].iter().try_for_each(|part| sweep(part))
+        for part in [self.path.clone(), self.path.join("tables"), self.path.join("figures")] {
+            sweep(&part, Duration::ZERO)?;
+        }
+        Ok(())
     }
 
-    /// Takes the right to write records and reports, which lasts as long as what is returned. Where another process has it, who
-    /// that is, as far as known.
+    /// Takes the right to write records and reports, which lasts as long as what is returned. `None` while another process has
+    /// it.
     ///
     /// # Errors
-    /// The system's.
-    pub fn try_lock(&self) -> Result<Result<Lock, String>, Error> {
-        let path = self.path.join("lock");
-        std::fs::create_dir_all(&self.path).map_err(Error::file("create", &self.path))?;
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = open.map_err(Error::file("create", &path))?;
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            return Ok(Err(holder.trim().to_owned()));
-        }
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let holder = format!("process {} {}", std::process::id(), host.trim());
-        // The name is for people who wait; the lock is the system's.
-        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", holder.trim()));
-        Ok(Ok(Lock(file)))
+    /// The system's; a file system that can't lock.
+    pub fn try_lock(&self) -> Result<Option<Lock>, Error> {
+        Ok(Lock::try_acquire(&self.lock_file())?)
+    }
+
+    /// Who has the right to write, as far as known.
+    pub fn lock_holder(&self) -> String {
+        Lock::holder(&self.lock_file())
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.path.join("lock")
     }
 
     /// Takes a record away, all of it or nothing. False where there was none.
@@ -241,30 +180,26 @@ impl Folder {
     /// Makes a filled folder the record: all of it is on the disk before its name is.
     pub fn commit(&self, partial: &Path, target: &Path) -> Result<(), Error> {
         stop::reached();
-        sync(partial)?;
+        sync_folder(partial)?;
         if target.exists() {
             std::fs::remove_dir_all(target).map_err(Error::file("remove", target))?;
         }
         stop::reached();
         std::fs::rename(partial, target).map_err(Error::file("complete", target))?;
         stop::reached();
-        sync(target.parent().unwrap_or(&self.path))
+        Ok(sync_folder(target.parent().unwrap_or(&self.path))?)
     }
 
-    /// A training's record, if it is there.
-    ///
-    /// # Errors
-    /// A record that does not read, or is of another format.
-    pub fn read_training(&self, id: TrainingId) -> Result<Option<TrainingRecord>, Error> {
-        present(&self.training(id).join("training.toml"))
+    /// A training's record, as it is found.
+    pub fn read_training(&self, id: TrainingId) -> Found<TrainingRecord> {
+        let path = self.training(id).join("training.toml");
+        Found::of(if path.is_file() { read_toml(&path).map(Some) } else { Ok(None) })
     }
 
-    /// An evaluation's record, if it is there.
-    ///
-    /// # Errors
-    /// A record that does not read, or is of another format.
-    pub fn read_evaluation(&self, id: EvaluationId) -> Result<Option<EvaluationRecord>, Error> {
-        present(&self.evaluation(id).join("evaluation.toml"))
+    /// An evaluation's record, as it is found.
+    pub fn read_evaluation(&self, id: EvaluationId) -> Found<EvaluationRecord> {
+        let path = self.evaluation(id).join("evaluation.toml");
+        Found::of(if path.is_file() { read_toml(&path).map(Some) } else { Ok(None) })
     }
 
     /// Whether a training is complete and still has the states of these epochs.
@@ -301,7 +236,7 @@ impl Folder {
     /// Writes plan and provenance of a run that begins.
     pub fn freeze(&self, plan: &Plan, provenance: &Provenance) -> Result<(), Error> {
         harness_disk::write_durable(&self.path.join("plan.toml"), plan.to_toml()?.as_bytes())?;
-        records::write_toml(provenance, &self.path.join("run.toml"))
+        write_toml(provenance, &self.path.join("run.toml"))
     }
 
     /// The frozen plan.
@@ -324,25 +259,6 @@ impl Folder {
     /// # Errors
     /// No such file, or one that this version does not read.
     pub fn read_provenance(&self) -> Result<Provenance, Error> {
-        records::read_toml(&self.path.join("run.toml"))
+        read_toml(&self.path.join("run.toml"))
     }
-}
-
-fn present<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    if path.is_file() { records::read_toml(path).map(Some) } else { Ok(None) }
-}
-
-/// Removes the files in a folder that a killed process did not complete.
-fn sweep(folder: &Path) -> Result<(), Error> {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            std::fs::remove_file(entry.path()).map_err(Error::file("remove", &entry.path()))?;
-        }
-    }
-    Ok(())
-}
-
-/// Makes names in a folder durable.
-fn sync(folder: &Path) -> Result<(), Error> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::file("sync", folder))
 }

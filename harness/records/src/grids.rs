@@ -1,4 +1,4 @@
-//! Reading `grids.f32`, the maps of an evaluation, an epoch at a time. Who writes it is `evaluating`.
+//! Reading `grids.f32`, the maps of an evaluation, an epoch at a time.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -7,6 +7,7 @@ use std::path::Path;
 use harness_metrics::GridMaps;
 
 use crate::error::Error;
+use crate::format;
 use crate::records::EvaluationRecord;
 
 /// `grids.f32`, an epoch at a time.
@@ -36,13 +37,14 @@ impl Grids {
             return Ok(None);
         }
         let path = folder.join("grids.f32");
+        format::known(&path, record.grids_format, EvaluationRecord::GRIDS_FORMAT)?;
         let file = File::open(&path).map_err(Error::file("open", &path))?;
         let bytes = file.metadata().map_err(Error::file("read", &path))?.len();
         let values = record.grid_values();
         let expected =
             (values as u64).saturating_mul(size_of::<f32>() as u64).saturating_mul(record.epochs.len() as u64);
         if bytes != expected {
-            let what = format!("{bytes} bytes, expected {expected}; remove the folder and run the experiment again");
+            let what = format!("{bytes} bytes, expected {expected}");
             return Err(Error::record(&path, what));
         }
         Ok(Some(Self { file, path, values, epochs: record.epochs.clone(), slab: Slab::default() }))

@@ -3,14 +3,18 @@
 //! A plan's trainings and evaluations are *records*: folders named by an id that hashes all that decides them. A record is
 //! complete or absent, so running again does what is missing and nothing else.
 
-mod cell_result;
+mod cells;
 mod class;
 mod dates;
 mod error;
 mod folder;
+mod format;
+mod found;
 mod grids;
+mod ids;
 pub mod journal;
 pub mod metrics;
+mod provenance;
 mod records;
 pub mod registry;
 mod replicates;
@@ -18,15 +22,20 @@ pub mod state;
 pub mod state_metadata;
 mod status;
 
-pub use cell_result::{CellResult, chosen_epochs, reads, reported_epochs};
+pub use cells::{CellRecords, CellResult, CellState, Detail, Evaluated, Number, chosen_epochs, planned, reads};
 pub use class::Class;
 pub use dates::{date, now};
 pub use error::Error;
-pub use folder::{Folder, Lock, Provenance};
+pub use folder::Folder;
+pub use format::{Stored as StoredFormat, read_toml, write_toml};
+pub use found::Found;
 pub use grids::{Grids, Slab};
-pub use journal::{Entry, Journal};
-pub use metrics::{EpochValues, ImageValues, Measured, MeasuredWith, Measurement, PixelValues, Reported, best_epoch};
-pub use records::{Cost, EvaluationRecord, FORMAT, TrainingRecord, read_toml, state_file, write_toml};
+pub use harness_disk::Lock;
+pub use ids::{RecordId, RecordKind};
+pub use journal::{Entry, Failure, Journal};
+pub use metrics::{EpochMetrics, Measured, MeasuredWith, Measurement, best_epoch};
+pub use provenance::Provenance;
+pub use records::{Cost, EvaluationRecord, TrainingRecord, state_file};
 pub use replicates::{RESAMPLING_SEED, ReplicateFile, ReplicateIndex, ReplicateSet, Stored, TruthId};
 pub use state::StateTensor;
 pub use status::Statuses;

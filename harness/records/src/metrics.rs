@@ -1,82 +1,142 @@
-//! `metrics.json`: the metrics of an evaluation, and the choice of the epoch that a rule reports (docs/method.md section 8).
+//! `metrics.json`: the metrics of an evaluation, each by its name. Names that this version does not know are ignored.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use harness_experiment::ImageScore;
+use harness_metrics::Metric;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::records::FORMAT;
+use crate::format;
+use crate::found::Found;
 use crate::replicates::{self, ReplicateIndex, ReplicateSet, TruthId};
+
+/// Version of `metrics.json`. Files of version 1 had a field for each metric; no release wrote them.
+pub const FORMAT: u32 = 2;
 
 /// `metrics.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// Of this file.
     pub format: u32,
-    /// [`TruthId::hash`]: with another truth it is made anew.
+    /// [`TruthId::hash`]: with another truth it is made again.
     pub truth: String,
+    /// Names of the metrics that the program which wrote it knew.
+    pub metrics: Vec<String>,
     /// What rules choose by: every epoch that was scored.
-    pub epochs: Vec<EpochValues>,
+    pub epochs: Vec<EpochMetrics>,
     /// All metrics of the epochs that some rule reports.
-    pub reported: Vec<Reported>,
+    pub reported: Vec<EpochMetrics>,
 }
 
-/// What rules choose an epoch by.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochValues {
-    /// The epoch, from 0.
-    pub epoch: u32,
-    /// Image AUROC by `map-max`; absent without maps.
-    pub map_max: Option<f64>,
-    /// Image AUROC by `detection`.
-    pub detection: f64,
-    /// Pixel AUROC; absent without masks.
-    pub pixel_auroc: Option<f64>,
-}
-
-/// All metrics of one epoch.
+/// Metrics of one epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reported {
+#[serde(into = "StoredEpoch", from = "StoredEpoch")]
+pub struct EpochMetrics {
     /// The epoch, from 0.
     pub epoch: u32,
-    /// Image metrics by `map-max`; absent without maps.
-    pub map_max: Option<ImageValues>,
-    /// Image metrics by `detection`.
-    pub detection: ImageValues,
-    /// Pixel metrics; absent without masks.
-    pub pixel: Option<PixelValues>,
-    /// Pixel AP of each image by itself, in test order; absent for images without lesion. Empty without masks.
+    /// In the order of [`Metric::ALL`] for each image score, then pixel metrics.
+    values: Vec<Value>,
+    /// Pixel AP of each image by itself, in test order; absent for images without lesion. Empty without masks, and where it was
+    /// not asked for.
     pub image_pixel_ap: Vec<Option<f64>>,
 }
 
-/// Metrics over images, fractions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ImageValues {
-    /// `image_auroc`.
-    pub image_auroc: f64,
-    /// `image_ap`.
-    pub image_ap: f64,
-    /// `image_f1_max`.
-    pub image_f1_max: f64,
+/// One number, small: a plan has millions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Value {
+    metric: Metric,
+    /// `None` for pixel metrics, which depend on no image score.
+    score: Option<ImageScore>,
+    value: f64,
 }
 
-/// Metrics over pixels, fractions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PixelValues {
-    /// `pixel_auroc`.
-    pub pixel_auroc: f64,
-    /// `pixel_ap`.
-    pub pixel_ap: f64,
-    /// `pixel_f1_max`.
-    pub pixel_f1_max: f64,
-    /// `pro_0_3`.
-    pub pro_0_3: f64,
+/// An epoch as it is written.
+#[derive(Serialize, Deserialize)]
+struct StoredEpoch {
+    epoch: u32,
+    /// Metrics over images by name, by the image score's name.
+    #[serde(default)]
+    image: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Metrics over pixels by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pixel: BTreeMap<String, f64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    image_pixel_ap: Vec<Option<f64>>,
+}
+
+impl From<EpochMetrics> for StoredEpoch {
+    fn from(EpochMetrics { epoch, values, image_pixel_ap }: EpochMetrics) -> Self {
+        let mut stored = Self { epoch, image: BTreeMap::new(), pixel: BTreeMap::new(), image_pixel_ap };
+        for Value { metric, score, value } in values {
+            let into = match score {
+                Some(score) => stored.image.entry(score.name().to_owned()).or_default(),
+                None => &mut stored.pixel,
+            };
+            into.insert(metric.name().to_owned(), value);
+        }
+        stored
+    }
+}
+
+impl From<StoredEpoch> for EpochMetrics {
+    fn from(StoredEpoch { epoch, image, pixel, image_pixel_ap }: StoredEpoch) -> Self {
+        let mut values = Vec::with_capacity(image.values().map(BTreeMap::len).sum::<usize>() + pixel.len());
+        let mut add = |score: Option<ImageScore>, by_name: &BTreeMap<String, f64>| {
+            for metric in Metric::ALL {
+                let value = by_name.get(metric.name()).filter(|_| metric.needs_masks() == score.is_none());
+                values.extend(value.map(|value| Value { metric, score, value: *value }));
+            }
+        };
+        for score in ImageScore::ALL {
+            if let Some(by_name) = image.get(score.name()) {
+                add(Some(score), by_name);
+            }
+        }
+        add(None, &pixel);
+        Self { epoch, values, image_pixel_ap }
+    }
+}
+
+impl EpochMetrics {
+    /// An epoch without metrics.
+    pub fn new(epoch: u32) -> Self {
+        Self { epoch, values: Vec::new(), image_pixel_ap: Vec::new() }
+    }
+
+    /// Adds a metric: over images by a score, over pixels by none.
+    pub fn add(&mut self, metric: Metric, score: Option<ImageScore>, value: f64) {
+        self.values.push(Value { metric, score: score.filter(|_| !metric.needs_masks()), value });
+    }
+
+    /// A metric: over images by `score`, over pixels whatever the score. `None` where it was not computed.
+    pub fn get(&self, metric: Metric, score: Option<ImageScore>) -> Option<f64> {
+        let score = score.filter(|_| !metric.needs_masks());
+        let found = self.values.iter().find(|value| value.metric == metric && value.score == score);
+        found.map(|found| found.value)
+    }
+
+    /// All metrics that there are by an image score: those over images, then those over pixels.
+    pub fn by(&self, score: ImageScore) -> impl Iterator<Item = (Metric, f64)> + '_ {
+        Metric::ALL.into_iter().filter_map(move |metric| Some((metric, self.get(metric, Some(score))?)))
+    }
+
+    /// Whether an image score was defined.
+    pub fn has(&self, score: ImageScore) -> bool {
+        self.values.iter().any(|value| value.score == Some(score))
+    }
 }
 
 impl Measured {
+    /// Without metrics yet.
+    pub fn new(truth: &TruthId) -> Self {
+        let metrics = Metric::ALL.map(|metric| metric.name().to_owned()).to_vec();
+        Self { format: FORMAT, truth: truth.hash.clone(), metrics, epochs: Vec::new(), reported: Vec::new() }
+    }
+
     /// All metrics of an epoch that some rule reports.
-    pub fn reported(&self, epoch: u32) -> Option<&Reported> {
+    pub fn reported(&self, epoch: u32) -> Option<&EpochMetrics> {
         self.reported.iter().find(|reported| reported.epoch == epoch)
     }
 
@@ -86,35 +146,17 @@ impl Measured {
     }
 }
 
-impl EpochValues {
-    fn auroc(&self, score: ImageScore) -> Option<f64> {
-        match score {
-            ImageScore::MapMax => self.map_max,
-            ImageScore::Detection => Some(self.detection),
-        }
-    }
-}
-
-impl Reported {
-    /// Image metrics by a score; `None` where it is not defined.
-    pub fn image(&self, score: ImageScore) -> Option<ImageValues> {
-        match score {
-            ImageScore::MapMax => self.map_max,
-            ImageScore::Detection => Some(self.detection),
-        }
-    }
-}
-
 /// The epoch with the highest mean over `choosers` of image AUROC by `score` plus pixel AUROC, image AUROC alone without
-/// masks; the earliest of equals. `None` without choosers, or where one of them has not the score.
+/// masks; the earliest of equals. `None` without choosers, or where one of them lacks the score.
 pub fn best_epoch(choosers: &[&Measured], score: ImageScore) -> Option<u32> {
     let first = choosers.first()?;
     let mut best: Option<(f64, u32)> = None;
-    for (place, epoch) in first.epochs.iter().enumerate() {
+    for (index, epoch) in first.epochs.iter().enumerate() {
         let mut sum = 0.0;
         for chooser in choosers {
-            let values = chooser.epochs.get(place).filter(|values| values.epoch == epoch.epoch)?;
-            sum += values.auroc(score)? + values.pixel_auroc.unwrap_or(0.0);
+            let values = chooser.epochs.get(index).filter(|values| values.epoch == epoch.epoch)?;
+            let pixel = values.get(Metric::PixelAuroc, None).unwrap_or(0.0);
+            sum += values.get(Metric::ImageAuroc, Some(score))? + pixel;
         }
         let mean = sum / choosers.len() as f64;
         // Strictly better: of equals the earliest stays.
@@ -134,26 +176,35 @@ pub struct Measurement {
     pub replicates: Option<ReplicateSet>,
 }
 
-/// Reads `metrics.json`, if it is there and was made with this truth.
-pub fn read(folder: &Path, truth: Option<&str>) -> Result<Option<Measured>, Error> {
-    let measured: Option<Measured> = read_json(&folder.join("metrics.json"))?;
-    Ok(measured.filter(|m| m.format == FORMAT && truth.is_none_or(|truth| m.truth == truth)))
-}
-
-/// Writes `replicates.bin` and `metrics.json`, each durable or not at all.
-pub fn write(folder: &Path, made: &Measurement) -> Result<(), Error> {
-    if let Some(replicates) = &made.replicates {
-        replicates.write(folder)?;
+impl Measurement {
+    /// Writes `replicates.bin` and `metrics.json`, each durable or not at all.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+        if let Some(replicates) = &self.replicates {
+            replicates.write(folder)?;
+        }
+        let path = folder.join(NAME);
+        let mut text = serde_json::to_string_pretty(&self.measured).map_err(|error| Error::record(&path, error))?;
+        text.push('\n');
+        Ok(harness_disk::write_durable(&path, text.as_bytes())?)
     }
-    let path = folder.join("metrics.json");
-    let mut text = serde_json::to_string_pretty(&made.measured).map_err(|error| Error::record(&path, error))?;
-    text.push('\n');
-    Ok(harness_disk::write_durable(&path, text.as_bytes())?)
 }
 
-/// Removes what was made with another truth, where with the present one nothing can be made.
+const NAME: &str = "metrics.json";
+
+/// Reads an evaluation's `metrics.json`.
+pub fn read(folder: &Path) -> Found<Measured> {
+    Found::of(parse(folder))
+}
+
+/// Removes metrics that were made with another truth, where with the present one none can be made.
+///
+/// # Errors
+/// The system's.
 pub fn remove(folder: &Path) -> Result<(), Error> {
-    for name in ["metrics.json", replicates::NAME] {
+    for name in [NAME, replicates::NAME] {
         let path = folder.join(name);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -167,54 +218,86 @@ pub fn remove(folder: &Path) -> Result<(), Error> {
 
 /// What an evaluation's folder says it was measured with.
 pub struct MeasuredWith {
-    metrics: Option<String>,
-    replicates: Option<ReplicateIndex>,
+    metrics: Found<Head>,
+    replicates: Found<ReplicateIndex>,
     on_fold: bool,
 }
 
 /// The head of `metrics.json`.
 #[derive(Deserialize)]
 struct Head {
-    format: u32,
     truth: String,
+    metrics: Vec<String>,
 }
 
 impl MeasuredWith {
     /// Reads no more than that.
-    pub fn read(folder: &Path, on_fold: bool) -> Result<Self, Error> {
-        let head: Option<Head> = read_json(&folder.join("metrics.json"))?;
-        let replicates = if on_fold { None } else { ReplicateIndex::open(folder)? };
-        Ok(Self { metrics: head.filter(|head| head.format == FORMAT).map(|head| head.truth), replicates, on_fold })
+    pub fn read(folder: &Path, on_fold: bool) -> Self {
+        let replicates = if on_fold { Found::Missing } else { ReplicateIndex::open(folder) };
+        Self { metrics: Found::of(parse(folder)), replicates, on_fold }
     }
 
-    /// Whether all is there and was made with this truth.
+    /// Whether all is there, every metric of this version among it, and was made with this truth.
     pub fn is(&self, truth: &TruthId) -> bool {
-        self.metrics.as_ref() == Some(&truth.hash)
-            && (self.on_fold || self.replicates.as_ref().is_some_and(|index| index.is_of(truth)))
+        let Found::Whole(head) = &self.metrics else { return false };
+        let every = Metric::ALL.iter().all(|metric| head.metrics.iter().any(|name| name == metric.name()));
+        let replicates = || matches!(&self.replicates, Found::Whole(index) if index.is_of(truth));
+        every && head.truth == truth.hash && (self.on_fold || replicates())
+    }
+
+    /// Why some of it can't be read.
+    pub fn unreadable(&self) -> Option<&str> {
+        self.metrics.unreadable().or(self.replicates.unreadable())
     }
 }
 
-/// Reads a file; `None` where there is none.
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::record(path, error)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::file("read", path)(error)),
+/// The part of `metrics.json` that `T` wants. The version is looked at first: what a newer one holds may not fit.
+fn parse<T: serde::de::DeserializeOwned>(folder: &Path) -> Result<Option<T>, Error> {
+    #[derive(Deserialize)]
+    struct Version {
+        format: u32,
     }
+    let path = folder.join(NAME);
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.map_err(Error::file("read", &path))?,
+    };
+    let wrong = |error: serde_json::Error| Error::record(&path, error);
+    if !starts_with_format(&bytes) {
+        let Version { format } = serde_json::from_slice(&bytes).map_err(wrong)?;
+        format::known(&path, format, FORMAT)?;
+        // A format that changed is read here by a reader for each older version, as `Stored::parse` has them.
+        if format != FORMAT {
+            return Err(Error::record(&path, format!("there is no format {format} of such a file")));
+        }
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(wrong)
+}
+
+/// Whether the file begins as this version writes it, which spares a second parse.
+fn starts_with_format(bytes: &[u8]) -> bool {
+    let start = format!("{{\n  \"format\": {FORMAT},");
+    bytes.starts_with(start.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
+    fn truth() -> TruthId {
+        TruthId { hash: "abc-32".to_owned(), pairing: 0 }
+    }
+
     fn measured(values: &[(f64, f64)]) -> Measured {
-        let epochs = values.iter().enumerate().map(|(epoch, &(image, pixel))| EpochValues {
-            epoch: epoch as u32,
-            map_max: Some(image),
-            detection: 1.0 - image,
-            pixel_auroc: Some(pixel),
+        let epochs = values.iter().enumerate().map(|(epoch, &(image, pixel))| {
+            let mut metrics = EpochMetrics::new(epoch as u32);
+            metrics.add(Metric::ImageAuroc, Some(ImageScore::MapMax), image);
+            metrics.add(Metric::ImageAuroc, Some(ImageScore::Detection), 1.0 - image);
+            metrics.add(Metric::PixelAuroc, None, pixel);
+            metrics
         });
-        Measured { format: FORMAT, truth: String::new(), epochs: epochs.collect(), reported: Vec::new() }
+        Measured { epochs: epochs.collect(), ..Measured::new(&truth()) }
     }
 
     #[test]
@@ -235,9 +318,54 @@ mod tests {
 
     #[test]
     fn a_score_that_is_not_defined_chooses_no_epoch() {
-        let mut measured = measured(&[(0.5, 0.5)]);
-        measured.epochs[0].map_max = None;
+        let mut epoch = EpochMetrics::new(0);
+        epoch.add(Metric::ImageAuroc, Some(ImageScore::Detection), 0.5);
+        let measured = Measured { epochs: vec![epoch], ..Measured::new(&truth()) };
         assert_eq!(best_epoch(&[&measured], ImageScore::MapMax), None);
         assert_eq!(best_epoch(&[&measured], ImageScore::Detection), Some(0));
+    }
+
+    fn written(folder: &Path, text: &str) -> Found<Measured> {
+        std::fs::write(folder.join(NAME), text).unwrap();
+        read(folder)
+    }
+
+    #[test]
+    fn metrics_read_as_they_were_written_to_the_last_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut made = measured(&[(0.1 + 0.2, 1.0 / 3.0)]);
+        let mut reported = made.epochs[0].clone();
+        reported.image_pixel_ap = vec![None, Some(2.0 / 3.0)];
+        made.reported.push(reported);
+        Measurement { measured: made.clone(), replicates: None }.write(folder.path()).unwrap();
+        assert_eq!(read(folder.path()), Found::Whole(made));
+        assert!(MeasuredWith::read(folder.path(), true).is(&truth()));
+        assert!(!MeasuredWith::read(folder.path(), false).is(&truth()));
+        assert!(!MeasuredWith::read(folder.path(), true).is(&TruthId { hash: "abd-32".to_owned(), pairing: 0 }));
+    }
+
+    #[test]
+    fn metrics_and_scores_with_unknown_names_are_ignored_and_their_absence_is_measured_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let text =
+            "{\"format\": 2, \"truth\": \"abc-32\", \"metrics\": [\"image_auroc\", \"image_mcc\"], \"epochs\": [],
+            \"reported\": [{\"epoch\": 3, \"image\": {\"detection\": {\"image_auroc\": 0.5, \"image_mcc\": 0.25},
+            \"entropy\": {\"image_auroc\": 1.0}}, \"pixel\": {\"pixel_mcc\": 1.0}, \"more\": {}}], \"also\": 1}";
+        let measured = written(folder.path(), text).whole().unwrap();
+        let reported = measured.reported(3).unwrap();
+        assert_eq!(reported.by(ImageScore::Detection).collect::<Vec<_>>(), [(Metric::ImageAuroc, 0.5)]);
+        assert!(!reported.has(ImageScore::MapMax));
+        assert!(!MeasuredWith::read(folder.path(), true).is(&truth()));
+    }
+
+    #[test]
+    fn a_newer_damaged_or_early_file_is_unreadable_and_no_file_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()), Found::Missing);
+        let newer = written(folder.path(), "{\"format\": 3, \"epochs\": {}}");
+        assert!(newer.unreadable().unwrap().contains("newer version of harness"), "{newer:?}");
+        for damaged in ["", "{\"format\": 2", "{\"format\": 1, \"epochs\": []}", "{\"format\": 2, \"truth\": 1}"] {
+            assert!(written(folder.path(), damaged).unreadable().is_some(), "{damaged}");
+        }
     }
 }

@@ -1,16 +1,11 @@
-//! What the files of a training's and an evaluation's folder hold, and how they are read and written. Which folder is
-//! whose is in `folder`.
+//! The descriptions of records: `training.toml` and `evaluation.toml`.
 
 use std::path::Path;
 
 use harness_experiment::{EpochRange, Evaluation, Training};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
-
-/// Version of the records' formats.
-pub const FORMAT: u32 = 1;
+use crate::format::Stored;
 
 /// What a record took. Nothing here is part of an id or of a reproducible table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -82,6 +77,9 @@ pub struct EvaluationRecord {
     pub taps: usize,
     /// Side of a grid, G.
     pub grid: usize,
+    /// Version of the layout of `grids.f32`, which has no head of its own.
+    #[serde(default = "one")]
+    pub grids_format: u32,
     /// Epochs whose states were scored, ascending: the rows of `scores.parquet` and the blocks of `grids.f32`.
     pub epochs: Vec<u32>,
     /// What it took.
@@ -90,43 +88,52 @@ pub struct EvaluationRecord {
     pub evaluation: Evaluation,
 }
 
+fn one() -> u32 {
+    1
+}
+
+impl TrainingRecord {
+    /// The record of a training that is done.
+    pub fn new(training: Training, kept: EpochRange, cost: Cost) -> Self {
+        Self { format: Self::FORMAT, harness: env!("CARGO_PKG_VERSION").to_owned(), kept, cost, training }
+    }
+}
+
+impl Stored for TrainingRecord {
+    const FORMAT: u32 = 1;
+
+    fn parse(format: u32, text: &str) -> Option<Result<Self, toml::de::Error>> {
+        match format {
+            1 => Some(toml::from_str(text)),
+            _ => None,
+        }
+    }
+}
+
+impl Stored for EvaluationRecord {
+    const FORMAT: u32 = 1;
+
+    fn parse(format: u32, text: &str) -> Option<Result<Self, toml::de::Error>> {
+        match format {
+            1 => Some(toml::from_str(text)),
+            _ => None,
+        }
+    }
+}
+
 impl EvaluationRecord {
+    /// The layout of `grids.f32` that is written.
+    pub const GRIDS_FORMAT: u32 = 1;
+
     /// Values of one epoch in `grids.f32`, which holds f32 `[epochs, N, taps, G, G]`, little-endian.
     pub fn grid_values(&self) -> usize {
         usize::try_from(self.evaluation.test_images).unwrap_or(usize::MAX) * self.taps * self.grid * self.grid
     }
 }
 
-/// Where in a training's folder its state after an epoch lies.
+/// The file, in a training's folder, of its state after an epoch.
 pub fn state_file(training: &Path, epoch: u32) -> std::path::PathBuf {
     training.join("states").join(format!("{epoch:04}.safetensors"))
-}
-
-/// Writes a record's description.
-pub fn write_toml(record: &impl Serialize, path: &Path) -> Result<(), Error> {
-    let text = toml::to_string(record).map_err(|error| Error::record(path, error))?;
-    Ok(harness_disk::write_durable(path, text.as_bytes())?)
-}
-
-/// Only the version, so that another one is named as such.
-#[derive(Deserialize)]
-struct Version {
-    format: u32,
-}
-
-/// Reads a record's description.
-pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
-    // Thousands are read for a report: a first line that is as it is written spares a second look.
-    let format_line = format!("format = {FORMAT}");
-    if text.lines().next() != Some(format_line.as_str()) {
-        let Version { format } = toml::from_str(&text).map_err(|error| Error::record(path, error))?;
-        if format != FORMAT {
-            let what = format!("format {format} is not {FORMAT}, the one this program reads; run the experiment again");
-            return Err(Error::record(path, what));
-        }
-    }
-    toml::from_str(&text).map_err(|error| Error::record(path, error))
 }
 
 #[cfg(test)]
@@ -135,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cost_of_an_older_record_reads_and_tells_no_rate() {
+    fn the_cost_of_an_older_record_reads_and_has_no_rate() {
         let older = "encode_secs = 1.5\nencoded = 32\ncompute_secs = 2.0\ntotal_secs = 4.0\n";
         let cost: Cost = toml::from_str(older).unwrap();
         assert_eq!(cost, Cost { encode_secs: 1.5, encoded: 32, compute_secs: 2.0, total_secs: 4.0, ..Cost::default() });

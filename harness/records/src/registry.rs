@@ -1,5 +1,4 @@
-//! The registry as a run sees it: the user's file, or generated images under its datasets' names. What is in it is
-//! `harness-data`'s.
+//! The registry as a run sees it: the user's file, or generated images under its datasets' names.
 
 use std::path::Path;
 

@@ -1,9 +1,7 @@
-//! States: the trainable tensors before training and after an epoch, and their safetensors files. What a file says of itself is
-//! in `state_metadata`.
+//! States: the trainable tensors before training and after an epoch, and their safetensors files.
 
 use std::path::Path;
 
-use harness_disk::stop;
 use harness_experiment::Training;
 use harness_method::parameters::parameters;
 use harness_weights::{Precision, WeightsError, write_safetensors_with};
@@ -47,10 +45,7 @@ pub fn write(state: &[StateTensor], about: &[(&str, String)], path: &Path) -> Re
             expected: None,
         })
     };
-    stop::reached();
-    write_safetensors_with(path, &layout, Precision::F32, about, next)?;
-    stop::reached();
-    Ok(())
+    Ok(write_safetensors_with(path, &layout, Precision::F32, about, next)?)
 }
 
 /// Reads a state that must have the tensors of `like`.

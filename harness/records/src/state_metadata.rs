@@ -1,19 +1,19 @@
-//! What a state's file says of itself: the model it belongs to and how it was trained, in the `__metadata__` of the
-//! safetensors file. Everything in it follows from the training's id, so equal trainings write equal bytes. The keys are
+//! The `__metadata__` of a state's safetensors file: the model it belongs to and how it was trained. Everything in it follows from the training's id, so equal trainings write equal bytes. The keys are
 //! documented in `docs/states.md`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use harness_experiment::{ContentHash, METHOD_VERSION, Training};
+use harness_experiment::{ContentHash, Method, Training};
 use harness_weights::safetensors_metadata;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::format;
 
 /// Version of the keys.
-const FORMAT: &str = "1";
+const FORMAT: u32 = 1;
 
 /// The key whose value is [`FORMAT`]: what makes a safetensors file a state.
 const FORMAT_KEY: &str = "harness.state";
@@ -31,8 +31,9 @@ pub struct Described {
 pub fn describe(training: &Training, epoch: u32) -> Result<Vec<(&'static str, String)>, Error> {
     let options = training.options.effective();
     let mut about = vec![
-        (FORMAT_KEY, FORMAT.to_owned()),
+        (FORMAT_KEY, FORMAT.to_string()),
         ("harness.version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("method", training.method.to_string()),
         ("method_version", training.method_version.to_string()),
         ("training", training.id.to_string()),
         ("epoch", epoch.to_string()),
@@ -59,24 +60,26 @@ pub fn describe(training: &Training, epoch: u32) -> Result<Vec<(&'static str, St
     Ok(about)
 }
 
-/// Reads what a safetensors file says of itself; `None` where it is silent, as a state of an early version is.
+/// Reads what a safetensors file says of itself; `None` where it says nothing, as a state of an early version.
 ///
 /// # Errors
 /// A file that can't be read; entries that are missing, wrong, of another version, or that don't come to the id they name.
 pub fn read(path: &Path) -> Result<Option<Described>, Error> {
     let entries = safetensors_metadata(path)?;
     let Some(format) = entries.get(FORMAT_KEY) else { return Ok(None) };
-    if format != FORMAT {
-        let what = format!("states of format {format} are not known; this version reads {FORMAT}");
-        return Err(Error::record(path, what));
+    let format = format.parse().map_err(|_| Error::record(path, format!("its format `{format}` is not a number")))?;
+    format::known(path, format, FORMAT)?;
+    match format {
+        1 => parse(&entries).map(Some).map_err(|what| Error::record(path, what)),
+        _ => Err(Error::record(path, format!("there is no format {format} of states"))),
     }
-    parse(&entries).map(Some).map_err(|what| Error::record(path, what))
 }
 
 fn parse(entries: &BTreeMap<String, String>) -> Result<Described, String> {
     let entries = Entries(entries);
     let training = Training {
         id: entries.text("training")?.parse().map_err(|error| format!("`training`: {error}"))?,
+        method: if entries.0.contains_key("method") { entries.named("method")? } else { Method::default() },
         method_version: entries.json("method_version")?,
         dataset: String::new(),
         shots: 0,
@@ -96,9 +99,9 @@ fn parse(entries: &BTreeMap<String, String>) -> Result<Described, String> {
         options: entries.json("options")?,
         fold: entries.0.contains_key("fold").then(|| entries.json("fold")).transpose()?,
     };
-    if training.method_version != METHOD_VERSION {
-        let found = training.method_version;
-        return Err(format!("trained with method version {found}, and this version computes {METHOD_VERSION}"));
+    let (method, found, ours) = (training.method, training.method_version, training.method.version());
+    if found != ours {
+        return Err(format!("trained with version {found} of the method `{method}`, and this program computes {ours}"));
     }
     let identity = training.identity().map_err(|error| error.to_string())?;
     if identity != training.id {
@@ -143,7 +146,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::state::StateTensor;
-    use harness_experiment::{Backend, Fold, Precision, StorePrecision, TrainingId, released};
+    use harness_experiment::{Backend, Fold, Precision, Preset, StorePrecision, TrainingId};
     use harness_method::Arch;
 
     fn training() -> Training {
@@ -162,7 +165,8 @@ mod tests {
         };
         let mut training = Training {
             id: TrainingId::from_bytes([0; 8]),
-            method_version: METHOD_VERSION,
+            method: Method::Madclip,
+            method_version: Method::Madclip.version(),
             dataset: "Brain".to_owned(),
             shots: 4,
             draw: 1,
@@ -178,7 +182,7 @@ mod tests {
             weights: ContentHash::from_bytes([9; 32]),
             backend: Backend { name: "flex".to_owned(), version: "1".to_owned(), device: "cpu".to_owned() },
             arch,
-            options: released(),
+            options: Preset::Released.options(),
             fold: Some(Fold { number: 1, of: 2, held_out: vec![0, 5] }),
         };
         training.id = training.identity().unwrap();
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_tells_the_training_it_is_of_but_not_where_its_images_were() {
+    fn a_state_names_its_training_but_not_where_its_images_were() {
         let training = training();
         let (_folder, path) = written(&describe(&training, 3).unwrap());
         let found = read(&path).unwrap().unwrap();
@@ -235,9 +239,11 @@ mod tests {
         };
         says(&|about| set(about, "seed", "1"), "they were edited");
         says(&|about| set(about, "harness.state", "2"), "format 2");
-        says(&|about| set(about, "method_version", "99"), "method version 99");
+        says(&|about| set(about, "harness.state", "new"), "`new`");
+        says(&|about| set(about, "method_version", "99"), "version 99 of the method `madclip`");
         says(&|about| set(about, "precision", "f8"), "`precision`");
-        says(&|about| set(about, "options", "{}"), "`options`");
+        says(&|about| set(about, "options", "{\"loss\":\"hinge\"}"), "`options`");
+        says(&|about| set(about, "options", "{\"margin\":1}"), "a newer version wrote this");
         says(&|about| about.retain(|(key, _)| *key != "weights"), "lack `weights`");
     }
 }

@@ -13,8 +13,7 @@ use crate::marks::{self, MOST_SERIES};
 use crate::render::{Drawing, Drawn, Rendered, render};
 use crate::{ReportError, font};
 
-/// Draws detection, focal and dice loss over epochs, one plot a term, since their sizes differ. A term that no training has
-/// is left out; an epoch whose loss is not finite leaves a gap.
+/// Draws the losses over epochs, one plot each, since their sizes differ. A loss that no training has is left out; an epoch whose loss is not finite leaves a gap.
 ///
 /// # Errors
 /// More than six series.
@@ -25,11 +24,15 @@ pub fn training_curve(figure: &CurveFigure, smoke: bool) -> Result<Rendered, Rep
     }
     let font = &font::font()?;
     let label = |series: &CurveSeries| vec![font::shorten(font, &series.label, font::EM, marks::label_room())];
-    let terms: [(&'static str, Term); 3] =
-        [("Detection loss", |row| Some(row.detection)), ("Focal loss", |row| row.focal), ("Dice loss", |row| row.dice)];
-    let mut plots: Vec<Plot> = terms.into_iter().filter_map(|(name, term)| Plot::of(figure, name, term)).collect();
+    let mut losses: Vec<&str> = Vec::new();
+    for row in figure.series.iter().flat_map(|series| &series.rows) {
+        if !losses.contains(&row.loss.as_str()) {
+            losses.push(&row.loss);
+        }
+    }
+    let mut plots: Vec<Plot> = losses.into_iter().filter_map(|loss| Plot::of(figure, loss)).collect();
     if plots.is_empty() {
-        plots.push(Plot { name: "Detection loss", lines: Vec::new(), range: 0.0..1.0 });
+        plots.push(Plot { name: axis("detection"), lines: Vec::new(), range: 0.0..1.0 });
     }
     let epochs = figure.series.iter().flat_map(|s| &s.rows).map(|row| f64::from(row.epoch));
     let (low, high) = epochs.fold((f64::INFINITY, 0.0_f64), |(low, high), e| (low.min(e), high.max(e)));
@@ -38,24 +41,29 @@ pub fn training_curve(figure: &CurveFigure, smoke: bool) -> Result<Rendered, Rep
     render(&Sketch { figure, labels: figure.series.iter().map(label).collect(), plots, epochs }, smoke)
 }
 
-type Term = fn(&CurveRow) -> Option<f64>;
+/// The name of a loss at its axis.
+fn axis(loss: &str) -> String {
+    let mut letters = loss.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{} loss", letters.as_str())
+}
 
-/// One term's plot.
+/// One loss's plot.
 struct Plot {
-    name: &'static str,
+    name: String,
     /// Unbroken lines of (epoch, loss), each with its series' index.
     lines: Vec<(usize, Vec<(f64, f64)>)>,
     range: Range<f64>,
 }
 
 impl Plot {
-    /// The plot of a term, if any training has it.
-    fn of(figure: &CurveFigure, name: &'static str, term: Term) -> Option<Self> {
+    /// The plot of a loss, if any training has a finite value of it.
+    fn of(figure: &CurveFigure, loss: &str) -> Option<Self> {
         let mut lines = Vec::new();
         for (index, series) in figure.series.iter().enumerate() {
-            let value = |row: &CurveRow| term(row).filter(|v| v.is_finite());
-            for run in series.rows.split(|row| value(row).is_none()).filter(|run| !run.is_empty()) {
-                let points = run.iter().filter_map(|row| Some((f64::from(row.epoch), value(row)?))).collect();
+            let rows: Vec<&CurveRow> = series.rows.iter().filter(|row| row.loss == loss).collect();
+            for run in rows.split(|row| !row.value.is_finite()).filter(|run| !run.is_empty()) {
+                let points = run.iter().map(|row| (f64::from(row.epoch), row.value)).collect();
                 lines.push((index, points));
             }
         }
@@ -68,7 +76,7 @@ impl Plot {
         let pad = if high > low { 0.0 } else { (high.abs() * 0.1).max(1e-6) };
         let range = low - pad..high + pad;
         let range = Ticks::over(&range, 4).widen(&range);
-        Some(Self { name, lines, range })
+        Some(Self { name: axis(loss), lines, range })
     }
 }
 
@@ -101,7 +109,7 @@ impl Drawing for Sketch<'_> {
                 range: self.epochs.clone(),
                 ticks: Ticks::whole(&self.epochs, 6),
             };
-            let y = Axis { name: plot.name, range: plot.range.clone(), ticks: Ticks::over(&plot.range, 4) };
+            let y = Axis { name: &plot.name, range: plot.range.clone(), ticks: Ticks::over(&plot.range, 4) };
             let to_point = axes(&here, &x, &y)?;
             for (index, line) in &plot.lines {
                 let points: Vec<_> = line.iter().map(|(x, y)| to_point(*x, *y)).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 use harness_report::{
     Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, ReportError, ReportInput, RocFigure, RocSeries,
@@ -40,17 +40,11 @@ fn curve_figure(series: usize, epochs: u32, masks: bool) -> CurveFigure {
             let t = f64::from(epoch) / 20.0 * (1.0 + i as f64 / 3.0);
             let detection = 5.5 + 6.0 * (-t).exp() + 0.2 * (t * 9.0).sin();
             let (focal, dice) = (0.31 * (-t).exp() + 0.02, 3.8 * (-t / 2.0).exp());
-            CurveRow {
-                epoch,
-                steps: 8,
-                detection,
-                focal: masks.then_some(focal),
-                dice: masks.then_some(dice),
-                loss: detection + focal + dice,
-                secs: 1.0,
-            }
+            let losses = [("detection", detection), ("focal", focal), ("dice", dice)];
+            let losses = losses.into_iter().take(if masks { 3 } else { 1 });
+            losses.map(move |(loss, value)| CurveRow { epoch, steps: 8, loss: loss.to_owned(), value, secs: 1.0 })
         };
-        CurveSeries { label: format!("variant {i}, seed 0"), rows: (0..epochs).map(row).collect() }
+        CurveSeries { label: format!("variant {i}, seed 0"), rows: (0..epochs).flat_map(row).collect() }
     };
     CurveFigure { name: "loss".into(), caption: "Losses.".into(), series: (0..series).map(one).collect() }
 }
@@ -395,9 +389,10 @@ fn wrong_figure_data_name_figure_and_row() {
 #[test]
 fn losses_that_are_not_finite_or_constant_can_be_drawn() {
     let mut figure = curve_figure(1, 20, true);
-    figure.series[0].rows[7].detection = f64::NAN;
-    figure.series[0].rows[9].detection = f64::INFINITY;
-    figure.series[0].rows.iter_mut().for_each(|row| row.dice = Some(0.0));
+    let mut detection: Vec<_> = figure.series[0].rows.iter_mut().filter(|row| row.loss == "detection").collect();
+    detection[7].value = f64::NAN;
+    detection[9].value = f64::INFINITY;
+    figure.series[0].rows.iter_mut().filter(|row| row.loss == "dice").for_each(|row| row.value = 0.0);
     training_curve(&figure, false).unwrap();
 }
 

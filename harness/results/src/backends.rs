@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use harness_experiment::{Cell, EvaluationId, Plan, Selection, Training, TrainingId};
 use harness_metrics::median;
-use harness_metrics::{GridMaps, MapSource};
-use harness_records::CellResult;
-use harness_records::Folder;
-use harness_records::Grids;
-use harness_records::{Cost, EvaluationRecord};
+use harness_metrics::{GridMaps, MapSource, Metric};
+use harness_records::{CellRecords, CellResult, Cost, EvaluationRecord, Folder, Grids};
 use harness_tables::{BackendRow, ScoreRow, read_scores};
 use rayon::prelude::*;
 
@@ -19,17 +16,17 @@ use crate::error::Error;
 type CellKey<'a> = (&'a str, &'a str, &'a str, u32, u64, u64, Selection);
 
 /// A row for each backend of a plan that has several, the reference first; none where no cell is done by all.
-pub(crate) fn backends(plan: &Plan, folder: &Folder) -> Result<Vec<BackendRow>, Error> {
+pub(crate) fn backends(plan: &Plan, folder: &Folder, records: &CellRecords) -> Result<Vec<BackendRow>, Error> {
     let names: Vec<&str> = plan.backends.iter().map(|backend| backend.name.as_str()).collect();
     if names.len() < 2 {
         return Ok(Vec::new());
     }
-    let shared = shared(plan, folder, &names)?;
+    let shared = shared(plan, records, &names);
     let Some(first) = shared.first() else { return Ok(Vec::new()) };
     let trainings: HashMap<TrainingId, &Training> = plan.trainings.iter().map(|t| (t.id, t)).collect();
     let mut rows = Vec::new();
     for (at, backend) in plan.backends.iter().enumerate() {
-        let cells: Vec<&Done<'_>> = shared.iter().map(|of_backends| &of_backends[at]).collect();
+        let cells: Vec<&CellResult<'_>> = shared.iter().map(|of_backends| &of_backends[at]).collect();
         let costs = Costs::of(&cells, &trainings);
         let training = trainings.get(&first[at].cell.training);
         let differences = if at == 0 {
@@ -51,8 +48,8 @@ pub(crate) fn backends(plan: &Plan, folder: &Folder) -> Result<Vec<BackendRow>, 
             gemm_share: costs.gemm_share(),
             host_bytes: costs.all.iter().filter_map(|(cost, _)| cost.peak_memory_bytes).max(),
             device_bytes: costs.all.iter().filter_map(|(cost, _)| cost.device_memory_bytes).max(),
-            image_auroc: mean(cells.iter().filter_map(|done| done.image_auroc())),
-            pixel_auroc: mean(cells.iter().filter_map(|done| done.pixel_auroc())),
+            image_auroc: mean(cells.iter().filter_map(|done| image_auroc(done))),
+            pixel_auroc: mean(cells.iter().filter_map(|done| pixel_auroc(done))),
             map_difference: differences.map,
             score_difference: differences.score,
         });
@@ -60,28 +57,20 @@ pub(crate) fn backends(plan: &Plan, folder: &Folder) -> Result<Vec<BackendRow>, 
     Ok(rows)
 }
 
-/// A cell that is done.
-struct Done<'a> {
-    cell: &'a Cell,
-    result: CellResult,
+/// Image AUROC by the first image score that a cell reports.
+fn image_auroc(done: &CellResult<'_>) -> Option<f64> {
+    let (score, epoch) = done.first()?;
+    done.metrics(epoch)?.get(Metric::ImageAuroc, Some(score))
 }
 
-impl Done<'_> {
-    /// By the first image score that it reports.
-    fn image_auroc(&self) -> Option<f64> {
-        let (score, epoch) = *self.result.epochs.first()?;
-        Some(self.result.measured.reported(epoch)?.image(score)?.image_auroc)
-    }
-
-    /// At the same epoch.
-    fn pixel_auroc(&self) -> Option<f64> {
-        let (_, epoch) = *self.result.epochs.first()?;
-        self.result.measured.reported(epoch)?.pixel.filter(|_| self.cell.pixel_metrics).map(|values| values.pixel_auroc)
-    }
+/// Pixel AUROC at the same epoch.
+fn pixel_auroc(done: &CellResult<'_>) -> Option<f64> {
+    let (_, epoch) = done.first().filter(|_| done.cell.pixel_metrics)?;
+    done.metrics(epoch)?.get(Metric::PixelAuroc, None)
 }
 
 /// Cells that every backend has done, in the plan's order, each by all backends in the plan's order.
-fn shared<'a>(plan: &'a Plan, folder: &Folder, names: &[&str]) -> Result<Vec<Vec<Done<'a>>>, Error> {
+fn shared<'a>(plan: &'a Plan, records: &'a CellRecords, names: &[&str]) -> Vec<Vec<CellResult<'a>>> {
     let mut numbers: HashMap<CellKey<'a>, usize> = HashMap::new();
     let mut cells: Vec<Vec<Option<&'a Cell>>> = Vec::new();
     for cell in &plan.cells {
@@ -96,15 +85,13 @@ fn shared<'a>(plan: &'a Plan, folder: &Folder, names: &[&str]) -> Result<Vec<Vec
     }
     let mut shared = Vec::new();
     for of_backends in cells {
-        let mut done = Vec::new();
-        for cell in of_backends.into_iter().flatten() {
-            done.extend(CellResult::read(folder, cell)?.map(|result| Done { cell, result }));
-        }
+        let cells = of_backends.into_iter().flatten();
+        let done: Vec<CellResult<'a>> = cells.filter_map(|cell| records.cell(cell).done()).collect();
         if done.len() == names.len() {
             shared.push(done);
         }
     }
-    Ok(shared)
+    shared
 }
 
 /// The costs of a backend's records, each counted once however many cells read it.
@@ -113,15 +100,15 @@ struct Costs<'a> {
 }
 
 impl<'a> Costs<'a> {
-    fn of(cells: &[&Done<'_>], trainings: &HashMap<TrainingId, &'a Training>) -> Self {
+    fn of(cells: &[&CellResult<'_>], trainings: &HashMap<TrainingId, &'a Training>) -> Self {
         let (mut all, mut seen) = (Vec::new(), HashSet::new());
-        for Done { cell, result } in cells {
+        for CellResult { cell, trained, evaluated, .. } in cells {
             let training = trainings.get(&cell.training).copied();
             if seen.insert(cell.training.to_string()) {
-                all.push((result.training.cost, training));
+                all.push((**trained, training));
             }
             if seen.insert(cell.evaluation.to_string()) {
-                all.push((result.evaluation.cost, training));
+                all.push((evaluated.record.cost, training));
             }
         }
         Self { all }
@@ -159,13 +146,13 @@ impl Differences {
     /// Of pairs of cells: reference and other. Evaluations that several cells read are compared once.
     fn of<'a, 'b: 'a>(
         folder: &Folder,
-        pairs: impl Iterator<Item = (&'a Done<'b>, &'a Done<'b>)>,
+        pairs: impl Iterator<Item = (&'a CellResult<'b>, &'a CellResult<'b>)>,
     ) -> Result<Self, Error> {
         let mut evaluations: BTreeMap<(EvaluationId, EvaluationId), (&EvaluationRecord, &EvaluationRecord)> =
             BTreeMap::new();
         for (one, other) in pairs {
             let ids = (one.cell.evaluation, other.cell.evaluation);
-            evaluations.insert(ids, (&one.result.evaluation, &other.result.evaluation));
+            evaluations.insert(ids, (&one.evaluated.record, &other.evaluated.record));
         }
         let mut found = Self::default();
         for (ids, records) in evaluations {

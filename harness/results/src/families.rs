@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use harness_experiment::{Cell, ContentHash, EvaluationId, ImageScore, Plan, Selection};
 use harness_metrics::{Metric, Resampling};
-use harness_records::ReplicateIndex;
-
-use crate::done::{Records, planned};
+use harness_records::{CellRecords, ReplicateIndex, planned};
 
 /// What all numbers of a family share, as indices into [`Names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,7 +175,7 @@ impl FamilyKey {
 }
 
 /// Sorts a plan's cells into families.
-pub(crate) fn families<'a>(plan: &Plan, records: &'a Records) -> Families<'a> {
+pub(crate) fn families<'a>(plan: &Plan, records: &'a CellRecords) -> Families<'a> {
     let names = Names::of(plan);
     let indices = Indices::of(&names);
     let tests: HashMap<EvaluationId, ContentHash> =
@@ -187,7 +185,8 @@ pub(crate) fn families<'a>(plan: &Plan, records: &'a Records) -> Families<'a> {
         // A frozen plan that names something it does not have is refused where its rows are made.
         let (Some(found), Some(test)) = (indices.cell(cell), tests.get(&cell.evaluation)) else { continue };
         let CellIndices { datasets, variant, backend, shots, selection } = found;
-        let numbers = records.done(cell).map(|done| done.numbers()).unwrap_or_default();
+        let numbers = records.cell(cell).done().map(|done| done.numbers()).unwrap_or_default();
+        let replicates = records.evaluation(cell.evaluation).and_then(|evaluated| evaluated.replicates.as_ref());
         for (metric, score) in planned(cell) {
             let key = FamilyKey { shots, backend, selection, metric, score };
             let compared = families.entry(key).or_default().datasets.entry(datasets);
@@ -200,7 +199,7 @@ pub(crate) fn families<'a>(plan: &Plan, records: &'a Records) -> Families<'a> {
                 epoch: number.epoch,
                 value: number.value,
                 evaluation: cell.evaluation,
-                replicates: records.replicates(cell),
+                replicates,
             }));
         }
     }

@@ -7,13 +7,10 @@ use std::collections::HashMap;
 use harness_data::{Dataset, Registry, load_image};
 use harness_experiment::{Cell, Plan, Selection, Training};
 use harness_metrics::MapSource;
-use harness_records::CellResult;
-use harness_records::Folder;
-use harness_records::Grids;
+use harness_records::{CellRecords, Detail, Folder, Grids};
 use harness_tables::{ScoreRow, read_curve, read_scores};
 use rayon::prelude::*;
 
-use crate::done::Records;
 use crate::error::Error;
 use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure};
 use crate::shown::{Candidate, choose};
@@ -41,7 +38,7 @@ struct Group<'a> {
 pub(crate) fn figures(
     plan: &Plan,
     folder: &Folder,
-    records: &Records,
+    records: &CellRecords,
     registry: Option<&Registry>,
 ) -> Result<Figures, Error> {
     let made: Vec<Result<Figures, Error>> =
@@ -72,21 +69,6 @@ fn groups(plan: &Plan) -> Vec<Group<'_>> {
     groups
 }
 
-/// A cell that is done, and the epoch of the first image score it reports.
-struct Found {
-    result: CellResult,
-    epoch: u32,
-}
-
-impl Found {
-    /// `None` where the cell is not done or reports no image score.
-    fn read(folder: &Folder, cell: &Cell) -> Result<Option<Self>, Error> {
-        let Some(result) = CellResult::read(folder, cell)? else { return Ok(None) };
-        let first = result.epochs.first().copied();
-        Ok(first.map(|(_, epoch)| Self { result, epoch }))
-    }
-}
-
 /// The rows of a cell's epoch, in test order.
 fn scores_of(folder: &Folder, cell: &Cell, epoch: u32) -> Result<Vec<ScoreRow>, Error> {
     let rows = read_scores(&folder.evaluation(cell.evaluation).join("scores.parquet"))?;
@@ -99,23 +81,25 @@ impl<'a> Group<'a> {
         &self,
         plan: &Plan,
         folder: &Folder,
-        records: &Records,
+        records: &CellRecords,
         registry: Option<&Registry>,
     ) -> Result<Figures, Error> {
         let mut figures = Figures::default();
         let mut shown = Vec::new();
         for (label, cell) in self.shown(plan) {
-            if let Some(found) = Found::read(folder, cell)? {
-                shown.push((label, cell, found));
+            if let Some(result) = records.cell(cell).done()
+                && let Some((_, epoch)) = result.first()
+            {
+                shown.push((label, cell, epoch));
             }
         }
-        let Some((_, first, found)) = shown.first() else { return Ok(figures) };
+        let Some((_, first, epoch)) = shown.first() else { return Ok(figures) };
         figures.roc.extend(self.roc(plan, folder, records)?);
         // A training's curve is the same under every rule.
         if Some(&self.selection) == plan.selection.first() && self.trained_on == self.dataset {
             figures.curves.push(self.curves(plan, folder, &shown)?);
         }
-        match registry.map(|registry| self.panel(plan, folder, registry, first, found)) {
+        match registry.map(|registry| self.panel(plan, folder, registry, first, *epoch)) {
             Some(Ok(panel)) => figures.panels.extend(panel),
             Some(Err(error)) => figures.notes.push(format!("no panels of {}: {error}", self.dataset)),
             None => figures.notes.push(format!("no panels of {}: the registry of datasets is missing", self.dataset)),
@@ -165,7 +149,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn curves(&self, plan: &Plan, folder: &Folder, shown: &[(String, &Cell, Found)]) -> Result<CurveFigure, Error> {
+    fn curves(&self, plan: &Plan, folder: &Folder, shown: &[(String, &Cell, u32)]) -> Result<CurveFigure, Error> {
         let mut series = Vec::new();
         for (label, cell, _) in shown {
             let rows = read_curve(&folder.training(cell.training).join("curve.parquet"))?;
@@ -182,18 +166,20 @@ impl<'a> Group<'a> {
         folder: &Folder,
         registry: &Registry,
         cell: &Cell,
-        found: &Found,
+        epoch: u32,
     ) -> Result<Option<PanelFigure>, Error> {
         let evaluation = folder.evaluation(cell.evaluation);
-        let (Some(mut grids), Some(reported)) =
-            (Grids::open(&evaluation, &found.result.evaluation)?, found.result.measured.reported(found.epoch))
+        let images = CellRecords::read(folder, std::iter::once(cell), Detail::Images);
+        let Some(found) = images.evaluation(cell.evaluation) else { return Ok(None) };
+        let record = &found.record;
+        let (Some(mut grids), Some(reported)) = (Grids::open(&evaluation, record)?, found.measured.reported(epoch))
         else {
             return Ok(None);
         };
-        let size = found.result.evaluation.image_size;
+        let size = record.image_size;
         let dataset = Dataset::open(registry, &cell.dataset)?;
         let items = dataset.test_set()?;
-        let rows = scores_of(folder, cell, found.epoch)?;
+        let rows = scores_of(folder, cell, epoch)?;
         if rows.len() != items.len() || rows.iter().zip(&items).any(|(row, item)| row.image != item.name) {
             return Err(Error::Changed { what: format!("[{}]: the test set", cell.dataset) });
         }
@@ -207,8 +193,8 @@ impl<'a> Group<'a> {
                 score: row.map_max.unwrap_or(f64::NAN),
             })
             .collect();
-        let slab = grids.read(found.epoch)?;
-        let maps = slab.maps(&found.result.evaluation)?;
+        let slab = grids.read(epoch)?;
+        let maps = slab.maps(record)?;
         let mut shown = Vec::new();
         for (role, index) in choose(&candidates) {
             let (item, candidate) = (&items[index], &candidates[index]);
@@ -236,7 +222,7 @@ impl<'a> Group<'a> {
             self.words(plan, cell),
             cell.variant,
             training.map(object).unwrap_or_default(),
-            found.epoch,
+            epoch,
             self.selection.name()
         );
         Ok(Some(PanelFigure { name: self.name(plan, "panel"), caption, rows: shown }))

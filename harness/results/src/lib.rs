@@ -5,7 +5,6 @@ mod averages;
 mod backends;
 mod comparisons;
 mod delong;
-mod done;
 mod error;
 mod families;
 pub mod figure_data;
@@ -20,15 +19,13 @@ use std::path::Path;
 
 use harness_data::Registry;
 use harness_experiment::Plan;
+use harness_records::{CellRecords, Detail, Folder, Provenance};
 use harness_tables::{ResultRow, Row, write_csv, write_parquet, write_results};
 
-use crate::done::Records;
 pub use crate::error::Error;
 pub use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, RocSeries, Role};
 pub use crate::input::{ReportDataset, ReportInput};
 pub use crate::shown::{Candidate, choose};
-
-use harness_records::{Folder, Provenance};
 
 /// What a results folder holds of a plan.
 #[derive(Clone, Debug, Default)]
@@ -43,24 +40,32 @@ pub struct Results {
 /// panels are left out and a note says so.
 ///
 /// # Errors
-/// Records that can't be read.
+/// The system's; predictions or tables of records that can't be read. A record that can't be read leaves its cells without numbers.
 pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Result<Results, Error> {
-    let provenance = folder.read_provenance()?;
-    let records = Records::read(plan, folder)?;
+    let mut notes = Vec::new();
+    let provenance = match folder.read_provenance() {
+        Ok(provenance) => Some(provenance),
+        Err(error) => {
+            notes.push(format!("how the experiment was last run is not known: {error}"));
+            None
+        }
+    };
+    let allow_overlap = provenance.as_ref().is_some_and(|provenance| provenance.allow_overlap);
+    let records = CellRecords::read(folder, plan.cells.iter(), Detail::Replicates);
     let ((rows, statistics), (figures, backends)) = rayon::join(
+        || rayon::join(|| rows::rows(plan, folder, &records, allow_overlap), || statistics::statistics(plan, &records)),
         || {
             rayon::join(
-                || rows::rows(plan, folder, &records, provenance.allow_overlap),
-                || statistics::statistics(plan, &records),
+                || figures::figures(plan, folder, &records, registry),
+                || backends::backends(plan, folder, &records),
             )
         },
-        || rayon::join(|| figures::figures(plan, folder, &records, registry), || backends::backends(plan, folder)),
     );
     let (rows, statistics, figures, backends) = (rows?, statistics?, figures?, backends?);
     let report = ReportInput {
         experiment: plan.name.clone(),
         smoke: plan.smoke,
-        provenance: provenance_lines(plan, &provenance),
+        provenance: provenance.map(|provenance| provenance_lines(plan, &provenance)).unwrap_or_default(),
         variants: plan.variants.iter().map(|variant| variant.name.clone()).collect(),
         results: rows,
         roc: figures.roc,
@@ -76,7 +81,8 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         methods: published::methods(plan),
         backends,
     };
-    Ok(Results { report, notes: figures.notes })
+    notes.extend(figures.notes);
+    Ok(Results { report, notes })
 }
 
 impl Results {

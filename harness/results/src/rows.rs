@@ -3,18 +3,16 @@
 use std::collections::HashMap;
 
 use harness_experiment::{Cell, Evaluation, Plan, Training};
-use harness_records::Folder;
-use harness_records::Statuses;
+use harness_records::{CellRecords, CellResult, CellState, Failure, Folder, Number, Statuses};
 use harness_tables::{ResultRow, Status};
 
-use crate::done::{Done, Records};
 use crate::error::Error;
 
 /// All rows of a plan, in the order of its cells.
 pub(crate) fn rows(
     plan: &Plan,
     folder: &Folder,
-    records: &Records,
+    records: &CellRecords,
     allow_overlap: bool,
 ) -> Result<Vec<ResultRow>, Error> {
     let statuses = Statuses::read(plan, folder)?;
@@ -27,10 +25,14 @@ pub(crate) fn rows(
             return Err(Error::record(&folder.path().join("plan.toml"), "a cell without training or evaluation"));
         };
         let head = head(plan, cell, training, evaluation, allow_overlap);
-        match records.done(cell) {
-            Some(done) => rows.extend(results(&costs(head, &done), &done)),
-            None => {
-                let failure = statuses.failure(cell).map(|(class, message)| format!("{class}: {message}"));
+        match records.cell(cell) {
+            CellState::Done(done) => rows.extend(results(&costs(head, &done), &done)),
+            CellState::Unreadable(why) => {
+                let message = format!("{why}; running the experiment again makes the record again");
+                rows.push(ResultRow { status: Status::Failed, message, ..head });
+            }
+            CellState::Missing => {
+                let failure = statuses.failure(cell).map(|Failure { class, message }| format!("{class}: {message}"));
                 let status = if failure.is_some() { Status::Failed } else { Status::NotRun };
                 rows.push(ResultRow { status, message: failure.unwrap_or_default(), ..head });
             }
@@ -66,8 +68,8 @@ fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, 
 }
 
 /// Adds the times and memory of a cell.
-fn costs(row: ResultRow, done: &Done<'_>) -> ResultRow {
-    let (train, eval) = (done.trained, &done.evaluated.cost);
+fn costs(row: ResultRow, done: &CellResult<'_>) -> ResultRow {
+    let (train, eval) = (done.trained, &done.evaluated.record.cost);
     let reduced = train.reduced_encode_batch.or(eval.reduced_encode_batch);
     ResultRow {
         status: Status::Done,
@@ -81,8 +83,8 @@ fn costs(row: ResultRow, done: &Done<'_>) -> ResultRow {
 }
 
 /// The metrics of a cell.
-fn results(head: &ResultRow, done: &Done<'_>) -> Vec<ResultRow> {
-    let row = |number: &crate::done::Number| ResultRow {
+fn results(head: &ResultRow, done: &CellResult<'_>) -> Vec<ResultRow> {
+    let row = |number: &Number| ResultRow {
         epoch: Some(number.epoch),
         image_score: number.score,
         metric: Some(number.metric),

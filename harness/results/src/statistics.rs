@@ -2,17 +2,17 @@
 //! and seeds.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use harness_experiment::{ImageScore, Plan, Selection};
+use harness_experiment::{EvaluationId, ImageScore, Plan, Selection};
 use harness_metrics::{holm, smallest_wilcoxon_p};
+use harness_records::CellRecords;
 use harness_tables::{DeLongRow, DifferenceRow, IntervalRow};
 use rayon::prelude::*;
 
 use crate::averages::{Average, Averages, rank};
 use crate::comparisons::{Comparisons, WithBest, quantities};
 use crate::delong;
-use crate::done::Records;
 use crate::error::Error;
 use crate::families::{Condition, DatasetPair, Families, FamilyKey, Names, Quantity, base, families};
 
@@ -73,7 +73,7 @@ struct Rows {
 ///
 /// # Errors
 /// Replicates that can't be read or are not finite.
-pub(crate) fn statistics(plan: &Plan, records: &Records) -> Result<Statistics, Error> {
+pub(crate) fn statistics(plan: &Plan, records: &CellRecords) -> Result<Statistics, Error> {
     let all = families(plan, records);
     let base = base(plan);
     let mut rows = Rows::default();
@@ -304,7 +304,7 @@ fn interval(
 }
 
 /// Remarks on intervals and tests, for the report.
-fn notes(plan: &Plan, names: &Names, records: &Records) -> Vec<String> {
+fn notes(plan: &Plan, names: &Names, records: &CellRecords) -> Vec<String> {
     let mut notes = Vec::new();
     let (datasets, comparisons) = (plan.datasets.len(), plan.variants.len().saturating_sub(1));
     let smallest = smallest_wilcoxon_p(datasets);
@@ -321,7 +321,7 @@ fn notes(plan: &Plan, names: &Names, records: &Records) -> Vec<String> {
              nested bootstrap's, over test images, draws and seeds of these datasets; they say nothing about others."
         ));
     }
-    let without = records.without_replicates(plan);
+    let without = without_replicates(plan, records);
     if without > 0 {
         notes.push(format!(
             "{without} evaluations have no resampled metrics, so intervals and differences are without them; `harness score` \
@@ -329,4 +329,11 @@ fn notes(plan: &Plan, names: &Names, records: &Records) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// How many evaluations have metrics of test sets and no replicates.
+fn without_replicates(plan: &Plan, records: &CellRecords) -> usize {
+    let of_cells: HashSet<EvaluationId> = plan.cells.iter().map(|cell| cell.evaluation).collect();
+    let measured = of_cells.iter().filter_map(|id| records.evaluation(*id));
+    measured.filter(|evaluated| evaluated.replicates.is_none()).count()
 }

@@ -1,30 +1,25 @@
-//! Which cells of a plan a run is about, and taking away what it shall make again. Making it is `scheduler`'s.
+//! Which cells of a plan a run is about, and taking away what it shall make again.
 
 use std::collections::HashSet;
 
-use harness_experiment::{EvaluationId, Filter, Plan, TrainingId};
-use harness_records::Folder;
-use harness_records::Statuses;
-use harness_records::now;
-use harness_records::reads;
-use harness_records::{Entry, Journal};
+use harness_experiment::{Cell, EvaluationId, Filter, Plan, TrainingId};
+use harness_records::{CellRecords, Detail, Entry, Folder, Journal, Statuses, now, reads};
 
 use crate::error::Error;
 
-/// Places, in the plan, of the cells that meet all of `filters`.
+/// Indices, in the plan, of the cells that meet all of `filters`.
 pub(crate) fn chosen(plan: &Plan, folder: &Folder, filters: &[&Filter]) -> Result<HashSet<usize>, Error> {
     if filters.is_empty() {
         return Ok((0..plan.cells.len()).collect());
     }
     let statuses = Statuses::read(plan, folder)?;
-    let mut chosen = HashSet::new();
-    for (place, cell) in plan.cells.iter().enumerate() {
-        let status = statuses.of(folder, cell)?;
-        if filters.iter().all(|filter| filter.meets(cell, status)) {
-            chosen.insert(place);
-        }
-    }
-    Ok(chosen)
+    let records = CellRecords::read(folder, plan.cells.iter(), Detail::Metrics);
+    let meets = |cell: &Cell| {
+        let status = statuses.of(cell, &records.cell(cell));
+        filters.iter().all(|filter| filter.meets(cell, status))
+    };
+    let cells = plan.cells.iter().enumerate();
+    Ok(cells.filter(|(_, cell)| meets(cell)).map(|(index, _)| index).collect())
 }
 
 /// What was taken away.
@@ -44,23 +39,22 @@ pub(crate) fn remove(
 ) -> Result<Removed, Error> {
     let mut needed: HashSet<EvaluationId> = HashSet::new();
     let mut trained: HashSet<TrainingId> = HashSet::new();
-    for (place, cell) in plan.cells.iter().enumerate() {
-        if !chosen.contains(&place) {
+    for (index, cell) in plan.cells.iter().enumerate() {
+        if !chosen.contains(&index) {
             needed.extend(reads(cell));
             trained.insert(cell.training);
         }
     }
     let of_needed = plan.evaluations.iter().filter(|evaluation| needed.contains(&evaluation.id));
     trained.extend(of_needed.map(|evaluation| evaluation.training));
-    let cells = || chosen.iter().filter_map(|place| plan.cells.get(*place));
+    let cells = || chosen.iter().filter_map(|index| plan.cells.get(*index));
     let wanted: HashSet<EvaluationId> = cells().flat_map(reads).collect();
     let mut removed = Removed { records: 0, kept: cells().filter(|cell| needed.contains(&cell.evaluation)).count() };
     // Evaluations first: predictions without their training would be no record.
     for evaluation in plan.evaluations.iter().filter(|evaluation| wanted.contains(&evaluation.id)) {
         if !needed.contains(&evaluation.id) && folder.remove(&folder.evaluation(evaluation.id))? {
             removed.records += 1;
-            let (record, id) = ("evaluation".to_owned(), evaluation.id.to_string());
-            journal.append(&Entry::Removed { at: now(), record, id })?;
+            journal.append(&Entry::Removed { at: now(), record: evaluation.id.into(), why: None })?;
         }
     }
     let of_wanted = plan.evaluations.iter().filter(|evaluation| wanted.contains(&evaluation.id));
@@ -68,8 +62,7 @@ pub(crate) fn remove(
     for training in plan.trainings.iter().filter(|training| trainings.contains(&training.id)) {
         if !trained.contains(&training.id) && folder.remove(&folder.training(training.id))? {
             removed.records += 1;
-            let (record, id) = ("training".to_owned(), training.id.to_string());
-            journal.append(&Entry::Removed { at: now(), record, id })?;
+            journal.append(&Entry::Removed { at: now(), record: training.id.into(), why: None })?;
         }
     }
     Ok(removed)

@@ -1,15 +1,17 @@
-//! One backend's worker over a run: started when there is work, watched while it works, ended when it hangs or takes too long.
-//! The process is `process`', what work there is `scheduler`'s.
+//! One backend's worker over a run: started when there is work, and again after a failure that may have damaged it.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use harness_records::Class;
-use harness_records::Cost;
-use harness_worker::protocol::{Event, Job, Phase, Setup};
+use harness_experiment::BackendInfo;
+use harness_records::{Class, Cost};
+use harness_worker::protocol::{Event, Job, Setup};
 
 use crate::error::Error;
-use crate::process::{Program, Received, WorkerProcess};
+use crate::executor::{Executor, Report};
+use crate::process::{Program, WorkerProcess};
+use crate::watch::{Wait, Watch, start};
 
 /// When to give up.
 #[derive(Clone, Copy, Debug)]
@@ -28,91 +30,108 @@ impl Default for Limits {
     }
 }
 
-/// What a job in progress tells.
-pub(crate) enum Told {
-    /// How far a phase is, and how long it has taken so far.
-    Progress(Phase, u64, u64, Duration),
-    /// An epoch is over, with its mean loss.
-    Epoch(u32, f64),
-}
-
 /// A backend's worker, or none yet.
 pub(crate) struct Crew<'a> {
-    pub(crate) program: &'a Program,
-    pub(crate) setup: Setup,
+    program: &'a Program,
+    setup: Setup,
     /// For what it prints before its first job.
-    pub(crate) log: PathBuf,
-    pub(crate) limits: Limits,
-    pub(crate) go_on: &'a dyn Fn() -> bool,
-    pub(crate) worker: Option<WorkerProcess>,
+    log: PathBuf,
+    limits: Limits,
+    go_on: &'a dyn Fn() -> bool,
+    worker: Option<WorkerProcess>,
 }
 
-impl Crew<'_> {
-    /// Ends the worker; the next job has a new one.
-    pub(crate) fn dismiss(&mut self) {
-        self.worker = None;
+impl<'a> Crew<'a> {
+    /// Of no worker yet.
+    pub(crate) fn new(
+        program: &'a Program,
+        setup: Setup,
+        log: PathBuf,
+        limits: Limits,
+        go_on: &'a dyn Fn() -> bool,
+    ) -> Self {
+        Self { program, setup, log, limits, go_on, worker: None }
     }
 
-    /// Gives a job to the worker, which is started where there is none, and waits for its end.
-    pub(crate) fn perform(&mut self, job: &Job, tell: &mut dyn FnMut(Told)) -> Result<Cost, Error> {
-        let backend = self.setup.backend.clone();
-        let failed = |class, message| Err(Error::Job { class, message });
-        let running = match &mut self.worker {
-            Some(running) => running,
-            None => self.worker.insert(WorkerProcess::start(self.program, &self.setup, &self.log, self.go_on)?.0),
+    /// Starts a worker where there is none. What its backend is, where it was started now.
+    pub(crate) fn start(&mut self) -> Result<Option<BackendInfo>, Error> {
+        if self.worker.is_some() {
+            return Ok(None);
+        }
+        let (worker, info) = start(self.program, &self.setup, &self.log, self.go_on)?;
+        self.worker = Some(worker);
+        Ok(Some(info))
+    }
+}
+
+impl Executor for Crew<'_> {
+    fn perform(&mut self, job: &Job, report: &mut dyn FnMut(Report)) -> Result<Cost, Error> {
+        self.start()?;
+        let Some(worker) = &mut self.worker else {
+            return Err(Error::Job { class: Class::Internal, message: "a worker is gone before its job".to_owned() });
         };
-        running.send(job)?;
-        let start = Instant::now();
-        let (mut heard, mut begun, mut of) = (start, start, None);
-        loop {
-            match running.receive(Duration::from_millis(100)) {
-                Received::Event(Event::Done { cost }) => return Ok(cost),
-                Received::Event(Event::Failed { class, message }) => {
-                    // A worker that ran out of memory keeps what it took: the next job deserves a new one.
-                    if matches!(class, Class::Exhausted | Class::Internal) {
-                        self.dismiss();
-                    }
-                    return failed(class, message);
-                }
-                Received::Event(event) => {
-                    let before = std::mem::replace(&mut heard, Instant::now());
-                    match event {
-                        Event::Progress { phase, done, total } => {
-                            if of != Some(phase) {
-                                (of, begun) = (Some(phase), before);
-                            }
-                            tell(Told::Progress(phase, done, total, begun.elapsed()));
-                        }
-                        Event::Epoch { epoch, loss } => tell(Told::Epoch(epoch, loss)),
-                        _ => {}
-                    }
-                }
-                Received::Gone => {
-                    let error = running.end(&backend, job.log().as_deref());
-                    self.dismiss();
-                    return Err(error);
-                }
-                Received::Nothing if heard.elapsed() > self.limits.silence => {
-                    let secs = self.limits.silence.as_secs();
-                    self.dismiss();
-                    let message =
-                        format!("the worker of backend `{backend}` said nothing for {secs} seconds and was ended");
-                    return failed(Class::Stalled, message);
-                }
-                Received::Nothing => {}
+        worker.send(job)?;
+        let log = job.log();
+        let watch = Watch {
+            wait: Wait::Job,
+            backend: &self.setup.backend,
+            silence: Some(self.limits.silence),
+            limit: self.limits.job,
+            log: log.as_deref(),
+            go_on: self.go_on,
+        };
+        let mut phases = Phases { heard: Instant::now(), current: None };
+        let done = watch.until(worker, &mut |event| {
+            if let Event::Done { cost } = event {
+                return ControlFlow::Break(cost);
             }
-            // Whatever was heard: short epochs leave no silence to ask in.
-            if !(self.go_on)() {
-                return Err(Error::Interrupted);
+            if let Some(reported) = phases.report(&event) {
+                report(reported);
             }
-            if let Some(limit) = self.limits.job.filter(|limit| start.elapsed() > *limit) {
-                self.dismiss();
-                let secs = limit.as_secs();
-                let message = format!(
-                    "it took longer than the {secs} seconds of --cell-limit; its worker (`{backend}`) was ended"
-                );
-                return failed(Class::TimeLimit, message);
+            ControlFlow::Continue(())
+        });
+        // A worker that ran out of memory keeps what it took, and one that hangs or is at fault can't be trusted.
+        if done.as_ref().is_err_and(|error| !leaves_worker_usable(error.class())) {
+            self.renew();
+        }
+        done
+    }
+
+    fn renew(&mut self) {
+        self.worker = None;
+    }
+}
+
+/// Whether a worker whose job failed in this way may do the next one.
+fn leaves_worker_usable(class: Class) -> bool {
+    match class {
+        Class::Input | Class::Numeric | Class::Backend | Class::Disk => true,
+        Class::Exhausted | Class::Crashed | Class::Stalled | Class::TimeLimit | Class::Internal => false,
+    }
+}
+
+/// Since when a job has been in its phase.
+struct Phases {
+    /// When the last event came.
+    heard: Instant,
+    current: Option<(harness_worker::protocol::Phase, Instant)>,
+}
+
+impl Phases {
+    fn report(&mut self, event: &Event) -> Option<Report> {
+        // A phase began when the one before was last heard of.
+        let before = std::mem::replace(&mut self.heard, Instant::now());
+        match *event {
+            Event::Progress { phase, done, total } => {
+                let begun = match self.current {
+                    Some((current, begun)) if current == phase => begun,
+                    _ => before,
+                };
+                self.current = Some((phase, begun));
+                Some(Report::Progress { phase, done, total, took: begun.elapsed() })
             }
+            Event::Epoch { epoch, loss } => Some(Report::Epoch { epoch, loss }),
+            Event::Ready { .. } | Event::Done { .. } | Event::Measured { .. } | Event::Failed { .. } => None,
         }
     }
 }

@@ -1,7 +1,6 @@
-//! Whether the disks can hold what a run will write, asked before anything is computed. Counts and bytes of a plan are
-//! `harness-experiment`'s, evicting from the tap store is the store's.
+//! Whether the disks can hold what a run will write, asked before anything is computed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use harness_experiment::{Evaluation, EvaluationId, Plan, Training, TrainingId};
@@ -10,7 +9,7 @@ use harness_method::parameters::parameters;
 use crate::error::Error;
 
 /// Where a run writes, and what is there.
-pub(crate) struct Places<'a> {
+pub(crate) struct Room<'a> {
     /// The results folder.
     pub(crate) results: &'a Path,
     /// The tap store's folder.
@@ -27,8 +26,8 @@ pub fn free_space(path: &Path) -> Option<u64> {
     {
         let path = std::path::absolute(path).ok()?;
         let there = path.ancestors().find(|folder| folder.exists())?;
-        let told = rustix::fs::statvfs(there).ok()?;
-        Some(told.f_bavail.saturating_mul(told.f_frsize))
+        let disk = rustix::fs::statvfs(there).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
     #[cfg(not(unix))]
     {
@@ -55,31 +54,31 @@ fn same_disk(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Refuses what doesn't fit: taps, grids and states of the evaluations `missing`, against the free bytes that `free` tells.
+/// Refuses what doesn't fit: taps, grids and states of the evaluations `missing`, against the bytes that `free` says are free.
 ///
 /// # Errors
 /// `Full`: how much is needed and free, where, and what to do.
 pub(crate) fn check(
     plan: &Plan,
     missing: &HashSet<EvaluationId>,
-    places: &Places<'_>,
+    room: &Room<'_>,
     free: &dyn Fn(&Path) -> Option<u64>,
 ) -> Result<(), Error> {
     let (taps, results) = needed(plan, missing);
-    // What is stored may be this plan's or another's; to refuse wrongly would be worse than to fill a disk, which is told too.
-    let taps = taps.min(places.budget.unwrap_or(u64::MAX)).saturating_sub(places.stored);
+    // What is stored may be this plan's or another's; to refuse wrongly would be worse than to fill a disk, which is reported too.
+    let taps = taps.min(room.budget.unwrap_or(u64::MAX)).saturating_sub(room.stored);
     let refuse = |path: &Path, what: &'static str, needed: u64| match free(path) {
         Some(free) if needed > free => {
             Err(Error::Full { path: PathBuf::from(path), what, needed, free, evictable: what != RESULTS })
         }
         _ => Ok(()),
     };
-    if same_disk(places.results, places.taps) && taps > 0 {
-        refuse(places.results, RESULTS, results)?;
-        return refuse(places.taps, BOTH, taps.saturating_add(results));
+    if same_disk(room.results, room.taps) && taps > 0 {
+        refuse(room.results, RESULTS, results)?;
+        return refuse(room.taps, BOTH, taps.saturating_add(results));
     }
-    refuse(places.results, RESULTS, results)?;
-    refuse(places.taps, TAPS, taps)
+    refuse(room.results, RESULTS, results)?;
+    refuse(room.taps, TAPS, taps)
 }
 
 const TAPS: &str = "encoded images";
@@ -90,13 +89,17 @@ const BOTH: &str = "encoded images and results";
 fn needed(plan: &Plan, missing: &HashSet<EvaluationId>) -> (u64, u64) {
     let evaluations: Vec<Evaluation> =
         plan.evaluations.iter().filter(|evaluation| missing.contains(&evaluation.id)).cloned().collect();
-    let ids: HashSet<TrainingId> = evaluations.iter().map(|evaluation| evaluation.training).collect();
+    // Most epochs that an evaluation of each training scores.
+    let mut scored: HashMap<TrainingId, u64> = HashMap::new();
+    for evaluation in &evaluations {
+        let most = scored.entry(evaluation.training).or_insert(1);
+        *most = evaluation.epochs.count().max(*most);
+    }
     let trainings: Vec<Training> =
-        plan.trainings.iter().filter(|training| ids.contains(&training.id)).cloned().collect();
+        plan.trainings.iter().filter(|training| scored.contains_key(&training.id)).cloned().collect();
     let (mut kept, mut most) = (0u64, 0u64);
     for training in &trainings {
-        let of = || evaluations.iter().filter(|evaluation| evaluation.training == training.id);
-        let scored = of().map(|evaluation| evaluation.epochs.count()).max().unwrap_or(1);
+        let scored = scored.get(&training.id).copied().unwrap_or(1);
         let state = state_bytes(training);
         // The last epoch's and a chosen one's stay; all that may be chosen are there until one is.
         kept = kept.saturating_add(state.saturating_mul(scored.min(2)));

@@ -1,4 +1,4 @@
-//! What can go wrong in a run, and of which kind it is. Exit codes are the command line's.
+//! What can go wrong in a run, and of which kind it is.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

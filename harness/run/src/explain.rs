@@ -1,15 +1,14 @@
 //! Where a cell's numbers come from: what decided its ids, what its records cost and read, where they are and what happened to
-//! them. How it is printed is the command line's.
+//! them.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use harness_data::{Dataset, FileHashes, Item, Registry};
-use harness_experiment::{Cell, CellId, CellStatus, ContentHash, Evaluation, Plan, Training};
-use harness_records::Cost;
-use harness_records::Folder;
-use harness_records::Statuses;
-use harness_records::date;
-use harness_records::{Entry, journal};
+use harness_experiment::{Cell, CellId, ContentHash, Evaluation, Plan, Training};
+use harness_records::{
+    CellRecords, CellState, Cost, Detail, Entry, Failure, Folder, Found, RecordId, Statuses, date, journal,
+};
 use harness_worker::open_weights;
 use harness_worker::test_set;
 use serde_json::Value;
@@ -64,7 +63,7 @@ pub fn find(plan: &Plan, beginning: &str) -> Result<CellId, Error> {
 /// asked for.
 ///
 /// # Errors
-/// Records or a journal that can't be read; a dataset that is not what it was is told, not an error.
+/// A journal that can't be read. What can't be read of records and datasets stands in the sections.
 pub fn explain(
     plan: &Plan,
     folder: &Folder,
@@ -75,7 +74,7 @@ pub fn explain(
     let same: Vec<&Cell> = plan.cells.iter().filter(|cell| cell.id == id).collect();
     let Some(cell) = same.first() else { return Ok(Vec::new()) };
     let statuses = Statuses::read(plan, folder)?;
-    let entries = journal::entries(&folder.journal())?;
+    let entries = journal::entries(&folder.journal())?.known;
     let mut head = Section::new(format!("cell {id}"));
     for cell in &same {
         head.line("variant", &cell.variant);
@@ -88,10 +87,14 @@ pub fn explain(
         head.line(name, value);
     }
     head.line("backend", &cell.backend);
-    let status = statuses.of(folder, cell)?;
+    let records = CellRecords::read(folder, std::iter::once(*cell), Detail::Metrics);
+    let state = records.cell(cell);
+    let status = statuses.of(cell, &state);
     head.line("status", status.name());
-    if let (CellStatus::Failed, Some((class, message))) = (status, statuses.failure(cell)) {
-        head.line("why", format!("{class}: {message}"));
+    match (&state, statuses.failure(cell)) {
+        (CellState::Unreadable(why), _) => head.line("why", why),
+        (CellState::Missing, Some(Failure { class, message })) => head.line("why", format!("{class}: {message}")),
+        _ => {}
     }
     head.line("decided by", "training, evaluation and selection");
     head.line("  training", cell.training);
@@ -99,7 +102,7 @@ pub fn explain(
     head.line("  selection", cell.selection);
     let mut sections = vec![head];
     let find = |id| plan.evaluations.iter().find(|evaluation| evaluation.id == id);
-    let mut told = std::collections::HashSet::new();
+    let mut listed = HashSet::new();
     for (role, evaluation) in
         std::iter::once(("", cell.evaluation)).chain(cell.chosen_by.iter().map(|id| (CHOOSER, *id)))
     {
@@ -107,10 +110,10 @@ pub fn explain(
         let Some(training) = plan.trainings.iter().find(|training| training.id == evaluation.training) else {
             continue;
         };
-        if told.insert(training.id.to_string()) {
+        if listed.insert(RecordId::from(training.id)) {
             sections.push(of_training(plan, folder, training, &entries, registry)?);
         }
-        if told.insert(evaluation.id.to_string()) {
+        if listed.insert(RecordId::from(evaluation.id)) {
             sections.push(of_evaluation(folder, evaluation, training, role, &entries, registry, every_file)?);
         }
     }
@@ -130,9 +133,9 @@ fn of_training(
     let fold = training.fold.as_ref().map(|fold| format!(", fold {}", fold.number)).unwrap_or_default();
     let mut section = Section::new(format!("training {id}{fold}"));
     decided(&mut section, &training.decided_by()?);
-    let record = folder.read_training(id)?;
+    let record = folder.read_training(id);
     kept(&mut section, &folder.training(id), record.map(|record| record.cost));
-    attempts(&mut section, entries, &id.to_string());
+    attempts(&mut section, entries, id.into());
     let Some((registry, hashes)) = registry else { return Ok(section) };
     section.line("read", "");
     match open_weights(&plan.encoder.source) {
@@ -170,13 +173,13 @@ fn of_evaluation(
     let id = evaluation.id;
     let mut section = Section::new(format!("evaluation {id}{role}"));
     decided(&mut section, &evaluation.decided_by()?);
-    let record = folder.read_evaluation(id)?;
-    if let Some(record) = &record {
+    let record = folder.read_evaluation(id);
+    if let Found::Whole(record) = &record {
         let epochs: Vec<String> = record.epochs.iter().map(ToString::to_string).collect();
         section.line("scored epochs", epochs.join(", "));
     }
     kept(&mut section, &folder.evaluation(id), record.map(|record| record.cost));
-    attempts(&mut section, entries, &id.to_string());
+    attempts(&mut section, entries, id.into());
     let what = if evaluation.on_fold { "held-out support images" } else { "test images" };
     let (count, dataset) = (evaluation.test_images, &evaluation.dataset);
     section.line("read", format!("{count} {what} of [{dataset}]; BLAKE3 of all {}", evaluation.test));
@@ -211,10 +214,11 @@ fn flatten(section: &mut Section, prefix: &str, value: &Value) {
 }
 
 /// Where a record is and what it took.
-fn kept(section: &mut Section, path: &Path, cost: Option<Cost>) {
-    let Some(cost) = cost else {
-        section.line("record", "not there");
-        return;
+fn kept(section: &mut Section, path: &Path, cost: Found<Cost>) {
+    let cost = match cost {
+        Found::Whole(cost) => cost,
+        Found::Missing => return section.line("record", "not there"),
+        Found::Unreadable(why) => return section.line("record", why),
     };
     section.line("record", path.display());
     let memory = cost.peak_memory_bytes.map(|bytes| format!(", peak memory {} MB", bytes / 1_000_000));
@@ -232,19 +236,22 @@ fn kept(section: &mut Section, path: &Path, cost: Option<Cost>) {
 }
 
 /// What the journal says of a record.
-fn attempts(section: &mut Section, entries: &[Entry], id: &str) {
+fn attempts(section: &mut Section, entries: &[Entry], id: RecordId) {
     let mut count = 0;
     for entry in entries {
         let (at, what) = match entry {
-            Entry::Completed { at, id: of, secs, attempt, .. } if of == id => {
+            Entry::Completed { at, record, secs, attempt } if *record == id => {
                 count += 1;
                 (at, format!("attempt {attempt} completed in {secs:.1} s"))
             }
-            Entry::Failed { at, id: of, class, message, attempt, .. } if of == id => {
+            Entry::Failed { at, record, class, message, attempt } if *record == id => {
                 count += 1;
                 (at, format!("attempt {attempt} failed, {class}: {message}"))
             }
-            Entry::Removed { at, id: of, .. } if of == id => (at, "taken away, to be made again".to_owned()),
+            Entry::Removed { at, record, why } if *record == id => {
+                let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                (at, format!("taken away, to be made again{why}"))
+            }
             _ => continue,
         };
         section.line("journal", format!("{}: {what}", date(*at)));

@@ -10,17 +10,16 @@ use crate::notice::{Notice, Observer};
 /// Waits for the right to write records and reports, which lasts as long as what is returned. `observer` hears who has it.
 ///
 /// # Errors
-/// The system's; `Interrupted` where `go_on` says no while waiting.
+/// The system's, and a file system that can't lock; `Interrupted` where `go_on` says no while waiting.
 pub fn lock(folder: &Folder, observer: &mut dyn Observer, go_on: &dyn Fn() -> bool) -> Result<Lock, Error> {
     let mut said = false;
     loop {
-        match folder.try_lock()? {
-            Ok(lock) => return Ok(lock),
-            Err(holder) if !said => {
-                observer.notice(&Notice::Waiting { holder: &holder });
-                said = true;
-            }
-            Err(_) => {}
+        if let Some(lock) = folder.try_lock()? {
+            return Ok(lock);
+        }
+        if !said {
+            observer.notice(&Notice::Waiting { holder: &folder.lock_holder() });
+            said = true;
         }
         if !go_on() {
             return Err(Error::Interrupted);

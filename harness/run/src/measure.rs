@@ -4,11 +4,8 @@
 use std::path::Path;
 
 use harness_experiment::ImageScore;
-use harness_metrics::{ImageMetrics, PixelHistograms, PixelMetrics, per_image_ap};
-use harness_records::{
-    EpochValues, EvaluationRecord, FORMAT, Grids, ImageValues, Measured, Measurement, PixelValues, ReplicateSet,
-    Reported, best_epoch,
-};
+use harness_metrics::{ImageMetrics, Metric, PixelHistograms, PixelMetrics, per_image_ap};
+use harness_records::{EpochMetrics, EvaluationRecord, Grids, Measured, Measurement, ReplicateSet, best_epoch};
 use harness_tables::{ScoreRow, read_scores};
 
 use crate::error::Error;
@@ -17,61 +14,72 @@ pub use crate::truth::Truth;
 /// Metrics of the predictions in an evaluation's `folder`, and what they would have been on resampled test sets.
 ///
 /// # Errors
-/// Files that can't be read or don't fit each other; metrics that have no value.
+/// Metrics that have no value; else predictions that can't be read or don't fit each other.
 pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Result<Measurement, Error> {
-    let rows = read_scores(&folder.join("scores.parquet"))?;
+    let path = folder.join("scores.parquet");
+    let rows = read_scores(&path)?;
     let count = truth.labels.len();
     if rows.len() != record.epochs.len() * count || count == 0 {
         let what = format!("{} rows for {count} images and {} epochs", rows.len(), record.epochs.len());
-        return Err(Error::record(&folder.join("scores.parquet"), what));
+        return Err(Error::record(&path, what));
     }
     let mut grids = Grids::open(folder, record)?;
-    let mut measured = Measured { format: FORMAT, truth: truth.hash.clone(), epochs: Vec::new(), reported: Vec::new() };
+    let mut measured = Measured::new(&truth.id());
     for (&epoch, rows) in record.epochs.iter().zip(rows.chunks_exact(count)) {
-        let image = |score| image_values(&truth.labels, rows, score);
-        let detection = image(ImageScore::Detection)?.map(|values| values.image_auroc);
-        let Some(detection) = detection else {
-            return Err(Error::record(&folder.join("scores.parquet"), "an image has no detection score"));
-        };
-        let map_max = image(ImageScore::MapMax)?.map(|values| values.image_auroc);
-        let pixel_auroc = match (&truth.pixels, &mut grids) {
-            (Some(pixels), Some(grids)) => Some(PixelMetrics::auroc_only(pixels, &grids.read(epoch)?.maps(record)?)?),
-            _ => None,
-        };
-        measured.epochs.push(EpochValues { epoch, map_max, detection, pixel_auroc });
+        let mut metrics = EpochMetrics::new(epoch);
+        for score in ImageScore::ALL {
+            if let Some(values) = image_metrics(&truth.labels, rows, score)? {
+                metrics.add(Metric::ImageAuroc, Some(score), values.auroc);
+            }
+        }
+        if !metrics.has(ImageScore::Detection) {
+            return Err(Error::record(&path, "an image has no detection score"));
+        }
+        if let (Some(pixels), Some(grids)) = (&truth.pixels, &mut grids) {
+            let auroc = PixelMetrics::auroc_only(pixels, &grids.read(epoch)?.maps(record)?)?;
+            metrics.add(Metric::PixelAuroc, None, auroc);
+        }
+        measured.epochs.push(metrics);
     }
     let mut replicates = ReplicateSet::new(&truth.id(), &truth.labels);
     for epoch in to_report(record, &measured) {
         let Some(block) = record.epochs.iter().position(|scored| *scored == epoch) else { continue };
         let rows = &rows[block * count..][..count];
-        let Some(detection) = image_values(&truth.labels, rows, ImageScore::Detection)? else { continue };
-        let (mut pixel, mut histograms, mut image_pixel_ap) = (None, None, Vec::new());
+        let mut metrics = EpochMetrics::new(epoch);
+        for score in ImageScore::ALL {
+            if let Some(values) = image_metrics(&truth.labels, rows, score)? {
+                add(&mut metrics, Some(score), |metric| values.get(metric));
+            }
+        }
+        let mut histograms = None;
         if let (Some(pixels), Some(grids)) = (&truth.pixels, &mut grids) {
             let slab = grids.read(epoch)?;
             let maps = slab.maps(record)?;
-            let metrics = match truth.resampling {
+            let values = match truth.resampling {
                 None => PixelMetrics::compute(pixels, &maps)?,
                 Some(_) => {
-                    let (metrics, made) = PixelMetrics::with_histograms(pixels, &maps, PixelHistograms::BINS)?;
+                    let (values, made) = PixelMetrics::with_histograms(pixels, &maps, PixelHistograms::BINS)?;
                     histograms = Some(made);
-                    metrics
+                    values
                 }
             };
-            let PixelMetrics { auroc, ap, f1_max, pro_0_3 } = metrics;
-            pixel = Some(PixelValues { pixel_auroc: auroc, pixel_ap: ap, pixel_f1_max: f1_max, pro_0_3 });
-            image_pixel_ap = per_image_ap(pixels, &maps)?;
+            add(&mut metrics, None, |metric| values.get(metric));
+            metrics.image_pixel_ap = per_image_ap(pixels, &maps)?;
         }
-        let scores = |score: ImageScore| rows.iter().map(|row| row.score(score)).collect::<Option<Vec<f64>>>();
+        let scores = |score: ImageScore| scores_of(rows, score);
         replicates.add(truth.resampling.as_ref(), epoch, &scores, histograms.as_ref())?;
-        measured.reported.push(Reported {
-            epoch,
-            map_max: image_values(&truth.labels, rows, ImageScore::MapMax)?,
-            detection,
-            pixel,
-            image_pixel_ap,
-        });
+        measured.reported.push(metrics);
     }
     Ok(Measurement { measured, replicates: (!record.evaluation.on_fold).then_some(replicates) })
+}
+
+/// Adds every metric that has a value.
+fn add(metrics: &mut EpochMetrics, score: Option<ImageScore>, value: impl Fn(Metric) -> Option<f64>) {
+    for metric in Metric::ALL {
+        if let Some(value) = value(metric) {
+            metrics.add(metric, score, value);
+        }
+    }
 }
 
 /// Epochs that some rule may report of an evaluation: what was chosen before it was made; else its last epoch and those
@@ -91,9 +99,12 @@ fn to_report(record: &EvaluationRecord, measured: &Measured) -> Vec<u32> {
 }
 
 /// Image metrics by a score; `None` where it is not defined.
-fn image_values(labels: &[bool], rows: &[ScoreRow], score: ImageScore) -> Result<Option<ImageValues>, Error> {
-    let scores: Option<Vec<f64>> = rows.iter().map(|row| row.score(score)).collect();
-    let Some(scores) = scores else { return Ok(None) };
-    let ImageMetrics { auroc, ap, f1_max } = ImageMetrics::compute(labels, &scores)?;
-    Ok(Some(ImageValues { image_auroc: auroc, image_ap: ap, image_f1_max: f1_max }))
+fn image_metrics(labels: &[bool], rows: &[ScoreRow], score: ImageScore) -> Result<Option<ImageMetrics>, Error> {
+    let Some(scores) = scores_of(rows, score) else { return Ok(None) };
+    Ok(Some(ImageMetrics::compute(labels, &scores)?))
+}
+
+/// The scores of some images; `None` where one of them has no such score.
+fn scores_of(rows: &[ScoreRow], score: ImageScore) -> Option<Vec<f64>> {
+    rows.iter().map(|row| row.score(score)).collect()
 }

@@ -1,10 +1,13 @@
-//! What a run tells whoever watches it. How it looks on a terminal or as JSON is the command line's.
+//! What a run reports to whoever watches it.
 
 use std::path::Path;
 use std::time::Duration;
 
 use harness_experiment::{Cell, Evaluation, Plan, Training};
+use harness_records::RecordKind;
 pub use harness_worker::protocol::Phase;
+
+use crate::executor::Report;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -26,7 +29,7 @@ pub enum Notice<'a> {
         /// Cells whose records are there already.
         reused: usize,
     },
-    /// A training begins or goes on.
+    /// A training begins or continues.
     Training {
         /// Which.
         training: &'a Training,
@@ -59,8 +62,8 @@ pub enum Notice<'a> {
     },
     /// A job failed in a way that may pass, and is done again by a new worker.
     Retrying {
-        /// What it makes: `training` or `evaluation`.
-        record: &'a str,
+        /// What it makes.
+        record: RecordKind,
         /// Why it failed.
         message: &'a str,
     },
@@ -89,6 +92,17 @@ pub enum Notice<'a> {
 
 /// Who watches a run.
 pub trait Observer {
-    /// Is told what happened, in order, on the run's own thread: it should be quick.
+    /// Hears what happened, in order, on the run's own thread: it should be quick.
     fn notice(&mut self, notice: &Notice<'_>);
+}
+
+/// Passes on what a job reports; `left` is for the whole run.
+pub(crate) fn notice(observer: &mut dyn Observer, report: Report, left: Option<Duration>) {
+    match report {
+        Report::Progress { phase, done, total, took } => {
+            let rate = done as f64 / took.as_secs_f64().max(1e-9);
+            observer.notice(&Notice::Progress { phase, done, total, rate, left });
+        }
+        Report::Epoch { epoch, loss } => observer.notice(&Notice::Epoch { epoch, loss }),
+    }
 }

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use harness_experiment::{Plan, Training, TrainingId};
-use harness_records::EvaluationRecord;
-use harness_records::Folder;
+use harness_records::{EvaluationRecord, Folder, Found, StoredFormat, read_toml, write_toml};
 use serde::{Deserialize, Serialize};
 
 use crate::bench::{Benchmark, Part, Workload, bench};
@@ -18,9 +17,26 @@ use crate::process::Program;
 /// Training and scoring work on smaller matrices than the encoder: their share of its rate until it is known better.
 const SHARE: f64 = 0.75;
 
-/// The file's content: rates by backend, device, threads and encoder.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Known(BTreeMap<String, Rates>);
+/// The file's content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Known {
+    /// Of this file.
+    format: u32,
+    /// By backend, device, threads and encoder.
+    #[serde(default)]
+    rates: BTreeMap<String, Rates>,
+}
+
+impl StoredFormat for Known {
+    const FORMAT: u32 = 1;
+
+    fn parse(format: u32, text: &str) -> Option<Result<Self, toml::de::Error>> {
+        match format {
+            1 => Some(toml::from_str(text)),
+            _ => None,
+        }
+    }
+}
 
 /// Floating-point operations a second.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,10 +57,10 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Reads what is remembered. A file that does not read is as good as none.
+    /// Reads what is remembered. A file that can't be read is as good as none.
     pub fn open(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        Self { path: path.to_owned(), known: toml::from_str(&text).unwrap_or_default() }
+        let unknown = |_| Known { format: Known::FORMAT, rates: BTreeMap::new() };
+        Self { path: path.to_owned(), known: read_toml(path).unwrap_or_else(unknown) }
     }
 
     /// How long a plan takes from nothing, in words. What is not known of a backend is measured, which takes it a second.
@@ -57,12 +73,12 @@ impl Pace {
             let here = |training: &&Training| training.backend == *backend;
             let Some(training) = plan.trainings.iter().find(here) else { continue };
             let key = key(training, threads);
-            let rates = match self.known.0.get(&key) {
+            let rates = match self.known.rates.get(&key) {
                 Some(rates) => *rates,
                 None => {
                     let encode = encoder_rate(program, training, threads)?;
                     let rates = Rates { encode, train: None, score: None };
-                    self.known.0.insert(key, rates);
+                    self.known.rates.insert(key, rates);
                     self.save()?;
                     rates
                 }
@@ -85,7 +101,7 @@ impl Pace {
     /// Learns from what a run did since it began.
     ///
     /// # Errors
-    /// Records that can't be read; the system's.
+    /// The system's.
     pub fn learn(
         &mut self,
         plan: &Plan,
@@ -101,7 +117,7 @@ impl Pace {
             if !new(folder.training(training.id).join("training.toml")) {
                 continue;
             }
-            if let Some(record) = folder.read_training(training.id)? {
+            if let Found::Whole(record) = folder.read_training(training.id) {
                 let done = done.entry(key(training, threads)).or_default();
                 done.encode.add(record.cost.encoded as f64 * training.encoding_work(), record.cost.encode_secs);
                 done.train.add(training.work(), record.cost.compute_secs);
@@ -112,7 +128,7 @@ impl Pace {
         for evaluation in &plan.evaluations {
             let path = folder.evaluation(evaluation.id).join("evaluation.toml");
             let (true, Some(training)) = (new(path), trainings.get(&evaluation.training)) else { continue };
-            if let Some(EvaluationRecord { cost, .. }) = folder.read_evaluation(evaluation.id)? {
+            if let Found::Whole(EvaluationRecord { cost, .. }) = folder.read_evaluation(evaluation.id) {
                 let done = done.entry(key(training, threads)).or_default();
                 done.encode.add(cost.encoded as f64 * training.encoding_work(), cost.encode_secs);
                 let work = evaluation.work(training, plan.image_scores.len());
@@ -126,21 +142,17 @@ impl Pace {
             }
         }
         for (key, done) in done {
-            let known = self.known.0.get(&key).copied();
+            let known = self.known.rates.get(&key).copied();
             let Some(encode) = done.encode.rate().or(known.map(|rates| rates.encode)) else { continue };
             let train = done.train.rate().or(known.and_then(|rates| rates.train));
             let score = done.score.rate().or(known.and_then(|rates| rates.score));
-            self.known.0.insert(key, Rates { encode, train, score });
+            self.known.rates.insert(key, Rates { encode, train, score });
         }
         self.save()
     }
 
     fn save(&self) -> Result<(), Error> {
-        let text = toml::to_string(&self.known).map_err(|error| Error::record(&self.path, error))?;
-        if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
-        }
-        Ok(harness_disk::write_durable(&self.path, text.as_bytes())?)
+        Ok(write_toml(&self.known, &self.path)?)
     }
 }
 
@@ -221,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_is_told_in_a_unit_that_fits() {
+    fn times_have_a_unit_that_fits() {
         assert_eq!(words(0.2), "1 s");
         assert_eq!(words(95.0), "2 min");
         assert_eq!(words(3.0 * 3600.0 + 125.0), "3 h 2 min");

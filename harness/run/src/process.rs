@@ -1,5 +1,4 @@
-//! A worker from the scheduler's side: starting the process, lines to it and from it, and what its end means. What is asked of
-//! it is in `protocol`, when it is asked in `scheduler`.
+//! A worker from the scheduler's side: starting the process, lines to it and from it, and what its end means.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -7,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness_records::Class;
 use harness_worker::memory;
@@ -22,38 +21,6 @@ pub struct Program {
     pub path: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
-}
-
-/// What a backend says about itself, asked in a process of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackendInfo {
-    /// Name, as in experiment files.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// Version of the interface it was built for.
-    pub interface: String,
-    /// Devices it can open now, its default first.
-    pub devices: Vec<String>,
-    /// Precisions of an image tower.
-    pub precisions: Vec<String>,
-    /// What it can do.
-    pub capabilities: Vec<String>,
-    /// Why it has no device, or what would give one more.
-    pub note: Option<String>,
-}
-
-/// How long a backend may take to load.
-const LOAD_LIMIT: Duration = Duration::from_secs(120);
-
-/// Loads a backend in a process of its own and asks what it is.
-///
-/// # Errors
-/// No such backend, or one that can't be loaded, with the reason.
-pub fn probe(program: &Program, name: &str) -> Result<BackendInfo, Error> {
-    let folder = tempfile::tempdir().map_err(Error::file("create", Path::new("a temporary folder")))?;
-    let setup = Setup { backend: name.to_owned(), ..Setup::default() };
-    Ok(WorkerProcess::start(program, &setup, &folder.path().join("log.txt"), &|| true)?.1)
 }
 
 /// What came from a worker.
@@ -84,13 +51,8 @@ impl Drop for WorkerProcess {
 }
 
 impl WorkerProcess {
-    /// Starts a worker and waits until its backend is loaded. Its prints go to `log` until a job begins.
-    pub(crate) fn start(
-        program: &Program,
-        setup: &Setup,
-        log: &Path,
-        go_on: &dyn Fn() -> bool,
-    ) -> Result<(Self, BackendInfo), Error> {
+    /// Starts a worker and tells it what its process is for. Its prints go to `log` until a job begins.
+    pub(crate) fn spawn(program: &Program, setup: &Setup, log: &Path) -> Result<Self, Error> {
         let prints = File::create(log).map_err(Error::file("create", log))?;
         let mut command = Command::new(&program.path);
         command.args(&program.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(prints);
@@ -119,26 +81,7 @@ impl WorkerProcess {
         });
         let mut worker = Self { child, stdin, events, log: log.to_owned(), peak_memory: 0 };
         worker.write(setup)?;
-        let begun = Instant::now();
-        loop {
-            match worker.receive(Duration::from_millis(100)) {
-                Received::Event(Event::Ready { version, interface, devices, precisions, capabilities, note }) => {
-                    let name = setup.backend.clone();
-                    let info = BackendInfo { name, version, interface, devices, precisions, capabilities, note };
-                    return Ok((worker, info));
-                }
-                Received::Event(Event::Failed { class, message }) => return Err(Error::Job { class, message }),
-                Received::Event(_) => {}
-                Received::Gone => return Err(worker.end(&setup.backend, None)),
-                Received::Nothing if !go_on() => return Err(Error::Interrupted),
-                Received::Nothing if begun.elapsed() > LOAD_LIMIT => {
-                    let limit = LOAD_LIMIT.as_secs();
-                    let message = format!("backend `{}` did not load within {limit} seconds", setup.backend);
-                    return Err(Error::Job { class: Class::Stalled, message });
-                }
-                Received::Nothing => {}
-            }
-        }
+        Ok(worker)
     }
 
     /// Gives it a job, or asks it for a measurement.

@@ -1,30 +1,22 @@
-//! The scheduler: makes what is missing of a plan, unit by unit, and tells what became of it. It loads no backend and computes
-//! no score: which records are missing and in which order is `units`', a worker's care is `crew`'s, metrics are `measure`'s.
+//! The scheduler: makes what is missing of a plan, unit by unit. It loads no backend and computes no score.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use harness_experiment::{Cell, EpochRange, Evaluation, EvaluationId, Filter, Plan};
-use harness_records::Class;
-use harness_records::now;
-use harness_records::reads;
-use harness_records::{CellResult, chosen_epochs};
-use harness_records::{Entry, Journal};
-use harness_records::{Folder, Lock, Provenance};
-use harness_records::{MeasuredWith, metrics};
-use harness_worker::protocol::{Job, Setup, Task, WorldSetup};
+use harness_experiment::{Cell, EvaluationId, Filter, Plan};
+use harness_records::{Entry, Folder, Journal, Lock, Provenance, journal, now, reads};
+use harness_worker::protocol::{Setup, WorldSetup};
 
-use crate::choice;
 use crate::clock::Clock;
-use crate::crew::{Crew, Limits, Told};
-use crate::disk;
+use crate::crew::{Crew, Limits};
 use crate::error::Error;
-use crate::measure;
+use crate::executor::Executor;
+use crate::index::Index;
+use crate::judge::Judge;
 use crate::notice::{Notice, Observer};
-use crate::retry;
-use crate::units::{Unit, units, variants};
+use crate::units::{Unit, units};
 use crate::world::World;
+use crate::{choice, disk};
 
 /// How a plan is run. None of it decides a result.
 pub struct Options<'a> {
@@ -63,11 +55,11 @@ pub struct Finished {
     pub given_up: bool,
 }
 
-/// Does what is missing of a plan, in `folder`, whose lock is held: until its report is written, best.
+/// Does what is missing of a plan in `folder`. The lock is best held until the report is written.
 ///
 /// # Errors
-/// What keeps the whole run from going on: a folder that can't be written to, or has another experiment's results; disks that
-/// can't hold what is to come; labels that can't be read. What fails of a cell is counted and told to `observer`.
+/// What keeps the whole run from continuing: a folder that can't be written to, or has another experiment's results; disks that
+/// can't hold what is to come; labels that can't be read. What fails of a cell is counted and reported to `observer`.
 pub fn run(
     plan: &Plan,
     folder: &Folder,
@@ -80,38 +72,25 @@ pub fn run(
         observer.notice(&Notice::Warning(&warning));
     }
     folder.prepare()?;
-    let journal = Journal::open(&folder.journal())?;
     let filters: Vec<&Filter> = options.only.into_iter().chain(options.rerun).collect();
     let chosen = choice::chosen(plan, folder, &filters)?;
-    let mut run = Run {
-        plan,
-        folder,
-        world,
-        options,
-        observer,
-        journal,
-        chosen,
-        finished: Finished::default(),
-        told: HashSet::new(),
-        clock: Clock::new(0),
-    };
+    let mut run = Run::new(plan, folder, world, chosen, options.limits.failures, observer)?;
     if options.rerun.is_some() {
         run.remove()?;
     }
     let complete = run.complete()?;
-    let missing: HashSet<EvaluationId> =
-        run.chosen.iter().flat_map(|place| reads(&plan.cells[*place])).filter(|id| !complete.contains(id)).collect();
-    let places = disk::Places {
+    let missing = run.missing(&complete);
+    let room = disk::Room {
         results: folder.path(),
         taps: &options.taps,
         stored: folder_bytes(&options.taps),
         budget: options.budget,
     };
-    disk::check(plan, &missing, &places, options.free_space)?;
+    disk::check(plan, &missing, &room, options.free_space)?;
     let provenance =
         Provenance::new(&options.experiment, world.registry().path(), options.threads, world.allow_overlap());
     folder.freeze(plan, &Provenance { generated: world.generated(), ..provenance })?;
-    run.all(&complete, &missing)
+    run.all(&complete, &missing, &mut |backend| Ok(Box::new(crew(plan, folder, world, options, backend)?)))
 }
 
 /// Bytes of the files right in a folder, which may not exist.
@@ -120,35 +99,117 @@ fn folder_bytes(folder: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum()
 }
 
-/// A run under way.
+/// A backend's worker, not started yet.
+fn crew<'a>(
+    plan: &Plan,
+    folder: &Folder,
+    world: &'a World,
+    options: &Options<'a>,
+    backend: &str,
+) -> Result<Crew<'a>, Error> {
+    let kind = plan.backends.iter().find(|known| known.name == backend);
+    let registry = world.registry().path();
+    let setup = WorldSetup {
+        registry: std::path::absolute(registry).map_err(Error::file("find", registry))?,
+        generated: world.generated(),
+        taps: options.taps.clone(),
+        budget: options.budget,
+        device: kind.map(|known| known.device.clone()).unwrap_or_default(),
+        encoder: plan.encoder.source.clone(),
+        precision: plan.encoder.precision,
+        compared: plan.backends.len() > 1,
+    };
+    let setup = Setup { backend: backend.to_owned(), threads: options.threads, world: Some(setup), ..Setup::default() };
+    let log = folder.failure_log(&format!("worker-{backend}"));
+    Ok(Crew::new(world.program(), setup, log, options.limits, options.go_on))
+}
+
+/// A backend's executor by the backend's name.
+pub(crate) type Executors<'e> = &'e mut dyn FnMut(&str) -> Result<Box<dyn Executor + 'e>, Error>;
+
+/// A run under way. What it does for a training is in `unit`, how records are made in `make`, what it finds in `found`, and
+/// what it says of cells in `outcome`.
 pub(crate) struct Run<'a> {
     pub(crate) plan: &'a Plan,
+    pub(crate) index: Index<'a>,
     pub(crate) folder: &'a Folder,
-    pub(crate) world: &'a World,
-    options: &'a Options<'a>,
+    pub(crate) judge: &'a dyn Judge,
     pub(crate) observer: &'a mut dyn Observer,
     pub(crate) journal: Journal,
-    /// Cells that the run is about, by place in the plan.
+    /// Cells that the run is about, by index in the plan.
     pub(crate) chosen: HashSet<usize>,
-    finished: Finished,
-    /// Cells that the observer knows the end of, by place in the plan.
-    told: HashSet<usize>,
-    clock: Clock,
+    pub(crate) finished: Finished,
+    /// Failed cells after which the run ends.
+    pub(crate) most_failures: Option<usize>,
+    /// Cells whose end was reported, by index in the plan.
+    pub(crate) ended: HashSet<usize>,
+    pub(crate) clock: Clock,
 }
 
 impl<'a> Run<'a> {
-    fn all(&mut self, complete: &HashSet<EvaluationId>, missing: &HashSet<EvaluationId>) -> Result<Finished, Error> {
-        self.told.extend(self.cells(|cell| reads(cell).all(|id| complete.contains(&id))));
-        self.finished.reused = self.told.len();
+    /// About the `chosen` cells of a plan; nothing is done yet.
+    pub(crate) fn new(
+        plan: &'a Plan,
+        folder: &'a Folder,
+        judge: &'a dyn Judge,
+        chosen: HashSet<usize>,
+        most_failures: Option<usize>,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self, Error> {
+        let unknown = journal::entries(&folder.journal())?.unknown;
+        if unknown > 0 {
+            let path = folder.journal();
+            let message = format!(
+                "{}: {unknown} lines are damaged or of a newer version; they are left as they are",
+                path.display()
+            );
+            observer.notice(&Notice::Warning(&message));
+        }
+        Ok(Self {
+            plan,
+            index: Index::new(plan),
+            folder,
+            judge,
+            observer,
+            journal: Journal::open(&folder.journal())?,
+            chosen,
+            finished: Finished::default(),
+            most_failures,
+            ended: HashSet::new(),
+            clock: Clock::new(0),
+        })
+    }
+
+    /// The chosen cells.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &'a Cell> + '_ {
+        self.chosen.iter().filter_map(|index| self.plan.cells.get(*index))
+    }
+
+    /// What the chosen cells read and is not complete.
+    pub(crate) fn missing(&self, complete: &HashSet<EvaluationId>) -> HashSet<EvaluationId> {
+        self.cells().flat_map(reads).filter(|id| !complete.contains(id)).collect()
+    }
+
+    /// Makes what is missing.
+    pub(crate) fn all(
+        &mut self,
+        complete: &HashSet<EvaluationId>,
+        missing: &HashSet<EvaluationId>,
+        executors: Executors<'_>,
+    ) -> Result<Finished, Error> {
+        let reused =
+            self.chosen.iter().filter(|index| reads(&self.plan.cells[**index]).all(|id| complete.contains(&id)));
+        self.ended = reused.copied().collect();
+        self.finished.reused = self.ended.len();
         let (cells, reused) = (self.chosen.len(), self.finished.reused);
         let harness = env!("CARGO_PKG_VERSION").to_owned();
-        self.journal.append(&Entry::Run { at: now(), harness, cells, reused })?;
+        self.journal.append(&Entry::Run { format: journal::FORMAT, at: now(), harness, cells, reused })?;
         let (plan, out) = (self.plan, self.folder.path());
         self.observer.notice(&Notice::Begun { plan, out, cells, reused });
         self.prune_complete(complete)?;
         let units = units(plan, missing);
         self.clock = Clock::new(units.iter().map(|(_, units)| units.len()).sum());
-        match self.units(units) {
+        match self.units(units, executors) {
             Ok(()) => {}
             Err(Error::Interrupted) => {
                 self.finished.interrupted = true;
@@ -161,17 +222,17 @@ impl<'a> Run<'a> {
         Ok(self.finished)
     }
 
-    fn units(&mut self, units: Vec<(String, Vec<Unit<'a>>)>) -> Result<(), Error> {
+    fn units(&mut self, units: Vec<(String, Vec<Unit<'a>>)>, executors: Executors<'_>) -> Result<(), Error> {
         let of = units.iter().map(|(_, units)| units.len()).sum();
         let mut number = 0;
         for (backend, units) in units {
             // Two numerical libraries in one process fight: a worker has one backend, and backends run one after the other.
-            let mut crew = self.crew(&backend)?;
+            let mut executor = executors(&backend)?;
             for unit in units {
                 number += 1;
-                let variants = variants(self.plan, unit.training.id);
+                let variants = self.index.variants(unit.training.id);
                 self.observer.notice(&Notice::Training { training: unit.training, variants: &variants, number, of });
-                self.unit(&unit, &mut crew)?;
+                self.unit(&unit, &mut *executor)?;
                 if self.finished.given_up {
                     return Ok(());
                 }
@@ -180,268 +241,7 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
-
-    /// A backend's worker, not started yet.
-    fn crew(&self, backend: &str) -> Result<Crew<'a>, Error> {
-        let kind = self.plan.backends.iter().find(|known| known.name == backend);
-        let registry = self.world.registry().path();
-        let world = WorldSetup {
-            registry: std::path::absolute(registry).map_err(Error::file("find", registry))?,
-            generated: self.world.generated(),
-            taps: self.options.taps.clone(),
-            budget: self.options.budget,
-            device: kind.map(|known| known.device.clone()).unwrap_or_default(),
-            encoder: self.plan.encoder.source.clone(),
-            precision: self.plan.encoder.precision,
-            compared: self.plan.backends.len() > 1,
-        };
-        Ok(Crew {
-            program: self.world.program(),
-            setup: Setup {
-                backend: backend.to_owned(),
-                threads: self.options.threads,
-                world: Some(world),
-                ..Setup::default()
-            },
-            log: self.folder.failure_log(&format!("worker-{backend}")),
-            limits: self.options.limits,
-            go_on: self.options.go_on,
-            worker: None,
-        })
-    }
-
-    /// Makes the missing records of a training and its evaluations. A failure of theirs is told, not returned.
-    fn unit(&mut self, unit: &Unit<'a>, crew: &mut Crew<'_>) -> Result<(), Error> {
-        let mut missing = Vec::new();
-        for evaluation in &unit.evaluations {
-            if self.folder.read_evaluation(evaluation.id)?.is_none() {
-                missing.push(*evaluation);
-            }
-        }
-        if !self.train(unit, &missing, crew)? {
-            return Ok(());
-        }
-        // Those that choose come before those that are chosen by them.
-        for choosing in [true, false] {
-            if !choosing && !self.renew(unit, &mut missing, crew)? {
-                return Ok(());
-            }
-            let here = |evaluation: &&&Evaluation| evaluation.chosen_by.is_empty() == choosing;
-            let mut groups = BTreeMap::<(&str, &str, bool), Vec<_>>::new();
-            for evaluation in missing.iter().filter(here) {
-                if let Some(epochs) = self.epochs(evaluation)? {
-                    let key = (evaluation.dataset.as_str(), evaluation.object.as_str(), evaluation.on_fold);
-                    groups.entry(key).or_default().push((*evaluation, epochs));
-                }
-            }
-            for together in groups.into_values() {
-                if !self.finished.given_up {
-                    self.evaluate(unit, &together, crew)?;
-                }
-            }
-            for evaluation in unit.evaluations.iter().filter(here) {
-                self.measure(evaluation)?;
-            }
-        }
-        self.prune(unit.training)
-    }
-
-    /// Takes away evaluations of epochs that are no longer chosen, and has the states made that they now wait for. False where
-    /// that failed.
-    fn renew(
-        &mut self,
-        unit: &Unit<'a>,
-        missing: &mut Vec<&'a Evaluation>,
-        crew: &mut Crew<'_>,
-    ) -> Result<bool, Error> {
-        let outdated = self.outdated(&unit.evaluations)?;
-        for evaluation in &outdated {
-            self.folder.remove(&self.folder.evaluation(evaluation.id))?;
-        }
-        missing.extend(&outdated);
-        Ok(outdated.is_empty() || self.train(unit, &outdated, crew)?)
-    }
-
-    /// Trains where the record, or a state that some evaluation waits for, is missing. False where that failed.
-    fn train(&mut self, unit: &Unit<'a>, missing: &[&'a Evaluation], crew: &mut Crew<'_>) -> Result<bool, Error> {
-        let id = unit.training.id;
-        let trained = self.folder.read_training(id)?.is_some();
-        // Which epochs a chosen evaluation needs is known when its choosers are measured: until then, any.
-        if trained && self.folder.has_states(id, missing.iter().flat_map(|evaluation| evaluation.epochs.iter())) {
-            return Ok(true);
-        }
-        // Also for evaluations that this run is not about: else a later one would train again.
-        let last = unit.training.epochs.saturating_sub(1);
-        let mut keep = EpochRange { first: last, last };
-        for evaluation in self.plan.evaluations.iter().filter(|evaluation| evaluation.training == id) {
-            if self.folder.read_evaluation(evaluation.id)?.is_none() {
-                keep.first = keep.first.min(evaluation.epochs.first);
-            }
-        }
-        let training = Box::new(unit.training.clone());
-        let targets = [(id.to_string(), self.folder.training(id))];
-        let job = |folders: &[PathBuf]| Job::Train { training: training.clone(), keep, folder: folders[0].clone() };
-        let Some(error) = self.make("training", &targets, crew, &job)? else { return Ok(true) };
-        let ids: HashSet<EvaluationId> = unit.evaluations.iter().map(|evaluation| evaluation.id).collect();
-        self.tell_failure(&error, |cell| reads(cell).any(|id| ids.contains(&id)))?;
-        Ok(false)
-    }
-
-    /// The epochs that an evaluation scores; `None`, after telling why, where what chooses them is missing.
-    fn epochs(&mut self, evaluation: &'a Evaluation) -> Result<Option<Vec<u32>>, Error> {
-        if evaluation.chosen_by.is_empty() {
-            return Ok(Some(evaluation.epochs.iter().collect()));
-        }
-        let epochs = chosen_epochs(self.folder, evaluation)?;
-        if epochs.is_none() {
-            let message = "its epoch can't be chosen: what chooses it failed".to_owned();
-            let (error, id) = (Error::Job { class: Class::Input, message }, evaluation.id);
-            self.note_failure("evaluation", &id.to_string(), 1, &error)?;
-            self.tell_failure(&error, |cell| cell.evaluation == id)?;
-        }
-        Ok(epochs)
-    }
-
-    fn evaluate(
-        &mut self,
-        unit: &Unit<'a>,
-        together: &[(&'a Evaluation, Vec<u32>)],
-        crew: &mut Crew<'_>,
-    ) -> Result<(), Error> {
-        let states = self.folder.training(unit.training.id);
-        let target =
-            |(evaluation, _): &(&Evaluation, _)| (evaluation.id.to_string(), self.folder.evaluation(evaluation.id));
-        let targets: Vec<(String, PathBuf)> = together.iter().map(target).collect();
-        let job = |folders: &[PathBuf]| {
-            let tasks = together.iter().zip(folders).map(|((evaluation, epochs), folder)| Task {
-                evaluation: (*evaluation).clone(),
-                epochs: epochs.clone(),
-                folder: folder.clone(),
-            });
-            let (training, states) = (Box::new(unit.training.clone()), states.clone());
-            Job::Evaluate { training, states, tasks: tasks.collect() }
-        };
-        let Some(error) = self.make("evaluation", &targets, crew, &job)? else { return Ok(()) };
-        let ids: HashSet<EvaluationId> = together.iter().map(|(evaluation, _)| evaluation.id).collect();
-        self.tell_failure(&error, |cell| reads(cell).any(|id| ids.contains(&id)))
-    }
-
-    /// Has records made, by a job that fills their folders, and tries what may pass a second time. Why it failed is returned,
-    /// noted and not told yet.
-    fn make(
-        &mut self,
-        kind: &str,
-        targets: &[(String, PathBuf)],
-        crew: &mut Crew<'_>,
-        job: &dyn Fn(&[PathBuf]) -> Job,
-    ) -> Result<Option<Error>, Error> {
-        for attempt in 1.. {
-            let mut folders = Vec::new();
-            for (_, target) in targets {
-                folders.push(self.folder.begin(target)?);
-            }
-            let (observer, left) = (&mut *self.observer, self.clock.left());
-            let error = match crew.perform(&job(&folders), &mut |told| progress(observer, &told, left)) {
-                Ok(cost) => {
-                    for ((id, target), folder) in targets.iter().zip(&folders) {
-                        self.folder.commit(folder, target)?;
-                        let (record, id) = (kind.to_owned(), id.clone());
-                        self.journal.append(&Entry::Completed {
-                            at: now(),
-                            record,
-                            id,
-                            secs: cost.total_secs,
-                            attempt,
-                        })?;
-                    }
-                    return Ok(None);
-                }
-                Err(Error::Interrupted) => return Err(Error::Interrupted),
-                Err(error) => error,
-            };
-            for ((id, _), folder) in targets.iter().zip(&folders) {
-                self.folder.abandon(folder, id)?;
-                self.note_failure(kind, id, attempt, &error)?;
-            }
-            if !retry::again(error.class(), attempt) {
-                return Ok(Some(error));
-            }
-            crew.dismiss();
-            self.observer.notice(&Notice::Retrying { record: kind, message: &error.to_string() });
-        }
-        Ok(None)
-    }
-
-    /// Metrics of an evaluation whose predictions are there, and the end of its cells.
-    fn measure(&mut self, evaluation: &'a Evaluation) -> Result<(), Error> {
-        let folder = self.folder.evaluation(evaluation.id);
-        let Some(record) = self.folder.read_evaluation(evaluation.id)? else { return Ok(()) };
-        let truth = self.truth(evaluation, &record)?;
-        if !MeasuredWith::read(&folder, evaluation.on_fold)?.is(&truth.id()) {
-            self.observer.notice(&Notice::Measuring { evaluation });
-            match measure::measure(&folder, &record, &truth) {
-                Ok(made) => metrics::write(&folder, &made)?,
-                Err(error) if matches!(error.class(), Class::Numeric) => {
-                    let id = evaluation.id;
-                    self.note_failure("evaluation", &id.to_string(), 1, &error)?;
-                    return self.tell_failure(&error, |cell| reads(cell).any(|read| read == id));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let plan = self.plan;
-        for place in self.cells(|cell| cell.evaluation == evaluation.id) {
-            let cell = &plan.cells[place];
-            let Some(result) = CellResult::read(self.folder, cell)? else { continue };
-            if self.told.insert(place) {
-                self.finished.done += 1;
-                self.observer.notice(&Notice::Done { cell, values: &headline(&result) });
-            }
-        }
-        Ok(())
-    }
-
-    fn note_failure(&mut self, kind: &str, id: &str, attempt: u32, error: &Error) -> Result<(), Error> {
-        let (record, id, class, message) = (kind.to_owned(), id.to_owned(), error.class(), error.to_string());
-        Ok(self.journal.append(&Entry::Failed { at: now(), record, id, class, message, attempt })?)
-    }
-
-    /// Tells the end of cells that failed.
-    fn tell_failure(&mut self, error: &Error, which: impl Fn(&Cell) -> bool) -> Result<(), Error> {
-        let (message, plan) = (error.to_string(), self.plan);
-        for place in self.cells(which) {
-            if self.told.insert(place) {
-                self.finished.failed += 1;
-                self.observer.notice(&Notice::Failed { cell: &plan.cells[place], message: &message });
-            }
-        }
-        self.finished.given_up = self.options.limits.failures.is_some_and(|most| self.finished.failed >= most);
-        Ok(())
-    }
-
-    /// Places of chosen cells in the plan.
-    fn cells(&self, which: impl Fn(&Cell) -> bool) -> Vec<usize> {
-        let cells = self.plan.cells.iter().enumerate();
-        cells.filter(|(place, cell)| self.chosen.contains(place) && which(cell)).map(|(place, _)| place).collect()
-    }
 }
 
-/// Tells a job's progress; `left` is for the whole run.
-fn progress(observer: &mut dyn Observer, told: &Told, left: Option<Duration>) {
-    match *told {
-        Told::Progress(phase, done, total, took) => {
-            let rate = done as f64 / took.as_secs_f64().max(1e-9);
-            observer.notice(&Notice::Progress { phase, done, total, rate, left });
-        }
-        Told::Epoch(epoch, loss) => observer.notice(&Notice::Epoch { epoch, loss }),
-    }
-}
-
-/// A cell's main numbers: AUROCs by the first score that it reports.
-fn headline(result: &CellResult) -> Vec<(String, f64)> {
-    let Some((score, epoch)) = result.epochs.first() else { return Vec::new() };
-    let Some(reported) = result.measured.reported(*epoch) else { return Vec::new() };
-    let image = reported.image(*score).map(|values| (format!("image_auroc ({score})"), values.image_auroc));
-    let pixel = reported.pixel.map(|values| ("pixel_auroc".to_owned(), values.pixel_auroc));
-    image.into_iter().chain(pixel).collect()
-}
+#[cfg(test)]
+mod tests;

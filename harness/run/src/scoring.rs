@@ -1,14 +1,11 @@
-//! Metrics of a whole results folder made anew from stored predictions: what `harness score` does. No backend is started, and
-//! nothing that was measured before is believed.
+//! Metrics of a whole results folder, made again from stored predictions. No backend is started, and nothing that was measured
+//! before is believed.
 
 use harness_experiment::Plan;
-use harness_records::Class;
-use harness_records::metrics;
-use harness_records::now;
-use harness_records::{Entry, Journal};
-use harness_records::{Folder, Lock};
+use harness_records::{Entry, Folder, Found, Journal, Lock, metrics, now};
 
 use crate::error::Error;
+use crate::index::Index;
 use crate::measure;
 use crate::notice::{Notice, Observer};
 use crate::world::World;
@@ -16,7 +13,7 @@ use crate::world::World;
 /// What became of the evaluations of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scored {
-    /// Measured anew.
+    /// Measured again.
     pub measured: usize,
     /// Have predictions and no metrics, as with this truth there are none.
     pub failed: usize,
@@ -24,12 +21,11 @@ pub struct Scored {
     pub missing: usize,
 }
 
-/// Measures every evaluation of a plan whose predictions are in `folder`, with labels and masks as they are now. The folder's
-/// lock is held: until its report is written, best.
+/// Measures every evaluation of a plan whose predictions are in `folder`, with labels and masks as they are now. The lock is best
+/// held until the report is written.
 ///
 /// # Errors
-/// Test images that are not those that were scored; labels, masks or predictions that can't be read; a folder that can't be
-/// written to; `Interrupted` where `go_on` says no.
+/// Test images that are not those that were scored; labels or masks that can't be read; a folder that can't be written to; `Interrupted` where `go_on` says no.
 pub fn score(
     plan: &Plan,
     folder: &Folder,
@@ -39,35 +35,45 @@ pub fn score(
     observer: &mut dyn Observer,
 ) -> Result<Scored, Error> {
     let journal = Journal::open(&folder.journal())?;
-    let trainings: std::collections::HashMap<_, _> =
-        plan.trainings.iter().map(|training| (training.id, training)).collect();
+    let index = Index::new(plan);
     let mut scored = Scored::default();
     for evaluation in &plan.evaluations {
         if !go_on() {
             return Err(Error::Interrupted);
         }
-        let (Some(record), Some(training)) =
-            (folder.read_evaluation(evaluation.id)?, trainings.get(&evaluation.training))
-        else {
-            scored.missing += 1;
-            continue;
+        let path = folder.evaluation(evaluation.id);
+        let record = match folder.read_evaluation(evaluation.id) {
+            Found::Whole(record) => record,
+            Found::Missing => {
+                scored.missing += 1;
+                continue;
+            }
+            Found::Unreadable(why) => {
+                scored.missing += 1;
+                let message = format!(
+                    "evaluation {} can't be read and is left as it is; running again makes it: {why}",
+                    evaluation.id
+                );
+                observer.notice(&Notice::Warning(&message));
+                continue;
+            }
         };
         observer.notice(&Notice::Measuring { evaluation });
-        let place = folder.evaluation(evaluation.id);
+        let training = index.training(evaluation)?;
         let truth = world.truth(evaluation, training, record.image_size)?;
-        match measure::measure(&place, &record, &truth) {
+        match measure::measure(&path, &record, &truth) {
             Ok(made) => {
-                metrics::write(&place, &made)?;
+                made.write(&path)?;
                 scored.measured += 1;
             }
-            Err(error) if error.class() == Class::Numeric => {
-                metrics::remove(&place)?;
-                let (record, id) = ("evaluation".to_owned(), evaluation.id.to_string());
+            Err(error) => {
+                // Numbers of another truth must not stand beside those of this one.
+                metrics::remove(&path)?;
                 let (class, message) = (error.class(), error.to_string());
-                journal.append(&Entry::Failed { at: now(), record, id, class, message, attempt: 1 })?;
+                let record = evaluation.id.into();
+                journal.append(&Entry::Failed { at: now(), record, class, message, attempt: 1 })?;
                 scored.failed += 1;
             }
-            Err(error) => return Err(error),
         }
     }
     Ok(scored)

@@ -1,7 +1,7 @@
 //! What is true of a test set: labels, lesions, and who belongs together when it is resampled. Read here and nowhere else in a
-//! run; what is made of it is in `measure`.
+//! run.
 
-use harness_data::{Dataset, FileHashes, Item, items_hash};
+use harness_data::{Dataset, FileHashes, Item, MaskValues, items_hash};
 use harness_metrics::{PixelTruth, Resampling};
 use harness_records::{RESAMPLING_SEED, TruthId};
 use rayon::prelude::*;
@@ -17,7 +17,7 @@ pub struct Truth {
     pub labels: Vec<bool>,
     /// The lesions; `None` without masks.
     pub pixels: Option<PixelTruth>,
-    /// How it is drawn again, by patient where the dataset's entry tells them; `None` for a fold, and where a class has fewer
+    /// How it is drawn again, by patient where the dataset's entry says who they are; `None` for a fold, and where a class has fewer
     /// than two images or patients.
     pub resampling: Option<Resampling>,
 }
@@ -43,28 +43,28 @@ impl Truth {
     ) -> Result<Self, Error> {
         let values = dataset.mask_values();
         let hash = items_hash(items, values, &|source| hashes.of_source(source))?;
-        let pixels = match dataset.has_masks() {
-            false => None,
-            true => {
-                let masks: Vec<Option<Vec<u8>>> = items
-                    .par_iter()
-                    .map(|item| item.abnormal.then(|| item.truth(size, values)).transpose())
-                    .collect::<Result<_, _>>()?;
-                let mut truth = PixelTruth::new(size, size)?;
-                for mask in masks {
-                    match mask {
-                        Some(mask) => truth.push(&mask)?,
-                        None => truth.push_normal(),
-                    }
-                }
-                Some(truth)
-            }
-        };
+        let pixels = if dataset.has_masks() { Some(pixels(items, size, values)?) } else { None };
         let labels: Vec<bool> = items.iter().map(|item| item.abnormal).collect();
         let patients: Vec<Option<&str>> = items.iter().map(|item| item.patient.as_deref()).collect();
         let resampling = resampled.map(|name| resampling(name, &labels, &patients)).transpose()?.flatten();
         Ok(Self { hash: format!("{hash}-{size}"), labels, pixels, resampling })
     }
+}
+
+/// The lesions of images, read on all threads.
+fn pixels(items: &[Item], size: usize, values: MaskValues) -> Result<PixelTruth, Error> {
+    let masks: Vec<Option<Vec<u8>>> = items
+        .par_iter()
+        .map(|item| item.abnormal.then(|| item.truth(size, values)).transpose())
+        .collect::<Result<_, _>>()?;
+    let mut truth = PixelTruth::new(size, size)?;
+    for mask in masks {
+        match mask {
+            Some(mask) => truth.push(&mask)?,
+            None => truth.push_normal(),
+        }
+    }
+    Ok(truth)
 }
 
 /// `None` where a class has too few to vary.

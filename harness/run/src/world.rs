@@ -9,8 +9,8 @@ use std::rc::Rc;
 use harness_data::phantom::PhantomSpec;
 use harness_data::{Dataset, FileHashes, Item, Registry, SupportSet, images_hash, overlap, shared_patients};
 use harness_experiment::{
-    BackendFacts, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, Precision,
-    Selection, SupportFacts, Training, WeightsFacts,
+    BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, SupportFacts,
+    Training, WeightsFacts,
 };
 use harness_method::options::{Activation, Side};
 use harness_method::{Arch, Options, prompts};
@@ -20,8 +20,9 @@ use harness_worker::open_weights;
 use harness_worker::test_set;
 
 use crate::error::Error;
-use crate::process::{BackendInfo, Program, probe};
+use crate::process::Program;
 use crate::truth::Truth;
+use crate::watch::probe;
 
 /// Where the world is found.
 #[derive(Clone, Debug)]
@@ -139,7 +140,7 @@ impl World {
     fn check_overlap(&self, what: &str, set: &SupportSet, known: &Known) -> Result<(), CatalogueError> {
         let items: Vec<Item> = set.normal.iter().chain(&set.abnormal).cloned().collect();
         let hashes = &self.hashes;
-        let pairs = overlap(&items, &known.test, &|source| hashes.of_source(source)).map_err(told)?;
+        let pairs = overlap(&items, &known.test, &|source| hashes.of_source(source)).map_err(unanswered)?;
         if let Some((support, test)) = pairs.first() {
             let more = if pairs.len() > 1 { format!(", and {} more", pairs.len() - 1) } else { String::new() };
             let message = format!("the support image {support} is also the test image {test}{more}");
@@ -164,11 +165,11 @@ impl World {
         if let Some(known) = self.datasets.borrow().get(name) {
             return Ok(Rc::clone(known));
         }
-        let dataset = Dataset::open(&self.registry, name).map_err(told)?;
-        let test = dataset.test_set().map_err(told)?;
+        let dataset = Dataset::open(&self.registry, name).map_err(unanswered)?;
+        let test = dataset.test_set().map_err(unanswered)?;
         // The hashes alone: they may be shared by threads, the answers kept here may not.
         let hashes = &self.hashes;
-        let hash = images_hash(&test, &|source| hashes.of_source(source)).map_err(told)?;
+        let hash = images_hash(&test, &|source| hashes.of_source(source)).map_err(unanswered)?;
         let facts = DatasetFacts {
             object: dataset.object().to_owned(),
             has_masks: dataset.has_masks(),
@@ -188,30 +189,26 @@ impl Catalogue for World {
 
     fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError> {
         let known = self.known(dataset)?;
-        let set = known.dataset.support(shots as usize, draw).map_err(told)?;
+        let set = known.dataset.support(shots as usize, draw).map_err(unanswered)?;
         self.check_overlap(&format!("[{dataset}], K {shots}, draw {draw}"), &set, &known)?;
         Ok(SupportFacts { hash: content_hash(&set.hash)? })
     }
 
-    fn selects_by(&self, _: Selection) -> bool {
-        true
-    }
-
     fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
-        let set = self.known(dataset)?.dataset.support(shots as usize, draw).map_err(told)?;
+        let set = self.known(dataset)?.dataset.support(shots as usize, draw).map_err(unanswered)?;
         let patients: Vec<Option<String>> =
             set.abnormal.iter().chain(&set.normal).map(|item| item.patient.clone()).collect();
         Ok(if patients.iter().all(Option::is_none) { Vec::new() } else { patients })
     }
 
     fn check_transfer(&self, dataset: &str, shots: u32, draw: u64, target: &str) -> Result<(), CatalogueError> {
-        let set = self.known(dataset)?.dataset.support(shots as usize, draw).map_err(told)?;
+        let set = self.known(dataset)?.dataset.support(shots as usize, draw).map_err(unanswered)?;
         let what = format!("[{dataset}], K {shots}, draw {draw}, for the test set of [{target}]");
         self.check_overlap(&what, &set, &*self.known(target)?)
     }
 
     fn weights(&self, encoder: &EncoderSource) -> Result<WeightsFacts, CatalogueError> {
-        let weights = open_weights(encoder).map_err(told)?;
+        let weights = open_weights(encoder).map_err(unanswered)?;
         if let Some(activation) = weights.suggested_activation() {
             let name = match activation {
                 Activation::Gelu => "gelu",
@@ -225,33 +222,18 @@ impl Catalogue for World {
             weights.hash().to_owned()
         } else {
             let hash = |path: &PathBuf| self.hashes.of(path).map(|bytes| ContentHash::from_bytes(bytes).to_string());
-            combine_hashes(&files.iter().map(hash).collect::<Result<Vec<_>, _>>().map_err(told)?)
+            combine_hashes(&files.iter().map(hash).collect::<Result<Vec<_>, _>>().map_err(unanswered)?)
         };
         Ok(WeightsFacts { hash: content_hash(&hash)?, arch: weights.arch().clone() })
     }
 
-    fn backend(&self, name: &str) -> Result<BackendFacts, CatalogueError> {
-        let known = self.backends.borrow().get(name).cloned();
-        let info = match known {
-            Some(info) => info,
-            None => {
-                let info = probe(&self.options.program, name).map_err(told)?;
-                self.backends.borrow_mut().insert(name.to_owned(), info.clone());
-                info
-            }
-        };
-        let Some(device) = info.devices.first() else {
-            let why = info.note.map(|note| format!(": {note}")).unwrap_or_default();
-            return Err(CatalogueError::new(format!("backend `{name}` finds no device on this machine{why}")));
-        };
-        Ok(BackendFacts {
-            version: info.version,
-            device: device.split(':').next().unwrap_or(device).to_owned(),
-            precisions: Precision::ALL
-                .into_iter()
-                .filter(|p| info.precisions.iter().any(|has| has == p.name()))
-                .collect(),
-        })
+    fn backend(&self, name: &str) -> Result<BackendInfo, CatalogueError> {
+        if let Some(info) = self.backends.borrow().get(name) {
+            return Ok(info.clone());
+        }
+        let info = probe(&self.options.program, name).map_err(unanswered)?;
+        self.backends.borrow_mut().insert(name.to_owned(), info.clone());
+        Ok(info)
     }
 
     fn check_sentences(&self, object: &str, options: &Options, arch: &Arch) -> Result<(), CatalogueError> {
@@ -261,16 +243,16 @@ impl Catalogue for World {
             } else {
                 prompts::fixed(side, object, arch.context)
             };
-            made.map_err(told)?;
+            made.map_err(unanswered)?;
         }
         Ok(())
     }
 }
 
-fn told(error: impl std::fmt::Display) -> CatalogueError {
+fn unanswered(error: impl std::fmt::Display) -> CatalogueError {
     CatalogueError::new(error.to_string())
 }
 
 fn content_hash(hex: &str) -> Result<ContentHash, CatalogueError> {
-    hex.parse().map_err(told)
+    hex.parse().map_err(unanswered)
 }

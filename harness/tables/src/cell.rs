@@ -2,7 +2,7 @@
 
 use polars::prelude::{Column, DataType, IntoColumn, NewChunkedArray, PolarsResult, Series, StringChunked};
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 
 use crate::published::Stated;

@@ -1,6 +1,6 @@
 //! The rows of results that others published.
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 
 use crate::row;

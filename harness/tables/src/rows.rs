@@ -1,6 +1,6 @@
 //! The rows of what a run records: results, curves, scores.
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 
 use crate::row;
@@ -96,21 +96,18 @@ row! {
 }
 
 row! {
-    /// One epoch of one training: `curve.parquet`. Losses are means over the epoch's batches, summed over taps.
+    /// One loss of one epoch of one training: `curve.parquet`. A row for each loss, so that a new loss needs no new column; their
+    /// sum over an epoch is what is minimised.
     #[derive(Default)]
     CurveRow is "curve" {
         /// The epoch.
         epoch: u32,
         /// Steps of the epoch.
         steps: u32,
-        /// Detection loss.
-        detection: f64,
-        /// Focal loss; absent without masks.
-        focal: Option<f64>,
-        /// Dice loss; absent without masks.
-        dice: Option<f64>,
-        /// Their sum, which is minimised.
-        loss: f64,
+        /// Name of the loss (docs/method.md section 7).
+        loss: String,
+        /// Its mean over the epoch's batches, summed over taps.
+        value: f64,
         /// Wall time of the epoch in seconds.
         secs: f64,
     }

@@ -1,6 +1,6 @@
 //! The rows of what follows from many results: intervals, differences, tests, and the speeds of backends.
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 
 use crate::row;

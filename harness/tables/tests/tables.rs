@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 use harness_tables::{
     CurveRow, Frame, Query, ResultRow, ScoreRow, Status, TablesError, Values, count, distinct, read_curve,
@@ -67,10 +67,8 @@ fn results_survive_csv_and_parquet() {
 fn curves_and_scores_survive_parquet() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("training/curve.parquet");
-    let masked =
-        CurveRow { epoch: 0, steps: 8, detection: 1.0, focal: Some(0.5), dice: Some(0.25), loss: 1.75, secs: 2.5 };
-    let unmasked = CurveRow { epoch: 1, steps: 8, detection: 0.5, loss: 0.5, ..CurveRow::default() };
-    for rows in [vec![masked, unmasked], vec![]] {
+    let row = |loss: &str, value| CurveRow { epoch: 1, steps: 8, loss: loss.to_owned(), value, secs: 2.5 };
+    for rows in [vec![row("detection", 1.0), row("dice", 0.25)], vec![]] {
         write_curve(&rows, &path).unwrap();
         assert_eq!(read_curve(&path).unwrap(), rows);
     }
@@ -217,12 +215,14 @@ fn markdown_has_pipes_and_numbers_to_the_right() {
 
 #[test]
 fn any_rows_print_as_markdown() {
-    let text = Frame::of(&[CurveRow { epoch: 7, steps: 8, detection: 1.0, ..CurveRow::default() }]).unwrap();
+    let text =
+        Frame::of(&[CurveRow { epoch: 7, steps: 8, loss: "dice".to_owned(), value: 1.0, ..CurveRow::default() }])
+            .unwrap();
     assert_eq!(
         text.to_markdown().unwrap(),
-        "| epoch | steps | detection | focal | dice |  loss |  secs |\n\
-         |------:|------:|----------:|------:|-----:|------:|------:|\n\
-         |     7 |     8 |     1.000 |     – |    – | 0.000 | 0.000 |\n"
+        "| epoch | steps | loss | value |  secs |\n\
+         |------:|------:|:-----|------:|------:|\n\
+         |     7 |     8 | dice | 1.000 | 0.000 |\n"
     );
     assert_eq!(Frame::of::<ScoreRow>(&[]).unwrap().to_markdown().unwrap().lines().count(), 2);
     assert_eq!(Frame::new(vec![]).unwrap().to_markdown().unwrap(), "");

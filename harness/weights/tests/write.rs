@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use harness_method::Arch;
-use harness_weights::{Kind, Precision, Weights, WeightsError, write_safetensors};
+use harness_weights::{Kind, Precision, Weights, WeightsError, write_safetensors, write_safetensors_with};
 
 fn weights() -> Weights {
     let arch = Arch {
@@ -57,6 +57,26 @@ fn a_failed_write_leaves_the_old_file_and_nothing_else() {
     assert!(write_safetensors(&path, &twice, Precision::F32, |_| Ok(vec![0.0])).is_err());
     assert_eq!(std::fs::read(&path).unwrap(), b"old");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    let nowhere = folder.path().join("absent/clip.safetensors");
-    assert!(matches!(weights().write_safetensors(&nowhere, Precision::F32), Err(WeightsError::Io { .. })));
+    let below_a_file = path.join("clip.safetensors");
+    assert!(matches!(weights().write_safetensors(&below_a_file, Precision::F32), Err(WeightsError::Io { .. })));
+}
+
+#[test]
+fn equal_tensors_and_metadata_give_equal_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let about: Vec<(&str, String)> =
+        ["seed", "epoch", "arch", "options", "backend"].map(|key| (key, key.to_owned())).to_vec();
+    let layout = [("b".to_owned(), vec![2]), ("a".to_owned(), vec![1, 3])];
+    let mut files = ["one", "two"].map(|name| folder.path().join("new").join(name)).into_iter().map(|path| {
+        let values = |name: &str| Ok(vec![0.5; if name == "a" { 3 } else { 2 }]);
+        write_safetensors_with(&path, &layout, Precision::F32, &about, values).unwrap();
+        std::fs::read(path).unwrap()
+    });
+    let (one, two) = (files.next().unwrap(), files.next().unwrap());
+    assert_eq!(one, two);
+    let text = String::from_utf8_lossy(&one);
+    assert!(
+        text.contains(r#""__metadata__":{"arch":"arch","backend":"backend","epoch":"epoch","format":"pt""#),
+        "{text}"
+    );
 }

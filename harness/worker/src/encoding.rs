@@ -1,5 +1,4 @@
-//! How a training's images become taps: options of the image tower, keys of the tap store, shape of an image's taps. The
-//! encoder itself runs in `lab`.
+//! How a training's images become taps: options of the image tower, keys of the tap store, shape of an image's taps.
 
 use harness_backend_abi::host::{ImageTowerOptions, Precision};
 use harness_experiment::{StorePrecision, Training};

@@ -1,5 +1,5 @@
 //! The job that scores a test set with states of a training: grids and image scores into the evaluations' folders. Labels are
-//! copied for readers of the tables; nothing is decided by them, and no metric is computed here.
+//! copied for readers of the tables and decide nothing; no metric is computed here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -11,7 +11,7 @@ use harness_backend_abi::host::Trainer;
 use harness_disk::stop;
 use harness_experiment::Training;
 use harness_metrics::{GridMaps, map_maxima};
-use harness_records::{Cost, EvaluationRecord, FORMAT, StateTensor, state, state_file, write_toml};
+use harness_records::{Cost, EvaluationRecord, StateTensor, StoredFormat, state, state_file, write_toml};
 use harness_tables::{ScoreRow, write_scores};
 
 use crate::encoding::Encoding;
@@ -51,14 +51,14 @@ pub(crate) fn evaluate(
     let start = Instant::now();
     let Some(first) = tasks.first().map(|task| &task.evaluation) else { return Ok(Cost::default()) };
     let encoding = Encoding::of(training)?;
-    let place = match tests.iter().position(|test| test.is(first, training, &encoding)) {
-        Some(place) => place,
+    let known = match tests.iter().position(|test| test.is(first, training, &encoding)) {
+        Some(known) => known,
         None => {
             tests.push(TestSet::list(lab, first, training, &encoding)?);
             tests.len() - 1
         }
     };
-    let test = &mut tests[place];
+    let test = &mut tests[known];
     let count = test.items.len();
     let grid = training.arch.grid(training.options.image_size);
     let taps = training.options.taps.len();
@@ -70,16 +70,16 @@ pub(crate) fn evaluate(
     let stored = store.fits(count as u64, encoding.shape)?;
     let batch = first.batch.max(1) as usize;
     // With taps in the store, state by state; else batch by batch, so that nothing is encoded twice.
-    let (groups, held): (Vec<Vec<u32>>, usize) = match stored {
-        true => (epochs.iter().map(|&epoch| vec![epoch]).collect(), batch),
-        false => (vec![epochs.iter().copied().collect()], batch * STREAMED_BATCHES),
+    let (groups, held): (Vec<Vec<u32>>, usize) = if stored {
+        (epochs.iter().map(|&epoch| vec![epoch]).collect(), batch)
+    } else {
+        (vec![epochs.iter().copied().collect()], batch * STREAMED_BATCHES)
     };
-    let mut writer = match stored {
-        true => Some(store.writer(
-            encoding.shape,
-            &format!("{} {}", first.dataset, if first.on_fold { "support" } else { "test" }),
-        )?),
-        false => None,
+    let mut writer = if stored {
+        let images = if first.on_fold { "support" } else { "test" };
+        Some(store.writer(encoding.shape, &format!("{} {images}", first.dataset))?)
+    } else {
+        None
     };
     let layout = state::initial(training);
     let mut scorer = Scorer { training, states, layout: &layout, trainer: None };
@@ -96,8 +96,8 @@ pub(crate) fn evaluate(
                 for at in range.clone().step_by(batch) {
                     let n = batch.min(range.end - at);
                     let length = encoding.shape.tap_len();
-                    let place = (at - from) * length..(at - from + n) * length;
-                    let slices: Vec<&[f32]> = tensors.iter().map(|tap| &tap[place.clone()]).collect();
+                    let span = (at - from) * length..(at - from + n) * length;
+                    let slices: Vec<&[f32]> = tensors.iter().map(|tap| &tap[span.clone()]).collect();
                     let called = Instant::now();
                     let found = trainer.score(&slices, n, false)?;
                     lab.spent.score.add(called.elapsed().as_secs_f64(), n);
@@ -123,11 +123,12 @@ pub(crate) fn evaluate(
     let cost = lab.cost(compute_secs, start.elapsed().as_secs_f64());
     for target in targets {
         let record = EvaluationRecord {
-            format: FORMAT,
+            format: EvaluationRecord::FORMAT,
             harness: env!("CARGO_PKG_VERSION").to_owned(),
             image_size: training.options.image_size,
             taps: if maps { taps } else { 0 },
             grid,
+            grids_format: EvaluationRecord::GRIDS_FORMAT,
             epochs: target.task.epochs.clone(),
             cost,
             evaluation: target.task.evaluation.clone(),
@@ -173,14 +174,11 @@ impl Scorer<'_> {
 impl<'a> Target<'a> {
     fn open(task: &'a Task, maps: bool) -> Result<Self, Error> {
         let path = task.folder.join("grids.f32");
-        let grids = match maps {
-            true => Some(File::create(&path).map_err(Error::file("create", &path))?),
-            false => None,
-        };
+        let grids = if maps { Some(File::create(&path).map_err(Error::file("create", &path))?) } else { None };
         Ok(Self { task, grids })
     }
 
-    /// Puts the grids of images `at..at + n` of `count` in their place.
+    /// Writes the grids of images `at..at + n` of `count` where they belong.
     fn write(&mut self, epoch: u32, at: usize, count: usize, grids: &[f32], n: usize) -> Result<(), Error> {
         let block = self.task.epochs.iter().position(|wanted| *wanted == epoch);
         let (Some(block), Some(file)) = (block, self.grids.as_mut()) else { return Ok(()) };

@@ -1,5 +1,4 @@
-//! A worker's equipment: one backend's session, the weights, the tap store, and what of them is loaded already. What is done
-//! with it is in `training` and `evaluating`.
+//! A worker's equipment: one backend's session, the weights, the tap store, and what is loaded of them already.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -92,8 +91,8 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// Opens the device, the registry and the store. Weights are opened when they are needed. What was done of the machine's
-    /// and the backend's part before is in `known`.
+    /// Opens the device, the registry and the store. Weights are opened when they are needed. `known` is what was measured
+    /// before.
     pub(crate) fn open(
         backend: Backend,
         setup: &WorldSetup,
@@ -200,8 +199,7 @@ impl Lab {
         Ok((keys, taps))
     }
 
-    /// Encodes the images `which` into their places in `taps`. Where the backend has no memory for a batch, once with half of
-    /// it.
+    /// Encodes the images `which` into `taps`. Where the backend has no memory for a batch, it gets half of one from then on.
     fn encode_into(
         &mut self,
         training: &Training,
@@ -216,13 +214,14 @@ impl Lab {
         let mut rest = which;
         while !rest.is_empty() {
             let (batch, after) = rest.split_at(rest.len().min(self.encode_batch));
-            // Images side by side, as they are where none is stored, are encoded into their place.
+            // Images side by side, as they are where none is stored, are encoded where they belong.
             let side_by_side = batch.windows(2).all(|pair| pair[1] == pair[0] + 1);
             let values = batch.len() * length;
             let mut apart = vec![vec![0.0; if side_by_side { 0 } else { values }]; taps.len()];
-            let mut out: Vec<&mut [f32]> = match side_by_side {
-                true => taps.iter_mut().map(|tap| &mut tap[batch[0] * length..][..values]).collect(),
-                false => apart.iter_mut().map(Vec::as_mut_slice).collect(),
+            let mut out: Vec<&mut [f32]> = if side_by_side {
+                taps.iter_mut().map(|tap| &mut tap[batch[0] * length..][..values]).collect()
+            } else {
+                apart.iter_mut().map(Vec::as_mut_slice).collect()
             };
             match self.encode_batch(images, batch, &mut out) {
                 Err(error) if error.status == Status::ResourceExhausted && self.encode_batch == ENCODE_BATCH => {

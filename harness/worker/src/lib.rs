@@ -1,5 +1,5 @@
 //! The worker's side of a run: a process that loads one backend, does the jobs that come as lines on its standard input, and
-//! reports on a pipe. It knows no plan and no results folder but the ones it is told to fill.
+//! reports on a pipe. It knows no plan, and no folder but those that its jobs name.
 
 mod encoding;
 mod equipment;

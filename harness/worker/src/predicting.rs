@@ -1,11 +1,12 @@
 //! The job that scores images of no dataset with one state: detection scores and grids, as they come from the backend, into
-//! a folder. No label is known here; maps are made of the grids by who asked.
+//! a folder. No label is known here; the caller makes maps of the grids.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use harness_data::{Source, load_image};
-use harness_experiment::{SCORING_BATCH, Training};
+use harness_experiment::Training;
+use harness_method::SCORING_BATCH;
 use harness_records::{Cost, state};
 use rayon::prelude::*;
 
@@ -40,7 +41,7 @@ pub(crate) fn predict(
         let size = training.options.image_size;
         let load = |image: &PathBuf| load_image(&Source::File(image.clone()), size);
         let pixels = Images::U8(batch.par_iter().map(load).collect::<Result<_, _>>()?);
-        // Read from the store where a dataset has them there; images of no dataset are not worth a place in it.
+        // Read from the store where a dataset has them there; others are not worth storing.
         let (_, taps) = lab.taps(training, &encoding, &pixels, None)?;
         let begun = Instant::now();
         let slices: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();

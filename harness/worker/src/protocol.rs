@@ -1,10 +1,10 @@
 //! What scheduler and worker say to each other: a line of JSON each. The scheduler writes a [`Setup`], then [`Job`]s; the
-//! worker answers with [`Event`]s. Neither knows here how the lines travel.
+//! worker answers with [`Event`]s.
 
 use std::path::PathBuf;
 
 use harness_data::phantom::PhantomSpec;
-use harness_experiment::{EncoderSource, EpochRange, Evaluation, Precision, Training};
+use harness_experiment::{BackendInfo, EncoderSource, EpochRange, Evaluation, Precision, Training};
 use harness_records::{Class, Cost};
 use serde::{Deserialize, Serialize};
 
@@ -111,18 +111,8 @@ pub struct Task {
 pub enum Event {
     /// The backend is loaded.
     Ready {
-        /// Version of the backend.
-        version: String,
-        /// Version of the interface it was built for.
-        interface: String,
-        /// Devices it can open now, its default first.
-        devices: Vec<String>,
-        /// Precisions of an image tower.
-        precisions: Vec<String>,
-        /// What it can do.
-        capabilities: Vec<String>,
-        /// Why it has no device, or what would give one more.
-        note: Option<String>,
+        /// What it says of itself.
+        backend: BackendInfo,
     },
     /// How far a phase is.
     Progress {

@@ -1,5 +1,5 @@
 //! A worker process: it loads one backend, does the jobs that come as lines on its standard input, and reports on a pipe that
-//! nothing else writes to. It opens no results folder but the ones it is told to fill.
+//! nothing else writes to. It opens no folder but those that its jobs name.
 
 use std::fs::{File, OpenOptions};
 use std::io::BufRead;
@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use harness_backend_abi::host::Backend;
+use harness_experiment::BackendInfo;
 use harness_records::{Class, Cost};
 
 use crate::equipment::Equipment;
@@ -26,10 +27,10 @@ use crate::training::train;
 /// the machine's rate of f32 matrix products on the threads of this process, in 10^9 operations a second.
 ///
 /// # Errors
-/// The pipes could not be set up; all else is told to the scheduler.
+/// The pipes could not be set up; every other failure goes to the scheduler as an event.
 pub fn serve(open: &dyn Fn(&str) -> Result<Backend, String>, gemm: &dyn Fn() -> f64) -> Result<(), Error> {
     harness_disk::stop::this_is_a_worker();
-    // A worker without its scheduler has nobody to work for, also in the middle of a backend's call.
+    // Without its scheduler a worker has nobody to work for, even in the middle of a backend's call.
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
         .map_err(|error| Error::file("tie the worker to", Path::new("its scheduler"))(error.into()))?;
@@ -97,15 +98,7 @@ fn prepare(
     let start = Instant::now();
     let backend = open(&setup.backend).map_err(|message| Error::Job { class: Class::Input, message })?;
     let known = Known { load_secs: start.elapsed().as_secs_f64(), gemm_gflops };
-    let description = backend.describe();
-    events.send(&Event::Ready {
-        version: description.version.clone(),
-        interface: backend.interface().to_string(),
-        devices: description.devices.clone(),
-        precisions: description.precisions.clone(),
-        capabilities: backend.capabilities().iter().map(|capability| capability.name().to_owned()).collect(),
-        note: description.note.clone(),
-    });
+    events.send(&Event::Ready { backend: info(&setup.backend, &backend) });
     if let Some(workload) = &setup.bench {
         let (equipment, load_secs) = Equipment::load(&backend, workload, setup.threads)?;
         events.send(&Event::Measured { value: known.load_secs + load_secs });
@@ -113,6 +106,20 @@ fn prepare(
     }
     let Some(world) = &setup.world else { return Ok(Prepared::Nothing) };
     Ok(Prepared::Lab(Box::new(Lab::open(backend, world, setup.threads, known)?)))
+}
+
+/// What a backend says of itself, under the name it is asked for by.
+fn info(name: &str, backend: &Backend) -> BackendInfo {
+    let description = backend.describe();
+    BackendInfo {
+        name: name.to_owned(),
+        version: description.version.clone(),
+        interface: backend.interface().to_string(),
+        devices: description.devices.clone(),
+        precisions: description.precisions.clone(),
+        capabilities: backend.capabilities().iter().map(|capability| capability.name().to_owned()).collect(),
+        note: description.note.clone(),
+    }
 }
 
 /// Does a job with prints going to its folder's log. A panic fails the job, not the process.

@@ -1,5 +1,4 @@
-//! Images to be scored, in a worker: a dataset's test set or a fold of a support set, the keys of their taps once they are known, and the taps batch by batch. What they
-//! are scored with is in `evaluating`.
+//! Images to be scored, in a worker: a dataset's test set or a fold of a support set, and their taps batch by batch.
 
 use std::ops::Range;
 
@@ -53,7 +52,7 @@ pub fn items(registry: &Registry, evaluation: &Evaluation, training: &Training) 
         return Err(Error::Changed { what: format!("[{}]: a support image or mask", evaluation.dataset) });
     }
     let all: Vec<Item> = set.abnormal.into_iter().chain(set.normal).collect();
-    Ok(fold.held_out.iter().filter_map(|&place| all.get(place as usize).cloned()).collect())
+    Ok(fold.held_out.iter().filter_map(|&index| all.get(index as usize).cloned()).collect())
 }
 
 impl TestSet {
@@ -103,8 +102,8 @@ impl TestSet {
         let images = self.items[range.clone()].par_iter().map(|item| load_image(&item.image, size));
         let images = Images::U8(images.collect::<Result<_, _>>()?);
         let (keys, taps) = lab.taps(training, encoding, &images, writer)?;
-        for (place, key) in self.keys[range].iter_mut().zip(keys) {
-            *place = Some(key);
+        for (known, key) in self.keys[range].iter_mut().zip(keys) {
+            *known = Some(key);
         }
         Ok(taps)
     }

@@ -1,5 +1,5 @@
 //! The job that trains: support images to taps, epochs of steps, states and curve into the record's folder. No test set is
-//! known here, and nothing of one could be read.
+//! known here, so nothing of one can be read.
 
 use std::path::Path;
 use std::time::Instant;
@@ -8,8 +8,8 @@ use harness_backend_abi::host::Trainer;
 use harness_data::{Dataset, SupportImages};
 use harness_disk::stop;
 use harness_experiment::{EpochRange, Fold, Training};
-use harness_method::streams;
-use harness_records::{Class, Cost, FORMAT, TrainingRecord, state, state_file, state_metadata, write_toml};
+use harness_method::{losses, streams};
+use harness_records::{Class, Cost, TrainingRecord, state, state_file, state_metadata, write_toml};
 use harness_tables::{CurveRow, write_curve};
 
 use crate::encoding::Encoding;
@@ -45,21 +45,22 @@ pub(crate) fn train(
     let states = folder.join("states");
     std::fs::create_dir_all(&states).map_err(Error::file("create", &states))?;
     let compute = Instant::now();
+    let names = losses::names(&training.options, training.has_masks);
     let mut curve = Vec::new();
     let steps = count.div_ceil(training.batch as usize) as u64;
     for epoch in 0..training.epochs {
         let begun = Instant::now();
         let order = streams::permutation(&training.shuffle_stream(epoch), training.seed, count);
-        let mut sums = [0.0_f64; 3];
+        let mut sums = vec![0.0_f64; names.len()];
         for (batch, images) in order.chunks(training.batch as usize).enumerate() {
             let indices: Vec<u32> = images.iter().map(|&image| image as u32).collect();
             let called = Instant::now();
-            let losses = trainer.step(&indices).map_err(|source| match class_of(&source) {
+            let step = trainer.step(&indices).map_err(|source| match class_of(&source) {
                 Class::Numeric => Error::Diverged { epoch, batch: batch as u32, source },
                 _ => source.into(),
             })?;
             lab.spent.step.add(called.elapsed().as_secs_f64(), 1);
-            for (sum, loss) in sums.iter_mut().zip(losses) {
+            for (sum, loss) in sums.iter_mut().zip(step) {
                 *sum += f64::from(loss);
             }
             events.progress(
@@ -68,18 +69,12 @@ pub(crate) fn train(
                 u64::from(training.epochs) * steps,
             );
         }
-        let [detection, focal, dice] = sums.map(|sum| sum / steps as f64);
-        let loss = detection + focal + dice;
-        let masked = |loss: f64| training.has_masks.then_some(loss);
-        curve.push(CurveRow {
-            epoch,
-            steps: steps as u32,
-            detection,
-            focal: masked(focal),
-            dice: masked(dice),
-            loss,
-            secs: begun.elapsed().as_secs_f64(),
-        });
+        let (mut loss, secs) = (0.0, begun.elapsed().as_secs_f64());
+        for (name, sum) in names.iter().zip(sums) {
+            let value = sum / steps as f64;
+            loss += value;
+            curve.push(CurveRow { epoch, steps: steps as u32, loss: (*name).to_owned(), value, secs });
+        }
         events.send(&Event::Epoch { epoch, loss });
         if (keep.first..=keep.last).contains(&epoch) {
             let about = state_metadata::describe(training, epoch)?;
@@ -89,13 +84,7 @@ pub(crate) fn train(
     let compute_secs = compute.elapsed().as_secs_f64();
     write_curve(&curve, &folder.join("curve.parquet"))?;
     let cost = lab.cost(compute_secs, start.elapsed().as_secs_f64());
-    let record = TrainingRecord {
-        format: FORMAT,
-        harness: env!("CARGO_PKG_VERSION").to_owned(),
-        kept: keep,
-        cost,
-        training: training.clone(),
-    };
+    let record = TrainingRecord::new(training.clone(), keep, cost);
     write_toml(&record, &folder.join("training.toml"))?;
     Ok(cost)
 }
@@ -130,9 +119,10 @@ fn hold_support(
     let encoding = Encoding::of(training)?;
     let store = std::rc::Rc::clone(&lab.store);
     let count = images.len();
-    let mut writer = match store.fits(count as u64, encoding.shape)? {
-        true => Some(store.writer(encoding.shape, &format!("{} support", training.dataset))?),
-        false => None,
+    let mut writer = if store.fits(count as u64, encoding.shape)? {
+        Some(store.writer(encoding.shape, &format!("{} support", training.dataset))?)
+    } else {
+        None
     };
     let mut images = images.into_iter();
     for from in (0..count).step_by(ENCODE_BATCH) {

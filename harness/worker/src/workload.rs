@@ -1,5 +1,4 @@
-//! What a benchmark computes: sizes of a model and of a batch, and the operations they come to. Weights and images are
-//! synthetic; how long it takes is measured elsewhere.
+//! What a benchmark computes: sizes of a model and of a batch, and the operations they come to.
 
 use harness_experiment::{Precision, Preset, Training, work};
 use harness_method::options::Prompts;

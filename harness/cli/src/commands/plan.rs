@@ -15,7 +15,7 @@ pub(super) fn plan(arguments: &Plan) -> Result<Exit, Failure> {
     match arguments.toml {
         true => print(plan.to_toml()?),
         false => {
-            let mut listing = plan.listing(arguments.cells)?;
+            let mut listing = plan.listing(arguments.cells);
             let mut pace = Pace::open(&paths::pace(&paths::cache(arguments.places.cache.as_deref())?));
             let threads = arguments.threads.map(usize::from);
             match pace.estimate(&plan, threads, world.program()) {

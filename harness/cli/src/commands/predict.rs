@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use harness_experiment::{Backend, EncoderSource, Evaluation, ImageScore, Plan, Training};
+use harness_metrics::Metric;
 use harness_records::{Folder, Measured};
 use harness_run::predict::{self, CellChoice, Model, PredictOptions};
 use harness_run::{Limits, Program, World, probe};
@@ -192,12 +193,10 @@ fn pick(what: &str, known: &[String], asked: Option<&str>) -> Result<String, Fai
 
 fn backend_of(program: &Program, name: &str) -> Result<Backend, Failure> {
     let info = probe(program, name)?;
-    let Some(device) = info.devices.first() else {
+    info.on_default_device().ok_or_else(|| {
         let why = info.note.map(|note| format!(": {note}")).unwrap_or_default();
-        return Err(Failure::input(format!("backend `{name}` finds no device on this machine{why}")));
-    };
-    let device = device.split(':').next().unwrap_or(device).to_owned();
-    Ok(Backend { name: info.name, version: info.version, device })
+        Failure::input(format!("backend `{name}` finds no device on this machine{why}"))
+    })
 }
 
 /// Scores as people read them.
@@ -217,16 +216,14 @@ fn metrics(measured: &Measured) -> String {
     let Some(reported) = measured.reported.last() else { return text };
     let mut line = |name: &str, value: f64| text += &format!("{name:<28}{value:.4}\n");
     for score in ImageScore::ALL {
-        let Some(values) = reported.image(score) else { continue };
-        line(&format!("image_auroc ({score})"), values.image_auroc);
-        line(&format!("image_ap ({score})"), values.image_ap);
-        line(&format!("image_f1_max ({score})"), values.image_f1_max);
+        for (metric, value) in reported.by(score).filter(|(metric, _)| !metric.needs_masks()) {
+            line(&format!("{metric} ({score})"), value);
+        }
     }
-    if let Some(pixel) = reported.pixel {
-        line("pixel_auroc", pixel.pixel_auroc);
-        line("pixel_ap", pixel.pixel_ap);
-        line("pixel_f1_max", pixel.pixel_f1_max);
-        line("pro_0_3", pixel.pro_0_3);
+    for metric in Metric::ALL {
+        if let Some(value) = reported.get(metric, None) {
+            line(metric.name(), value);
+        }
     }
     text
 }

@@ -1,16 +1,16 @@
 //! What is left of the product of the axes after the rules, and the support sets that it needs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::convert::Infallible;
+
+use harness_config::{start, suggest};
+use harness_method::{ImageScore, Selection};
 
 use super::{List, Planner, unique};
 use crate::folds::folds;
-use crate::matrix;
-use crate::plan::{Dataset, Support, Variant};
+use crate::plan::{Dataset, MAX_CELLS, Support, Variant, all_scores};
 use crate::rules::{Axes, Coordinates, RuleSpec, Rules};
-use crate::spec::{ImageScore, Selection, Typed};
-use harness_config::start;
-use harness_config::suggest;
+use crate::spec::Typed;
 
 /// The axes as typed, each value once.
 pub(super) fn axes<'a>(typed: &'a Typed, variants: &'a [Variant]) -> Axes<'a> {
@@ -20,17 +20,17 @@ pub(super) fn axes<'a>(typed: &'a Typed, variants: &'a [Variant]) -> Axes<'a> {
     }
     Axes {
         variants: variants.iter().map(|variant| variant.name.as_str()).collect(),
-        datasets: names(typed.datasets.as_ref()),
-        targets: names(typed.targets.as_ref()),
-        shots: values(typed.shots.as_ref()),
-        draws: values(typed.draws.as_ref()),
-        seeds: values(typed.seeds.as_ref()),
-        backends: names(typed.backends.as_ref()),
-        selection: values(typed.selection.as_ref()),
+        datasets: names(typed.top.datasets.as_ref()),
+        targets: names(typed.top.targets.as_ref()),
+        shots: values(typed.top.shots.as_ref()),
+        draws: values(typed.top.draws.as_ref()),
+        seeds: values(typed.top.seeds.as_ref()),
+        backends: names(typed.top.backends.as_ref()),
+        selection: values(typed.top.selection.as_ref()),
     }
 }
 
-/// What some cell needs: the rest of the product is not looked for.
+/// What some cell needs: nothing else of the product is asked about.
 #[derive(Default)]
 pub(super) struct Parts {
     /// Dataset, shots, draw.
@@ -68,10 +68,9 @@ impl Planner<'_> {
     pub(super) fn parts(&mut self, axes: &Axes<'_>, rules: &Rules) -> Parts {
         let mut parts = Parts::default();
         let cells = axes.size();
-        if cells > matrix::MAX_CELLS {
-            let most = matrix::MAX_CELLS;
+        if cells > MAX_CELLS {
             let message = format!(
-                "the lists multiply to {cells} cells, more than {most}; split the experiment into several files"
+                "the lists multiply to {cells} cells, more than {MAX_CELLS}; split the experiment into several files"
             );
             self.findings.add(0, message);
             return parts;
@@ -90,8 +89,8 @@ impl Planner<'_> {
     pub(super) fn supports(&mut self, datasets: &[Dataset], parts: &Parts) -> Vec<Support> {
         let mut supports = Vec::new();
         for dataset in datasets {
-            for (place, shots) in unique(self.typed.shots.as_ref()).into_iter().filter(|(_, shots)| **shots > 0) {
-                for (_, draw) in unique(self.typed.draws.as_ref()) {
+            for (offset, shots) in unique(self.typed.top.shots.as_ref()).into_iter().filter(|(_, shots)| **shots > 0) {
+                for (_, draw) in unique(self.typed.top.draws.as_ref()) {
                     let key = (dataset.name.clone(), *shots, *draw);
                     if !parts.supports.contains(&key) {
                         continue;
@@ -100,7 +99,7 @@ impl Planner<'_> {
                     let facts = match self.catalogue.support(&dataset.name, *shots, *draw) {
                         Ok(facts) => facts,
                         Err(error) => {
-                            self.findings.add(place, format!("{what}: {error}"));
+                            self.findings.add(offset, format!("{what}: {error}"));
                             continue;
                         }
                     };
@@ -118,9 +117,9 @@ impl Planner<'_> {
                             Ok(None) => {
                                 let message = "its patients can't be split into folds with both classes for \
                                                best-on-support; leave the draw out by a rule, or use last";
-                                self.findings.add(place, format!("{what}: {message}"));
+                                self.findings.add(offset, format!("{what}: {message}"));
                             }
-                            Err(error) => self.findings.add(place, format!("{what}: {error}")),
+                            Err(error) => self.findings.add(offset, format!("{what}: {error}")),
                         }
                     }
                     supports.push(support);
@@ -131,33 +130,38 @@ impl Planner<'_> {
     }
 
     pub(super) fn transfers(&mut self, datasets: &[Dataset], targets: &[Dataset], parts: &Parts) {
-        let places = unique(self.typed.targets.as_ref());
+        let offsets: HashMap<&str, usize> =
+            unique(self.typed.top.targets.as_ref()).into_iter().map(|(offset, name)| (name.as_str(), offset)).collect();
+        let names = |list: &[Dataset]| list.iter().map(|dataset| dataset.name.clone()).collect::<HashSet<_>>();
+        let (datasets, targets) = (names(datasets), names(targets));
         for (dataset, shots, draw, target) in &parts.transfers {
-            let known = |list: &[Dataset], name: &String| list.iter().any(|dataset| dataset.name == *name);
-            if *shots == 0 || !known(datasets, dataset) || !known(targets, target) {
+            if *shots == 0 || !datasets.contains(dataset) || !targets.contains(target) {
                 continue;
             }
             if let Err(error) = self.catalogue.check_transfer(dataset, *shots, *draw, target) {
-                let place = places.iter().find(|(_, name)| *name == target).map_or(0, |(place, _)| *place);
+                let offset = offsets.get(target.as_str()).copied().unwrap_or(0);
                 let message = format!("`{dataset}`, {shots} shots, draw {draw}, scored on `{target}`: {error}");
-                self.findings.add(place, message);
+                self.findings.add(offset, message);
             }
         }
     }
 
     /// The image scores asked for. Refused where a cell could report none of them.
     pub(super) fn image_scores(&mut self, datasets: &[Dataset], parts: &Parts) -> Vec<ImageScore> {
-        let Some(typed) = &self.typed.image_scores else { return ImageScore::all() };
+        let Some(typed) = &self.typed.top.image_scores else { return all_scores() };
         let scores: Vec<ImageScore> = typed.get_ref().iter().map(|score| *score.get_ref()).collect();
-        if scores == [ImageScore::MapMax] {
-            let used = |dataset: &&Dataset| parts.supports.iter().any(|(name, ..)| *name == dataset.name);
+        if !scores.is_empty() && scores.iter().all(|score| score.needs_maps()) {
+            let used: HashSet<&str> = parts.supports.iter().map(|(name, ..)| name.as_str()).collect();
+            let used = |dataset: &&Dataset| used.contains(dataset.name.as_str());
             let without = datasets.iter().filter(used).filter(|dataset| !dataset.facts.has_masks);
             let names: Vec<&str> = without.map(|dataset| dataset.name.as_str()).collect();
             if !names.is_empty() {
                 let message = format!(
-                    "`image_scores` map-max needs maps, and without masks nothing trains them: {}; add \"detection\", or \
-                     leave the dataset out",
-                    suggest::list(names)
+                    "`image_scores` {} needs maps, and without masks nothing trains them: {}; add \"{}\", or leave the \
+                     dataset out",
+                    scores.iter().map(|score| score.name()).collect::<Vec<_>>().join(", "),
+                    suggest::list(names),
+                    ImageScore::Detection
                 );
                 self.findings.add(start(typed), message);
             }

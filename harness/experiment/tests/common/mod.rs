@@ -5,24 +5,26 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use harness_config::Problem;
 use harness_experiment::{
-    BackendFacts, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Error, Plan, Precision, Problem,
-    Selection, Spec, SupportFacts, WeightsFacts,
+    BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Error, Plan, Spec, SupportFacts,
+    WeightsFacts,
 };
-use harness_method::options::Side;
-use harness_method::{Arch, Options, prompts};
+use harness_method::{Arch, Options, Side, prompts};
 
 pub struct World {
     pub datasets: BTreeMap<String, DatasetFacts>,
     pub backends: Vec<String>,
+    /// Devices of every backend.
+    pub devices: Vec<String>,
     /// Largest support set.
     pub pool: u32,
     /// Sizes of every weights file.
     pub arch: Arch,
-    /// Whether `best-on-support` can be run.
-    pub folds: bool,
     /// Patients of every support set's images.
     pub patients: Vec<Option<String>>,
+    /// Pairs of a support set's dataset and a target with images in both.
+    pub shared: Vec<(String, String)>,
     /// Questions asked.
     pub asked: RefCell<Vec<String>>,
 }
@@ -64,9 +66,10 @@ impl Default for World {
             ]
             .into(),
             backends: ["flex", "libtorch", "cuda", "wgpu"].map(str::to_owned).to_vec(),
+            devices: vec!["cpu".to_owned()],
             pool: 32,
             arch: VIT_L,
-            folds: false,
+            shared: Vec::new(),
             patients: Vec::new(),
             asked: RefCell::default(),
         }
@@ -117,13 +120,17 @@ impl Catalogue for World {
         Ok(SupportFacts { hash: hash(&format!("{dataset} {shots} {draw}")) })
     }
 
-    fn selects_by(&self, rule: Selection) -> bool {
-        self.folds || rule != Selection::BestOnSupport
-    }
-
     fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
         self.ask(format!("patients {dataset} {shots} {draw}"));
         Ok(self.patients.clone())
+    }
+
+    fn check_transfer(&self, dataset: &str, shots: u32, draw: u64, target: &str) -> Result<(), CatalogueError> {
+        self.ask(format!("transfer {dataset} {shots} {draw} {target}"));
+        if self.shared.iter().any(|(source, other)| source == dataset && other == target) {
+            return Err(CatalogueError::new("1 image is in both; leave it out"));
+        }
+        Ok(())
     }
 
     fn weights(&self, encoder: &EncoderSource) -> Result<WeightsFacts, CatalogueError> {
@@ -142,24 +149,30 @@ impl Catalogue for World {
         }
     }
 
-    fn backend(&self, name: &str) -> Result<BackendFacts, CatalogueError> {
+    fn backend(&self, name: &str) -> Result<BackendInfo, CatalogueError> {
         self.ask(format!("backend {name}"));
         if !self.backends.iter().any(|known| known == name) {
             return Err(CatalogueError::unknown("backend", name, self.backends.iter().map(String::as_str)));
         }
-        let precisions = match name {
-            "flex" => vec![Precision::F32],
-            _ => vec![Precision::F32, Precision::F16, Precision::Bf16],
-        };
-        Ok(BackendFacts { version: "1.0".to_owned(), device: "cpu".to_owned(), precisions })
+        let precisions: &[&str] = if name == "flex" { &["f32"] } else { &["f32", "f16", "bf16"] };
+        Ok(BackendInfo {
+            name: name.to_owned(),
+            version: "1.0".to_owned(),
+            interface: "1".to_owned(),
+            devices: self.devices.clone(),
+            precisions: precisions.iter().map(|name| (*name).to_owned()).collect(),
+            capabilities: Vec::new(),
+            note: None,
+        })
     }
 
     fn check_sentences(&self, object: &str, options: &Options, arch: &Arch) -> Result<(), CatalogueError> {
         self.ask(format!("sentences {object}"));
         for side in Side::BOTH {
-            let made = match options.prompts.learned_sides().contains(&side) {
-                true => prompts::learned(side, object, options.context_tokens, arch.context),
-                false => prompts::fixed(side, object, arch.context),
+            let made = if options.prompts.learned_sides().contains(&side) {
+                prompts::learned(side, object, options.context_tokens, arch.context)
+            } else {
+                prompts::fixed(side, object, arch.context)
             };
             made.map_err(|error| CatalogueError::new(error.to_string()))?;
         }

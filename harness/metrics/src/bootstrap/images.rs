@@ -1,9 +1,8 @@
 //! Image metrics of weighted images: sorted once, counted as often as there are resamples. Where weights come from is in
 //! `resampling`.
 
-use crate::image::ImageMetrics;
 use crate::ranked::{Ranked, RankedImage};
-use crate::sweep::{Step, Sweep};
+use crate::sweep::{ImageMetrics, Step, Sweep};
 
 /// The metrics where every image counts `weights[image]` times; both classes must have some weight.
 pub(super) fn weighted(ranked: &Ranked, weights: &[u32]) -> ImageMetrics {
@@ -27,5 +26,5 @@ pub(super) fn weighted(ranked: &Ranked, weights: &[u32]) -> ImageMetrics {
             normal_between = 0;
         }
     }
-    ImageMetrics { auroc: sweep.auroc(), ap: sweep.average_precision(), f1_max: sweep.f1_max() }
+    ImageMetrics::of(&sweep)
 }

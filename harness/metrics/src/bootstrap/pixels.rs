@@ -3,8 +3,7 @@
 use crate::bins::single_scores;
 use crate::error::Error;
 use crate::histograms::{PixelHistograms, SparseCounts};
-use crate::pixel::PixelMetrics;
-use crate::sweep::{Overlap, Step, Sweep};
+use crate::sweep::{Overlap, PixelMetrics, Step, Sweep};
 
 /// Resamples that are summed in one pass over the histograms.
 pub(super) const LANES: usize = 16;
@@ -38,7 +37,7 @@ pub(super) fn weighted(histograms: &PixelHistograms, weights: &[Weights]) -> Res
         add_scaled(&mut regions, &weights, f64::from(parts.regions[image]));
     }
     let single = single_scores(&parts.edges);
-    let mut metrics = [PixelMetrics { auroc: 0.0, ap: 0.0, f1_max: 0.0, pro_0_3: 0.0 }; LANES];
+    let mut metrics = [PixelMetrics::default(); LANES];
     for (lane, metrics) in metrics.iter_mut().enumerate() {
         let bins = (0..histograms.bins()).rev().map(|bin| Bin {
             normal: normal[bin][lane] as u64,
@@ -103,8 +102,7 @@ fn of_bins(bins: impl Iterator<Item = Bin> + Clone, regions: u64) -> Result<Pixe
         true_positives += found;
         normal_between = 0;
     }
-    let (auroc, ap, f1_max) = (sweep.auroc(), precision / abnormal as f64, sweep.f1_max());
-    Ok(PixelMetrics { auroc, ap, f1_max, pro_0_3: overlap.finish() })
+    Ok(PixelMetrics::of_sweeps(&sweep, precision / abnormal as f64, overlap))
 }
 
 /// The precision at each of `abnormal` pixels, summed, where they come evenly mixed into `all` pixels, after `positives`

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use harness_experiment::{Cell, ImageScore, Plan, Selection};
-use harness_metrics::roc_curve;
-use harness_records::Folder;
+use harness_metrics::{Metric, roc_curve};
+use harness_records::{CellRecords, CellResult, Folder};
 
 use super::{Group, scores_of};
-use crate::done::{Done, Records};
 use crate::error::Error;
 use crate::figure_data::{RocFigure, RocSeries};
 
@@ -26,7 +25,7 @@ struct Curve {
 
 impl Group<'_> {
     /// The figure of a group: a line a variant. `None` where nothing is done.
-    pub(crate) fn roc(&self, plan: &Plan, folder: &Folder, records: &Records) -> Result<Option<RocFigure>, Error> {
+    pub(crate) fn roc(&self, plan: &Plan, folder: &Folder, records: &CellRecords) -> Result<Option<RocFigure>, Error> {
         let (mut series, mut counts, mut first) = (Vec::new(), BTreeSet::new(), None);
         for variant in &plan.variants {
             let mut curves = Vec::new();
@@ -34,12 +33,12 @@ impl Group<'_> {
                 if curves.len() == MOST {
                     break;
                 }
-                let Some(done) = records.done(cell) else { continue };
+                let Some(done) = records.cell(cell).done() else { continue };
                 let Some((score, epoch)) = done.first() else { continue };
                 let Some((labels, scores)) = scored(folder, cell, &done, (score, epoch))? else { continue };
                 let points = roc_curve(&labels, &scores)?;
                 let points = points.iter().map(|point| (point.false_positive_rate, point.true_positive_rate)).collect();
-                curves.push(Curve { points, auroc: done.image_auroc(score, epoch).unwrap_or(f64::NAN) });
+                curves.push(Curve { points, auroc: auroc(&done, score, epoch).unwrap_or(f64::NAN) });
                 first.get_or_insert((*cell, score));
             }
             if !curves.is_empty() {
@@ -62,6 +61,11 @@ impl Group<'_> {
     }
 }
 
+/// Image AUROC by a score at an epoch.
+fn auroc(done: &CellResult<'_>, score: ImageScore, epoch: u32) -> Option<f64> {
+    done.metrics(epoch)?.get(Metric::ImageAuroc, Some(score))
+}
+
 /// Labels of test images, and their scores.
 type Scored = (Vec<bool>, Vec<f64>);
 
@@ -70,10 +74,10 @@ type Scored = (Vec<bool>, Vec<f64>);
 fn scored(
     folder: &Folder,
     cell: &Cell,
-    done: &Done<'_>,
+    done: &CellResult<'_>,
     (score, epoch): (ImageScore, u32),
 ) -> Result<Option<Scored>, Error> {
-    if let Some(index) = done.evaluated.replicates() {
+    if let Some(index) = &done.evaluated.replicates {
         let mut file = index.file()?;
         if let Some(scores) = file.scores(epoch, score)? {
             return Ok(Some((file.labels()?, scores.into_iter().map(f64::from).collect())));

@@ -1,4 +1,4 @@
-//! A program that is no backend, measured in the same turns: it does the same work by its own means and says how long it
+//! A program other than a backend, measured in the same turns: it does the same work by its own means and says how long that
 //! took. What passes between the two is in the README's section on `harness bench`.
 
 use std::io::{BufRead, BufReader, Write};

@@ -1,12 +1,12 @@
-//! Who is measured when: rounds in which every part is measured once by every backend, one after the other, the first of a
-//! round being another each time. The first round warms up and is not counted.
+//! The order of measurements: rounds in which every backend measures every part once, one after the other, another one first in
+//! each round. The first round warms up and is not counted.
 
+use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness_backend_abi::host::Capability;
 use harness_metrics::median;
-use harness_records::Class;
 use harness_worker::PROCESSOR;
 use harness_worker::protocol::{Event, Setup};
 use harness_worker::{Ask, Part, Workload};
@@ -15,7 +15,8 @@ use serde::Serialize;
 use super::metrics::Maps;
 use super::outside::Outside;
 use crate::error::Error;
-use crate::process::{Program, Received, WorkerProcess};
+use crate::process::{Program, WorkerProcess};
+use crate::watch::{Wait, Watch, start};
 
 /// Longest time for a measurement, or for loading weights.
 const LIMIT: Duration = Duration::from_secs(1800);
@@ -40,7 +41,7 @@ pub struct Benchmark<'a> {
     pub rounds: usize,
     /// Asked several times a second; no ends the benchmark.
     pub go_on: &'a dyn Fn() -> bool,
-    /// Told after each round how many are done, the one that warms up included.
+    /// Called after each round with how many are done, the one that warms up included.
     pub done: &'a dyn Fn(usize),
 }
 
@@ -117,7 +118,7 @@ pub fn bench(benchmark: &Benchmark<'_>) -> Result<Measured, Error> {
             ..Setup::default()
         };
         let log = logs.path().join(format!("{name}.txt"));
-        let (mut worker, info) = WorkerProcess::start(benchmark.program, &setup, &log, benchmark.go_on)?;
+        let (mut worker, info) = start(benchmark.program, &setup, &log, benchmark.go_on)?;
         let load_secs = Some(answer(&mut worker, name, benchmark.go_on)?);
         let device = info.devices.into_iter().next().unwrap_or_default();
         let multiplies = device == PROCESSOR || info.capabilities.iter().any(|known| known == Capability::Gemm.name());
@@ -180,21 +181,15 @@ impl Asked {
 
 /// The number a worker answers with.
 fn answer(worker: &mut WorkerProcess, backend: &str, go_on: &dyn Fn() -> bool) -> Result<f64, Error> {
-    let begun = Instant::now();
-    loop {
-        match worker.receive(Duration::from_millis(100)) {
-            Received::Event(Event::Measured { value }) => return Ok(value),
-            Received::Event(Event::Failed { class, message }) => {
-                return Err(Error::Job { class, message: format!("backend `{backend}`: {message}") });
-            }
-            Received::Event(_) => {}
-            Received::Gone => return Err(worker.end(backend, None)),
-            Received::Nothing if !go_on() => return Err(Error::Interrupted),
-            Received::Nothing if begun.elapsed() > LIMIT => {
-                let message = format!("backend `{backend}` gave no answer in {} seconds", LIMIT.as_secs());
-                return Err(Error::Job { class: Class::Stalled, message });
-            }
-            Received::Nothing => {}
+    let watch = Watch { wait: Wait::Answer, backend, silence: None, limit: Some(LIMIT), log: None, go_on };
+    let answer = watch.until(worker, &mut |event| match event {
+        Event::Measured { value } => ControlFlow::Break(value),
+        _ => ControlFlow::Continue(()),
+    });
+    answer.map_err(|error| match error {
+        Error::Job { class, message } if !message.contains(backend) => {
+            Error::Job { class, message: format!("backend `{backend}`: {message}") }
         }
-    }
+        error => error,
+    })
 }

@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use harness_experiment::{EpochRange, Evaluation};
-use harness_records::{EvaluationRecord, read_toml, state_file};
-use harness_records::{Measured, metrics};
+use harness_records::{EvaluationRecord, Measured, read_toml, state_file};
 use harness_worker::protocol::{Job, Task};
 
-use super::{Model, PredictOptions, work};
+use super::model::Model;
+use super::work::{PredictOptions, work};
 use crate::error::Error;
 use crate::measure;
 use crate::notice::Observer;
@@ -53,7 +53,7 @@ pub fn evaluate(
     let record: EvaluationRecord = read_toml(&folder.join("evaluation.toml"))?;
     let truth = world.truth(&evaluation, training, record.image_size)?;
     let made = measure::measure(&folder, &record, &truth)?;
-    metrics::write(&folder, &made)?;
+    made.write(&folder)?;
     for name in KEPT {
         let (from, to) = (folder.join(name), out.join(name));
         if from.is_file() {

@@ -71,7 +71,7 @@ fn named(path: &Path, taken: &mut HashSet<String>) -> String {
     candidates.find(|name| taken.insert(name.to_lowercase())).unwrap_or(stem)
 }
 
-/// Decodes every image, so that all that can't be read are told at once, before an encoder is loaded.
+/// Decodes every image, so that all that can't be read are named at once, before an encoder is loaded.
 pub(super) fn check(images: &[InputImage]) -> Result<(), Error> {
     let failures: Vec<String> = images
         .par_iter()

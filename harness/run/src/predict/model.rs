@@ -1,15 +1,13 @@
-//! Whose state predicts: that of a cell in a results folder, or one in a file with what is known of its model.
+//! Which state predicts: that of a cell in a results folder, or one in a file with what is known of its model.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use harness_experiment::{Cell, CellId, EncoderSource, ImageScore, Plan, Training};
 use harness_method::Arch;
-use harness_records::CellResult;
-use harness_records::Folder;
-use harness_records::journal;
-use harness_records::state_file;
-use harness_records::{StateTensor, state, state_metadata};
+use harness_records::{
+    CellRecords, CellState, Detail, Failure, Folder, StateTensor, Statuses, state, state_file, state_metadata,
+};
 use harness_weights::{Checkpoint, Weights};
 use harness_worker::open_weights;
 
@@ -53,29 +51,29 @@ pub fn find_cell(folders: &[PathBuf], id: &str) -> Result<CellChoice, Error> {
     }
     let mut found: Vec<(usize, &Cell)> = Vec::new();
     let mut seen = HashSet::new();
-    for (place, (plan, _)) in plans.iter().enumerate() {
+    for (index, (plan, _)) in plans.iter().enumerate() {
         for cell in plan.cells.iter().filter(|cell| cell.id.to_string().starts_with(id)) {
             // Cells of equal variants share an id, and so do those of one experiment in two folders.
             if seen.insert(cell.id) {
-                found.push((place, cell));
+                found.push((index, cell));
             }
         }
     }
     match found.as_slice() {
         [] => {
             let known: usize = plans.iter().map(|(plan, _)| plan.cells.len()).sum();
-            let places = folders.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+            let folders = folders.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
             let what =
-                format!("no cell's id begins with `{id}` among {known} cells of {places}; results.csv lists them");
+                format!("no cell's id begins with `{id}` among {known} cells of {folders}; results.csv lists them");
             Err(Error::Unusable { what })
         }
-        [(place, cell)] => {
-            let (place, cell) = (*place, (*cell).clone());
-            let (plan, folder) = plans.swap_remove(place);
+        [(index, cell)] => {
+            let (index, cell) = (*index, (*cell).clone());
+            let (plan, folder) = plans.swap_remove(index);
             Ok(CellChoice { folder, plan, cell })
         }
         several => {
-            let few: Vec<String> = several.iter().take(8).map(|(_, cell)| told(cell)).collect();
+            let few: Vec<String> = several.iter().take(8).map(|(_, cell)| named(cell)).collect();
             let more = if several.len() > few.len() { ", ..." } else { "" };
             let what =
                 format!("{} cells' ids begin with `{id}`; give more of it: {}{more}", several.len(), few.join(", "));
@@ -84,8 +82,8 @@ pub fn find_cell(folders: &[PathBuf], id: &str) -> Result<CellChoice, Error> {
     }
 }
 
-/// A cell by id and place.
-fn told(cell: &Cell) -> String {
+/// A cell by its id and what it is of.
+fn named(cell: &Cell) -> String {
     let Cell { id, variant, dataset, shots, draw, seed, backend, selection, .. } = cell;
     format!("{id} ({variant}, {dataset}, K {shots}, draw {draw}, seed {seed}, {backend}, {selection})")
 }
@@ -102,13 +100,24 @@ impl CellChoice {
     /// A cell that is not done, or does not report that score.
     pub fn model(&self, score: Option<ImageScore>) -> Result<Model, Error> {
         let Self { folder, plan, cell } = self;
-        let Some(result) = CellResult::read(folder, cell)? else {
-            let failures = journal::failures(&folder.journal())?;
-            let own = [cell.training.to_string(), cell.evaluation.to_string()];
-            let why =
-                own.iter().find_map(|id| failures.get(id)).map(|(class, message)| format!(": {class}: {message}"));
-            let what = format!("cell {} is not done{}; run its experiment again", told(cell), why.unwrap_or_default());
-            return Err(Error::Unusable { what });
+        let records = CellRecords::read(folder, std::iter::once(cell), Detail::Metrics);
+        let result = match records.cell(cell) {
+            CellState::Done(result) => result,
+            CellState::Unreadable(why) => {
+                let what = format!("cell {}: {why}; running its experiment again makes the record again", named(cell));
+                return Err(Error::Unusable { what });
+            }
+            CellState::Missing => {
+                let statuses = Statuses::read(plan, folder)?;
+                let why = statuses.failure(cell).map(|Failure { class, message }| format!(": {class}: {message}"));
+                let why = why.unwrap_or_default();
+                let what = format!("cell {} is not done{why}; run its experiment again", named(cell));
+                return Err(Error::Unusable { what });
+            }
+        };
+        let training = plan.trainings.iter().find(|training| training.id == cell.training);
+        let Some(training) = training else {
+            return Err(Error::record(&folder.path().join("plan.toml"), "a cell without its training"));
         };
         let epoch = match score {
             None => result.epochs.first(),
@@ -116,16 +125,19 @@ impl CellChoice {
         };
         let Some((_, epoch)) = epoch else {
             let scores: Vec<&str> = result.epochs.iter().map(|(score, _)| score.name()).collect();
-            let what = format!("cell {} reports no such image score; it reports: {}", told(cell), scores.join(", "));
+            let what = format!("cell {} reports no such image score; it reports: {}", named(cell), scores.join(", "));
             return Err(Error::Unusable { what });
         };
         let state = state_file(&folder.training(cell.training), *epoch);
         if !state.is_file() {
-            return Err(Error::record(&state, "the state is gone; remove the training's folder and run again"));
+            return Err(Error::record(
+                &state,
+                "the state is gone; remove the training's folder and run its experiment again",
+            ));
         }
         Ok(Model {
-            training: result.training.training,
-            object: result.evaluation.evaluation.object,
+            training: training.clone(),
+            object: result.evaluated.record.evaluation.object.clone(),
             encoder: plan.encoder.source.clone(),
             state,
             epoch: Some(*epoch),
@@ -134,7 +146,7 @@ impl CellChoice {
 }
 
 impl Model {
-    /// A state in a file that says itself which model it is of. `None` where it is silent: a checkpoint of the authors, or a
+    /// A state in a file that says itself which model it is of. `None` where it does not: a checkpoint of the authors, or a
     /// state of an early version.
     ///
     /// # Errors
@@ -155,7 +167,7 @@ impl Model {
         }))
     }
 
-    /// A state in a file that says nothing, taken as one of this training's.
+    /// A state in a file that does not say its model, taken as one of this training's.
     pub fn of_silent(path: &Path, training: &Training, encoder: &EncoderSource) -> Self {
         Self {
             training: training.clone(),
@@ -166,7 +178,7 @@ impl Model {
         }
     }
 
-    /// The same with another place of the encoder's weights.
+    /// The same with the encoder's weights elsewhere.
     #[must_use]
     pub fn with_weights(mut self, path: &Path) -> Self {
         let source = EncoderSource::File { path: path.to_owned(), heads: None, text_heads: None };
