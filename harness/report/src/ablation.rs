@@ -1,6 +1,6 @@
 //! The ablation table: each variant's numbers and its differences from the base, with the best marked.
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_tables::{DifferenceRow, Frame, row};
 
 use crate::ReportError;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 use harness_results::ReportDataset;
 use harness_tables::{DifferenceRow, IntervalRow};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use harness_experiment::ImageScore;
+use harness_method::ImageScore;
 use harness_results::ReportDataset;
 
 use crate::measure::{Measure, paper_score};

@@ -1,6 +1,6 @@
 //! The numbers that a table asks for, found among the rows of the summary.
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 use harness_tables::{Query, row};
 

@@ -1,6 +1,6 @@
 //! Two tables of tests: what choosing the epoch on the test set adds, and DeLong's test of single trainings.
 
-use harness_experiment::Selection;
+use harness_method::Selection;
 use harness_results::ReportDataset;
 use harness_tables::{DeLongRow, DifferenceRow, Frame};
 

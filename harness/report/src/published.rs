@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_results::ReportDataset;
 use harness_tables::{Frame, PublishedRow, TablesError, Values, parse_csv};
 

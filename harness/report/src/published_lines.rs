@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness_experiment::Selection;
+use harness_method::Selection;
 use harness_metrics::Metric;
 use harness_results::ReportDataset;
 use harness_tables::PublishedRow;

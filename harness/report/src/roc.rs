@@ -1,6 +1,6 @@
 //! The ROC figure.
 
-use harness_experiment::Selection;
+use harness_method::Selection;
 use harness_results::{RocFigure, RocSeries};
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;

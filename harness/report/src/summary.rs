@@ -1,6 +1,6 @@
 //! Means over seeds and draws, a row for each metric: `tables/summary.csv` and `.parquet`.
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 use harness_tables::{Query, ResultRow, Status, count, distinct, row, values};
 

@@ -1,6 +1,6 @@
 //! The summary as people read it: a line for each group and image score, a column for each metric.
 
-use harness_experiment::ImageScore;
+use harness_method::ImageScore;
 use harness_metrics::Metric;
 use harness_tables::{Frame, Query, Values, row};
 

@@ -1,6 +1,6 @@
 //! How numbers and reasons read in tables, captions and figures.
 
-use harness_experiment::Selection;
+use harness_method::Selection;
 
 /// A fraction with the mark of what it was chosen by.
 pub(crate) fn fraction(value: f64, selection: impl Into<Option<Selection>>) -> String {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_report::{
     Bar, BarFigure, BarPlot, ForestFigure, HeatFigure, ReportDataset, ReportInput, RocFigure, RocSeries, ShotsFigure,
     ShotsPlot, ShotsPoint, bars, forest, heat_map, roc, shots, write_report,

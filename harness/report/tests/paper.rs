@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use harness_experiment::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 use harness_report::{ReportDataset, ReportInput, published, write_report};
 use harness_tables::{BackendRow, DeLongRow, DifferenceRow, ResultRow, Status};

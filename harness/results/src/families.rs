@@ -186,6 +186,7 @@ pub(crate) fn families<'a>(plan: &Plan, records: &'a CellRecords) -> Families<'a
         let (Some(found), Some(test)) = (indices.cell(cell), tests.get(&cell.evaluation)) else { continue };
         let CellIndices { datasets, variant, backend, shots, selection } = found;
         let numbers = records.cell(cell).done().map(|done| done.numbers()).unwrap_or_default();
+        let replicates = records.evaluation(cell.evaluation).and_then(|evaluated| evaluated.replicates.as_ref());
         for (metric, score) in planned(cell) {
             let key = FamilyKey { shots, backend, selection, metric, score };
             let compared = families.entry(key).or_default().datasets.entry(datasets);
@@ -198,7 +199,7 @@ pub(crate) fn families<'a>(plan: &Plan, records: &'a CellRecords) -> Families<'a
                 epoch: number.epoch,
                 value: number.value,
                 evaluation: cell.evaluation,
-                replicates: records.evaluation(cell.evaluation).and_then(|evaluated| evaluated.replicates.as_ref()),
+                replicates,
             }));
         }
     }

@@ -2,11 +2,9 @@
 
 use harness_data::Registry;
 use harness_experiment::{EncoderSource, Plan, Preset};
+use harness_method::Method;
 
 use crate::input::ReportDataset;
-
-/// The published name of the method of this harness.
-const METHOD: &str = "MadCLIP";
 
 /// The datasets of a plan in its order, with their published names where the registry has them.
 pub(crate) fn datasets(plan: &Plan, registry: Option<&Registry>) -> Vec<ReportDataset> {
@@ -35,5 +33,5 @@ pub(crate) fn methods(plan: &Plan) -> Vec<(String, String)> {
     }
     let released = Preset::Released.options();
     let same = plan.variants.iter().filter(|variant| variant.options == released);
-    same.map(|variant| (variant.name.clone(), METHOD.to_owned())).collect()
+    same.map(|variant| (variant.name.clone(), Method::Madclip.published_name().to_owned())).collect()
 }
