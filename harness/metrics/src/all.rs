@@ -1,4 +1,4 @@
-//! The seven metrics together, by name. Each is computed in `image` or `pixel`.
+//! All metrics together, by name.
 
 use crate::error::Error;
 use crate::maps::MapSource;

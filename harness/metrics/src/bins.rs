@@ -1,8 +1,8 @@
-//! Bins of pixel scores: where they begin and which one a score falls into. Counts are in `histograms`.
+//! Bins of pixel scores: where they begin and which one a score falls into.
 //!
 //! Bins follow the pixels of one evaluation, not a fixed scale: whatever range a model's scores have, each bin holds a
-//! small share of the lesion pixels and a small share of the normal ones that score among them. So a model whose scores
-//! all lie close together is measured as finely as any other.
+//! small share of the lesion pixels and a small share of the normal ones that score among them. A model with scores
+//! that all lie close together is measured as finely as any other.
 
 use crate::order::{key, score};
 use crate::sweep::Step;

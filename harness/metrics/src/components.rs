@@ -1,4 +1,4 @@
-//! 8-connected components of a mask, as runs of pixels. What a region weighs is decided elsewhere.
+//! 8-connected components of a mask, as runs of pixels.
 
 use crate::error::Error;
 
@@ -22,7 +22,7 @@ pub struct Regions {
     pub sizes: Vec<u32>,
 }
 
-/// The 8-connected regions of a mask whose rows have `width` pixels; every value but 0 is lesion.
+/// The 8-connected regions of a mask with rows of `width` pixels; every value but 0 is lesion.
 ///
 /// # Errors
 /// A width of 0 or one that does not divide the mask; a mask of more than `u32::MAX` pixels.
@@ -66,7 +66,7 @@ pub fn regions(mask: &[u8], width: usize) -> Result<Regions, Error> {
     Ok(Regions { runs, sizes })
 }
 
-/// Appends the runs of one row, whose first pixel has index `base`.
+/// Appends the runs of one row that starts at pixel index `base`.
 fn find_runs(pixels: &[u8], base: u32, runs: &mut Vec<Run>) {
     let mut at = 0;
     while let Some(skipped) = pixels[at..].iter().position(|&pixel| pixel != 0) {

@@ -1,5 +1,5 @@
-//! DeLong's test for the difference of two image AUROCs on the same images, by the algorithm of Sun and Xu. What several
-//! draws and seeds say together is in `bootstrap`.
+//! DeLong's test for the difference of two image AUROCs on the same images, by the algorithm of Sun and Xu. It
+//! compares two trainings; several draws and seeds need the bootstrap.
 
 use crate::error::Error;
 use crate::image::auroc;

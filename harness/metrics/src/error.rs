@@ -1,4 +1,4 @@
-//! What can go wrong with a metric, as values. Which of them ends a run is the caller's choice.
+//! What can go wrong with a metric, as values.
 
 /// An error of a metric. Every one of them means that there is no number to report, never a number to be replaced by 0.
 #[derive(Debug, thiserror::Error)]
@@ -113,8 +113,8 @@ pub enum Error {
         largest: usize,
     },
 
-    /// A name that is no metric's.
-    #[error("`{name}` is no metric; the metrics are {known}")]
+    /// An unknown name.
+    #[error("`{name}` is not a metric; the metrics are {known}")]
     UnknownMetric {
         /// The name.
         name: String,

@@ -1,13 +1,12 @@
 //! Per-image histograms of pixel scores: what an evaluation keeps of its maps, so that pixel metrics of resampled test sets
-//! need no map. How bins are chosen is in `bins`, what a bootstrap makes of counts in `bootstrap`.
+//! need no map.
 
 use rayon::prelude::*;
 
 use crate::bins::Bins;
 use crate::error::Error;
 use crate::maps::{MapSource, read_finite};
-use crate::pixel::check_sizes;
-use crate::truth::PixelTruth;
+use crate::truth::{PixelTruth, check_sizes};
 
 /// Histograms of the images of a test set, all with the same bins.
 ///
@@ -64,7 +63,7 @@ impl PixelHistograms {
         let wrong = |what| Err(Error::Histograms { what });
         let HistogramParts { edges, normal, lesion, overlap, regions } = &parts;
         if edges.is_empty() || edges.len() > usize::from(u16::MAX) {
-            return wrong("there is no edge, or there are more than 65,535");
+            return wrong("there are no edges, or more than 65,535");
         }
         if edges.iter().any(|edge| edge.is_nan()) || edges.windows(2).any(|pair| pair[0] >= pair[1]) {
             return wrong("edges don't ascend");
@@ -76,7 +75,7 @@ impl PixelHistograms {
             return wrong("there is not one overlap for each entry of the lesion counts");
         }
         if overlap.iter().any(|overlap| !(0.0..=1e9).contains(overlap)) {
-            return wrong("an overlap is no share of regions");
+            return wrong("an overlap is not a share of regions");
         }
         if !normal.is_whole(edges.len()) || !lesion.is_whole(edges.len()) {
             return wrong("entries of counts are not ascending bins of images");

@@ -1,4 +1,4 @@
-//! Adjustment of a family of p values. Which comparisons are a family is the caller's choice, and is printed.
+//! Holm's adjustment of a family of p values. The report prints which comparisons the family holds.
 
 use crate::error::Error;
 

@@ -1,4 +1,4 @@
-//! Metrics over images: a label and a score each. Pixels are in `pixel`.
+//! Metrics over images, each with a label and a score.
 
 use crate::error::Error;
 use crate::ranked::{Ranked, RankedImage};

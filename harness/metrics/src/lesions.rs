@@ -1,7 +1,7 @@
 //! Scores of lesion pixels, sorted, and how many normal pixels lie between and on them: all that a sweep needs, without
-//! sorting or keeping normal pixels. Which pixels are which is decided in `pixel`.
+//! sorting or keeping normal pixels.
 //!
-//! The cost of exact pixel metrics is the normal pixels, some hundred million. Each has to find its place among the
+//! The cost of exact pixel metrics is the normal pixels, some hundred million. Each has to find its rank among the
 //! distinct lesion scores, a few million, and one search after the other would miss the cache at every step. So the range
 //! of lesion scores is cut into buckets of about [`BUCKET`] distinct scores, normal pixels wait in one short queue a
 //! bucket, and a full queue is searched at once while its bucket lies in the cache. Counts are integers and additions

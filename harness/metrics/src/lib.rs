@@ -1,7 +1,7 @@
-//! The metrics of docs/method.md section 8 and the one definition of a map: plain slices and readers in, numbers out. No file
-//! format, no tensor type and no choice of what to report lives here.
+//! The metrics of docs/method.md section 8 and the one definition of a map: plain slices and readers in, numbers out. It knows no
+//! file format and no tensor type.
 //!
-//! - [`Metric`] names the seven metrics, [`all_metrics`] computes them.
+//! - [`Metric`] names the metrics, [`all_metrics`] computes them.
 //! - [`auroc`], [`average_precision`], [`f1_max`] and [`roc_curve`] are about images: labels and one score each.
 //! - [`PixelMetrics`] and [`per_image_ap`] pool pixels. They read maps from a [`MapSource`], which may
 //!   keep them in memory ([`Maps`]), make them from grids ([`GridMaps`]) or fetch them from a disk, and compare them with
@@ -11,7 +11,7 @@
 //!   compares two AUROCs, [`wilcoxon`] variants over datasets, [`holm`] adjusts a family of p values.
 //!
 //! Metrics are exact and handle ties: no binning, no sampling of thresholds. Resampled pixel metrics come from
-//! [`PixelHistograms`], whose error is small and documented. No result depends on the number of threads.
+//! [`PixelHistograms`], with a small, documented error. No result depends on the number of threads.
 //!
 //! ```
 //! use harness_metrics::{GridMaps, PixelTruth, all_metrics, map_maxima};

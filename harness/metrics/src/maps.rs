@@ -1,5 +1,4 @@
-//! Where maps come from: a reader of one map at a time, and the reader of maps that are in memory. Maps made from grids
-//! are in `upsample`.
+//! Where maps come from: a reader of one map at a time, and the reader of maps that are in memory.
 
 use rayon::prelude::*;
 

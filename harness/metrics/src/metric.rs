@@ -1,4 +1,4 @@
-//! The names of the seven metrics. How they are computed is in `image` and `pixel`.
+//! The metrics by name: the list that tables, stored files and statistics follow from.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! The normal distribution: probabilities and quantiles. What is taken as normal is decided where it is used.
+//! The normal distribution: probabilities and quantiles.
 
 /// The probability below `z`.
 pub(crate) fn probability_below(z: f64) -> f64 {

@@ -1,4 +1,4 @@
-//! Scores as integers of the same order, so that sorting, ties and partitions are about bits. No metric is here.
+//! Scores as integers of the same order, so that sorting, ties and partitions work on bits.
 
 /// A key that orders as the score does; -0.0 and 0.0 are one key. The score must not be NaN.
 #[inline(always)]

@@ -10,9 +10,9 @@ pub fn median(values: &[f64]) -> Option<f64> {
 pub fn percentile(values: &[f64], p: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let place = p * sorted.len().checked_sub(1)? as f64;
-    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    Some(low + (high - low) * place.fract())
+    let rank = p * sorted.len().checked_sub(1)? as f64;
+    let (low, high) = (sorted[rank.floor() as usize], sorted[rank.ceil() as usize]);
+    Some(low + (high - low) * rank.fract())
 }
 
 #[cfg(test)]

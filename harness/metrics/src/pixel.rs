@@ -1,5 +1,4 @@
-//! Metrics over pixels: all pixels of all test images pooled, and each image by itself. How scores are sorted and counted
-//! is in `lesions`, what a metric makes of counts in `sweep`.
+//! Metrics over pixels: all pixels of all test images pooled, and each image by itself.
 
 use rayon::prelude::*;
 
@@ -9,7 +8,7 @@ use crate::histograms::PixelHistograms;
 use crate::lesions::{LesionScores, lesion_score};
 use crate::maps::{MapSource, read_finite};
 use crate::sweep::{Overlap, PixelMetrics, Sweep};
-use crate::truth::PixelTruth;
+use crate::truth::{PixelTruth, check_sizes};
 
 impl PixelMetrics {
     /// All of them, of the maps and masks of the same images in the same order.
@@ -157,19 +156,4 @@ fn gather(truth: &PixelTruth, image: usize, map: &[f32], scores: &mut [u64]) {
     for (place, score) in scores.iter_mut().zip(lesions) {
         *place = score;
     }
-}
-
-pub(crate) fn check_sizes<S: MapSource + ?Sized>(truth: &PixelTruth, maps: &S) -> Result<(), Error> {
-    if maps.images() != truth.images() {
-        let (found, expected) = (maps.images(), truth.images());
-        return Err(Error::Length { what: "maps", found, expected, why: "one map for each mask" });
-    }
-    if truth.images() == 0 {
-        return Err(Error::Empty { what: "images" });
-    }
-    if maps.pixels() != truth.pixels() {
-        let (found, expected) = (maps.pixels(), truth.pixels());
-        return Err(Error::Length { what: "pixels a map", found, expected, why: "maps and masks have one size" });
-    }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Labels and scores of images, checked and sorted. What is counted along them is in `image` and `bootstrap`.
+//! Labels and scores of images, checked and sorted.
 
 use crate::error::Error;
 
@@ -13,7 +13,7 @@ pub(crate) struct Ranked {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RankedImage {
     pub(crate) score: f64,
-    /// Its place in test order.
+    /// Its index in test order.
     pub(crate) image: u32,
     pub(crate) abnormal: bool,
 }

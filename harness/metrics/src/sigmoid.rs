@@ -1,5 +1,4 @@
-//! The logistic function in f32, the same bits on every platform. It calls no mathematics library, and what it is applied
-//! to is decided in `upsample`.
+//! The logistic function in f32, the same bits on every platform, since it calls no mathematics library.
 
 /// Beyond this the result no longer changes: 1.6e-38 on one side, 1 on the other.
 const LIMIT: f32 = 87.0;

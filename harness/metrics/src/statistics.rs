@@ -1,4 +1,4 @@
-//! Mean and deviation over repetitions. Intervals and tests are not here.
+//! Mean and deviation over repetitions.
 
 use crate::error::Error;
 

@@ -1,5 +1,4 @@
-//! The sweep of a threshold from the highest score down, shared by images and pixels: counts in, metrics out. It neither
-//! sorts nor reads scores.
+//! The sweep of a threshold from the highest score down, shared by images and pixels: counts in, metrics out.
 //!
 //! Between two distinct scores of abnormal items nothing happens to any metric but that false positives accumulate: AUROC
 //! and PRO are flat there, the step sum of AP has no step, and F1 only falls. So a sweep needs one step for each distinct

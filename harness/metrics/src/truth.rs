@@ -1,7 +1,8 @@
-//! The truth of pixel metrics: the lesions of a test set, packed. Scores are not here.
+//! The truth of pixel metrics: the lesions of a test set, packed.
 
 use crate::components::regions;
 use crate::error::Error;
+use crate::maps::MapSource;
 
 /// The masks of a test set, as runs of lesion pixels with the size of their region: 12 bytes a run, nothing for a normal
 /// image. Built once and used for every epoch.
@@ -113,11 +114,27 @@ impl PixelTruth {
         &self.runs[start..self.images[image].runs_end]
     }
 
-    /// The stretches of one map that are no lesion.
+    /// The stretches of one map outside lesions.
     pub(crate) fn normal_stretches<'a>(&'a self, image: usize, map: &'a [f32]) -> impl Iterator<Item = &'a [f32]> {
         let runs = self.runs_of(image);
         let starts = std::iter::once(0).chain(runs.iter().map(|run| run.end as usize));
         let ends = runs.iter().map(|run| run.start as usize).chain(std::iter::once(map.len()));
         starts.zip(ends).map(|(start, end)| &map[start..end])
     }
+}
+
+/// Refuses maps of other images, or of another size, than the truth's.
+pub(crate) fn check_sizes<S: MapSource + ?Sized>(truth: &PixelTruth, maps: &S) -> Result<(), Error> {
+    if maps.images() != truth.images() {
+        let (found, expected) = (maps.images(), truth.images());
+        return Err(Error::Length { what: "maps", found, expected, why: "one map for each mask" });
+    }
+    if truth.images() == 0 {
+        return Err(Error::Empty { what: "images" });
+    }
+    if maps.pixels() != truth.pixels() {
+        let (found, expected) = (maps.pixels(), truth.pixels());
+        return Err(Error::Length { what: "pixels a map", found, expected, why: "maps and masks have one size" });
+    }
+    Ok(())
 }

@@ -1,5 +1,5 @@
 //! The one definition of a map (docs/method.md sections 7 and 8): grids of d = s_ab - s_n to the sum over taps of abnormal
-//! probabilities, pixel by pixel. What a map is compared with is not here.
+//! probabilities, pixel by pixel.
 
 use crate::error::Error;
 use crate::maps::MapSource;

@@ -1,5 +1,4 @@
-//! Wilcoxon's signed-rank test over datasets, exactly, and what it can't say with few of them. Variation inside a dataset
-//! is in `bootstrap`.
+//! Wilcoxon's signed-rank test over datasets, exactly, and what it can't say with few of them.
 
 use crate::error::Error;
 

@@ -141,7 +141,7 @@ fn metrics_are_found_by_name_and_unknown_names_list_them() {
     );
     assert_eq!(
         "auc".parse::<Metric>().unwrap_err().to_string(),
-        "`auc` is no metric; the metrics are image_auroc, image_ap, image_f1_max, pixel_auroc, pixel_ap, pixel_f1_max, \
+        "`auc` is not a metric; the metrics are image_auroc, image_ap, image_f1_max, pixel_auroc, pixel_ap, pixel_f1_max, \
          pro_0_3"
     );
 }

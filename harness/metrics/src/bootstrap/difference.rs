@@ -1,5 +1,4 @@
-//! The difference of a metric between two variants over resamples: interval and p. How metrics vary by themselves is in
-//! `replicates`.
+//! The difference of a metric between two variants over resamples: interval and p.
 
 use super::interval::{self, Interval};
 use crate::error::Error;

@@ -1,5 +1,4 @@
-//! Image metrics of weighted images: sorted once, counted as often as there are resamples. Where weights come from is in
-//! `resampling`.
+//! Image metrics of weighted images: sorted once, counted as often as there are resamples.
 
 use crate::ranked::{Ranked, RankedImage};
 use crate::sweep::{ImageMetrics, Step, Sweep};

@@ -1,4 +1,4 @@
-//! Intervals from replicates. Which kind suits what is decided in `replicates` and `difference`.
+//! Intervals from replicates.
 
 use crate::error::Error;
 use crate::normal;
@@ -62,8 +62,8 @@ fn sorted(replicates: &[f64], level: f64) -> Result<Vec<f64>, Error> {
 
 /// The value at a share of the number of sorted values plus one, counted from 1 and kept within them.
 fn order_statistic(sorted: &[f64], share: f64) -> f64 {
-    let place = (share * (sorted.len() + 1) as f64 - 1.0).clamp(0.0, (sorted.len() - 1) as f64);
-    let (low, rest) = (place as usize, place.fract());
+    let rank = (share * (sorted.len() + 1) as f64 - 1.0).clamp(0.0, (sorted.len() - 1) as f64);
+    let (low, rest) = (rank as usize, rank.fract());
     let high = (low + 1).min(sorted.len() - 1);
     sorted[low] + rest * (sorted[high] - sorted[low])
 }

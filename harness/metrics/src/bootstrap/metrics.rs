@@ -1,4 +1,4 @@
-//! All metrics of all resamples. How one resample's are counted is in `images` and `pixels`.
+//! All metrics of all resamples.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
-//! A variant that was trained several times: replicates over test images, support draws and seeds together. One training's
-//! replicates come from `resampling`.
+//! A variant that was trained several times: replicates over test images, support draws and seeds together.
 
 use std::collections::{BTreeMap, BTreeSet};
 

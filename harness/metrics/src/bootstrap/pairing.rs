@@ -1,4 +1,4 @@
-//! What two lists of replicates must share to be compared one by one, as a number. What is compared is in `replicates`.
+//! What two lists of replicates must share to be compared one by one, as a number.
 
 /// A fingerprint of everything that decides what replicate `r` was drawn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

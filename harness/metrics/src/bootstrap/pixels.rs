@@ -1,4 +1,4 @@
-//! Pixel metrics of weighted images, from histograms. Where weights come from is in `resampling`.
+//! Pixel metrics of weighted images, from histograms.
 
 use crate::bins::single_scores;
 use crate::error::Error;
@@ -14,10 +14,10 @@ pub(super) type Weights = [u32; LANES];
 /// Sums of a bin in [`LANES`] resamples. Counts are whole numbers far below 2^53, so their sums are exact.
 type Sums = [f64; LANES];
 
-/// The metrics of [`LANES`] resamples, whose weights are given image by image.
+/// The metrics of [`LANES`] resamples at once, with weights given image by image.
 ///
 /// # Errors
-/// A resample whose pixels are all of one class.
+/// A resample with pixels of one class alone.
 pub(super) fn weighted(histograms: &PixelHistograms, weights: &[Weights]) -> Result<[PixelMetrics; LANES], Error> {
     let parts = histograms.parts();
     let (mut normal, mut lesion, mut overlap) = (

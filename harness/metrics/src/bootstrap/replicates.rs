@@ -1,5 +1,4 @@
-//! The values of a metric over resamples, and what is read off them: interval, difference, mean. How a value comes about is
-//! in `images`, `pixels` and `nested`.
+//! The values of a metric over resamples, and what is read off them: interval, difference, mean.
 
 use super::difference::Difference;
 use super::interval::{self, Interval};
@@ -47,7 +46,7 @@ impl Replicates {
     /// the fingerprint.
     ///
     /// # Errors
-    /// No test set; different numbers of resamples; a test set twice, whose resamples would not be independent.
+    /// No test set; different numbers of resamples; the same test set twice, since its resamples would not be independent.
     pub fn mean(sets: &[&Self]) -> Result<Self, Error> {
         let Some(first) = sets.first() else { return Err(Error::Empty { what: "test sets" }) };
         if sets.iter().any(|set| set.replicates.len() != first.replicates.len()) {

@@ -1,4 +1,4 @@
-//! Who is drawn how often in each resample of a test set. What is computed of the weights is in `images` and `pixels`.
+//! How often each image, or patient, is drawn in each resample of a test set.
 
 use std::collections::HashMap;
 
