@@ -51,7 +51,7 @@ pub trait Catalogue {
     fn backend(&self, name: &str) -> Result<BackendInfo, CatalogueError>;
 
     /// Whether the sentences about an object fit the tokenizer and the text tower's context. Not asked for
-    /// `prompts = "free"`, which has none. Depends on `prompts`, `context_tokens` and `arch` alone.
+    /// `prompts = "free"`, which has none. Depends only on `prompts`, `context_tokens` and `arch`.
     ///
     /// # Errors
     /// A sentence that is too long, or a name that the tokenizer can't take.

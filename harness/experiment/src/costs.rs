@@ -71,7 +71,7 @@ impl Plan {
                 costs.grid_bytes = costs.grid_bytes.saturating_add(scored.saturating_mul(bytes));
             }
             if evaluation.on_fold {
-                // Support images as they are: their taps are there.
+                // Unaugmented support images: their taps are among those of the support set.
                 continue;
             }
             let Some(encoding) = encodings.get(&evaluation.training) else { continue };

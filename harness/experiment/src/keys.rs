@@ -1,4 +1,4 @@
-//! Keys of experiment files, declared once for each table: what is read, and what the documents say of it.
+//! Keys of experiment files, declared once for each table, for the reader and for the documents.
 
 /// A key as the documents list it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -66,7 +66,7 @@ impl fmt::Display for Listing<'_> {
         writeln!(f, "training    {}, batches of {batch}, learning rate {rate}", count(epochs.into(), "epoch"))?;
         for dataset in &plan.datasets {
             let facts = &dataset.facts;
-            let masks = if facts.has_masks { "masks" } else { "no masks: image metrics alone" };
+            let masks = if facts.has_masks { "masks" } else { "no masks: only image metrics" };
             let images = count(facts.test_images, "test image");
             writeln!(f, "dataset     {}: {images}, {masks}, object \"{}\"", dataset.name, facts.object)?;
         }
@@ -109,7 +109,7 @@ impl Listing<'_> {
         let plan = self.plan;
         for target in &plan.targets {
             let facts = &target.facts;
-            let masks = if facts.has_masks { "masks" } else { "no masks: image metrics alone" };
+            let masks = if facts.has_masks { "masks" } else { "no masks: only image metrics" };
             let images = count(facts.test_images, "test image");
             let object = match plan.transfer_object {
                 TransferObject::Target => format!("\"{}\"", facts.object),
@@ -124,7 +124,7 @@ impl Listing<'_> {
             plan.datasets.iter().filter(|source| !source.facts.has_masks).map(|source| source.name.as_str()).collect();
         if !without.is_empty() {
             let names = without.join(", ");
-            writeln!(f, "            trained on {names} (no masks): detection scores alone, on any target")?;
+            writeln!(f, "            trained on {names} (no masks): only detection scores, on any target")?;
         }
         Ok(())
     }

@@ -179,7 +179,7 @@ impl<'a> Records<'a> {
         let training = self.training(row, None)?;
         let chosen_by = self.choosers(row, training)?;
         let epochs = EpochRange::needed_by(row.selection, row.plan.train.epochs);
-        // The test set that chooses is scored at every epoch; any other at the chosen ones alone.
+        // The test set that chooses is scored at every epoch; any other only at the chosen epochs.
         let own = row.selection == Selection::BestOnTest && row.source.name == row.target.name;
         let chosen = if own { Vec::new() } else { chosen_by.clone() };
         let evaluation = row.evaluation(training, row.target, epochs, chosen)?;

@@ -1,4 +1,4 @@
-//! From what was typed and what the world answers to a plan, or to everything that is wrong.
+//! Makes a plan of an experiment as typed and of the world's answers, or reports everything that is wrong.
 
 mod parts;
 mod variants;
@@ -227,7 +227,7 @@ fn plain<T: Clone>(list: Option<&List<T>>) -> Option<Vec<T>> {
     Some(items(Some(list?)).map(|item| item.get_ref().clone()).collect())
 }
 
-/// Elements with their offsets in the file, each once: what is there twice is asked about once.
+/// Elements with their offsets in the file, without repetitions.
 fn unique<T: Eq + std::hash::Hash>(list: Option<&List<T>>) -> Vec<(usize, &T)> {
     let mut seen = HashSet::new();
     items(list).filter(|item| seen.insert(item.get_ref())).map(|item| (start(item), item.get_ref())).collect()

@@ -128,7 +128,7 @@ fn variants_that_come_to_the_same_share_their_records_and_ids() {
 fn a_set_without_masks_has_image_metrics_alone() {
     let plan = World::default().plan(&file_with(&[("datasets", "[\"Chest\"]")], "")).unwrap();
     assert!(!plan.trainings[0].has_masks);
-    assert!(plan.listing(false).to_string().contains("no masks: image metrics alone"));
+    assert!(plan.listing(false).to_string().contains("no masks: only image metrics"));
 }
 
 #[test]

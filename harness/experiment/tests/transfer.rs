@@ -109,7 +109,7 @@ fn without_masks_in_the_source_there_are_no_maps_and_without_them_in_the_target_
     assert_eq!(reports("Brain", "Chest"), (both, false));
     assert_eq!(reports("Chest", "Brain"), (detection.clone(), false));
     assert_eq!(reports("Chest", "Chest"), (detection, false));
-    says(&plan.listing(true).to_string(), &["trained on Chest (no masks): detection scores alone", "Brain -> RESC"]);
+    says(&plan.listing(true).to_string(), &["trained on Chest (no masks): only detection scores", "Brain -> RESC"]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Every option of MadCLIP, declared once: name, type, values in the presets, effect, check and meaning. Types of
-//! values that one option alone has are here too.
+//! Every option of MadCLIP, declared once: name, type, values in the presets, effect, check and meaning. The
+//! types of their values are here too, so that an option is added in one place.
 
 use std::fmt;
 
