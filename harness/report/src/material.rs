@@ -1,12 +1,15 @@
 //! The rows of a report put in order once, for its tables and figures.
 
+use std::collections::{BTreeSet, HashSet};
+
+use harness_method::ImageScore;
+use harness_metrics::Metric;
 use harness_results::{ReportDataset, ReportInput};
 
 use crate::ReportError;
 use crate::ablation::Filled;
 use crate::comparisons::Ablation;
 use crate::cross_dataset::{Matrix, matrices};
-use crate::measure::datasets;
 use crate::summary::{SummaryRow, summary};
 
 /// What tables and figures are made of.
@@ -54,4 +57,16 @@ impl<'a> Material<'a> {
     pub(crate) fn compared(&self) -> Result<Vec<Filled<'_>>, ReportError> {
         self.ablation().filled()
     }
+}
+
+/// The datasets of the rows: those given, in their order, then the others by name, with masks where a number needs them.
+fn datasets(given: &[ReportDataset], rows: &[SummaryRow]) -> Vec<ReportDataset> {
+    let named: BTreeSet<&str> = rows.iter().flat_map(|row| [row.dataset.as_str(), row.trained_on.as_str()]).collect();
+    let needs_masks =
+        |row: &&SummaryRow| row.metric.is_some_and(Metric::needs_masks) || row.image_score == Some(ImageScore::MapMax);
+    let masked: HashSet<&str> = rows.iter().filter(needs_masks).map(|row| row.dataset.as_str()).collect();
+    let known: HashSet<&str> = given.iter().map(|dataset| dataset.name.as_str()).collect();
+    let other = |name: &&str| ReportDataset { name: (*name).to_owned(), masks: masked.contains(name), published: None };
+    let given = given.iter().filter(|dataset| named.contains(dataset.name.as_str())).cloned();
+    given.chain(named.iter().filter(|name| !known.contains(**name)).map(other)).collect()
 }

@@ -1,12 +1,8 @@
 //! The two numbers of the field's tables, AC and AS, and the orders and names that tables share.
 
-use std::collections::{BTreeSet, HashSet};
-
 use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 use harness_results::ReportDataset;
-
-use crate::SummaryRow;
 
 /// A column of the field's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,16 +110,4 @@ pub(crate) fn dataset_words(
         (dataset, source) if dataset != source => format!("{dataset}, trained on {source}"),
         (dataset, _) => dataset.to_owned(),
     }
-}
-
-/// The datasets of the rows: those given, in their order, then the others by name, with masks where a number needs them.
-pub(crate) fn datasets(given: &[ReportDataset], rows: &[SummaryRow]) -> Vec<ReportDataset> {
-    let named: BTreeSet<&str> = rows.iter().flat_map(|row| [row.dataset.as_str(), row.trained_on.as_str()]).collect();
-    let needs_masks =
-        |row: &&SummaryRow| row.metric.is_some_and(Metric::needs_masks) || row.image_score == Some(ImageScore::MapMax);
-    let masked: HashSet<&str> = rows.iter().filter(needs_masks).map(|row| row.dataset.as_str()).collect();
-    let known: HashSet<&str> = given.iter().map(|dataset| dataset.name.as_str()).collect();
-    let other = |name: &&str| ReportDataset { name: (*name).to_owned(), masks: masked.contains(name), published: None };
-    let given = given.iter().filter(|dataset| named.contains(dataset.name.as_str())).cloned();
-    given.chain(named.iter().filter(|name| !known.contains(**name)).map(other)).collect()
 }

@@ -1,5 +1,7 @@
 //! The PNG of a figure, rendered from its SVG so that both show the same picture.
 
+use image::ImageEncoder;
+use image::codecs::png::PngEncoder;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 
@@ -15,4 +17,11 @@ pub(crate) fn pixels(svg: &str, (width, height): (u32, u32), figure: &str) -> Re
     let (rgba, _) = pixmap.data().as_chunks::<4>();
     // The white ground leaves nothing transparent, so colours are not multiplied by an alpha.
     Ok(rgba.iter().flat_map(|[red, green, blue, _]| [*red, *green, *blue]).collect())
+}
+
+/// RGB bytes as a PNG file.
+pub(crate) fn encode_png(width: u32, height: u32, rgb: &[u8]) -> image::ImageResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes).write_image(rgb, width, height, image::ExtendedColorType::Rgb8)?;
+    Ok(bytes)
 }

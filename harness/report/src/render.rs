@@ -1,7 +1,5 @@
 //! One drawing as SVG and as PNG.
 
-use image::ImageEncoder;
-use image::codecs::png::PngEncoder;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::Text;
@@ -70,7 +68,7 @@ fn document(drawing: &impl Drawing, smoke: bool) -> Result<(String, (u32, u32)),
 
 fn png_of(svg: &str, size: (u32, u32), figure: &str) -> Result<Vec<u8>, ReportError> {
     let pixels = raster::pixels(svg, size, figure)?;
-    encode_png(size.0, size.1, &pixels).map_err(|source| not_encoded(figure, source))
+    raster::encode_png(size.0, size.1, &pixels).map_err(|source| not_encoded(figure, source))
 }
 
 fn not_encoded(figure: &str, source: image::ImageError) -> ReportError {
@@ -88,11 +86,4 @@ fn compose<B: DrawingBackend>(drawing: &impl Drawing, smoke: bool, area: &Drawin
         drawing.draw(area)?;
     }
     area.present()
-}
-
-/// RGB bytes as a PNG file.
-pub(crate) fn encode_png(width: u32, height: u32, rgb: &[u8]) -> image::ImageResult<Vec<u8>> {
-    let mut bytes = Vec::new();
-    PngEncoder::new(&mut bytes).write_image(rgb, width, height, image::ExtendedColorType::Rgb8)?;
-    Ok(bytes)
 }

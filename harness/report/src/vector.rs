@@ -38,7 +38,7 @@ pub(crate) fn finish(mut text: String, pictures: &[Picture]) -> image::ImageResu
     for picture in pictures {
         let ((x, y), (w, h)) = (picture.at, picture.size);
         let _ = write!(tags, "<image x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" href=\"data:image/png;base64,");
-        STANDARD.encode_string(crate::render::encode_png(w, h, &picture.rgb)?, &mut tags);
+        STANDARD.encode_string(crate::raster::encode_png(w, h, &picture.rgb)?, &mut tags);
         tags.push_str("\"/>\n");
     }
     text.insert_str(end, &tags);

@@ -12,7 +12,7 @@ use harness_tables::{ScoreRow, read_curve, read_scores};
 use rayon::prelude::*;
 
 use crate::error::Error;
-use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure};
+use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, Role};
 use crate::shown::{Candidate, choose};
 
 /// Figures of a plan.
@@ -183,38 +183,24 @@ impl<'a> Group<'a> {
         if rows.len() != items.len() || rows.iter().zip(&items).any(|(row, item)| row.image != item.name) {
             return Err(Error::Changed { what: format!("[{}]: the test set", cell.dataset) });
         }
-        let candidates: Vec<Candidate> = rows
-            .iter()
-            .zip(&reported.image_pixel_ap)
-            .map(|(row, ap)| Candidate {
-                image: row.image.clone(),
-                label: row.label,
-                quality: ap.unwrap_or(f64::NAN),
-                score: row.map_max.unwrap_or(f64::NAN),
-            })
-            .collect();
+        let candidates: Vec<Candidate> =
+            rows.iter().zip(&reported.image_pixel_ap).map(|(row, ap)| candidate(row, *ap)).collect();
         let slab = grids.read(epoch)?;
         let maps = slab.maps(record)?;
-        let mut shown = Vec::new();
-        for (role, index) in choose(&candidates) {
+        let row = |(role, index): (Role, usize)| -> Result<PanelRow, Error> {
             let (item, candidate) = (&items[index], &candidates[index]);
-            let file = item.name.rsplit('/').next().unwrap_or(&item.name);
-            let value = if candidate.label {
-                format!("pixel AP {:.3}", candidate.quality)
-            } else {
-                format!("map max {:.3}", candidate.score)
-            };
             let mut map = vec![0.0; maps.pixels()];
             maps.read(index, &mut map)?;
-            shown.push(PanelRow {
+            Ok(PanelRow {
                 role,
-                title: format!("{file}, {value}"),
+                title: candidate_title(candidate),
                 side: size,
                 image: Pixels::Rgb(interleaved(&load_image(&item.image, size)?)),
                 truth: item.truth(size, dataset.mask_values())?,
                 map,
-            });
-        }
+            })
+        };
+        let shown: Vec<PanelRow> = choose(&candidates).into_iter().map(row).collect::<Result<_, _>>()?;
         let training = plan.trainings.iter().find(|training| training.id == cell.training);
         let caption = format!(
             "Test images with the best, median and worst pixel AP and the normal image with the highest map value: {}, \
@@ -226,6 +212,25 @@ impl<'a> Group<'a> {
             self.selection.name()
         );
         Ok(Some(PanelFigure { name: self.name(plan, "panel"), caption, rows: shown }))
+    }
+}
+
+fn candidate(row: &ScoreRow, pixel_ap: Option<f64>) -> Candidate {
+    Candidate {
+        image: row.image.clone(),
+        label: row.label,
+        quality: pixel_ap.unwrap_or(f64::NAN),
+        score: row.map_max.unwrap_or(f64::NAN),
+    }
+}
+
+/// The file's name and the number that it was chosen by.
+fn candidate_title(candidate: &Candidate) -> String {
+    let file = candidate.image.rsplit('/').next().unwrap_or(&candidate.image);
+    if candidate.label {
+        format!("{file}, pixel AP {:.3}", candidate.quality)
+    } else {
+        format!("{file}, map max {:.3}", candidate.score)
     }
 }
 

@@ -5,8 +5,7 @@ use polars::prelude::{Column, DataType, IntoColumn, NewChunkedArray, PolarsResul
 use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 
-use crate::published::Stated;
-use crate::rows::Status;
+use crate::names::{Stated, Status};
 
 /// A type that can stand in a column.
 pub trait Cell: Sized {

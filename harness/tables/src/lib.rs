@@ -8,6 +8,7 @@ mod cell;
 mod error;
 mod files;
 mod frame;
+mod names;
 mod predictions;
 mod published;
 mod query;
@@ -22,11 +23,12 @@ pub use files::{
     write_parquet, write_results, write_scores,
 };
 pub use frame::{Frame, Values};
+pub use names::{Stated, Status};
 pub use predictions::PredictionRow;
-pub use published::{PublishedRow, Stated};
+pub use published::PublishedRow;
 pub use query::{Aggregate, Query, count, distinct, values};
 pub use row::Row;
-pub use rows::{CurveRow, ResultRow, ScoreRow, Status};
+pub use rows::{CurveRow, ResultRow, ScoreRow};
 pub use statistics::{BackendRow, DeLongRow, DifferenceRow, IntervalRow};
 pub use text::latex_escape;
 

@@ -3,29 +3,8 @@
 use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 
+use crate::names::Stated;
 use crate::row;
-
-/// What a publication may leave open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stated<T>(pub Option<T>);
-
-impl<T> Stated<T> {
-    pub(crate) const NOT_STATED: &'static str = "not stated";
-}
-
-impl Stated<Selection> {
-    /// The rule's name, or `not stated`.
-    pub fn name(self) -> &'static str {
-        self.0.map_or(Self::NOT_STATED, Selection::name)
-    }
-}
-
-impl Stated<ImageScore> {
-    /// The score's name, or `not stated`.
-    pub fn name(self) -> &'static str {
-        self.0.map_or(Self::NOT_STATED, ImageScore::name)
-    }
-}
 
 row! {
     /// One published number.

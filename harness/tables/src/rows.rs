@@ -3,33 +3,8 @@
 use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 
+use crate::names::Status;
 use crate::row;
-
-/// What became of a cell of the plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Status {
-    /// Trained, evaluated, measured.
-    Done,
-    /// Started and did not end well; the row's message says why.
-    Failed,
-    /// Not started.
-    #[default]
-    NotRun,
-}
-
-impl Status {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Done, Self::Failed, Self::NotRun];
-
-    /// The name in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::NotRun => "not run",
-        }
-    }
-}
 
 row! {
     /// One number of one cell: `results.csv`, `results.parquet`. A cell that failed or was not run has one row, without
