@@ -1,4 +1,5 @@
-//! Generators for the fuzz targets: they turn a fuzzer's bytes into inputs that get past the first check of what is tested.
+//! Generators for the fuzz targets: they turn a fuzzer's bytes into inputs that get past the first check of what is
+//! tested.
 
 pub mod archive;
 pub mod pickle;

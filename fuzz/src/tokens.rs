@@ -1,5 +1,5 @@
-//! Text of tokens: a byte below 128 is that character, one above it a word of a list. Mutations then swap whole words, and a
-//! file of plain ASCII is a seed as it is.
+//! Text of tokens: a byte below 128 is that character, one above it a word of a list. Mutations then swap whole words,
+//! and a file of plain ASCII is a seed as it is.
 
 /// Words of `datasets.toml`.
 pub const REGISTRY: &[&str] = &[

@@ -1,5 +1,5 @@
-//! Reads configuration files key by key: every mistake is noted with its line, column and what to write, and all of them are
-//! reported at once. Both the experiment file and the registry of datasets are read this way.
+//! Reads configuration files key by key: every mistake is noted with its line, column and what to write, and all of
+//! them are reported at once. Both the experiment file and the registry of datasets are read this way.
 
 mod describe;
 mod expand;

@@ -25,8 +25,8 @@ impl fmt::Display for UnknownName {
 
 impl std::error::Error for UnknownName {}
 
-/// Declares an enum with a name for each variant. From the names follow `ALL`, `name()`, `Display`, `FromStr`, serde's form, the
-/// form in configuration files and the words in tables of keys.
+/// Declares an enum with a name for each variant. From the names follow `ALL`, `name()`, `Display`, `FromStr`, serde's
+/// form, the form in configuration files and the words in tables of keys.
 ///
 /// The crate that uses it needs `serde` with its derive macros.
 #[macro_export]

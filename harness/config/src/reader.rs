@@ -1,4 +1,5 @@
-//! Reads a TOML table key by key: mistakes are noted and reading continues; keys that nobody asked for are misspellings.
+//! Reads a TOML table key by key: mistakes are noted and reading continues; keys that nobody asked for are
+//! misspellings.
 
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! The name that was probably meant.
 
-/// The known name nearest to a typed one, or nothing where none is near: a third of its characters may differ, or its end
-/// be missing.
+/// The known name nearest to a typed one, or nothing where none is near: a third of its characters may differ, or its
+/// end be missing.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(typed);
     let length = folded.chars().count();

@@ -5,8 +5,8 @@ use harness_method::options::Side;
 use harness_method::streams::Stream;
 use rayon::prelude::*;
 
-/// Cosine and sine of the rotations by -22.5, -11.25, 11.25 and 22.5 degrees, written out: a library's sine may differ in
-/// the last bit between systems.
+/// Cosine and sine of the rotations by -22.5, -11.25, 11.25 and 22.5 degrees, written out: a library's sine may differ
+/// in the last bit between systems.
 const ROTATIONS: [(f32, f32); 4] = [
     (0.923_879_532_511_286_7_f64 as f32, -0.382_683_432_365_089_8_f64 as f32),
     (0.980_785_280_403_230_4_f64 as f32, -0.195_090_322_016_128_27_f64 as f32),

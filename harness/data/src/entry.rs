@@ -145,7 +145,8 @@ pub struct Entry {
     pub masks: bool,
     /// Which values of a mask mark a lesion.
     pub mask_values: MaskValues,
-    /// Pattern of the support lists' paths as typed, with `{shots}`, `{draw}` and variables; without it supports are drawn.
+    /// Pattern of the support lists' paths as typed, with `{shots}`, `{draw}` and variables; without it supports are
+    /// drawn.
     pub support: Option<String>,
     /// Takes the patient from an image's file name: its first group, or all of the match.
     pub patient: Option<Regex>,
@@ -167,8 +168,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The dataset's folder, variables taken from `lookup`, relative paths from the registry file's folder. `None` for the
-    /// phantom layout. The folder may be missing.
+    /// The dataset's folder, variables taken from `lookup`, relative paths from the registry file's folder. `None` for
+    /// the phantom layout. The folder may be missing.
     ///
     /// # Errors
     /// [`DataError::Variable`].
@@ -179,8 +180,8 @@ impl Entry {
         Ok(Some(root.components().collect()))
     }
 
-    /// The pattern of the support lists, variables taken from `lookup`: below the dataset's root, or absolute. `None` where
-    /// supports are drawn.
+    /// The pattern of the support lists, variables taken from `lookup`: below the dataset's root, or absolute. `None`
+    /// where supports are drawn.
     ///
     /// # Errors
     /// [`DataError::Variable`].

@@ -47,7 +47,8 @@ pub fn items_hash<'a>(
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// BLAKE3, hexadecimal, over the images of `items` in their order: what decides predictions, and not how they are judged.
+/// BLAKE3, hexadecimal, over the images of `items` in their order: what decides predictions, and not how they are
+/// judged.
 ///
 /// # Errors
 /// Those of `hash_of`.
@@ -104,8 +105,8 @@ pub struct FileHashes {
 }
 
 impl FileHashes {
-    /// Reads the cache file. One that can't be read is taken as empty, and [`FileHashes::note`] says why. With `verify` nothing
-    /// remembered is believed: each file is hashed again.
+    /// Reads the cache file. One that can't be read is taken as empty, and [`FileHashes::note`] says why. With `verify`
+    /// nothing remembered is believed: each file is hashed again.
     pub fn open(cache: &Path, verify: bool) -> Self {
         // A leftover that can't be removed harms nobody.
         let _ = harness_disk::sweep(cache.parent().unwrap_or(Path::new(".")), IDLE);

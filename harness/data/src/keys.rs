@@ -1,5 +1,5 @@
-//! The keys of a dataset's table in `datasets.toml`, each declared once: the reader asks for them by these names, and a test
-//! holds the table in `docs/experiments.md` against them.
+//! The keys of a dataset's table in `datasets.toml`, each declared once: the reader asks for them by these names, and a
+//! test holds the table in `docs/experiments.md` against them.
 
 /// A key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,8 @@ harness_config::named_enum! {
 }
 
 impl Layout {
-    /// Whether abnormal supports come from the test folder: list files must name them, and they are left out of the test set.
+    /// Whether abnormal supports come from the test folder: list files must name them, and they are left out of the
+    /// test set.
     pub(crate) fn supports_are_held_out(self) -> bool {
         self == Self::Mvtec
     }

@@ -23,7 +23,8 @@ impl MaskValues {
         }
     }
 
-    /// A grey value as 0 to 255, where more than half marks a lesion. A coloured mask's grey value may be anything above zero.
+    /// A grey value as 0 to 255, where more than half marks a lesion. A coloured mask's grey value may be anything
+    /// above zero.
     pub(crate) fn flatten(self, value: u8) -> u8 {
         if self == Self::Nonzero && value > 0 { 255 } else { value }
     }

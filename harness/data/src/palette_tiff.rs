@@ -1,5 +1,5 @@
-//! TIFF files of indices into a colour map, which the `tiff` decoder refuses: the same file as one of plain grey values, and
-//! the map.
+//! TIFF files of indices into a colour map, which the `tiff` decoder refuses: the same file as one of plain grey
+//! values, and the map.
 
 /// Photometric interpretation: how pixel values are meant.
 const PHOTOMETRIC: u16 = 262;

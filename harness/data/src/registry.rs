@@ -47,8 +47,8 @@ impl Registry {
         Ok(Self { path: path.to_owned(), entries })
     }
 
-    /// Every entry as generated data of this kind, each from a seed of its own: the same names, objects and masks, without
-    /// files and without what is known of them. An experiment can be tried out on it at no cost.
+    /// Every entry as generated data of this kind, each from a seed of its own: the same names, objects and masks,
+    /// without files and without what is known of them. An experiment can be tried out on it at no cost.
     #[must_use]
     pub fn generated(&self, spec: PhantomSpec) -> Self {
         let entries = (0..).zip(&self.entries).map(|(number, (name, entry))| {

@@ -71,15 +71,15 @@ fn vertical(pixels: &[u8], width: usize, height: usize, size: usize) -> Vec<u8> 
     out
 }
 
-/// Whether the vertical pass comes first. Pillow 13, which made the golden values, does so where the image loses rows and
-/// more than twice as many of them as columns; the order shows where a pass clips. (Measured: at 18 pairs of width and size the
-/// order turns at exactly this height.)
+/// Whether the vertical pass comes first. Pillow 13, which made the golden values, does so where the image loses rows
+/// and more than twice as many of them as columns; the order shows where a pass clips. (Measured: at 18 pairs of width
+/// and size the order turns at exactly this height.)
 fn vertical_first(width: usize, height: usize, size: usize) -> bool {
     height > size && height as i64 - size as i64 > 2 * (width as i64 - size as i64)
 }
 
-/// One channel, row-major `width * height`, to `size * size`. Two passes, the result of the first rounded to bytes; a pass
-/// that keeps its length is skipped, as in Pillow.
+/// One channel, row-major `width * height`, to `size * size`. Two passes, the result of the first rounded to bytes; a
+/// pass that keeps its length is skipped, as in Pillow.
 pub fn bicubic_plane(pixels: &[u8], width: usize, height: usize, size: usize) -> Vec<u8> {
     match (width == size, height == size) {
         (true, true) => pixels.to_vec(),

@@ -9,12 +9,12 @@ use crate::layout::Split;
 use crate::layouts::{self, Listing};
 
 impl Dataset {
-    /// The test set: normal images, then abnormal ones, each byte-sorted by name. With layout `mvtec`, without the images
-    /// that any support list names.
+    /// The test set: normal images, then abnormal ones, each byte-sorted by name. With layout `mvtec`, without the
+    /// images that any support list names.
     ///
     /// # Errors
-    /// The first problem of the test split: a missing or empty folder, a mask without image or the reverse, a file that is
-    /// no image, [`DataError::OneClass`].
+    /// The first problem of the test split: a missing or empty folder, a mask without image or the reverse, a file that
+    /// is no image, [`DataError::OneClass`].
     pub fn test_set(&self) -> Result<Vec<Item>> {
         let Listing { mut normal, abnormal, .. } = self.listing(Split::Test)?.complete()?;
         for (items, missing) in [(&normal, Side::Normal), (&abnormal, Side::Abnormal)] {

@@ -29,8 +29,8 @@ pub struct SupportSet {
 }
 
 impl Dataset {
-    /// The support set of K = `shots` normal and K abnormal images: draw `draw` of the list file, or drawn where the dataset
-    /// has no list (docs/method.md sections 5 and 6).
+    /// The support set of K = `shots` normal and K abnormal images: draw `draw` of the list file, or drawn where the
+    /// dataset has no list (docs/method.md sections 5 and 6).
     ///
     /// # Errors
     /// Problems of the pool, [`DataError::NoShots`], [`DataError::TooFewImages`], [`DataError::List`],

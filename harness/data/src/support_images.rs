@@ -11,8 +11,8 @@ use crate::hashes::items_hash;
 use crate::item::{Item, Source, load_image};
 use crate::support::SupportSet;
 
-/// The 32 K augmented images of a support set of K and K: 16 K abnormal ones, then 16 K normal ones, each variant by variant
-/// (docs/method.md sections 5 and 6). About 22 MB for each shot at 240 px.
+/// The 32 K augmented images of a support set of K and K: 16 K abnormal ones, then 16 K normal ones, each variant by
+/// variant (docs/method.md sections 5 and 6). About 22 MB for each shot at 240 px.
 #[derive(Clone, Debug)]
 pub struct SupportImages {
     /// Images, RGB planar `[3, S, S]`, 0 to 1, before `normalize`.

@@ -95,8 +95,8 @@ fn fits(component: &str, name: &str) -> Option<(Option<usize>, Option<u64>)> {
     (expand(component, shots.unwrap_or(0), draw.unwrap_or(0)) == name).then_some((shots, draw))
 }
 
-/// Reads a list file in either format. `draw`: the one wanted, or all of the file. `draw_in_name`: the file's name says its
-/// draw; else a CSV list holds draw 0 alone.
+/// Reads a list file in either format. `draw`: the one wanted, or all of the file. `draw_in_name`: the file's name says
+/// its draw; else a CSV list holds draw 0 alone.
 ///
 /// # Errors
 /// [`DataError::Io`], [`DataError::List`].

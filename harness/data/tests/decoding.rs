@@ -1,4 +1,5 @@
-//! Every kind of image file gives the pixels it holds: four formats, grey, colour, alpha and palette, eight and sixteen bits.
+//! Every kind of image file gives the pixels it holds: four formats, grey, colour, alpha and palette, eight and sixteen
+//! bits.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 mod common;

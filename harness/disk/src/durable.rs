@@ -39,8 +39,8 @@ impl Durable {
         Ok(Self { temporary, target: target.to_owned() })
     }
 
-    /// Takes over a file that the caller created at `temporary`, beside `target`: for writers with names and locks of their
-    /// own.
+    /// Takes over a file that the caller created at `temporary`, beside `target`: for writers with names and locks of
+    /// their own.
     ///
     /// # Errors
     /// A relative path that can't be made absolute. The file is then removed.
@@ -55,8 +55,8 @@ impl Durable {
         self.temporary.as_file()
     }
 
-    /// Puts what was written on the disk. [`Durable::commit`] does so too; a caller that holds a lock while it commits calls
-    /// this before it takes the lock.
+    /// Puts what was written on the disk. [`Durable::commit`] does so too; a caller that holds a lock while it commits
+    /// calls this before it takes the lock.
     ///
     /// # Errors
     /// The system's.
@@ -109,8 +109,8 @@ pub fn sync_folder(folder: &Path) -> Result<(), DiskError> {
     Ok(())
 }
 
-/// Removes the files that killed processes left unfinished in a folder: those not written to for `idle`. Zero is right where a
-/// lock keeps other writers out. A missing folder has none.
+/// Removes the files that killed processes left unfinished in a folder: those not written to for `idle`. Zero is right
+/// where a lock keeps other writers out. A missing folder has none.
 ///
 /// # Errors
 /// The system's, where a file can't be removed.

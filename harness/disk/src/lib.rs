@@ -1,5 +1,6 @@
-//! Files that are complete or absent: written beside their target, synced, renamed, their folder synced. Every writer of the
-//! program goes through this crate, so that a test can stop the process wherever something becomes durable ([`stop`]).
+//! Files that are complete or absent: written beside their target, synced, renamed, their folder synced. Every writer
+//! of the program goes through this crate, so that a test can stop the process wherever something becomes durable
+//! ([`stop`]).
 
 mod durable;
 mod error;

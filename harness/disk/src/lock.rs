@@ -1,4 +1,5 @@
-//! The right of one process to write to a folder, held as an advisory lock on a file. The kernel drops it when the process dies.
+//! The right of one process to write to a folder, held as an advisory lock on a file. The kernel drops it when the
+//! process dies.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -11,8 +12,8 @@ use crate::DiskError;
 pub struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
 
 impl Lock {
-    /// Locks the file at `path`, creating it and its folder where they are missing, and writes into it who holds it. `None`
-    /// while another process does.
+    /// Locks the file at `path`, creating it and its folder where they are missing, and writes into it who holds it.
+    /// `None` while another process does.
     ///
     /// # Errors
     /// `NoLocks` where the file system can't lock: the caller must not go on. `System` where the file can't be opened.

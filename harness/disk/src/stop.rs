@@ -1,4 +1,5 @@
-//! Ends the process in the middle of writing, for tests of what a power cut leaves. Without the variable nothing happens.
+//! Ends the process in the middle of writing, for tests of what a power cut leaves. Without the variable nothing
+//! happens.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! Times the store on 300 images of [4, 257, 384]: `cargo run --release -p harness-features --example throughput [folder]`.
+//! Times the store on 300 images of [4, 257, 384]: `cargo run --release -p harness-features --example throughput
+//! [folder]`.
 #![expect(clippy::print_stdout, reason = "what it is for")]
 
 use std::time::Instant;

@@ -1,8 +1,9 @@
 //! The store's folder: its default path, its format file, its lock, and the names of files in it.
 //!
-//! Locks are advisory (`flock`): exclusive on `lock` while chunks are added or evicted, exclusive on a partial file while its
-//! writer lives, shared on a chunk while somebody has it mapped. The kernel drops them when a process dies. On a
-//! file system without locks the store works, but evicts chunks in use, which is harmless, and keeps partial files.
+//! Locks are advisory (`flock`): exclusive on `lock` while chunks are added or evicted, exclusive on a partial file
+//! while its writer lives, shared on a chunk while somebody has it mapped. The kernel drops them when a process dies.
+//! On a file system without locks the store works, but evicts chunks in use, which is harmless, and keeps partial
+//! files.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
@@ -23,8 +24,8 @@ const LOCK_FILE: &str = "lock";
 /// An unfinished format file that nobody wrote to for so long is a dead process's.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// The user's tap store: `$XDG_CACHE_HOME/harness/taps`, else `~/.cache/harness/taps`. Nothing else in this crate looks at the
-/// environment.
+/// The user's tap store: `$XDG_CACHE_HOME/harness/taps`, else `~/.cache/harness/taps`. Nothing else in this crate looks
+/// at the environment.
 ///
 /// # Errors
 /// `NoCacheFolder` where neither variable is an absolute path (relative ones are ignored, as the XDG rules want).
@@ -41,8 +42,8 @@ fn default_dir_from(cache: Option<PathBuf>, home: Option<PathBuf>) -> Result<Pat
 /// What the format file of a folder says: names of files and locks. Chunks carry a version of their own.
 const FORMAT: &str = "harness taps 1";
 
-/// Creates the folder where it is missing and removes what dead writers left. Returns what the format file says where it is not
-/// this version's.
+/// Creates the folder where it is missing and removes what dead writers left. Returns what the format file says where
+/// it is not this version's.
 pub(crate) fn prepare(dir: &Path) -> Result<Option<String>, Error> {
     fs::create_dir_all(dir).map_err(|source| Error::Folder { action: "create folders", dir: dir.into(), source })?;
     let format = read_format(dir)?;

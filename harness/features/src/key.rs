@@ -1,5 +1,5 @@
-//! Keys: a hash of everything that decides an image's taps and of nothing else. No path, date, dataset, draw or seed enters,
-//! so that images with the same pixels and encoder share taps.
+//! Keys: a hash of everything that decides an image's taps and of nothing else. No path, date, dataset, draw or seed
+//! enters, so that images with the same pixels and encoder share taps.
 
 use std::fmt;
 
@@ -68,8 +68,8 @@ impl EncodingKey {
         fields.finish()
     }
 
-    /// Key of an image of f32 pixels in 0..1, [3, S, S], resized and augmented but not normalised. An image has another key
-    /// as f32 than as u8, also where the values are the same: use one of the two throughout a kind of image.
+    /// Key of an image of f32 pixels in 0..1, [3, S, S], resized and augmented but not normalised. An image has another
+    /// key as f32 than as u8, also where the values are the same: use one of the two throughout a kind of image.
     pub fn of_f32_pixels(&self, pixels: &[f32]) -> Key {
         let mut fields = self.fields();
         fields.bytes("pixels f32", bytemuck::cast_slice(pixels));

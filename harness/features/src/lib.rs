@@ -1,5 +1,5 @@
-//! The tap store: an encoder's outputs per image, kept on disk under a hash of all that decides them. It runs no encoder and
-//! knows no dataset.
+//! The tap store: an encoder's outputs per image, kept on disk under a hash of all that decides them. It runs no
+//! encoder and knows no dataset.
 //!
 //! A store is a folder of chunk files. A chunk holds the taps of many images of one shape and is complete or absent:
 //! it is written under a temporary name, synced and renamed. Chunks never change after that; they are only removed.

@@ -80,8 +80,8 @@ impl TapStore {
     /// Finds images: per key its entry, or `None` if its taps must be encoded. Looks into the folder again if any is
     /// missing. Found chunks count as used now and are not evicted while their entries live.
     ///
-    /// A chunk that can't be read, or whose bytes differ from their checksums, is passed over, and [`Self::take_notes`] says so:
-    /// its images are encoded again. One with wrong bytes is also removed.
+    /// A chunk that can't be read, or whose bytes differ from their checksums, is passed over, and [`Self::take_notes`]
+    /// says so: its images are encoded again. One with wrong bytes is also removed.
     ///
     /// # Errors
     /// `ShapeMismatch` if a key's taps have another shape, which means that the keys do not tell encodings apart;

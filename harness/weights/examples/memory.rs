@@ -1,5 +1,5 @@
-//! Measures what loading costs: `memory write FILE` makes a synthetic ViT-L/14@336 in f16, `memory read FILE` opens weights
-//! and reads the image tower one tensor at a time; both print the peak of resident memory. Linux only.
+//! Measures what loading costs: `memory write FILE` makes a synthetic ViT-L/14@336 in f16, `memory read FILE` opens
+//! weights and reads the image tower one tensor at a time; both print the peak of resident memory. Linux only.
 #![allow(clippy::print_stdout, reason = "a measurement is printed")]
 
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! Checkpoints of MadCLIP's authors: their names for the trainable tensors, which options a file fits, and its tensors under
-//! this project's names. No option is guessed that a file doesn't show.
+//! Checkpoints of MadCLIP's authors: their names for the trainable tensors, which options a file fits, and its tensors
+//! under this project's names. No option is guessed that a file doesn't show.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -67,8 +67,8 @@ impl Checkpoint {
     /// Its trainable tensors under this project's names, in the order of [`parameters`].
     ///
     /// # Errors
-    /// `Unfit`, with what is missing, misshapen or left over and which options would fit; `Unsupported` for options that the
-    /// authors' code has no counterpart of; a file that changed.
+    /// `Unfit`, with what is missing, misshapen or left over and which options would fit; `Unsupported` for options
+    /// that the authors' code has no counterpart of; a file that changed.
     pub fn state(&self, options: &Options, arch: &Arch) -> Result<Vec<Tensor>, WeightsError> {
         let wanted = parameters(options, arch);
         let mut names = Vec::with_capacity(wanted.len());
@@ -90,8 +90,8 @@ impl Checkpoint {
             .collect()
     }
 
-    /// Refuses an encoder whose text tower is not the one that the checkpoint was trained with and has a copy of. Without a
-    /// copy there is nothing to compare.
+    /// Refuses an encoder whose text tower is not the one that the checkpoint was trained with and has a copy of.
+    /// Without a copy there is nothing to compare.
     ///
     /// # Errors
     /// `TextTower` with the first tensor that differs; a file that changed.

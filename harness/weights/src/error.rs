@@ -1,4 +1,5 @@
-//! What can be wrong with weights. Every message names the file and the tensor, and says what to do where that isn't plain.
+//! What can be wrong with weights. Every message names the file and the tensor, and says what to do where that isn't
+//! plain.
 
 use std::path::PathBuf;
 

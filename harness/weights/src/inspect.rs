@@ -1,4 +1,5 @@
-//! What a file is and what is wrong with it: a complete report, where [`crate::Weights::open`] stops at the first fault.
+//! What a file is and what is wrong with it: a complete report, where [`crate::Weights::open`] stops at the first
+//! fault.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -84,8 +85,8 @@ impl Report {
 /// Inspects weights of any known format; reads all of them.
 ///
 /// # Errors
-/// A file that can't be read as tensors: a missing one, an unknown or damaged format, a pickle that names code. Faults of
-/// tensors are in the report.
+/// A file that can't be read as tensors: a missing one, an unknown or damaged format, a pickle that names code. Faults
+/// of tensors are in the report.
 pub fn inspect(path: &Path) -> Result<Report, WeightsError> {
     inspect_with(path, Heads::default())
 }

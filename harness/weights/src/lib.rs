@@ -1,6 +1,6 @@
 //! CLIP weights, from every file format they are published in, under OpenAI's tensor names and checked against the
-//! architecture that their shapes imply (docs/method.md sections 1 and 12). No tensor library and no arithmetic on weights:
-//! values leave as plain f32 or f16, one tensor at a time.
+//! architecture that their shapes imply (docs/method.md sections 1 and 12). No tensor library and no arithmetic on
+//! weights: values leave as plain f32 or f16, one tensor at a time.
 //!
 //! - [`Weights`] opens files or makes synthetic weights; [`inspect()`] says what a file is, including what is wrong with it.
 //! - [`PickleFile`] reads any file of `torch.save` without running it; [`write_safetensors`] writes.

@@ -1,4 +1,5 @@
-//! From the names that OpenAI, open_clip and transformers give tensors to OpenAI's; prefixes of training checkpoints come off.
+//! From the names that OpenAI, open_clip and transformers give tensors to OpenAI's; prefixes of training checkpoints
+//! come off.
 
 use std::collections::BTreeMap;
 use std::fmt;

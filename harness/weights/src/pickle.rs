@@ -1,5 +1,5 @@
-//! What a pickle of `torch.save` or TorchScript says, as plain data: values, the short list of globals they may name, and the
-//! tensors among them.
+//! What a pickle of `torch.save` or TorchScript says, as plain data: values, the short list of globals they may name,
+//! and the tensors among them.
 
 use crate::tensor::Dtype;
 

@@ -1,5 +1,5 @@
-//! A machine for Python's pickle opcodes that builds plain values. Nothing is imported, called or executed: a global outside the
-//! list of [`crate::pickle::allowed`] ends it.
+//! A machine for Python's pickle opcodes that builds plain values. Nothing is imported, called or executed: a global
+//! outside the list of [`crate::pickle::allowed`] ends it.
 
 use std::collections::HashMap;
 

@@ -21,7 +21,8 @@ pub struct Tensor {
     pub data: Vec<f32>,
 }
 
-/// Values in the narrower of two types that holds them exactly: what is handed to backends, which widen one tensor at a time.
+/// Values in the narrower of two types that holds them exactly: what is handed to backends, which widen one tensor at a
+/// time.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Floats {
     /// As the file has them.

@@ -1,5 +1,5 @@
-//! Files of `torch.save` and TorchScript: the pickle that describes the tensors, and the offsets of their storages, in the zip
-//! layout and in the one before PyTorch 1.6.
+//! Files of `torch.save` and TorchScript: the pickle that describes the tensors, and the offsets of their storages, in
+//! the zip layout and in the one before PyTorch 1.6.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;

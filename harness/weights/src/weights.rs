@@ -18,8 +18,8 @@ use crate::tensor::{Floats, Tensor};
 
 const TOKEN_EMBEDDING: &str = "token_embedding.weight";
 
-/// A complete CLIP under OpenAI's names. Values stay in the mapped files until they are asked for, so that opening costs
-/// no memory.
+/// A complete CLIP under OpenAI's names. Values stay in the mapped files until they are asked for, so that opening
+/// costs no memory.
 #[derive(Debug)]
 pub struct Weights {
     origin: String,
@@ -122,9 +122,9 @@ impl Weights {
     }
 
     /// BLAKE3, in hexadecimal, of what decides the values. One file: its bytes, as `b3sum` prints; several:
-    /// [`combine_hashes`] of theirs in the order of [`Self::files`]; synthetic: architecture and seed. Heads and activation
-    /// of files are not in it: they are options. Reads every byte on the first call; a caller that caches files' hashes
-    /// can use [`combine_hashes`] instead.
+    /// [`combine_hashes`] of theirs in the order of [`Self::files`]; synthetic: architecture and seed. Heads and
+    /// activation of files are not in it: they are options. Reads every byte on the first call; a caller that caches
+    /// files' hashes can use [`combine_hashes`] instead.
     pub fn hash(&self) -> &str {
         self.hash.get_or_init(|| match &self.values {
             Values::Files { files, .. } => {

@@ -1,8 +1,8 @@
 //! Writes safetensors one tensor at a time, durable or not at all.
 //!
-//! The header's entries are the `safetensors` crate's; its writer is not used, for three reasons: it serialises metadata in a
-//! random order, and equal states must be equal files; its views can't fail, and reading a tensor can; it renames a file
-//! that it has not synced.
+//! The header's entries are the `safetensors` crate's; its writer is not used, for three reasons: it serialises
+//! metadata in a random order, and equal states must be equal files; its views can't fail, and reading a tensor can; it
+//! renames a file that it has not synced.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
@@ -30,8 +30,8 @@ impl Weights {
     }
 }
 
-/// Writes tensors of `layout` (names and shapes), asking for the values of one at a time, in order. The file, and the folder
-/// where it is missing, appear under their names when the file is complete and synced.
+/// Writes tensors of `layout` (names and shapes), asking for the values of one at a time, in order. The file, and the
+/// folder where it is missing, appear under their names when the file is complete and synced.
 ///
 /// # Errors
 /// The system's; values that don't fit their shape; a name given twice; a finite value beyond f16; those of `values`.
@@ -44,8 +44,8 @@ pub fn write_safetensors(
     write_safetensors_with(path, layout, precision, &[], values)
 }
 
-/// Like [`write_safetensors`], with entries for the file's `__metadata__` besides `format = "pt"`, which other readers look
-/// for.
+/// Like [`write_safetensors`], with entries for the file's `__metadata__` besides `format = "pt"`, which other readers
+/// look for.
 ///
 /// # Errors
 /// As [`write_safetensors`].
@@ -100,8 +100,8 @@ fn elements(shape: &[usize]) -> usize {
     shape.iter().fold(1, |n, d| n.saturating_mul(*d))
 }
 
-/// The JSON header, filled with blanks to a multiple of eight bytes. Keys are sorted, so equal tensors and metadata give equal
-/// bytes.
+/// The JSON header, filled with blanks to a multiple of eight bytes. Keys are sorted, so equal tensors and metadata
+/// give equal bytes.
 fn header(
     path: &Path,
     layout: &[(String, Vec<usize>)],

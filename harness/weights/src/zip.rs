@@ -1,8 +1,8 @@
-//! The table of a zip archive as PyTorch writes it: entries stored without compression, so that they can be mapped and used in
-//! place.
+//! The table of a zip archive as PyTorch writes it: entries stored without compression, so that they can be mapped and
+//! used in place.
 //!
-//! The `zip` crate opens entries as readers and hides the offset of a stored one's data behind `&mut` access to the archive's
-//! file; tensors are slices of a map that threads share, so this table is read here.
+//! The `zip` crate opens entries as readers and hides the offset of a stored one's data behind `&mut` access to the
+//! archive's file; tensors are slices of a map that threads share, so this table is read here.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Layout `csv`: a table with columns image, label (0 or 1), split (valid or test) and, optional, mask and patient; paths are
-//! relative to the table.
+//! Layout `csv`: a table with columns image, label (0 or 1), split (valid or test) and, optional, mask and patient;
+//! paths are relative to the table.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};

@@ -1,5 +1,5 @@
-//! Layout `mvfa`: `{valid,test}/{good,Ungood}/img` and `{valid,test}/Ungood/anomaly_mask` (docs/method.md section 6). A mask
-//! has its image's file name.
+//! Layout `mvfa`: `{valid,test}/{good,Ungood}/img` and `{valid,test}/Ungood/anomaly_mask` (docs/method.md section 6). A
+//! mask has its image's file name.
 
 use std::path::PathBuf;
 

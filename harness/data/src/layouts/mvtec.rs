@@ -1,6 +1,6 @@
-//! Layout `mvtec`: `train/good`, `test/good`, `test/<defect>`, `ground_truth/<defect>/<stem>_mask.png`. It has no abnormal
-//! images outside the test folder, so support lists name some of those, and whatever any list of the dataset names is left
-//! out of the test set: one test set for all shots and draws.
+//! Layout `mvtec`: `train/good`, `test/good`, `test/<defect>`, `ground_truth/<defect>/<stem>_mask.png`. It has no
+//! abnormal images outside the test folder, so support lists name some of those, and whatever any list of the dataset
+//! names is left out of the test set: one test set for all shots and draws.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

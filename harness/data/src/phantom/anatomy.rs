@@ -1,5 +1,5 @@
-//! A healthy slice: head outline, scalp and skull, grey and white matter, ventricles, bright vessels, and what a scanner adds.
-//! Lengths are in half sides of the image, values in 0 to 1.
+//! A healthy slice: head outline, scalp and skull, grey and white matter, ventricles, bright vessels, and what a
+//! scanner adds. Lengths are in half sides of the image, values in 0 to 1.
 
 use super::field::{Draws, Lattice, smoothstep};
 

@@ -1,5 +1,5 @@
-//! Lesions: their position, size and brightness, and the fine texture that tells them from tissue. Lengths are in half sides of the
-//! image, values in 0 to 1. The constants here decide how hard the phantom set is.
+//! Lesions: their position, size and brightness, and the fine texture that tells them from tissue. Lengths are in half
+//! sides of the image, values in 0 to 1. The constants here decide how hard the phantom set is.
 
 use super::anatomy::Anatomy;
 use super::field::{Draws, Lattice, smoothstep, wave};

@@ -1,8 +1,9 @@
-//! A generated dataset: brain-like slices with textured lesions, for tests and first runs without data. It has no files and
-//! is the same on every machine: only +, -, *, / and square roots of f64 decide a pixel, with draws from named streams.
+//! A generated dataset: brain-like slices with textured lesions, for tests and first runs without data. It has no files
+//! and is the same on every machine: only +, -, *, / and square roots of f64 decide a pixel, with draws from named
+//! streams.
 //!
-//! Neither brightness nor an image's maximum tells lesions from tissue; their fine texture does. The constants that decide
-//! how hard the set is are in [`lesion`] and [`anatomy`].
+//! Neither brightness nor an image's maximum tells lesions from tissue; their fine texture does. The constants that
+//! decide how hard the set is are in [`lesion`] and [`anatomy`].
 
 pub mod anatomy;
 mod field;
