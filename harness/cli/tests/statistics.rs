@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use common::Place;
 use common::files::on_files;
+use harness_experiment::{ImageScore, Selection};
 use harness_metrics::{Metric, Repetition, Replicates, Resampling, delong, holm, nested};
 use harness_tables::{DeLongRow, DifferenceRow, IntervalRow, ResultRow, Row, read_csv, read_results, read_scores};
 
@@ -53,9 +54,9 @@ fn test_set(place: &Place, row: &ResultRow) -> String {
 fn trainings(place: &Place, variant: &str, patients: Option<&[Option<String>]>) -> Vec<(ResultRow, Replicates)> {
     let rows = results(place).into_iter().filter(|row| {
         row.variant == variant
-            && row.selection == "last"
-            && row.image_score == "map-max"
-            && row.metric.as_deref() == Some("image_auroc")
+            && row.selection == Selection::Last
+            && row.image_score == Some(ImageScore::MapMax)
+            && row.metric == Some(Metric::ImageAuroc)
     });
     rows.map(|row| {
         let (labels, scores) = scores(place, &row);
@@ -77,10 +78,13 @@ fn together(place: &Place, trainings: &[(ResultRow, Replicates)]) -> Replicates 
     nested(&test_set(place, &trainings[0].0), 0, &repetitions).unwrap()
 }
 
+/// Image AUROC by the map's maximum under `last`.
+const LAST_BY_MAPS: (Selection, Option<ImageScore>, Metric) =
+    (Selection::Last, Some(ImageScore::MapMax), Metric::ImageAuroc);
+
 fn find<'a>(rows: &'a [IntervalRow], variant: &str) -> &'a IntervalRow {
-    let wanted = |row: &&IntervalRow| {
-        row.variant == variant && row.selection == "last" && row.image_score == "map-max" && row.metric == "image_auroc"
-    };
+    let wanted =
+        |row: &&IntervalRow| row.variant == variant && (row.selection, row.image_score, row.metric) == LAST_BY_MAPS;
     rows.iter().find(wanted).unwrap()
 }
 
@@ -99,14 +103,13 @@ fn rows_are_what_the_library_makes_of_the_stored_scores() {
     assert!((row.mean - values.iter().sum::<f64>() / 4.0).abs() < 1e-12);
     assert_eq!((row.draws, row.count, row.dataset.as_str()), (2, 4, "Small"));
     for metric in Metric::ALL {
-        assert!(intervals.iter().any(|row| row.metric == metric.name()), "{metric}");
+        assert!(intervals.iter().any(|row| row.metric == metric), "{metric}");
     }
 
     let differences: Vec<DifferenceRow> = table(&place, "differences");
     let of = |variant: &str| {
         let wanted = |row: &&DifferenceRow| {
-            (row.variant.as_str(), row.selection.as_str(), row.image_score.as_str(), row.metric.as_str())
-                == (variant, "last", "map-max", "image_auroc")
+            row.variant == variant && (row.selection, row.image_score, row.metric) == LAST_BY_MAPS
         };
         differences.iter().find(wanted).unwrap()
     };
@@ -129,7 +132,7 @@ fn rows_are_what_the_library_makes_of_the_stored_scores() {
         let wanted = |found: &&DeLongRow| {
             found.variant == "other"
                 && (found.draw, found.seed) == (row.draw, row.seed)
-                && (found.selection.as_str(), found.image_score.as_str()) == ("last", "map-max")
+                && (found.selection, found.image_score) == (Selection::Last, Some(ImageScore::MapMax))
         };
         let found = list.iter().find(wanted).unwrap();
         assert_eq!((found.auroc, found.base_auroc, found.p), (test.aurocs[0], test.aurocs[1], test.p));
@@ -137,14 +140,17 @@ fn rows_are_what_the_library_makes_of_the_stored_scores() {
     assert!(list.iter().filter(|row| row.variant == "same").all(|row| row.p == Some(1.0)));
 }
 
-/// What a comparison is of, but for the variants: dataset, rule, image score, metric.
-type Of = [String; 4];
+/// Dataset, rule, image score and metric of a comparison.
+type Of = (String, Selection, Option<ImageScore>, Metric);
 
-/// Means of variants by what they are of, the metrics whose best is marked alone.
+/// The metrics whose best is marked.
+const MARKED: [Metric; 2] = [Metric::ImageAuroc, Metric::PixelAuroc];
+
+/// Means of variants by comparison, of the metrics whose best is marked.
 fn marked_means(intervals: &[IntervalRow]) -> BTreeMap<Of, BTreeMap<String, f64>> {
     let mut means: BTreeMap<Of, BTreeMap<String, f64>> = BTreeMap::new();
-    for row in intervals.iter().filter(|row| ["image_auroc", "pixel_auroc"].contains(&row.metric.as_str())) {
-        let of = [&row.dataset, &row.selection, &row.image_score, &row.metric].map(String::clone);
+    for row in intervals.iter().filter(|row| MARKED.contains(&row.metric)) {
+        let of = (row.dataset.clone(), row.selection, row.image_score, row.metric);
         means.entry(of).or_default().insert(row.variant.clone(), row.mean);
     }
     means
@@ -153,7 +159,8 @@ fn marked_means(intervals: &[IntervalRow]) -> BTreeMap<Of, BTreeMap<String, f64>
 /// Rows of a comparison with a variant.
 fn with<'a>(rows: &'a [DifferenceRow], of: &Of, base: &str) -> BTreeMap<&'a str, &'a DifferenceRow> {
     let same = |row: &&DifferenceRow| {
-        row.base == base && [&row.dataset, &row.selection, &row.image_score, &row.metric].into_iter().eq(of)
+        let found = (row.dataset.clone(), row.selection, row.image_score, row.metric);
+        row.base == base && found == *of
     };
     rows.iter().filter(same).map(|row| (row.variant.as_str(), row)).collect()
 }
@@ -182,8 +189,7 @@ fn all_are_compared_with_the_best_where_that_is_not_the_base() {
         assert_eq!(vec![back.p_holm, from_other["same"].p_holm], holm(&[there.p, there.p]).unwrap());
     }
     assert!(base_is_best > 0 && other_is_best > 0, "{base_is_best} {other_is_best}");
-    let other =
-        |row: &DifferenceRow| row.base != "base" && !["image_auroc", "pixel_auroc"].contains(&row.metric.as_str());
+    let other = |row: &DifferenceRow| row.base != "base" && !MARKED.contains(&row.metric);
     assert!(!differences.iter().any(other));
 }
 
@@ -192,24 +198,24 @@ fn optimism_is_what_choosing_by_the_test_set_adds_on_the_same_trainings() {
     let place = variants();
     place.edit("epochs = 2", "epochs = 4");
     place.run(&[]).expect(0);
-    let mut means: BTreeMap<(String, String, String, String), Vec<f64>> = BTreeMap::new();
+    let mut means: BTreeMap<(String, Selection, Option<ImageScore>, Metric), Vec<f64>> = BTreeMap::new();
     for row in results(&place) {
         let key = (row.variant, row.selection, row.image_score, row.metric.unwrap());
         means.entry(key).or_default().push(row.value.unwrap());
     }
-    let mean = |variant: &str, selection: &str, score: &str, metric: &str| {
-        let values = &means[&(variant.to_owned(), selection.to_owned(), score.to_owned(), metric.to_owned())];
+    let mean = |variant: &str, selection: Selection, score: Option<ImageScore>, metric: Metric| {
+        let values = &means[&(variant.to_owned(), selection, score, metric)];
         assert_eq!(values.len(), 4);
         values.iter().sum::<f64>() / 4.0
     };
     let optimism: Vec<DifferenceRow> = table(&place, "optimism");
     assert_eq!(optimism.len(), 3 * 2 * 7, "variants, scores, metrics");
     for row in &optimism {
-        assert_eq!((row.base.as_str(), row.selection.as_str(), row.count), ("last", "best-on-test", 4));
+        assert_eq!((row.base.as_str(), row.selection, row.count), ("last", Selection::BestOnTest, 4));
         // Under `last` pixel metrics stand once, for both scores.
-        let score = if row.metric.starts_with("image") { row.image_score.as_str() } else { "" };
-        let expected = mean(&row.variant, "best-on-test", &row.image_score, &row.metric)
-            - mean(&row.variant, "last", score, &row.metric);
+        let score = row.image_score.filter(|_| !row.metric.needs_masks());
+        let expected = mean(&row.variant, Selection::BestOnTest, row.image_score, row.metric)
+            - mean(&row.variant, Selection::Last, score, row.metric);
         assert!((row.difference - expected).abs() < 1e-12, "{row:?}");
         assert!(row.low <= row.high && row.p <= row.p_holm);
     }
@@ -260,9 +266,8 @@ fn what_is_missing_is_not_counted_and_the_rest_is_compared() {
     let of = |all: &[(ResultRow, Replicates)]| together(&place, &rest.map(|i| all[i].clone()));
     let difference = of(&other).minus(&of(&base)).unwrap();
     let differences: Vec<DifferenceRow> = table(&place, "differences");
-    let wanted = |row: &&DifferenceRow| {
-        row.variant == "other" && row.selection == "last" && row.image_score == "map-max" && row.metric == "image_auroc"
-    };
+    let wanted =
+        |row: &&DifferenceRow| row.variant == "other" && (row.selection, row.image_score, row.metric) == LAST_BY_MAPS;
     let row = differences.iter().find(wanted).unwrap();
     assert_eq!((row.count, row.p), (3, difference.p_value().unwrap()));
     let intervals: Vec<IntervalRow> = table(&place, "intervals");
@@ -302,7 +307,9 @@ fn a_mean_over_datasets_resamples_each_and_warns_where_ranks_can_not_tell() {
     let intervals: Vec<IntervalRow> = table(&place, "intervals");
     let of = |dataset: &str| {
         let wanted = |row: &&IntervalRow| {
-            row.dataset == dataset && row.variant == "base" && row.metric == "pixel_auroc" && row.selection == "last"
+            row.dataset == dataset
+                && row.variant == "base"
+                && (row.metric, row.selection) == (Metric::PixelAuroc, Selection::Last)
         };
         intervals.iter().find(wanted).unwrap()
     };
@@ -317,7 +324,7 @@ fn a_mean_over_datasets_resamples_each_and_warns_where_ranks_can_not_tell() {
         assert_eq!(compared.contains_key("base"), means["other"] > means["base"], "{of:?}");
     }
     let report = std::fs::read_to_string(place.file("out/report.md")).unwrap();
-    assert!(report.contains("2 data sets are too few for a test by ranks"), "{report}");
+    assert!(report.contains("2 datasets are too few for a test by ranks"), "{report}");
 }
 
 #[test]

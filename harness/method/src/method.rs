@@ -14,6 +14,13 @@ harness_config::named_enum! {
 const MADCLIP_VERSION: u32 = 1;
 
 impl Method {
+    /// The name under which it was published, as in tables of published numbers.
+    pub const fn published_name(self) -> &'static str {
+        match self {
+            Self::Madclip => "MadCLIP",
+        }
+    }
+
     /// The version of its numbers that this program computes. Part of every training's id.
     pub const fn version(self) -> u32 {
         match self {

@@ -22,8 +22,10 @@ impl ImageScore {
 
 harness_config::named_enum! {
     /// How the epoch that is reported is chosen.
+    #[derive(Default)]
     pub enum Selection {
         /// The last epoch.
+        #[default]
         Last = "last",
         /// The epoch that is best on the test set, as the authors do: optimistic by construction.
         BestOnTest = "best-on-test",

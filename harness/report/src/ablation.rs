@@ -1,105 +1,157 @@
-//! The ablation table: each variant's numbers and what it differs by from the base, with the best marked. Intervals and
-//! p-values come from the caller.
+//! The ablation table: each variant's numbers and its differences from the base, with the best marked.
 
-use harness_tables::{DifferenceRow, Frame, Values};
+use harness_method::{ImageScore, Selection};
+use harness_tables::{DifferenceRow, Frame, row};
 
+use crate::ReportError;
 use crate::best::{Mark, NOTE, marks};
-use crate::comparisons::{Ablation, Block};
-use crate::measure::{Measure, cell, fraction, p_value, signed};
+use crate::comparisons::{Ablation, Block, Differences, Intervals};
+use crate::measure::{Measure, score_name};
+use crate::numbers::{Number, Wanted, numbers};
 use crate::sheet::{Sheet, Table};
-use crate::{ReportError, SummaryRow};
+use crate::words::{fraction, p_value, signed};
 
 /// One variant's measure in a block.
-struct Entry {
+pub(crate) struct Entry<'a> {
+    pub(crate) variant: &'a str,
     /// As printed.
-    words: String,
-    value: Option<f64>,
-    /// Against the base; none for the base itself.
-    difference: Option<DifferenceRow>,
+    pub(crate) words: String,
+    pub(crate) value: Option<f64>,
+    /// The summary has the number.
+    pub(crate) found: bool,
+    /// From the base; absent for the base itself.
+    pub(crate) difference: Option<&'a DifferenceRow>,
     mark: Mark,
 }
 
+/// A block with its entries.
+pub(crate) struct Filled<'a> {
+    pub(crate) block: Block<'a>,
+    /// Of each measure that has differences an entry for each variant.
+    pub(crate) columns: Vec<(Measure, Vec<Entry<'a>>)>,
+}
+
+impl Filled<'_> {
+    /// The entries variant by variant, as the lines of the table are.
+    fn lines(&self) -> impl Iterator<Item = Vec<(Measure, &Entry<'_>)>> {
+        let variants = self.columns.first().map_or(0, |(_, column)| column.len());
+        let line = |number: usize| {
+            self.columns.iter().filter_map(|(measure, column)| Some((*measure, column.get(number)?))).collect()
+        };
+        (0..variants).map(line)
+    }
+}
+
+/// Columns of the summary that an entry is of.
+const KEYS: [&str; 6] = ["variant", "dataset", "trained_on", "shots", "backend", "selection"];
+
 impl<'a> Ablation<'a> {
-    fn entries(&self, block: &Block<'a>, measure: Measure) -> Vec<Entry> {
-        let variants = self.variants(block);
-        let mut entries: Vec<Entry> = variants.iter().map(|variant| self.entry(block, measure, variant)).collect();
-        let numbers: Vec<(&str, Option<f64>)> =
-            variants.iter().zip(&entries).map(|(variant, entry)| (*variant, entry.value)).collect();
-        let p = |variant: &str, best: &str| Some(self.difference(block, measure, variant, best)?.p_holm);
-        for (entry, mark) in entries.iter_mut().zip(marks(&numbers, p)) {
-            entry.mark = mark;
-        }
-        entries
+    /// The measures that have differences.
+    fn measures(&self) -> Vec<Measure> {
+        let has = |measure: &Measure| self.differences.iter().any(|row| row.metric == measure.metric());
+        Measure::ALL.into_iter().filter(has).collect()
     }
 
-    fn entry(&self, block: &Block<'a>, measure: Measure, variant: &str) -> Entry {
-        let difference = self.difference(block, measure, variant, self.base).cloned();
-        let interval = self.intervals.iter().find(|row| {
-            row.variant == variant
-                && block.has((&row.dataset, &row.trained_on), row.shots, &row.backend, &row.selection)
-                && measure.is(&row.metric, &row.image_score, block.score)
-        });
-        let group: Vec<&SummaryRow> = self
-            .rows
-            .iter()
-            .filter(|row| {
-                row.variant == variant
-                    && block.has((&row.dataset, &row.trained_on), row.shots, &row.backend, &row.selection)
-            })
-            .collect();
-        let mean = measure.find(&group, block.score).and_then(|row| row.mean);
-        let value = mean.or(interval.map(|row| row.mean));
-        let words = match interval {
-            _ if !block.dataset.is_empty() => cell(&group, measure, block.score),
-            Some(row) => fraction(row.mean, block.selection()),
-            None => "a data set is missing".to_owned(),
-        };
-        Entry { words, value, difference, mark: Mark::None }
+    /// The blocks with an entry for each measure that has differences and each variant.
+    ///
+    /// # Errors
+    /// Polars' own.
+    pub(crate) fn filled(&self) -> Result<Vec<Filled<'a>>, ReportError> {
+        let measures = self.measures();
+        let (differences, intervals) = (Differences::of(self.differences), Intervals::of(self.intervals));
+        let blocks = self.blocks();
+        let variants = self.variants(&blocks);
+        let mut wanted = Vec::new();
+        for (block, variants) in blocks.iter().zip(&variants) {
+            for measure in &measures {
+                wanted.extend(variants.iter().map(|variant| block.wanted(*measure, variant)));
+            }
+        }
+        let mut found = numbers(&wanted, self.rows, &KEYS)?.into_iter();
+        let mut filled = Vec::new();
+        for (block, variants) in blocks.into_iter().zip(&variants) {
+            let mut columns = Vec::new();
+            for measure in &measures {
+                let condition = block.condition(*measure);
+                let entry = |(&variant, number): (&&'a str, Number)| {
+                    let interval = intervals.get(condition, variant).map(|row| row.mean);
+                    Entry {
+                        variant,
+                        words: block.value_words(&number, interval),
+                        value: number.mean.or(interval),
+                        found: number.mean.is_some(),
+                        difference: differences.get(condition, variant, self.base),
+                        mark: Mark::None,
+                    }
+                };
+                let mut column: Vec<Entry<'a>> = variants.iter().zip(&mut found).map(entry).collect();
+                let values: Vec<(&str, Option<f64>)> =
+                    column.iter().map(|entry| (entry.variant, entry.value)).collect();
+                let marks = marks(&values, |variant, best| Some(differences.get(condition, variant, best)?.p_holm));
+                column.iter_mut().zip(marks).for_each(|(entry, mark)| entry.mark = mark);
+                columns.push((*measure, column));
+            }
+            filled.push(Filled { block, columns });
+        }
+        Ok(filled)
+    }
+}
+
+impl Block<'_> {
+    fn wanted(&self, measure: Measure, variant: &str) -> Wanted {
+        Wanted {
+            variant: variant.to_owned(),
+            dataset: self.dataset.to_owned(),
+            trained_on: self.trained_on.to_owned(),
+            shots: self.shots,
+            backend: self.backend.to_owned(),
+            selection: self.selection,
+            metric: Some(measure.metric()),
+            image_score: self.score,
+            ..Wanted::default()
+        }
+    }
+
+    /// A number as printed. The summary has none of a mean over datasets.
+    fn value_words(&self, number: &Number, interval: Option<f64>) -> String {
+        match interval {
+            _ if !self.dataset.is_empty() => number.words(),
+            Some(mean) => fraction(mean, self.selection),
+            None => "a dataset is missing".to_owned(),
+        }
+    }
+}
+
+row! {
+    /// One number a row: the table as programs read it.
+    LongRow is "ablation" {
+        dataset: String,
+        trained_on: String,
+        backend: String,
+        selection: Selection,
+        image_score: Option<ImageScore>,
+        variant: String,
+        measure: String,
+        mark: String,
+        message: String,
+        shots: u64,
+        mean: Option<f64>,
+        difference: Option<f64>,
+        low: Option<f64>,
+        high: Option<f64>,
+        p: Option<f64>,
+        p_holm: Option<f64>,
     }
 }
 
 /// The ablation table; `None` where there are no differences from the base.
-pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError> {
-    let blocks = from.blocks();
-    if blocks.is_empty() {
+pub(crate) fn ablation(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Result<Option<Table>, ReportError> {
+    if filled.is_empty() {
         return Ok(None);
     }
-    let mut sheet = Sheet::new(&["data set", "selection", "backend", "image score"], &["K"]);
-    sheet.words_after(&["variant"]);
-    const FIRST: usize = 6;
-    let has = |measure: &Measure| from.differences.iter().any(|row| row.metric == measure.metric());
-    let measures: Vec<Measure> = Measure::ALL.into_iter().filter(has).collect();
-    for measure in &measures {
-        sheet.under(measure.name(), &["value", "difference", "p"]);
-    }
-    let mut long = Long::default();
-    for block in &blocks {
-        sheet.block();
-        let entries: Vec<Vec<Entry>> = measures.iter().map(|measure| from.entries(block, *measure)).collect();
-        for (number, variant) in from.variants(block).iter().enumerate() {
-            let mut words = vec![
-                from.words(block),
-                block.selection().to_owned(),
-                block.backend.to_owned(),
-                block.score.to_owned(),
-                block.shots.to_string(),
-                (*variant).to_owned(),
-            ];
-            let line = || entries.iter().filter_map(|entries| entries.get(number));
-            for entry in line() {
-                words.extend(entry_words(entry, *variant == from.base));
-            }
-            sheet.push(words);
-            for (at, entry) in line().enumerate() {
-                if entry.mark == Mark::Best {
-                    sheet.embolden(FIRST + 3 * at);
-                }
-                long.push(block, variant, measures[at], entry);
-            }
-        }
-    }
     let level = from.differences.first().map_or(0.95, |row| row.level) * 100.0;
-    let (sheet, everywhere) = sheet.without_constant(&["data set", "selection", "backend", "image score", "K"]);
+    let sheet = sheet(from, filled);
+    let (sheet, everywhere) = sheet.without_constant(&["dataset", "selection", "backend", "image score", "K"]);
     Ok(Some(Table {
         name: "ablation",
         heading: "Ablation",
@@ -117,60 +169,73 @@ pub(crate) fn ablation(from: &Ablation<'_>) -> Result<Option<Table>, ReportError
         ]).collect(),
         shown: sheet.frame()?,
         whole: None,
-        long: long.frame()?,
+        long: Frame::of(&long(filled))?,
     }))
 }
 
-fn entry_words(entry: &Entry, base: bool) -> [String; 3] {
+/// The table as people read it: a line a variant.
+fn sheet(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Sheet {
+    let mut sheet = Sheet::new(&["dataset", "selection", "backend", "image score"], &["K"]);
+    sheet.words_after(&["variant"]);
+    const FIRST: usize = 6;
+    for measure in from.measures() {
+        sheet.under(measure.name(), &["value", "difference", "p"]);
+    }
+    for filled in filled {
+        let block = &filled.block;
+        sheet.block();
+        for line in filled.lines() {
+            let mut words = vec![
+                from.words(block),
+                block.selection.name().to_owned(),
+                block.backend.to_owned(),
+                score_name(block.score).to_owned(),
+                block.shots.to_string(),
+                line.first().map_or("", |(_, entry)| entry.variant).to_owned(),
+            ];
+            words.extend(line.iter().flat_map(|(_, entry)| entry_words(entry, entry.variant == from.base)));
+            sheet.push(words);
+            let best = line.iter().enumerate().filter(|(_, (_, entry))| entry.mark == Mark::Best);
+            best.for_each(|(at, _)| sheet.embolden(FIRST + 3 * at));
+        }
+    }
+    sheet
+}
+
+fn entry_words(entry: &Entry<'_>, is_base: bool) -> [String; 3] {
     let mark = entry.mark.sign();
-    let (difference, p) = match &entry.difference {
+    let (difference, p) = match entry.difference {
         Some(row) => {
             (format!("{} [{}, {}]", signed(row.difference), signed(row.low), signed(row.high)), p_value(row.p_holm))
         }
-        None if base && entry.value.is_some() => ("base".to_owned(), "–".to_owned()),
+        None if is_base && entry.value.is_some() => ("base".to_owned(), "–".to_owned()),
         None => ("–".to_owned(), "–".to_owned()),
     };
     [format!("{}{mark}", entry.words), difference, p]
 }
 
-/// One number a row.
-#[derive(Default)]
-struct Long {
-    words: [Vec<String>; 9],
-    shots: Vec<u64>,
-    numbers: [Vec<Option<f64>>; 6],
-}
-
-impl Long {
-    fn push(&mut self, block: &Block<'_>, variant: &str, measure: Measure, entry: &Entry) {
-        let message = if entry.value.is_some() { "" } else { &entry.words };
-        let dataset = if block.dataset.is_empty() { "mean" } else { block.dataset };
-        let words = [
-            dataset,
-            block.trained_on,
-            block.backend,
-            block.selection(),
-            block.score,
-            variant,
-            measure.name(),
-            entry.mark.word(),
-            message,
-        ];
-        self.words.iter_mut().zip(words).for_each(|(column, word)| column.push(word.to_owned()));
-        self.shots.push(u64::from(block.shots));
-        let of = |of: fn(&DifferenceRow) -> f64| entry.difference.as_ref().map(of);
-        let numbers = [entry.value, of(|d| d.difference), of(|d| d.low), of(|d| d.high), of(|d| d.p), of(|d| d.p_holm)];
-        self.numbers.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number));
-    }
-
-    fn frame(self) -> Result<Frame, ReportError> {
-        let words =
-            ["dataset", "trained_on", "backend", "selection", "image_score", "variant", "measure", "mark", "message"];
-        let numbers = ["mean", "difference", "low", "high", "p", "p_holm"];
-        let mut columns: Vec<(String, Values)> =
-            words.into_iter().zip(self.words).map(|(name, v)| (name.to_owned(), Values::Text(v))).collect();
-        columns.push(("shots".to_owned(), Values::Count(self.shots)));
-        columns.extend(numbers.into_iter().zip(self.numbers).map(|(name, v)| (name.to_owned(), Values::Number(v))));
-        Ok(Frame::new(columns)?)
-    }
+fn long(filled: &[Filled<'_>]) -> Vec<LongRow> {
+    let row = |block: &Block<'_>, measure: Measure, entry: &Entry<'_>| {
+        let of = |of: fn(&DifferenceRow) -> f64| entry.difference.map(of);
+        LongRow {
+            dataset: if block.dataset.is_empty() { "mean" } else { block.dataset }.to_owned(),
+            trained_on: block.trained_on.to_owned(),
+            backend: block.backend.to_owned(),
+            selection: block.selection,
+            image_score: block.score,
+            variant: entry.variant.to_owned(),
+            measure: measure.name().to_owned(),
+            mark: entry.mark.word().to_owned(),
+            message: if entry.value.is_some() { String::new() } else { entry.words.clone() },
+            shots: u64::from(block.shots),
+            mean: entry.value,
+            difference: of(|row| row.difference),
+            low: of(|row| row.low),
+            high: of(|row| row.high),
+            p: of(|row| row.p),
+            p_holm: of(|row| row.p_holm),
+        }
+    };
+    let lines = filled.iter().flat_map(|filled| filled.lines().flatten().map(|entry| (&filled.block, entry)));
+    lines.map(|(block, (measure, entry))| row(block, measure, entry)).collect()
 }

@@ -1,4 +1,4 @@
-//! Two axes with round ticks and their names. What is drawn between them is in a module of its figure's name.
+//! Two axes with their names and round ticks.
 
 use std::ops::Range;
 
@@ -44,7 +44,7 @@ pub(crate) enum Ticks {
         /// Digits after the point.
         decimals: usize,
     },
-    /// At these places.
+    /// At these values.
     Named(Vec<(f64, String)>),
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn axes<B: DrawingBackend>(
     let (width, height) = area.dim_in_pixel();
     let (left, right) = (LEFT as i32, (width - RIGHT) as i32);
     let (top, bottom) = (ABOVE as i32, (height - below) as i32);
-    let place = {
+    let to_point = {
         let across = |v: f64, range: &Range<f64>, from: i32, to: i32| {
             from + ((v - range.start) / (range.end - range.start) * f64::from(to - from)).round() as i32
         };
@@ -118,7 +118,7 @@ pub(crate) fn axes<B: DrawingBackend>(
     };
     let stroke = |from, to, colour: RGBColor, width| PathElement::new(vec![from, to], colour.stroke_width(width));
     for (at, words) in x.ticks.within(&x.range) {
-        let (px, _) = place(at, y.range.start);
+        let (px, _) = to_point(at, y.range.start);
         area.draw(&stroke((px, top), (px, bottom), FAINT, 3))?;
         area.draw(&stroke((px, bottom), (px, bottom + 14), INK, 4))?;
         if !x.name.is_empty() {
@@ -126,7 +126,7 @@ pub(crate) fn axes<B: DrawingBackend>(
         }
     }
     for (at, words) in y.ticks.within(&y.range) {
-        let (_, py) = place(x.range.start, at);
+        let (_, py) = to_point(x.range.start, at);
         area.draw(&stroke((left, py), (right, py), FAINT, 3))?;
         area.draw(&stroke((left - 14, py), (left, py), INK, 4))?;
         area.draw(&Text::new(words, (left - 26, py), font::style(INK, HPos::Right, VPos::Center)))?;
@@ -138,7 +138,7 @@ pub(crate) fn axes<B: DrawingBackend>(
     }
     let at = (28, (top + bottom) / 2);
     area.draw(&Text::new(y.name.to_owned(), at, font::upright(INK, HPos::Center, VPos::Top)))?;
-    Ok(Box::new(place))
+    Ok(Box::new(to_point))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The figure of backends' speeds: bars with their numbers. The numbers come from the caller.
+//! The figure of backends' speeds: bars with their numbers.
 
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
@@ -42,7 +42,7 @@ pub struct BarFigure {
     pub plots: Vec<BarPlot>,
 }
 
-/// Draws bars; `smoke` marks the figure as no result.
+/// Draws bars; `smoke` marks it as a smoke test.
 ///
 /// # Errors
 /// A value that is negative or not finite.
@@ -52,7 +52,7 @@ pub fn bars(figure: &BarFigure, smoke: bool) -> Result<Rendered, ReportError> {
         let what = "a value is negative or not finite".to_owned();
         return Err(ReportError::Figure { figure: figure.name.clone(), what });
     }
-    let font = font::font()?;
+    let font = &font::font()?;
     let mut figure = figure.clone();
     for bar in figure.plots.iter_mut().flat_map(|plot| &mut plot.bars) {
         bar.label = font::shorten(font, &bar.label, font::EM, f64::from(LEFT - 40));

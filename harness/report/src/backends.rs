@@ -1,5 +1,4 @@
-//! The table of backends: what each took and gave on the same cells, the reference first. The figure of it is in
-//! `backend_bars`.
+//! The table of backends: times, memory and metrics of each on the same cells, the reference first.
 
 use harness_tables::{BackendRow, Frame};
 
@@ -29,7 +28,7 @@ const LINES: [Line; 16] = [
     ("largest score difference", |row| row.score_difference.map(|v| format!("{v:.1e}"))),
 ];
 
-/// The name of the backend at a place, told apart from others of its name.
+/// The name of the backend at an index, with its device or precision where another backend has the same name.
 pub(crate) fn label(rows: &[BackendRow], at: usize) -> String {
     let Some(row) = rows.get(at) else { return String::new() };
     let twins = || rows.iter().filter(|other| other.backend == row.backend);

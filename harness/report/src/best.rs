@@ -1,15 +1,15 @@
-//! The best of numbers that stand beside each other, and what is not significantly worse. Numbers and tests come from the caller.
+//! The best of the numbers of a column, and those that are not significantly worse.
 
 use crate::comparisons::ALPHA;
 
-/// What stands below a table with these marks.
+/// The note below a table with these marks.
 pub(crate) const NOTE: &str = "Bold: the best, ties at three decimals included. ≈: compared with the best and not significantly \
      worse (p ≥ 0.05, two-sided, by the paired bootstrap, adjusted by Holm over all that are compared with the same best on the \
-     measure). What has neither mark and could not be compared is not known to be worse. The best was chosen by the numbers that \
+     measure). A number without a mark that could not be compared is not known to be worse. The best was chosen by the numbers that \
      are then tested, so differences from it are somewhat too large and significance is claimed a little too often (winner's \
      curse).";
 
-/// What a number is among those beside it.
+/// How a number compares with those beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// Worse, or not compared with the best.
@@ -22,7 +22,7 @@ pub(crate) enum Mark {
 }
 
 impl Mark {
-    /// As programs read it.
+    /// For programs.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::None => "",
@@ -31,7 +31,7 @@ impl Mark {
         }
     }
 
-    /// What follows the number; the best is bold.
+    /// The sign after the number; the best is bold instead.
     pub(crate) fn sign(self) -> &'static str {
         if self == Self::Near { " ≈" } else { "" }
     }
@@ -41,7 +41,7 @@ impl Mark {
 /// best, where that was done.
 pub(crate) fn marks(numbers: &[(&str, Option<f64>)], p: impl Fn(&str, &str) -> Option<f64>) -> Vec<Mark> {
     let most = numbers.iter().filter_map(|(_, number)| *number).fold(f64::NEG_INFINITY, f64::max);
-    // What prints alike is a tie.
+    // Numbers that print alike are a tie.
     let leads = |number: f64| format!("{number:.3}") == format!("{most:.3}");
     let mut leaders: Vec<(&str, f64)> =
         numbers.iter().filter_map(|(variant, number)| Some((*variant, number.filter(|n| leads(*n))?))).collect();
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     /// Marks where `compared` were compared with `best`.
-    fn of(numbers: &[(&str, Option<f64>)], best: &str, compared: &[(&str, f64)]) -> Vec<Mark> {
+    fn marked(numbers: &[(&str, Option<f64>)], best: &str, compared: &[(&str, f64)]) -> Vec<Mark> {
         let p = |variant: &str, with: &str| {
             let found = compared.iter().find(|(name, _)| with == best && *name == variant);
             found.map(|(_, p)| *p)
@@ -71,19 +71,19 @@ mod tests {
     }
 
     #[test]
-    fn near_is_what_was_compared_with_the_best_and_is_not_significantly_worse() {
+    fn a_number_is_near_if_it_was_compared_with_the_best_and_is_not_significantly_worse() {
         let numbers = [("a", Some(0.8)), ("b", Some(0.9)), ("c", Some(0.7)), ("d", Some(0.6)), ("e", None)];
-        let found = of(&numbers, "b", &[("a", 0.05), ("c", 0.049), ("e", 1.0)]);
+        let found = marked(&numbers, "b", &[("a", 0.05), ("c", 0.049), ("e", 1.0)]);
         assert_eq!(found, [Mark::Near, Mark::Best, Mark::None, Mark::None, Mark::None]);
         // Compared with another than the best.
-        assert_eq!(of(&numbers, "c", &[("a", 1.0)])[0], Mark::None);
+        assert_eq!(marked(&numbers, "c", &[("a", 1.0)])[0], Mark::None);
     }
 
     #[test]
-    fn what_prints_alike_leads_together_and_the_higher_is_compared_with_first() {
+    fn numbers_that_print_alike_lead_together_and_the_higher_is_compared_with_first() {
         let numbers = [("a", Some(0.9001)), ("b", Some(0.9004)), ("c", Some(0.8))];
-        assert_eq!(of(&numbers, "b", &[("c", 0.5)]), [Mark::Best, Mark::Best, Mark::Near]);
-        assert_eq!(of(&numbers, "a", &[("c", 0.5)])[2], Mark::Near);
+        assert_eq!(marked(&numbers, "b", &[("c", 0.5)]), [Mark::Best, Mark::Best, Mark::Near]);
+        assert_eq!(marked(&numbers, "a", &[("c", 0.5)])[2], Mark::Near);
         let p = |_: &str, with: &str| Some(if with == "b" { 0.01 } else { 1.0 });
         assert_eq!(marks(&numbers, p)[2], Mark::None);
         assert!(marks(&[], p).is_empty());

@@ -1,4 +1,4 @@
-//! Colours: of series, and of anomaly maps. Line patterns and markers, which say the same without colour, are in `marks`.
+//! Colours of series and of anomaly maps.
 
 use plotters::style::RGBColor;
 
@@ -21,10 +21,10 @@ pub(crate) const SERIES: [RGBColor; 6] = [
     RGBColor(230, 159, 0),
 ];
 
-/// Colour of a map's value, 0 the lowest and 1 the highest; what is no number is the lowest.
+/// Colour of a map's value, 0 the lowest and 1 the highest; values that are not finite have the lowest.
 ///
-/// A path through CIELAB, dark violet over red to pale yellow, whose lightness rises in equal steps from 10 to 95: order and
-/// size of differences survive printing in grey.
+/// A path through CIELAB, dark violet over red to pale yellow. Its lightness rises in equal steps from 10 to 95, so order
+/// and size of differences survive printing in grey.
 pub fn heat(value: f64) -> [u8; 3] {
     let t = if value.is_finite() { value.clamp(0.0, 1.0) } else { 0.0 };
     let lightness = 10.0 + 85.0 * t;

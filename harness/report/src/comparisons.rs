@@ -1,17 +1,92 @@
-//! What variants are compared on: the blocks of the ablation's table and figures. The table is in `ablation`.
+//! What variants are compared on: the blocks of the ablation's table and figures, and the tests of a report by what they compare.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use harness_method::{ImageScore, Selection};
+use harness_metrics::Metric;
 use harness_results::ReportDataset;
 use harness_tables::{DifferenceRow, IntervalRow};
 
 use crate::SummaryRow;
-use crate::measure::{Measure, place, place_words, rule};
+use crate::measure::{Measure, asked_by, dataset_words, rank, rule};
 
-/// What is significant.
+/// Level below which a p value is significant.
 pub(crate) const ALPHA: f64 = 0.05;
 
-/// What the table is made of.
+/// What numbers of several variants have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Condition<'a> {
+    pub(crate) dataset: &'a str,
+    pub(crate) trained_on: &'a str,
+    pub(crate) shots: u32,
+    pub(crate) backend: &'a str,
+    pub(crate) selection: Selection,
+    pub(crate) metric: Metric,
+    pub(crate) image_score: Option<ImageScore>,
+}
+
+/// Tests of differences by condition, variant and what it is compared with. An index rather than a query: whom a variant is
+/// compared with is known only when the best of a column is.
+pub(crate) struct Differences<'a>(HashMap<(Condition<'a>, &'a str, &'a str), &'a DifferenceRow>);
+
+impl<'a> Differences<'a> {
+    /// Those of a report.
+    pub(crate) fn of(rows: &'a [DifferenceRow]) -> Self {
+        let mut found = HashMap::new();
+        for row in rows {
+            for image_score in asked_by(row.metric, row.image_score) {
+                let condition = Condition {
+                    dataset: &row.dataset,
+                    trained_on: &row.trained_on,
+                    shots: row.shots,
+                    backend: &row.backend,
+                    selection: row.selection,
+                    metric: row.metric,
+                    image_score,
+                };
+                found.entry((condition, row.variant.as_str(), row.base.as_str())).or_insert(row);
+            }
+        }
+        Self(found)
+    }
+
+    /// A variant's difference from a base.
+    pub(crate) fn get(&self, condition: Condition<'_>, variant: &str, base: &str) -> Option<&'a DifferenceRow> {
+        self.0.get(&(condition, variant, base)).copied()
+    }
+}
+
+/// Means with intervals by condition and variant.
+pub(crate) struct Intervals<'a>(HashMap<(Condition<'a>, &'a str), &'a IntervalRow>);
+
+impl<'a> Intervals<'a> {
+    /// Those of a report.
+    pub(crate) fn of(rows: &'a [IntervalRow]) -> Self {
+        let mut found = HashMap::new();
+        for row in rows {
+            for image_score in asked_by(row.metric, row.image_score) {
+                let condition = Condition {
+                    dataset: &row.dataset,
+                    trained_on: &row.trained_on,
+                    shots: row.shots,
+                    backend: &row.backend,
+                    selection: row.selection,
+                    metric: row.metric,
+                    image_score,
+                };
+                found.entry((condition, row.variant.as_str())).or_insert(row);
+            }
+        }
+        Self(found)
+    }
+
+    /// A variant's mean.
+    pub(crate) fn get(&self, condition: Condition<'_>, variant: &str) -> Option<&'a IntervalRow> {
+        self.0.get(&(condition, variant)).copied()
+    }
+}
+
+/// What the ablation's table and figures are made of.
 pub(crate) struct Ablation<'a> {
     pub(crate) rows: &'a [SummaryRow],
     pub(crate) datasets: &'a [ReportDataset],
@@ -24,96 +99,92 @@ pub(crate) struct Ablation<'a> {
 /// What the variants of one block share, in the order to print.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Block<'a> {
-    rule: (usize, &'a str),
+    rule: u8,
+    pub(crate) selection: Selection,
     pub(crate) backend: &'a str,
     pub(crate) shots: u32,
-    /// The mean over data sets comes last.
-    place: (bool, usize),
+    /// The mean over datasets comes last.
+    is_mean: bool,
+    rank: usize,
     pub(crate) dataset: &'a str,
     pub(crate) trained_on: &'a str,
-    pub(crate) score: &'a str,
+    pub(crate) score: Option<ImageScore>,
 }
 
 impl<'a> Block<'a> {
-    /// Rule that chose the epoch.
-    pub(crate) fn selection(&self) -> &'a str {
-        self.rule.1
-    }
-
-    /// Whether a row of these belongs to the block.
-    pub(crate) fn has(&self, (dataset, trained_on): (&str, &str), shots: u32, backend: &str, selection: &str) -> bool {
-        (self.dataset, self.trained_on, self.shots, self.backend, self.selection())
-            == (dataset, trained_on, shots, backend, selection)
+    /// The condition of a measure in this block.
+    pub(crate) fn condition(&self, measure: Measure) -> Condition<'a> {
+        Condition {
+            dataset: self.dataset,
+            trained_on: self.trained_on,
+            shots: self.shots,
+            backend: self.backend,
+            selection: self.selection,
+            metric: measure.metric(),
+            image_score: self.score,
+        }
     }
 }
 
 impl<'a> Ablation<'a> {
-    /// The blocks there are differences for, by the paper's image score of the data set where it is among them.
-    pub(crate) fn blocks(&self) -> BTreeSet<Block<'a>> {
-        let block = |row: &'a DifferenceRow, score: &'a str| {
-            let place = self.datasets.iter().position(|dataset| dataset.name == row.dataset);
-            Block {
-                rule: rule(&row.selection),
-                backend: &row.backend,
-                shots: row.shots,
-                place: (row.dataset.is_empty(), place.unwrap_or(self.datasets.len())),
-                dataset: &row.dataset,
-                trained_on: &row.trained_on,
-                score,
-            }
+    /// The blocks that have differences from the base, each by the paper's image score of the dataset where it is among them.
+    pub(crate) fn blocks(&self) -> Vec<Block<'a>> {
+        let of_base = |measure: Measure| {
+            self.differences.iter().filter(move |row| row.base == self.base && row.metric == measure.metric())
         };
-        let of_base = || self.differences.iter().filter(|row| row.base == self.base);
-        let images: BTreeSet<Block<'a>> = of_base()
-            .filter(|row| row.metric == Measure::Ac.metric())
-            .map(|row| block(row, &row.image_score))
-            .collect();
+        let images: BTreeSet<Block<'a>> = of_base(Measure::Ac).map(|row| self.block(row)).collect();
+        // The map's maximum where maps are scored; the detection heads where they are all there is.
+        let by_maps = |block: &Block<'a>| Block { score: Some(ImageScore::MapMax), ..block.clone() };
         let mut found: BTreeSet<Block<'a>> = images
             .iter()
-            .filter(|candidate| {
-                // The map's maximum where maps are scored; the detection heads alone where they are all there is.
-                let other = Block { score: "map-max", ..(*candidate).clone() };
-                candidate.score == "map-max" || !images.contains(&other)
-            })
+            .filter(|block| block.score == Some(ImageScore::MapMax) || !images.contains(&by_maps(block)))
             .cloned()
             .collect();
-        for row in of_base().filter(|row| row.metric == Measure::As.metric()) {
-            let pixel = block(row, &row.image_score);
-            let same = |b: &Block<'_>| Block { score: "", ..b.clone() } == Block { score: "", ..pixel.clone() };
-            if !found.iter().any(same) {
+        let without = |block: &Block<'a>| Block { score: None, ..block.clone() };
+        let mut conditions: BTreeSet<Block<'a>> = found.iter().map(without).collect();
+        for pixel in of_base(Measure::As).map(|row| self.block(row)) {
+            if conditions.insert(without(&pixel)) {
                 found.insert(pixel);
             }
         }
-        found
+        found.into_iter().collect()
     }
 
-    /// The data set of a block in words.
+    fn block(&self, row: &'a DifferenceRow) -> Block<'a> {
+        let rank = self.datasets.iter().position(|dataset| dataset.name == row.dataset);
+        Block {
+            rule: rule(row.selection),
+            selection: row.selection,
+            backend: &row.backend,
+            shots: row.shots,
+            is_mean: row.dataset.is_empty(),
+            rank: rank.unwrap_or(self.datasets.len()),
+            dataset: &row.dataset,
+            trained_on: &row.trained_on,
+            score: row.image_score,
+        }
+    }
+
+    /// The dataset of a block in words.
     pub(crate) fn words(&self, block: &Block<'_>) -> String {
-        place_words(self.datasets, block.dataset, block.trained_on, block.score)
+        dataset_words(self.datasets, block.dataset, block.trained_on, block.score)
     }
 
-    /// A variant's difference from a base in a block.
-    pub(crate) fn difference(
-        &self,
-        block: &Block<'_>,
-        measure: Measure,
-        variant: &str,
-        base: &str,
-    ) -> Option<&'a DifferenceRow> {
-        self.differences.iter().find(|row| {
-            row.variant == variant
-                && row.base == base
-                && block.has((&row.dataset, &row.trained_on), row.shots, &row.backend, &row.selection)
-                && measure.is(&row.metric, &row.image_score, block.score)
-        })
-    }
-
-    /// The variants of a block in the order to print, the base first.
-    pub(crate) fn variants(&self, block: &Block<'_>) -> Vec<&'a str> {
-        let here = self.differences.iter().filter(|row| row.base == self.base).map(|row| row.variant.as_str());
-        let planned = self.rows.iter().filter(|row| row.dataset == block.dataset && row.trained_on == block.trained_on);
-        let mut names: Vec<&str> = here.chain(planned.map(|row| row.variant.as_str())).chain([self.base]).collect();
-        names.sort_by_key(|name| (*name != self.base, place(self.variants, name)));
-        names.dedup();
-        names
+    /// The variants of each block in the order to print, the base first.
+    pub(crate) fn variants(&self, blocks: &[Block<'a>]) -> Vec<Vec<&'a str>> {
+        let compared: BTreeSet<&str> =
+            self.differences.iter().filter(|row| row.base == self.base).map(|row| row.variant.as_str()).collect();
+        let mut planned: HashMap<(&str, &str), BTreeSet<&str>> = HashMap::new();
+        for row in self.rows {
+            planned.entry((row.dataset.as_str(), row.trained_on.as_str())).or_default().insert(&row.variant);
+        }
+        let of_block = |block: &Block<'a>| {
+            let planned = planned.get(&(block.dataset, block.trained_on)).into_iter().flatten();
+            let mut names: Vec<&str> = compared.iter().chain(planned).copied().chain([self.base]).collect();
+            names.sort_by_key(|name| (*name != self.base, rank(self.variants, name)));
+            names.dedup();
+            names
+        };
+        blocks.iter().map(of_block).collect()
     }
 }

@@ -1,127 +1,188 @@
-//! The cross-dataset matrix: what a model that was trained on one data set gives on each. The figure of it is in `heat_map`.
+//! The cross-dataset matrix: the numbers of each source on each target.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness_method::{ImageScore, Selection};
 use harness_results::ReportDataset;
-use harness_tables::{Frame, Values};
+use harness_tables::{Frame, Query, row};
 
-use crate::measure::{Measure, cell, paper_score, place, rule};
+use crate::measure::{Measure, paper_score, rank, rule};
+use crate::numbers::{Number, Wanted, numbers};
 use crate::sheet::{Sheet, Table};
 use crate::{ReportError, SummaryRow};
 
 /// What marks a number by the detection heads where the target's own score would be the map's maximum.
 pub(crate) const BY_DETECTION: &str = "‡";
 
-/// What one matrix is of, in the order to print.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Of {
-    rule: (usize, String),
-    place: (usize, String),
+/// What the numbers of a matrix share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shared {
+    pub(crate) selection: Selection,
+    pub(crate) variant: String,
     pub(crate) backend: String,
     pub(crate) precision: String,
     pub(crate) shots: u32,
     pub(crate) measure: Measure,
 }
 
-impl Of {
-    pub(crate) fn selection(&self) -> &str {
-        &self.rule.1
-    }
-
-    pub(crate) fn variant(&self) -> &str {
-        &self.place.1
-    }
-}
-
 /// One number of a matrix.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Number {
+pub(crate) struct Entry {
     /// As the table prints it.
     pub(crate) words: String,
     pub(crate) mean: Option<f64>,
-    pub(crate) deviation: Option<f64>,
+    deviation: Option<f64>,
     pub(crate) count: u64,
-    image_score: &'static str,
+    image_score: ImageScore,
 }
 
 /// A line a source, a column a target.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Matrix {
-    pub(crate) of: Of,
+    pub(crate) shared: Shared,
     pub(crate) sources: Vec<String>,
     pub(crate) targets: Vec<String>,
     /// `[sources][targets]`.
-    pub(crate) numbers: Vec<Vec<Number>>,
+    pub(crate) entries: Vec<Vec<Entry>>,
 }
 
-/// The matrices of an experiment; none where every cell was scored on the data set it was trained on.
-pub(crate) fn matrices(rows: &[SummaryRow], datasets: &[ReportDataset], variants: &[String]) -> Vec<Matrix> {
+/// Columns of the summary that a line and a heading of a matrix are of.
+const KEYS: [&str; 7] = ["variant", "dataset", "trained_on", "shots", "backend", "precision", "selection"];
+
+/// The matrices of an experiment; none where every cell was scored on the dataset it was trained on.
+///
+/// # Errors
+/// Polars' own.
+pub(crate) fn matrices(
+    rows: &[SummaryRow],
+    datasets: &[ReportDataset],
+    variants: &[String],
+) -> Result<Vec<Matrix>, ReportError> {
     if rows.iter().all(|row| row.dataset == row.trained_on) {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let named = |of: fn(&SummaryRow) -> &str| -> Vec<&ReportDataset> {
-        let names: BTreeSet<&str> = rows.iter().map(of).collect();
+    let named = |name: fn(&SummaryRow) -> &str| -> Vec<&ReportDataset> {
+        let names: BTreeSet<&str> = rows.iter().map(name).collect();
         datasets.iter().filter(|dataset| names.contains(dataset.name.as_str())).collect()
     };
     let (sources, targets) = (named(|row| &row.trained_on), named(|row| &row.dataset));
-    let mut groups: BTreeMap<Of, BTreeMap<(&str, &str), Vec<&SummaryRow>>> = BTreeMap::new();
+    let planned: Vec<(Shared, Vec<Pair<'_>>)> = all_shared(rows, variants)
+        .into_iter()
+        .map(|shared| (shared.clone(), shared.pairs(&sources, &targets)))
+        .collect();
+    let wanted: Vec<Wanted> =
+        planned.iter().flat_map(|(shared, pairs)| pairs.iter().flat_map(|pair| shared.wanted(*pair))).collect();
+    let mut found = numbers(&wanted, rows, &KEYS)?.into_iter();
+    let mut matrices = Vec::new();
+    for (shared, pairs) in planned {
+        let columns = pairs.len() / sources.len().max(1);
+        let found: Vec<Number> = found.by_ref().take(2 * pairs.len()).collect();
+        let entries: Vec<Entry> =
+            pairs.iter().zip(found.as_chunks::<2>().0).map(|(pair, found)| shared.entry(*pair, found)).collect();
+        if entries.iter().any(|entry| entry.mean.is_some()) {
+            matrices.push(Matrix {
+                sources: sources.iter().map(|source| source.name.clone()).collect(),
+                targets: pairs.iter().take(columns).map(|(_, target)| target.name.clone()).collect(),
+                entries: entries.chunks(columns.max(1)).map(<[Entry]>::to_vec).collect(),
+                shared,
+            });
+        }
+    }
+    Ok(matrices)
+}
+
+/// A source and a target.
+type Pair<'a> = (&'a ReportDataset, &'a ReportDataset);
+
+/// What numbers can share, in the order to print.
+fn all_shared(rows: &[SummaryRow], variants: &[String]) -> Vec<Shared> {
+    let mut found = BTreeMap::new();
     for row in rows {
         for measure in Measure::ALL {
-            let (rule, place) = (rule(&row.selection), place(variants, &row.variant));
-            let of = Of {
-                rule: (rule.0, rule.1.to_owned()),
-                place: (place.0, place.1.to_owned()),
+            let order =
+                (rule(row.selection), rank(variants, &row.variant), &row.backend, &row.precision, row.shots, measure);
+            found.entry(order).or_insert_with(|| Shared {
+                selection: row.selection,
+                variant: row.variant.clone(),
                 backend: row.backend.clone(),
                 precision: row.precision.clone(),
                 shots: row.shots,
                 measure,
-            };
-            groups.entry(of).or_default().entry((&row.trained_on, &row.dataset)).or_default().push(row);
+            });
         }
     }
-    let matrix = |(of, cells): (Of, BTreeMap<(&str, &str), Vec<&SummaryRow>>)| {
-        // Segmentation of images without masks can't be measured: such targets are no column.
-        let targets: Vec<&&ReportDataset> =
-            targets.iter().filter(|target| target.masks || of.measure == Measure::Ac).collect();
-        let number = |source: &ReportDataset, target: &ReportDataset| {
-            let group = cells.get(&(source.name.as_str(), target.name.as_str())).map_or(&[][..], Vec::as_slice);
-            number(group, of.measure, source, target)
-        };
-        let numbers: Vec<Vec<Number>> =
-            sources.iter().map(|source| targets.iter().map(|target| number(source, target)).collect()).collect();
-        let names = |datasets: &mut dyn Iterator<Item = &ReportDataset>| datasets.map(|d| d.name.clone()).collect();
-        Matrix {
-            sources: names(&mut sources.iter().copied()),
-            targets: names(&mut targets.iter().map(|target| **target)),
-            numbers,
-            of,
-        }
-    };
-    let all = groups.into_iter().map(matrix);
-    all.filter(|matrix| matrix.numbers.iter().flatten().any(|number| number.mean.is_some())).collect()
+    found.into_values().collect()
 }
 
-fn number(group: &[&SummaryRow], measure: Measure, source: &ReportDataset, target: &ReportDataset) -> Number {
-    let own = paper_score(target.masks);
-    let score = if measure == Measure::Ac && target.masks && !source.masks && measure.find(group, own).is_none() {
-        paper_score(false)
-    } else {
-        own
-    };
-    let row = measure.find(group, score);
-    let untrained =
-        measure == Measure::As && !source.masks && group.first().is_some_and(|head| head.failed + head.not_run == 0);
-    let words = match row {
-        None if untrained => "source has no masks".to_owned(),
-        Some(_) if score != own => cell(group, measure, score) + BY_DETECTION,
-        _ => cell(group, measure, score),
-    };
-    Number {
-        words,
-        mean: row.and_then(|row| row.mean),
-        deviation: row.and_then(|row| row.deviation),
-        count: row.map_or(0, |row| row.count),
-        image_score: score,
+impl Shared {
+    /// Each source with each target, source by source. Segmentation of images without masks can't be measured.
+    fn pairs<'a>(&self, sources: &[&'a ReportDataset], targets: &[&'a ReportDataset]) -> Vec<Pair<'a>> {
+        let has_measure = |target: &&ReportDataset| target.masks || !self.measure.metric().needs_masks();
+        let targets: Vec<&ReportDataset> = targets.iter().copied().filter(has_measure).collect();
+        sources.iter().flat_map(|source| targets.iter().map(move |target| (*source, *target))).collect()
+    }
+
+    /// The number by the target's own score, and by the detection heads for a source that can't train the others.
+    fn wanted(&self, (source, target): Pair<'_>) -> [Wanted; 2] {
+        [paper_score(target.masks), paper_score(false)].map(|score| Wanted {
+            variant: self.variant.clone(),
+            dataset: target.name.clone(),
+            trained_on: source.name.clone(),
+            shots: self.shots,
+            backend: self.backend.clone(),
+            precision: self.precision.clone(),
+            selection: self.selection,
+            metric: Some(self.measure.metric()),
+            image_score: Some(score),
+            ..Wanted::default()
+        })
+    }
+
+    fn entry(&self, (source, target): Pair<'_>, [own, detection]: &[Number; 2]) -> Entry {
+        let measure = self.measure;
+        let by_detection = measure == Measure::Ac && target.masks && !source.masks && own.mean.is_none();
+        let number = if by_detection { detection } else { own };
+        let untrained = measure == Measure::As && !source.masks && number.group_is_done();
+        let words = match number.mean {
+            None if untrained => "source has no masks".to_owned(),
+            Some(_) if by_detection => number.words() + BY_DETECTION,
+            _ => number.words(),
+        };
+        Entry {
+            words,
+            mean: number.mean,
+            deviation: number.deviation,
+            count: number.count.unwrap_or(0),
+            image_score: paper_score(target.masks && !by_detection),
+        }
+    }
+}
+
+row! {
+    /// One number a row: the table as programs read it.
+    LongRow is "cross-dataset" {
+        selection: Selection,
+        variant: String,
+        backend: String,
+        precision: String,
+        measure: String,
+        trained_on: String,
+        dataset: String,
+        image_score: Option<ImageScore>,
+        message: String,
+        shots: u64,
+        mean: Option<f64>,
+        deviation: Option<f64>,
+        count: u64,
+    }
+}
+
+row! {
+    /// A number as the table prints it, for the pivot.
+    Word is "words" {
+        line: u32,
+        target: String,
+        words: String,
     }
 }
 
@@ -133,32 +194,30 @@ pub(crate) fn cross_dataset(matrices: &[Matrix]) -> Result<Option<Table>, Report
     let mut sheet = Sheet::new(&["selection", "variant", "backend", "precision"], &["K"]);
     sheet.words_after(&["measure", "trained on"]);
     sheet.numbers_after(&widest.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut cells = cells(matrices, widest)?.into_iter();
     for matrix in matrices {
         sheet.block();
-        let of = &matrix.of;
-        for (source, numbers) in matrix.sources.iter().zip(&matrix.numbers) {
+        let shared = &matrix.shared;
+        for (source, cells) in matrix.sources.iter().zip(&mut cells) {
             let mut words = vec![
-                of.selection().to_owned(),
-                of.variant().to_owned(),
-                of.backend.clone(),
-                of.precision.clone(),
-                of.shots.to_string(),
-                of.measure.name().to_owned(),
+                shared.selection.name().to_owned(),
+                shared.variant.clone(),
+                shared.backend.clone(),
+                shared.precision.clone(),
+                shared.shots.to_string(),
+                shared.measure.name().to_owned(),
                 source.clone(),
             ];
-            words.extend(widest.iter().map(|target| {
-                let at = matrix.targets.iter().position(|name| name == target);
-                at.and_then(|at| numbers.get(at)).map_or_else(|| "no masks".to_owned(), |number| number.words.clone())
-            }));
+            words.extend(cells.into_iter().map(|cell| cell.unwrap_or_else(|| "no masks".to_owned())));
             sheet.push(words);
         }
     }
     let mut notes = vec![
         "AC: image AUROC, by the map's maximum where the target has masks, else by the detection heads; AS: pixel AUROC. Mean \
-         ± sample standard deviation over draws and seeds. On the diagonal, source and target are the same data set."
+         ± sample standard deviation over draws and seeds. On the diagonal, source and target are the same dataset."
             .to_owned(),
     ];
-    if matrices.iter().flat_map(|matrix| matrix.numbers.iter().flatten()).any(|n| n.words.contains(BY_DETECTION)) {
+    if matrices.iter().flat_map(|matrix| matrix.entries.iter().flatten()).any(|n| n.words.contains(BY_DETECTION)) {
         notes.push(format!(
             "{BY_DETECTION} by the detection heads: the source has no masks, so its segmentation heads are untrained."
         ));
@@ -168,51 +227,45 @@ pub(crate) fn cross_dataset(matrices: &[Matrix]) -> Result<Option<Table>, Report
     Ok(Some(Table {
         name: "cross-dataset",
         heading: "Cross-dataset",
-        sentence: "Trained on the data set of the line, scored on the test set of the column.".to_owned(),
+        sentence: "Trained on the dataset of the line, scored on the test set of the column.".to_owned(),
         notes,
         shown: sheet.frame()?,
         whole: None,
-        long: long(matrices)?,
+        long: Frame::of(&long(matrices))?,
     }))
 }
 
-/// One number a row.
-fn long(matrices: &[Matrix]) -> Result<Frame, ReportError> {
-    let mut text: [Vec<String>; 9] = Default::default();
-    let (mut shots, mut counts, mut means, mut deviations) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for matrix in matrices {
-        let of = &matrix.of;
-        for (source, numbers) in matrix.sources.iter().zip(&matrix.numbers) {
-            for (target, number) in matrix.targets.iter().zip(numbers) {
-                let message = if number.mean.is_some() { "" } else { &number.words };
-                let words = [
-                    of.selection(),
-                    of.variant(),
-                    &of.backend,
-                    &of.precision,
-                    of.measure.name(),
-                    source,
-                    target,
-                    number.image_score,
-                    message,
-                ];
-                text.iter_mut().zip(words).for_each(|(column, word)| column.push(word.to_owned()));
-                shots.push(u64::from(of.shots));
-                counts.push(number.count);
-                means.push(number.mean);
-                deviations.push(number.deviation);
-            }
+/// The words of every line of every matrix, below the headings of the widest.
+fn cells(matrices: &[Matrix], widest: &[String]) -> Result<Vec<Vec<Option<String>>>, ReportError> {
+    let lines = matrices.iter().flat_map(|matrix| matrix.entries.iter().map(|line| (&matrix.targets, line)));
+    let words = (0..).zip(lines).flat_map(|(line, (targets, entries))| {
+        let word =
+            move |(target, entry): (&String, &Entry)| Word { line, target: target.clone(), words: entry.words.clone() };
+        targets.iter().zip(entries).map(word)
+    });
+    Ok(Query::of(&words.collect::<Vec<Word>>())?.pivot(&["line"], "target", widest, "words")?)
+}
+
+fn long(matrices: &[Matrix]) -> Vec<LongRow> {
+    let mut rows = Vec::new();
+    for Matrix { shared, sources, targets, entries } in matrices {
+        for (source, line) in sources.iter().zip(entries) {
+            rows.extend(targets.iter().zip(line).map(|(target, entry)| LongRow {
+                selection: shared.selection,
+                variant: shared.variant.clone(),
+                backend: shared.backend.clone(),
+                precision: shared.precision.clone(),
+                measure: shared.measure.name().to_owned(),
+                trained_on: source.clone(),
+                dataset: target.clone(),
+                image_score: Some(entry.image_score),
+                message: if entry.mean.is_some() { String::new() } else { entry.words.clone() },
+                shots: u64::from(shared.shots),
+                mean: entry.mean,
+                deviation: entry.deviation,
+                count: entry.count,
+            }));
         }
     }
-    let names =
-        ["selection", "variant", "backend", "precision", "measure", "trained_on", "dataset", "image_score", "message"];
-    let mut columns: Vec<(String, Values)> =
-        names.into_iter().zip(text).map(|(name, values)| (name.to_owned(), Values::Text(values))).collect();
-    columns.extend([
-        ("shots".to_owned(), Values::Count(shots)),
-        ("mean".to_owned(), Values::Number(means)),
-        ("deviation".to_owned(), Values::Number(deviations)),
-        ("count".to_owned(), Values::Count(counts)),
-    ]);
-    Ok(Frame::new(columns)?)
+    rows
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with a report. No handling.
+//! What can go wrong with a report.
 
 use harness_tables::TablesError;
 
@@ -11,7 +11,7 @@ pub enum ReportError {
     /// A file could not be written.
     #[error(transparent)]
     Disk(#[from] harness_disk::DiskError),
-    /// Data that make no figure.
+    /// Data that don't make a figure.
     #[error("figure `{figure}`: {what}")]
     Figure {
         /// The figure's name.

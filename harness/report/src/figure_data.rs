@@ -1,73 +1,88 @@
-//! From the material of tables to the figures of it, with their captions. How a figure is drawn is in the module of its name.
+//! The figures that follow from the material of the tables, with their captions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness_method::{ImageScore, Selection};
+use harness_metrics::Metric;
+use harness_results::ReportDataset;
 use harness_tables::{BackendRow, IntervalRow};
 
+use crate::ablation::{Entry, Filled};
 use crate::backends::label;
-use crate::comparisons::{ALPHA, Block};
-use crate::cross_dataset::{BY_DETECTION, Matrix};
-use crate::measure::{Measure, cell, paper_score, place, place_words, rule};
-use crate::tables::Material;
+use crate::comparisons::ALPHA;
+use crate::cross_dataset::{BY_DETECTION, Entry as MatrixEntry, Matrix, Shared};
+use crate::material::Material;
+use crate::measure::{Measure, asked_by, dataset_words, paper_score, rank, rule, score_name};
+use crate::words::range;
 use crate::{
     Bar, BarFigure, BarPlot, ForestFigure, ForestPlot, ForestRow, HeatCell, HeatFigure, ShotsFigure, ShotsPlot,
-    ShotsPoint, SummaryRow,
+    ShotsPoint,
 };
 
-/// What lines of one figure over K share, in the order to print: rule, backend, whether it is the mean, place and names of the
-/// data set.
-type Over<'a> = ((usize, &'a str), &'a str, bool, usize, &'a str, &'a str);
+/// What the lines of one figure over K share, in the order to print.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Over<'a> {
+    rule: u8,
+    selection: Selection,
+    backend: &'a str,
+    is_mean: bool,
+    rank: usize,
+    dataset: &'a str,
+    trained_on: &'a str,
+}
 
-/// AUROC over K, a figure a data set, rule and backend; none where there is one K alone.
+/// AUROC over K, a figure for each dataset, rule and backend; none where there is only one K.
 pub(crate) fn over_shots(from: &Material<'_>) -> Vec<ShotsFigure> {
     let mut groups: BTreeMap<Over<'_>, Vec<&IntervalRow>> = BTreeMap::new();
     for row in &from.input.intervals {
-        let at = from.datasets.iter().position(|dataset| dataset.name == row.dataset).unwrap_or(from.datasets.len());
-        let mean = row.dataset.is_empty();
-        let key = (rule(&row.selection), row.backend.as_str(), mean, at, row.dataset.as_str(), row.trained_on.as_str());
-        groups.entry(key).or_default().push(row);
+        let rank = from.datasets.iter().position(|dataset| dataset.name == row.dataset);
+        let over = Over {
+            rule: rule(row.selection),
+            selection: row.selection,
+            backend: &row.backend,
+            is_mean: row.dataset.is_empty(),
+            rank: rank.unwrap_or(from.datasets.len()),
+            dataset: &row.dataset,
+            trained_on: &row.trained_on,
+        };
+        groups.entry(over).or_default().push(row);
     }
-    let several = groups.keys().map(|key| key.1).collect::<BTreeSet<_>>().len() > 1;
+    let several = groups.keys().map(|key| key.backend).collect::<BTreeSet<_>>().len() > 1;
     groups.into_iter().filter_map(|(key, rows)| over(from, &key, &rows, several)).collect()
 }
 
 fn over(from: &Material<'_>, key: &Over<'_>, rows: &[&IntervalRow], several: bool) -> Option<ShotsFigure> {
-    let (selection, backend, dataset, source) = (key.0.1, key.1, key.4, key.5);
+    let (selection, backend) = (key.selection, key.backend);
     let shots: BTreeSet<u32> = rows.iter().map(|row| row.shots).collect();
     if shots.len() < 2 {
         return None;
     }
-    // A mean over data sets has the score that all of them have.
-    let known = from.datasets.iter().find(|known| known.name == dataset);
-    let masks = known.map_or_else(|| rows.iter().any(|row| row.image_score == "map-max"), |known| known.masks);
-    let score =
-        if rows.iter().any(|row| row.image_score == paper_score(masks)) { paper_score(masks) } else { "detection" };
+    let score = score_of(&from.datasets, key.dataset, rows);
     let mut names: Vec<&str> = rows.iter().map(|row| row.variant.as_str()).collect();
-    names.sort_by_key(|name| place(&from.input.variants, name));
+    names.sort_by_key(|name| rank(&from.input.variants, name));
     names.dedup();
-    let line = |measure: Measure, name: &str| {
-        let mut points: Vec<ShotsPoint> = rows
-            .iter()
-            .filter(|row| row.variant == name && measure.is(&row.metric, &row.image_score, score))
-            .map(|row| ShotsPoint { shots: row.shots, mean: row.mean, interval: (row.low, row.high) })
-            .collect();
-        points.sort_by_key(|point| point.shots);
-        points
-    };
+    let mut points: BTreeMap<(&str, Metric), Vec<ShotsPoint>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| asked_by(row.metric, row.image_score).contains(&Some(score))) {
+        let point = ShotsPoint { shots: row.shots, mean: row.mean, interval: (row.low, row.high) };
+        points.entry((&row.variant, row.metric)).or_default().push(point);
+    }
+    points.values_mut().for_each(|points| points.sort_by_key(|point| point.shots));
     let plot = |measure: Measure| {
-        let lines: Vec<Vec<ShotsPoint>> = names.iter().map(|name| line(measure, name)).collect();
+        let line = |name: &&str| points.get(&(*name, measure.metric())).cloned().unwrap_or_default();
+        let lines: Vec<Vec<ShotsPoint>> = names.iter().map(line).collect();
         lines.iter().any(|line| line.len() > 1).then(|| ShotsPlot { measure: measure.words().to_owned(), lines })
     };
     let plots: Vec<ShotsPlot> = Measure::ALL.into_iter().filter_map(plot).collect();
     let head = rows.first().filter(|_| !plots.is_empty())?;
-    let counts: BTreeSet<u64> = rows.iter().map(|row| row.count).collect();
-    let title = place_words(from.datasets, dataset, source, score);
+    let title = dataset_words(&from.datasets, key.dataset, key.trained_on, Some(score));
     Some(ShotsFigure {
-        name: file(&["shots", &title, if several { backend } else { "" }, selection]),
+        name: file(&["shots", &title, if several { backend } else { "" }, selection.name()]),
         caption: format!(
-            "AUROC over K: {title}, image score {score}, selection {selection}, {backend}. Points: means over draws and seeds, \
-             n = {} trainings each; bars: {:.0} % intervals of the bootstrap.{}",
-            range(&counts),
+            "AUROC over K: {title}, image score {}, selection {}, {backend}. Points: means over draws and seeds, n = {} trainings \
+             each; bars: {:.0} % intervals of the bootstrap.{}",
+            score.name(),
+            selection.name(),
+            range(rows.iter().map(|row| row.count)),
             head.level * 100.0,
             chosen(selection)
         ),
@@ -77,110 +92,117 @@ fn over(from: &Material<'_>, key: &Over<'_>, rows: &[&IntervalRow], several: boo
     })
 }
 
-/// Differences from the base, a figure a block of the ablation table.
-pub(crate) fn forests(from: &Material<'_>) -> Vec<ForestFigure> {
+/// The paper's image score of a dataset where the rows have it. A mean over datasets has the score that all of them have.
+fn score_of(datasets: &[ReportDataset], dataset: &str, rows: &[&IntervalRow]) -> ImageScore {
+    let has = |score: ImageScore| rows.iter().any(|row| row.image_score == Some(score));
+    let known = datasets.iter().find(|known| known.name == dataset);
+    let masks = known.map_or_else(|| has(paper_score(true)), |known| known.masks);
+    paper_score(masks && has(paper_score(true)))
+}
+
+/// Differences from the base, a figure for each block of the ablation table.
+pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<ForestFigure> {
     let ablation = from.ablation();
-    let blocks = ablation.blocks();
-    let several = blocks.iter().map(|block| block.backend).collect::<BTreeSet<_>>().len() > 1;
-    let figure = |block: &Block<'_>| {
-        let mut counts = BTreeSet::new();
-        let mut plots = Vec::new();
-        for measure in Measure::ALL {
-            let variants = ablation.variants(block);
-            let row = |variant: &&str| {
-                let found = ablation.difference(block, measure, variant, ablation.base);
-                counts.extend(found.map(|row| row.count));
-                ForestRow {
-                    label: (*variant).to_owned(),
-                    difference: found.map(|row| (row.difference, row.low, row.high)),
-                    significant: found.is_some_and(|row| row.p_holm < ALPHA),
-                    reason: if found.is_some() { String::new() } else { reason(from, block, measure, variant) },
-                }
-            };
-            let rows: Vec<ForestRow> = variants.iter().filter(|variant| **variant != ablation.base).map(row).collect();
-            if rows.iter().any(|row| row.difference.is_some()) {
+    let several = compared.iter().map(|filled| filled.block.backend).collect::<BTreeSet<_>>().len() > 1;
+    let figure = |filled: &Filled<'_>| {
+        let block = &filled.block;
+        let (mut counts, mut plots) = (BTreeSet::new(), Vec::new());
+        for (measure, column) in &filled.columns {
+            let others = || column.iter().filter(|entry| entry.variant != ablation.base);
+            counts.extend(others().filter_map(|entry| Some(entry.difference?.count)));
+            if others().any(|entry| entry.difference.is_some()) {
                 plots.push(ForestPlot {
-                    axis: format!("Difference in {}{}", measure.words_within(), in_picture(block.selection())),
-                    rows,
+                    axis: format!("Difference in {}{}", measure.words_within(), in_picture(block.selection)),
+                    rows: others().map(|entry| forest_row(entry, block.dataset.is_empty())).collect(),
                 });
             }
         }
         let title = ablation.words(block);
         let level = ablation.differences.first().map_or(0.95, |row| row.level) * 100.0;
-        let (selection, backend) = (block.selection(), block.backend);
+        let (selection, backend) = (block.selection, block.backend);
         (!plots.is_empty()).then(|| ForestFigure {
-            name: file(&["ablation", &title, &format!("k{}", block.shots), if several { backend } else { "" }, selection]),
+            name: file(&[
+                "ablation",
+                &title,
+                &format!("k{}", block.shots),
+                if several { backend } else { "" },
+                selection.name(),
+            ]),
             caption: format!(
-                "Differences from {}: {title}, K = {}, image score {}, selection {selection}, {backend}; n = {} pairs of trainings \
-                 each. Bars: {level:.0} % intervals of the paired bootstrap; filled: p < {ALPHA} after Holm's correction.{}",
+                "Differences from {}: {title}, K = {}, image score {}, selection {}, {backend}; n = {} pairs of trainings each. \
+                 Bars: {level:.0} % intervals of the paired bootstrap; filled: p < {ALPHA} after Holm's correction.{}",
                 ablation.base,
                 block.shots,
-                if block.score.is_empty() { "none" } else { block.score },
-                range(&counts),
+                if block.score.is_some() { score_name(block.score) } else { "none" },
+                selection.name(),
+                range(counts),
                 chosen(selection)
             ),
             plots,
         })
     };
-    blocks.iter().filter_map(figure).collect()
+    compared.iter().filter_map(figure).collect()
 }
 
-fn reason(from: &Material<'_>, block: &Block<'_>, measure: Measure, variant: &str) -> String {
-    let of = |row: &&SummaryRow| {
-        row.variant == variant && block.has((&row.dataset, &row.trained_on), row.shots, &row.backend, &row.selection)
+fn forest_row(entry: &Entry<'_>, is_mean: bool) -> ForestRow {
+    let reason = match entry.difference {
+        Some(_) => String::new(),
+        None if is_mean => "a dataset is missing".to_owned(),
+        None if entry.found => "not compared".to_owned(),
+        None => entry.words.clone(),
     };
-    let group: Vec<&SummaryRow> = from.rows.iter().filter(of).collect();
-    match measure.find(&group, block.score) {
-        Some(_) => "not compared".to_owned(),
-        None if block.dataset.is_empty() => "a data set is missing".to_owned(),
-        None => cell(&group, measure, block.score),
+    ForestRow {
+        label: entry.variant.to_owned(),
+        difference: entry.difference.map(|row| (row.difference, row.low, row.high)),
+        significant: entry.difference.is_some_and(|row| row.p_holm < ALPHA),
+        reason,
     }
 }
 
 /// The matrices as figures.
 pub(crate) fn heat_maps(matrices: &[Matrix]) -> Vec<HeatFigure> {
-    let varies = |of: &dyn Fn(&Matrix) -> String| matrices.iter().map(of).collect::<BTreeSet<_>>().len() > 1;
-    let (variants, backends) = (varies(&|m| m.of.variant().to_owned()), varies(&|m| m.of.backend.clone()));
-    let (shots, precisions) = (varies(&|m| m.of.shots.to_string()), varies(&|m| m.of.precision.clone()));
+    let varies = |word: fn(&Shared) -> String| {
+        matrices.iter().map(|matrix| word(&matrix.shared)).collect::<BTreeSet<_>>().len() > 1
+    };
+    let (variants, backends) = (varies(|shared| shared.variant.clone()), varies(|shared| shared.backend.clone()));
+    let (shots, precisions) = (varies(|shared| shared.shots.to_string()), varies(|shared| shared.precision.clone()));
     let figure = |matrix: &Matrix| {
-        let of = &matrix.of;
+        let shared = &matrix.shared;
         let only = |varies: bool, word: &str| if varies { word.to_owned() } else { String::new() };
-        let counts: BTreeSet<u64> =
-            matrix.numbers.iter().flatten().filter(|number| number.mean.is_some()).map(|number| number.count).collect();
-        let mut numbers = matrix.numbers.iter().flatten();
-        let by_detection = numbers.any(|number| number.mean.is_some() && number.words.contains(BY_DETECTION));
-        let cell = |number: &crate::cross_dataset::Number| HeatCell {
-            value: number.mean,
+        let given = || matrix.entries.iter().flatten().filter(|entry| entry.mean.is_some());
+        let by_detection = given().any(|entry| entry.words.contains(BY_DETECTION));
+        let cell = |entry: &MatrixEntry| HeatCell {
+            value: entry.mean,
             // The table has the whole reason.
-            reason: number.words.split(':').next().unwrap_or_default().to_owned(),
+            reason: entry.words.split(':').next().unwrap_or_default().to_owned(),
         };
         HeatFigure {
             name: file(&[
                 "cross-dataset",
-                of.measure.name(),
-                &only(variants, of.variant()),
-                &only(shots, &format!("k{}", of.shots)),
-                &only(backends, &of.backend),
-                &only(precisions, &of.precision),
-                of.selection(),
+                shared.measure.name(),
+                &only(variants, &shared.variant),
+                &only(shots, &format!("k{}", shared.shots)),
+                &only(backends, &shared.backend),
+                &only(precisions, &shared.precision),
+                shared.selection.name(),
             ]),
             caption: format!(
-                "{} across data sets: variant {}, K = {}, selection {}, {}; means over draws and seeds, n = {} trainings each.{}{}",
-                of.measure.words(),
-                of.variant(),
-                of.shots,
-                of.selection(),
-                of.backend,
-                range(&counts),
+                "{} across datasets: variant {}, K = {}, selection {}, {}; means over draws and seeds, n = {} trainings each.{}{}",
+                shared.measure.words(),
+                shared.variant,
+                shared.shots,
+                shared.selection.name(),
+                shared.backend,
+                range(given().map(|entry| entry.count)),
                 if by_detection { " Sources without masks: by the detection heads." } else { "" },
-                chosen(of.selection())
+                chosen(shared.selection)
             ),
             lines: "Trained on".to_owned(),
             columns: "Scored on".to_owned(),
-            measure: of.measure.words().to_owned() + in_picture(of.selection()),
+            measure: shared.measure.words().to_owned() + in_picture(shared.selection),
             sources: matrix.sources.clone(),
             targets: matrix.targets.clone(),
-            cells: matrix.numbers.iter().map(|line| line.iter().map(cell).collect()).collect(),
+            cells: matrix.entries.iter().map(|line| line.iter().map(cell).collect()).collect(),
         }
     };
     matrices.iter().map(figure).collect()
@@ -202,44 +224,34 @@ pub(crate) fn backend_bars(rows: &[BackendRow]) -> Option<BarFigure> {
     .into_iter()
     .flatten()
     .collect();
-    let cells: BTreeSet<u64> = rows.iter().map(|row| row.cells).collect();
     (!plots.is_empty()).then(|| BarFigure {
         name: "backends".to_owned(),
         caption: format!(
             "Backends on the same cells (n = {}): images encoded a second, median milliseconds of a training step (thin line: to \
              the 95th percentile), images scored a second.",
-            range(&cells)
+            range(rows.iter().map(|row| row.cells))
         ),
         plots,
     })
 }
 
-/// A file's name of the parts that there are.
+/// A file's name: the parts that are not empty.
 fn file(parts: &[&str]) -> String {
     let parts: Vec<String> =
         parts.iter().filter(|part| !part.is_empty()).map(|part| part.replace(", trained on ", "-from-")).collect();
     parts.join("-").replace(' ', "-")
 }
 
-/// Counts in words.
-fn range(counts: &BTreeSet<u64>) -> String {
-    match (counts.first(), counts.last()) {
-        (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
-        (Some(count), _) => count.to_string(),
-        _ => "0".to_owned(),
-    }
-}
-
-/// What a caption says of numbers chosen on the test set.
-fn chosen(selection: &str) -> &'static str {
-    if selection == "best-on-test" {
+/// The warning in the caption of numbers chosen on the test set.
+fn chosen(selection: Selection) -> &'static str {
+    if selection == Selection::BestOnTest {
         " † The epoch was chosen on the test set itself: optimistic by construction."
     } else {
         ""
     }
 }
 
-/// What a picture says of them, where it may stand without its caption.
-fn in_picture(selection: &str) -> &'static str {
-    if selection == "best-on-test" { " (best-on-test)" } else { "" }
+/// The same within a picture, which may be shown without its caption.
+fn in_picture(selection: Selection) -> &'static str {
+    if selection == Selection::BestOnTest { " (best-on-test)" } else { "" }
 }

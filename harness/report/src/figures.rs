@@ -1,4 +1,4 @@
-//! All figures of a report: which there are, their captions and files. What a figure shows is in the module of its name.
+//! All figures of a report and their files.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -9,19 +9,15 @@ use harness_disk::write_durable;
 use harness_tables::TablesError;
 use rayon::prelude::*;
 
+use crate::ablation::Filled;
 use crate::figure_data::{backend_bars, forests, heat_maps, over_shots};
 use crate::marks::MOST_SERIES;
-use crate::report::line;
-use crate::tables::Material;
+use crate::material::Material;
+use crate::words::line;
 use crate::{
     CurveFigure, Rendered, ReportError, RocFigure, ShotsFigure, ShotsPlot, bars, forest, heat_map, panel, roc, shots,
     training_curve,
 };
-
-/// The figures of a report.
-pub(crate) struct Figures<'a> {
-    from: &'a Material<'a>,
-}
 
 /// A figure before it is drawn.
 struct Sketch<'a> {
@@ -39,76 +35,75 @@ macro_rules! sketch {
     }};
 }
 
-impl<'a> Figures<'a> {
-    /// The figures of this material.
-    pub(crate) fn of(from: &'a Material<'a>) -> Self {
-        Self { from }
+/// Draws and writes `figures/*.{svg,png}` below `folder`, on all threads; returns the section of the report.
+///
+/// # Errors
+/// The system's, and data that don't make a figure.
+pub(crate) fn write_figures(
+    from: &Material<'_>,
+    compared: &[Filled<'_>],
+    folder: &Path,
+) -> Result<String, ReportError> {
+    let (mut names, mut listed) = (Names::default(), String::new());
+    let sketches: Vec<(String, Sketch<'_>)> =
+        sketches(from, compared).into_iter().map(|sketch| (names.free(&sketch.name), sketch)).collect();
+    let written: Vec<Result<(), ReportError>> = sketches
+        .par_iter()
+        .map(|(name, sketch)| {
+            let Rendered { svg, png } = (sketch.draw)()?;
+            write_durable(&folder.join(format!("figures/{name}.svg")), svg.as_bytes())?;
+            Ok(write_durable(&folder.join(format!("figures/{name}.png")), &png)?)
+        })
+        .collect();
+    written.into_iter().collect::<Result<(), _>>()?;
+    names.remove_others(&folder.join("figures"))?;
+    for (name, sketch) in &sketches {
+        let caption = line(&sketch.caption);
+        let alternative = caption.replace(['[', ']'], "");
+        let _ = write!(
+            listed,
+            "\n![{alternative}](figures/{name}.png)\n\n{caption} ([SVG](figures/{name}.svg), [PNG](figures/{name}.png))\n"
+        );
     }
-
-    /// Draws and writes `figures/*.{svg,png}` below `folder`, on all threads; returns how the report shows them.
-    pub(crate) fn write(&self, folder: &Path) -> Result<String, ReportError> {
-        let (mut names, mut listed) = (Names::default(), String::new());
-        let sketches: Vec<(String, Sketch<'_>)> =
-            self.sketches().into_iter().map(|sketch| (names.free(&sketch.name), sketch)).collect();
-        let written: Vec<Result<(), ReportError>> = sketches
-            .par_iter()
-            .map(|(name, sketch)| {
-                let Rendered { svg, png } = (sketch.draw)()?;
-                write_durable(&folder.join(format!("figures/{name}.svg")), svg.as_bytes())?;
-                Ok(write_durable(&folder.join(format!("figures/{name}.png")), &png)?)
-            })
-            .collect();
-        written.into_iter().collect::<Result<(), _>>()?;
-        names.remove_others(&folder.join("figures"))?;
-        for (name, sketch) in &sketches {
-            let caption = line(&sketch.caption);
-            let alternative = caption.replace(['[', ']'], "");
-            let _ = write!(
-                listed,
-                "\n![{alternative}](figures/{name}.png)\n\n{caption} ([SVG](figures/{name}.svg), \
-                 [PNG](figures/{name}.png))\n"
-            );
-        }
-        Ok(listed)
-    }
-
-    /// All figures, in the order of the report.
-    fn sketches(&self) -> Vec<Sketch<'a>> {
-        let (input, smoke) = (self.from.input, self.from.input.smoke);
-        let mut sketches = Vec::new();
-        for figure in over_shots(self.from) {
-            for (part, lot) in lots(figure.labels.len()) {
-                let lines = |plot: &ShotsPlot| ShotsPlot {
-                    measure: plot.measure.clone(),
-                    lines: plot.lines.get(lot.clone()).unwrap_or_default().to_vec(),
-                };
-                let labels = figure.labels.get(lot.clone()).unwrap_or_default().to_vec();
-                let plots = figure.plots.iter().map(lines).collect();
-                let part = ShotsFigure { name: figure.name.clone() + &part, labels, plots, ..figure.clone() };
-                sketches.push(sketch!(part, shots, smoke));
-            }
-        }
-        sketches.extend(forests(self.from).into_iter().map(|figure| sketch!(figure, forest, smoke)));
-        sketches.extend(heat_maps(self.from.matrices).into_iter().map(|figure| sketch!(figure, heat_map, smoke)));
-        sketches.extend(backend_bars(&input.backends).into_iter().map(|figure| sketch!(figure, bars, smoke)));
-        for figure in &input.roc {
-            for (part, series) in parts(&figure.series) {
-                let part = RocFigure { name: figure.name.clone() + &part, series, ..figure.clone() };
-                sketches.push(sketch!(part, roc, smoke));
-            }
-        }
-        for figure in &input.curves {
-            for (part, series) in parts(&figure.series) {
-                let part = CurveFigure { name: figure.name.clone() + &part, series, ..figure.clone() };
-                sketches.push(sketch!(part, training_curve, smoke));
-            }
-        }
-        sketches.extend(input.panels.iter().map(|figure| sketch!(figure, panel, smoke)));
-        sketches
-    }
+    Ok(listed)
 }
 
-/// Places of series in lots that a figure can tell apart, each with what its name ends in.
+/// All figures, in the order of the report.
+fn sketches<'a>(from: &'a Material<'_>, compared: &[Filled<'_>]) -> Vec<Sketch<'a>> {
+    let (input, smoke) = (from.input, from.input.smoke);
+    let mut sketches = Vec::new();
+    for figure in over_shots(from) {
+        for (part, lot) in lots(figure.labels.len()) {
+            let lines = |plot: &ShotsPlot| ShotsPlot {
+                measure: plot.measure.clone(),
+                lines: plot.lines.get(lot.clone()).unwrap_or_default().to_vec(),
+            };
+            let labels = figure.labels.get(lot.clone()).unwrap_or_default().to_vec();
+            let plots = figure.plots.iter().map(lines).collect();
+            let part = ShotsFigure { name: figure.name.clone() + &part, labels, plots, ..figure.clone() };
+            sketches.push(sketch!(part, shots, smoke));
+        }
+    }
+    sketches.extend(forests(from, compared).into_iter().map(|figure| sketch!(figure, forest, smoke)));
+    sketches.extend(heat_maps(&from.matrices).into_iter().map(|figure| sketch!(figure, heat_map, smoke)));
+    sketches.extend(backend_bars(&input.backends).into_iter().map(|figure| sketch!(figure, bars, smoke)));
+    for figure in &input.roc {
+        for (part, series) in parts(&figure.series) {
+            let part = RocFigure { name: figure.name.clone() + &part, series, ..figure.clone() };
+            sketches.push(sketch!(part, roc, smoke));
+        }
+    }
+    for figure in &input.curves {
+        for (part, series) in parts(&figure.series) {
+            let part = CurveFigure { name: figure.name.clone() + &part, series, ..figure.clone() };
+            sketches.push(sketch!(part, training_curve, smoke));
+        }
+    }
+    sketches.extend(input.panels.iter().map(|figure| sketch!(figure, panel, smoke)));
+    sketches
+}
+
+/// Ranges of series that one figure can tell apart, each with the end of its figure's name.
 fn lots(count: usize) -> Vec<(String, Range<usize>)> {
     if count <= MOST_SERIES {
         return vec![(String::new(), 0..count)];
@@ -122,7 +117,7 @@ fn parts<T: Clone>(series: &[T]) -> Vec<(String, Vec<T>)> {
     lots(series.len()).into_iter().map(|(part, lot)| (part, series.get(lot).unwrap_or_default().to_vec())).collect()
 }
 
-/// What names of figures begin with, up to the first hyphen.
+/// First words of the names of our figures, up to the first hyphen.
 const KINDS: [&str; 7] = ["shots", "ablation", "cross", "backends", "roc", "curve", "panel"];
 
 /// Names of files that are taken.
@@ -130,7 +125,7 @@ const KINDS: [&str; 7] = ["shots", "ablation", "cross", "backends", "roc", "curv
 struct Names(BTreeSet<String>);
 
 impl Names {
-    /// Removes files of figures that an earlier report had and this one has not. What has another kind of name is not ours.
+    /// Removes files of figures that an earlier report had and this one does not have. Files with other kinds of names are not ours.
     fn remove_others(&self, figures: &Path) -> Result<(), ReportError> {
         let failed = |path: &Path| {
             let path = path.to_owned();

@@ -1,10 +1,12 @@
-//! The font that comes with the program, and how wide text is in it. What is written is elsewhere.
+//! The embedded font: the styles of text, and how wide text is in it.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use ab_glyph::{Font, FontRef, PxScale, ScaleFont};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, TextStyle, register_font};
+use plotters::style::{Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, TextStyle};
+use resvg::usvg::fontdb::{Database, Source};
+use skrifa::instance::{LocationRef, Size};
+use skrifa::{FontRef, MetadataProvider};
 
 use crate::ReportError;
 
@@ -15,34 +17,33 @@ pub(crate) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 pub(crate) const EM: f64 = 50.0;
 
 /// Plotters' font size of an em of one: its SVG backend divides by this.
-pub(crate) const SIZE_OF_EM: f64 = 1.24;
+const SIZE_OF_EM: f64 = 1.24;
 
 /// DejaVu Sans 2.37, licence beside it.
 static BYTES: &[u8] = include_bytes!("../fonts/DejaVuSans.ttf");
 
-/// The font, known to Plotters too.
-pub(crate) fn font() -> Result<&'static FontRef<'static>, ReportError> {
-    static FONT: OnceLock<Option<FontRef<'static>>> = OnceLock::new();
+/// The font.
+pub(crate) fn font() -> Result<FontRef<'static>, ReportError> {
+    FontRef::new(BYTES).map_err(|_| ReportError::Font)
+}
+
+/// The same as the only font of the SVG renderer: pictures must not depend on what a machine has installed.
+pub(crate) fn database() -> Arc<Database> {
+    static DATABASE: OnceLock<Arc<Database>> = OnceLock::new();
     let load = || {
-        register_font(FAMILY, FontStyle::Normal, BYTES).ok()?;
-        FontRef::try_from_slice(BYTES).ok()
+        let mut database = Database::new();
+        database.load_font_source(Source::Binary(Arc::new(BYTES)));
+        Arc::new(database)
     };
-    FONT.get_or_init(load).as_ref().ok_or(ReportError::Font)
+    Arc::clone(DATABASE.get_or_init(load))
 }
 
-/// The scale at which an em is `em` pixels.
-pub(crate) fn scale(font: &FontRef<'_>, em: f64) -> PxScale {
-    // Ab_glyph scales by ascent and descent together, not by the em.
-    let em_of_height = font.units_per_em().map_or(1.0, |units| font.height_unscaled() / units);
-    PxScale::from(em as f32 * em_of_height)
-}
-
-/// Width of a line of text whose em is `em`.
+/// Width of a line of text whose em is `em`, without kerning, which makes it narrower at most.
 pub(crate) fn width(font: &FontRef<'_>, text: &str, em: f64) -> f64 {
-    let scaled = font.as_scaled(scale(font, em));
-    text.chars().map(|c| f64::from(scaled.h_advance(scaled.glyph_id(c)))).sum()
+    let (characters, metrics) = (font.charmap(), font.glyph_metrics(Size::new(em as f32), LocationRef::default()));
+    let advance = |c: char| metrics.advance_width(characters.map(c).unwrap_or_default()).unwrap_or_default();
+    text.chars().map(|c| f64::from(advance(c))).sum()
 }
-
 /// The text, its middle left out where it would be wider than `room`.
 pub(crate) fn shorten(font: &FontRef<'_>, text: &str, em: f64, room: f64) -> String {
     let text: String = text.chars().filter(|c| !c.is_control()).collect();

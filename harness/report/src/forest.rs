@@ -1,5 +1,4 @@
-//! The forest plot of differences from the base: a line a variant, with its interval and the line of no difference. The numbers
-//! come from the caller.
+//! The forest plot of differences from the base: a line for each variant, with its interval and the line of no difference.
 
 use std::ops::Range;
 
@@ -49,7 +48,7 @@ pub struct ForestFigure {
     pub plots: Vec<ForestPlot>,
 }
 
-/// Draws a forest plot; `smoke` marks the figure as no result.
+/// Draws a forest plot; `smoke` marks it as a smoke test.
 ///
 /// # Errors
 /// A value that is not finite.
@@ -58,7 +57,7 @@ pub fn forest(figure: &ForestFigure, smoke: bool) -> Result<Rendered, ReportErro
     if values.into_iter().any(|(d, low, high)| !(d.is_finite() && low.is_finite() && high.is_finite())) {
         return Err(ReportError::Figure { figure: figure.name.clone(), what: "a value is not finite".to_owned() });
     }
-    let font = font::font()?;
+    let font = &font::font()?;
     let mut figure = figure.clone();
     for row in figure.plots.iter_mut().flat_map(|plot| &mut plot.rows) {
         row.label = font::shorten(font, &row.label, font::EM, f64::from(LEFT - 50));
@@ -105,27 +104,26 @@ fn draw_plot<B: DrawingBackend>(area: &DrawingArea<B, Shift>, plot: &ForestPlot)
     let range = range(plot);
     let right = WIDTH as i32 - RIGHT;
     let bottom = (ABOVE + plot.rows.len() as u32 * ROW) as i32;
-    let place =
-        |v: f64| LEFT + ((v - range.start) / (range.end - range.start) * f64::from(right - LEFT)).round() as i32;
+    let to_x = |v: f64| LEFT + ((v - range.start) / (range.end - range.start) * f64::from(right - LEFT)).round() as i32;
     for (at, words) in Ticks::over(&range, 4).within(&range) {
-        let x = place(at);
+        let x = to_x(at);
         area.draw(&PathElement::new(vec![(x, ABOVE as i32), (x, bottom)], FAINT.stroke_width(3)))?;
         area.draw(&PathElement::new(vec![(x, bottom), (x, bottom + 14)], INK.stroke_width(4)))?;
         area.draw(&Text::new(words, (x, bottom + 24), font::style(INK, HPos::Center, VPos::Top)))?;
     }
-    let zero = place(0.0);
+    let zero = to_x(0.0);
     marks::reference(area, &[(zero, ABOVE as i32), (zero, bottom)], INK)?;
     for (number, row) in plot.rows.iter().enumerate() {
         let y = (ABOVE + number as u32 * ROW + ROW / 2) as i32;
         area.draw(&Text::new(row.label.clone(), (20, y), font::style(INK, HPos::Left, VPos::Center)))?;
         match row.difference {
             Some((difference, low, high)) => {
-                let (low, high) = (place(low), place(high));
+                let (low, high) = (to_x(low), to_x(high));
                 area.draw(&PathElement::new(vec![(low, y), (high, y)], INK.stroke_width(6)))?;
                 for x in [low, high] {
                     area.draw(&PathElement::new(vec![(x, y - 14), (x, y + 14)], INK.stroke_width(6)))?;
                 }
-                let at = (place(difference), y);
+                let at = (to_x(difference), y);
                 area.draw(&Circle::new(at, 18, INK.filled()))?;
                 if !row.significant {
                     area.draw(&Circle::new(at, 12, WHITE.filled()))?;

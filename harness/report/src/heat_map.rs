@@ -1,4 +1,4 @@
-//! The heat map of a matrix with its numbers in the cells, readable without colour. The matrix comes from the caller.
+//! The heat map of a matrix with its numbers in the cells, readable without colour.
 
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
@@ -42,7 +42,7 @@ pub struct HeatFigure {
     pub cells: Vec<Vec<HeatCell>>,
 }
 
-/// Draws a heat map; `smoke` marks the figure as no result.
+/// Draws a heat map; `smoke` marks it as a smoke test.
 ///
 /// # Errors
 /// No column, cells that are not one a line and column, or a value that is not finite.
@@ -63,7 +63,7 @@ pub fn heat_map(figure: &HeatFigure, smoke: bool) -> Result<Rendered, ReportErro
         (_, true) => (low - 0.05, high + 0.05),
         _ => (0.0, 1.0),
     };
-    let font = font::font()?;
+    let font = &font::font()?;
     let mut figure = figure.clone();
     let side = side(&figure);
     let wide = |name: &String| font::width(font, name, font::EM) > f64::from(side) - 10.0;

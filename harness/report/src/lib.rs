@@ -1,8 +1,8 @@
-//! What people look at: summary tables, figures and `report.md`, made from records. No score is computed here, and the
-//! same input always gives the same bytes.
+//! Tables, figures and `report.md`, made from typed results. No score is computed here, and the same input always gives the same
+//! bytes.
 //!
-//! Figures are drawn once, over any Plotters backend, and rendered as SVG (85 mm wide, text as text) and as PNG. Units of
-//! a drawing are 1/1640 of its width.
+//! Figures are drawn once, as SVG (85 mm wide, text as text), and the PNG is rendered from that. Units of a drawing are 1/1640 of
+//! its width.
 
 mod ablation;
 mod axes;
@@ -20,7 +20,10 @@ mod font;
 mod forest;
 mod heat_map;
 mod marks;
+mod material;
+mod means;
 mod measure;
+mod numbers;
 mod optimism;
 mod overlay;
 mod panel;
@@ -37,10 +40,11 @@ mod tables;
 mod training_curve;
 mod vector;
 mod wide;
+mod words;
 
 pub use harness_results::{
     Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, ReportDataset, ReportInput, RocFigure,
-    RocSeries, choose,
+    RocSeries, Role, choose,
 };
 
 pub use backend_bars::{Bar, BarFigure, BarPlot, bars};
@@ -55,6 +59,6 @@ pub use render::Rendered;
 pub use report::{ReportParts, write_parts, write_report};
 pub use roc::roc;
 pub use shots::{ShotsFigure, ShotsPlot, ShotsPoint, shots};
-pub use summary::{SummaryRow, summary, summary_frame};
+pub use summary::{SummaryRow, summary};
 pub use training_curve::training_curve;
 pub use wide::{BEST_ON_TEST_NOTE, wide};

@@ -1,4 +1,4 @@
-//! Line patterns, markers and the legend: how series differ without colour. Colours are in `colour`.
+//! Line patterns, markers and the legend: how series differ without colour.
 
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;

@@ -1,12 +1,13 @@
-//! Two tables of tests: what choosing the epoch on the test set adds, and DeLong's test of single trainings. Their numbers come
-//! from the caller.
+//! Two tables of tests: what choosing the epoch on the test set adds, and DeLong's test of single trainings.
 
+use harness_method::Selection;
 use harness_results::ReportDataset;
 use harness_tables::{DeLongRow, DifferenceRow, Frame};
 
 use crate::ReportError;
-use crate::measure::{Measure, dagger, fraction, p_value, paper_score, place, place_words, signed};
+use crate::measure::{Measure, dataset_words, paper_score, rank, score_name};
 use crate::sheet::{Sheet, Table};
+use crate::words::{dagger, fraction, p_value, signed};
 
 /// What best-on-test adds over `last`; `None` where both rules were not run.
 pub(crate) fn optimism(
@@ -18,8 +19,7 @@ pub(crate) fn optimism(
         return Ok(None);
     }
     // People read the two measures of the other tables; the rest is there for programs.
-    let measured = |row: &&DifferenceRow| Measure::ALL.iter().any(|measure| measure.metric() == row.metric);
-    let mut ordered: Vec<&DifferenceRow> = rows.iter().filter(measured).collect();
+    let mut ordered: Vec<&DifferenceRow> = rows.iter().filter(|row| Measure::of(row.metric).is_some()).collect();
     ordered.sort_by_key(|row| {
         let mean = row.dataset.is_empty();
         (
@@ -27,13 +27,13 @@ pub(crate) fn optimism(
             &row.dataset,
             &row.trained_on,
             row.shots,
-            place(variants, &row.variant),
+            rank(variants, &row.variant),
             &row.backend,
-            &row.metric,
-            &row.image_score,
+            row.metric.name(),
+            score_name(row.image_score),
         )
     });
-    let words = ["data set", "trained on", "variant", "backend", "metric", "image score"];
+    let words = ["dataset", "trained on", "variant", "backend", "metric", "image score"];
     let mut sheet = Sheet::new(&words, &["K", "added", "interval", "p", "pairs"]);
     let mut last = None;
     for row in ordered {
@@ -42,17 +42,17 @@ pub(crate) fn optimism(
             sheet.block();
         }
         last = Some(block);
-        // Pixel metrics are of data sets with masks, whatever chose the epoch.
-        let score = if row.metric.starts_with("image") { row.image_score.as_str() } else { paper_score(true) };
+        // Pixel metrics are of datasets with masks, whatever chose the epoch.
+        let score = if row.metric.needs_masks() { Some(paper_score(true)) } else { row.image_score };
         sheet.push(vec![
-            place_words(datasets, &row.dataset, &row.dataset, score),
+            dataset_words(datasets, &row.dataset, &row.dataset, score),
             if row.trained_on == row.dataset { "the same".to_owned() } else { row.trained_on.clone() },
             row.variant.clone(),
             row.backend.clone(),
-            row.metric.clone(),
-            row.image_score.clone(),
+            row.metric.name().to_owned(),
+            score_name(row.image_score).to_owned(),
             row.shots.to_string(),
-            signed(row.difference) + dagger("best-on-test"),
+            signed(row.difference) + dagger(Selection::BestOnTest),
             format!("[{}, {}]", signed(row.low), signed(row.high)),
             p_value(row.p_holm),
             row.count.to_string(),
@@ -60,13 +60,13 @@ pub(crate) fn optimism(
     }
     let level = rows.first().map_or(0.95, |row| row.level) * 100.0;
     let (sheet, everywhere) =
-        sheet.without_constant(&["data set", "trained on", "variant", "backend", "image score", "K"]);
+        sheet.without_constant(&["dataset", "trained on", "variant", "backend", "image score", "K"]);
     Ok(Some(Table {
         name: "optimism",
         heading: "What choosing on the test set adds",
         sentence:
-            "Numbers at the epoch chosen by the test labels (best-on-test) less those at the last epoch of the same \
-                   trainings: what such a choice flatters by."
+            "Numbers at the epoch chosen by the test labels (best-on-test) minus those at the last epoch of the same \
+                   trainings: how much such a choice flatters."
                 .to_owned(),
         notes: everywhere
             .into_iter()
@@ -85,7 +85,7 @@ pub(crate) fn delong(rows: &[DeLongRow]) -> Result<Option<Table>, ReportError> {
     if rows.is_empty() {
         return Ok(None);
     }
-    let words = ["variant", "base", "data set", "trained on", "backend", "selection", "image score"];
+    let words = ["variant", "base", "dataset", "trained on", "backend", "selection", "image score"];
     let mut sheet = Sheet::new(&words, &["K", "draw", "seed", "AUROC", "base AUROC", "p"]);
     for row in rows {
         sheet.push(vec![
@@ -94,17 +94,17 @@ pub(crate) fn delong(rows: &[DeLongRow]) -> Result<Option<Table>, ReportError> {
             row.dataset.clone(),
             row.trained_on.clone(),
             row.backend.clone(),
-            row.selection.clone(),
-            row.image_score.clone(),
+            row.selection.name().to_owned(),
+            score_name(row.image_score).to_owned(),
             row.shots.to_string(),
             row.draw.to_string(),
             row.seed.to_string(),
-            fraction(row.auroc, &row.selection),
-            fraction(row.base_auroc, &row.selection),
+            fraction(row.auroc, row.selection),
+            fraction(row.base_auroc, row.selection),
             row.p.map_or_else(|| "no variance".to_owned(), p_value),
         ]);
     }
-    let (sheet, everywhere) = sheet.without_constant(&["base", "data set", "trained on", "backend", "selection", "K"]);
+    let (sheet, everywhere) = sheet.without_constant(&["base", "dataset", "trained on", "backend", "selection", "K"]);
     Ok(Some(Table {
         name: "delong",
         heading: "Single trainings: DeLong's test",

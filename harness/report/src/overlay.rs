@@ -1,4 +1,4 @@
-//! The picture of one prediction: the image, and its anomaly map over it, with the colour scale. Maps come from the caller.
+//! The picture of one prediction: the image, and its anomaly map over it, with the colour scale.
 
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
@@ -55,7 +55,7 @@ pub fn overlay(figure: &OverlayFigure) -> Result<Vec<u8>, ReportError> {
     let (low, high) = if low < high { (low, high) } else { (low - 0.5, low + 0.5) };
     let over = figure.image.as_chunks().0.iter().zip(&figure.map);
     let over = over.flat_map(|(rgb, value)| blended(*rgb, (f64::from(*value) - low) / (high - low))).collect();
-    let font = font::font()?;
+    let font = &font::font()?;
     let title = font::shorten(font, &figure.title, font::EM, f64::from(WIDTH - 2 * MARGIN));
     let side = figure.side as u32;
     let pictures = [fitted(side, CELL, figure.image.clone()), fitted(side, CELL, over)];

@@ -1,4 +1,4 @@
-//! The figure of images, true lesions and anomaly maps. Maps come from the caller.
+//! The figure of images, true lesions and anomaly maps.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use image::RgbImage;
 use image::imageops::{FilterType, resize};
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
-use plotters::element::{BitMapElement, PathElement, Rectangle, Text};
+use plotters::element::{Drawable, PathElement, PointCollection, Rectangle, Text};
 use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
-use plotters_backend::DrawingBackend;
+use plotters_backend::{BackendCoord, DrawingBackend, DrawingErrorKind};
 
 use crate::axes::Ticks;
 use crate::colour::{GREY, INK, heat};
@@ -24,9 +24,9 @@ use crate::{ReportError, font};
 pub fn panel(figure: &PanelFigure, smoke: bool) -> Result<Rendered, ReportError> {
     let wrong = |row: &PanelRow, what: &str| ReportError::Figure {
         figure: figure.name.clone(),
-        what: format!("`{}`: {what}", row.title),
+        what: format!("`{}`: {what}", titled(row)),
     };
-    let font = font::font()?;
+    let font = &font::font()?;
     let values = || figure.rows.iter().flat_map(|row| &row.map).map(|v| f64::from(*v));
     let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
     let (low, high) = if low < high {
@@ -60,12 +60,17 @@ pub fn panel(figure: &PanelFigure, smoke: bool) -> Result<Rendered, ReportError>
         let map = row.map.iter().flat_map(|v| heat((f64::from(*v) - low) / (high - low))).collect();
         let cells: [Vec<u8>; 3] = [image, truth, map];
         rows.push(SketchRow {
-            title: font::shorten(font, &row.title, font::EM, f64::from(WIDTH - 2 * MARGIN)),
+            title: font::shorten(font, &titled(row), font::EM, f64::from(WIDTH - 2 * MARGIN)),
             cells: cells.map(|rgb| fitted(row.side as u32, CELL, rgb)),
             lesion: row.truth.iter().any(|v| *v != 0),
         });
     }
     render(&Sketch { name: &figure.name, rows, low, high }, smoke)
+}
+
+/// A row's role with its title.
+fn titled(row: &PanelRow) -> String {
+    format!("{}: {}", row.role, row.title)
 }
 
 const HEADING: [&str; 3] = ["Image", "Truth", "Anomaly map"];
@@ -190,10 +195,34 @@ pub(crate) fn picture<B: DrawingBackend>(
     rgb: Vec<u8>,
 ) -> Drawn<B> {
     frame(area, at, size)?;
-    if let Some(element) = BitMapElement::with_owned_buffer(at, size, rgb) {
-        area.draw(&element)?;
+    area.draw(&Picture { at, size, rgb })
+}
+
+/// RGB bytes of a size. Plotters has such an element only together with its bitmap backend.
+struct Picture {
+    at: (i32, i32),
+    size: (u32, u32),
+    rgb: Vec<u8>,
+}
+
+impl<'a> PointCollection<'a, (i32, i32)> for &'a Picture {
+    type Point = &'a (i32, i32);
+    type IntoIter = std::iter::Once<&'a (i32, i32)>;
+
+    fn point_iter(self) -> Self::IntoIter {
+        std::iter::once(&self.at)
     }
-    Ok(())
+}
+
+impl<B: DrawingBackend> Drawable<B> for Picture {
+    fn draw<I: Iterator<Item = BackendCoord>>(
+        &self,
+        mut corners: I,
+        backend: &mut B,
+        _: (u32, u32),
+    ) -> Result<(), DrawingErrorKind<B::ErrorType>> {
+        corners.next().map_or(Ok(()), |at| backend.blit_bitmap(at, self.size, &self.rgb))
+    }
 }
 
 fn frame<B: DrawingBackend>(area: &DrawingArea<B, Shift>, (x, y): (i32, i32), (width, height): (u32, u32)) -> Drawn<B> {

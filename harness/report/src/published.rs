@@ -1,22 +1,24 @@
-//! Numbers that others published, beside ours: which of them are the same experiment, and how far apart they are. Their file
-//! is `data/published.csv`.
+//! Numbers that others published (`data/published.csv`) beside ours: which of them are the same experiment, and how far apart they
+//! are.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use harness_method::{ImageScore, Selection};
 use harness_results::ReportDataset;
 use harness_tables::{Frame, PublishedRow, TablesError, Values, parse_csv};
 
-use crate::measure::{Measure, dagger, fraction, paper_score, rule, signed};
+use crate::measure::{Measure, asked_by, paper_score, rule};
 use crate::sheet::{Sheet, Table};
+use crate::words::{dagger, fraction, signed};
 use crate::{ReportError, SummaryRow};
 
 /// The data file, inside the program.
 static FILE: &[u8] = include_bytes!("../data/published.csv");
 
-/// Points by which a data set's number may differ from a published one of the same experiment.
+/// Points by which a dataset's number may differ from a published one of the same experiment.
 const BAND: f64 = 6.0;
-/// The same, of the mean over data sets.
+/// The same, of the mean over datasets.
 const BAND_OF_MEAN: f64 = 1.0;
 
 /// All published numbers that are known, percent as in the file.
@@ -27,17 +29,17 @@ pub fn published() -> Result<Vec<PublishedRow>, TablesError> {
     parse_csv(FILE.to_vec(), Path::new("published.csv"))
 }
 
-/// A fraction: the one place where percent is converted.
+/// The number as a fraction, as all of ours are.
 pub(crate) fn fraction_of(row: &PublishedRow) -> f64 {
     row.percent / 100.0
 }
 
-/// A method with who ran it, where that was not who published it.
+/// A method, and who ran it where that was not its publisher.
 pub(crate) fn named(method: &str, run_by: &str) -> String {
     if run_by == "as published" { method.to_owned() } else { format!("{method} (run by {run_by})") }
 }
 
-/// What the join needs of an experiment.
+/// Our side of the comparison.
 pub(crate) struct Ours<'a> {
     pub(crate) rows: &'a [SummaryRow],
     pub(crate) datasets: &'a [ReportDataset],
@@ -53,7 +55,7 @@ struct Joined<'a> {
     dataset: String,
     measure: Measure,
     value: f64,
-    /// Absent where nothing of ours has this data set and K.
+    /// Absent where nothing of ours has this dataset and K.
     ours: Option<Own>,
     verdict: String,
 }
@@ -62,15 +64,16 @@ struct Joined<'a> {
 #[derive(Clone)]
 struct Own {
     variant: String,
-    selection: String,
-    image_score: String,
+    selection: Selection,
+    /// Absent for the mean over datasets, each of which has its own.
+    image_score: Option<ImageScore>,
     value: f64,
     count: u64,
     /// Method, K, selection and image score are theirs.
     same: bool,
 }
 
-/// The table of published numbers on the experiment's data sets; `None` where there are none.
+/// The table of published numbers on the experiment's datasets; `None` where there are none.
 pub(crate) fn published_table(ours: &Ours<'_>, published: &[PublishedRow]) -> Result<Option<Table>, ReportError> {
     let mut joined: Vec<Joined<'_>> = published.iter().filter_map(|row| ours.join(row)).collect();
     if joined.is_empty() || !ours.rows.iter().any(|row| row.mean.is_some()) {
@@ -79,12 +82,12 @@ pub(crate) fn published_table(ours: &Ours<'_>, published: &[PublishedRow]) -> Re
     joined.extend(ours.means(published));
     joined.sort_by_key(|row| {
         let same = row.ours.as_ref().is_some_and(|own| own.same);
-        let place = ours.datasets.iter().position(|d| d.name == row.dataset).unwrap_or(ours.datasets.len());
+        let rank = ours.datasets.iter().position(|d| d.name == row.dataset).unwrap_or(ours.datasets.len());
         (
             !same,
             row.ours.is_none(),
             row.theirs.protocol.clone(),
-            place,
+            rank,
             row.theirs.shots,
             row.measure,
             row.theirs.method.clone(),
@@ -94,9 +97,9 @@ pub(crate) fn published_table(ours: &Ours<'_>, published: &[PublishedRow]) -> Re
     let all: Vec<&Joined<'_>> = joined.iter().collect();
     let further = all.len() - near.len();
     let mut notes = vec![format!(
-        "A verdict is given only where method, K, selection and image score are ours: within {BAND:.0} points on a data set, \
-         within {BAND_OF_MEAN:.0} point on the mean. Everything else is context, not run here: other methods, protocols or \
-         rules, and no claim about them."
+        "A verdict is given only where method, K, selection and image score are ours: within {BAND:.0} points on a dataset, \
+         within {BAND_OF_MEAN:.0} point on the mean. Everything else is context that was not run here: other methods, \
+         protocols or rules, about which nothing is claimed."
     )];
     if further > 0 {
         notes.push(format!(
@@ -106,7 +109,7 @@ pub(crate) fn published_table(ours: &Ours<'_>, published: &[PublishedRow]) -> Re
     Ok(Some(Table {
         name: "published",
         heading: "Beside published numbers",
-        sentence: "Published numbers on the same data sets with ours at the same K; difference: ours less theirs."
+        sentence: "Published numbers on the same datasets with ours at the same K; difference: ours minus theirs."
             .to_owned(),
         notes,
         shown: shown(if near.is_empty() { &all } else { &near })?,
@@ -116,10 +119,10 @@ pub(crate) fn published_table(ours: &Ours<'_>, published: &[PublishedRow]) -> Re
 }
 
 impl Ours<'_> {
-    /// A published number with the number of ours that stands beside it; `None` on a data set that takes no part.
+    /// A published number with the number of ours that stands beside it; `None` on a dataset that the experiment does not have.
     fn join<'a>(&self, theirs: &'a PublishedRow) -> Option<Joined<'a>> {
         let dataset = self.datasets.iter().find(|dataset| dataset.published.as_ref() == Some(&theirs.dataset))?;
-        let measure = Measure::ALL.into_iter().find(|measure| measure.metric() == theirs.metric)?;
+        let measure = Measure::of(theirs.metric)?;
         let value = fraction_of(theirs);
         let own = self.own(theirs, dataset, measure);
         let verdict = verdict(own.as_ref(), value, BAND);
@@ -135,7 +138,8 @@ impl Ours<'_> {
                 row.dataset == dataset.name
                     && row.trained_on == dataset.name
                     && Some(row.shots) == theirs.shots
-                    && measure.is(&row.metric, &row.image_score, score)
+                    && row.metric == Some(measure.metric())
+                    && asked_by(measure.metric(), row.image_score).contains(&Some(score))
                     && row.mean.is_some()
                     && !row.allow_overlap
             })
@@ -143,28 +147,26 @@ impl Ours<'_> {
         let method = |row: &SummaryRow| self.methods.iter().any(|(v, m)| *v == row.variant && *m == theirs.method);
         // The same method and rule where there are such, else the base by the rule that looks at no test label.
         found.sort_by_key(|row| {
-            (!method(row), row.selection != theirs.selection, row.variant != self.base, rule(&row.selection).0)
+            (!method(row), Some(row.selection) != theirs.selection.0, row.variant != self.base, rule(row.selection))
         });
         let row = found.first()?;
         Some(Own {
             variant: row.variant.clone(),
-            selection: row.selection.clone(),
-            image_score: score.to_owned(),
+            selection: row.selection,
+            image_score: Some(score),
             value: row.mean?,
             count: row.count,
-            same: method(row) && row.selection == theirs.selection && theirs.image_score == score,
+            same: method(row) && theirs.selection.0 == Some(row.selection) && theirs.image_score.0 == Some(score),
         })
     }
 
-    /// Means over data sets of methods that are ours, where ours has every data set that theirs has.
+    /// Means over datasets of methods that are ours, where ours has every dataset that theirs has.
     fn means<'a>(&self, published: &'a [PublishedRow]) -> Vec<Joined<'a>> {
         let mut seen = BTreeSet::new();
         let mut means = Vec::new();
         for head in published {
-            let Some(measure) = Measure::ALL.into_iter().find(|measure| measure.metric() == head.metric) else {
-                continue;
-            };
-            if !seen.insert((&head.method, &head.run_by, head.shots, &head.protocol, &head.selection, measure)) {
+            let Some(measure) = Measure::of(head.metric) else { continue };
+            if !seen.insert((&head.method, &head.run_by, head.shots, &head.protocol, head.selection.name(), measure)) {
                 continue;
             }
             let rows: Vec<&PublishedRow> = published
@@ -185,7 +187,7 @@ impl Ours<'_> {
             let own = Own {
                 value: mean(&mut owns.iter().map(|own| own.value)),
                 count: owns.iter().map(|own| own.count).min().unwrap_or(0),
-                image_score: "of each data set".to_owned(),
+                image_score: None,
                 ..(*first).clone()
             };
             let verdict = verdict(Some(&own), value, BAND_OF_MEAN);
@@ -196,7 +198,7 @@ impl Ours<'_> {
     }
 }
 
-/// What a comparison comes to.
+/// The verdict on a pair of numbers.
 fn verdict(own: Option<&Own>, theirs: f64, band: f64) -> String {
     let Some(own) = own.filter(|own| own.same) else { return "not run here".to_owned() };
     // A difference of the band itself is inside, whatever rounding made of it.
@@ -211,7 +213,7 @@ fn shots(row: &PublishedRow) -> String {
 
 /// As people read it.
 fn shown(rows: &[&Joined<'_>]) -> Result<Frame, ReportError> {
-    let words = ["data set", "measure", "method", "protocol", "selection", "variant", "our selection"];
+    let words = ["dataset", "measure", "method", "protocol", "selection", "variant", "our selection"];
     let mut sheet = Sheet::new(&words, &["K", "theirs", "ours", "difference"]);
     sheet.words_after(&["verdict", "source"]);
     for row in rows {
@@ -224,13 +226,13 @@ fn shown(rows: &[&Joined<'_>]) -> Result<Frame, ReportError> {
             row.measure.name().to_owned(),
             named(&theirs.method, &theirs.run_by),
             theirs.protocol.clone(),
-            theirs.selection.clone(),
+            theirs.selection.name().to_owned(),
             of(&|own| own.variant.clone()),
-            of(&|own| own.selection.clone()),
+            of(&|own| own.selection.name().to_owned()),
             shots(theirs),
-            fraction(row.value, &theirs.selection),
-            of(&|own| fraction(own.value, &own.selection)),
-            of(&|own| signed(own.value - row.value) + dagger(&own.selection)),
+            fraction(row.value, theirs.selection.0),
+            of(&|own| fraction(own.value, own.selection)),
+            of(&|own| signed(own.value - row.value) + dagger(own.selection)),
             row.verdict.clone(),
             format!("{}{note}", theirs.source),
         ]);
@@ -252,17 +254,17 @@ fn long(rows: &[&Joined<'_>]) -> Result<Frame, ReportError> {
     Ok(Frame::new(vec![
         text("dataset", &|row| row.dataset.clone()),
         text("published_as", &|row| row.theirs.dataset.clone()),
-        text("metric", &|row| row.theirs.metric.clone()),
+        text("metric", &|row| row.theirs.metric.name().to_owned()),
         text("method", &|row| row.theirs.method.clone()),
         text("run_by", &|row| row.theirs.run_by.clone()),
         text("shots", &|row| shots(row.theirs)),
         text("protocol", &|row| row.theirs.protocol.clone()),
-        text("selection", &|row| row.theirs.selection.clone()),
-        text("image_score", &|row| row.theirs.image_score.clone()),
+        text("selection", &|row| row.theirs.selection.name().to_owned()),
+        text("image_score", &|row| row.theirs.image_score.name().to_owned()),
         number("theirs", &|row| Some(row.value)),
         own("our_variant", &|own| own.variant.clone()),
-        own("our_selection", &|own| own.selection.clone()),
-        own("our_image_score", &|own| own.image_score.clone()),
+        own("our_selection", &|own| own.selection.name().to_owned()),
+        own("our_image_score", &|own| own.image_score.map_or("of each dataset", ImageScore::name).to_owned()),
         number("ours", &|row| row.ours.as_ref().map(|own| own.value)),
         ("our_count".to_owned(), Values::Count(count)),
         number("difference", &|row| row.ours.as_ref().map(|own| own.value - row.value)),

@@ -1,26 +1,24 @@
-//! Published numbers as lines below the few-shot table. The table of each with ours is in `published`.
+//! Published numbers as lines below the few-shot table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness_method::Selection;
+use harness_metrics::Metric;
 use harness_results::ReportDataset;
 use harness_tables::PublishedRow;
 
-use crate::few_shot::over;
-use crate::measure::{Measure, fraction};
+use crate::means::mean_over;
+use crate::measure::Measure;
 use crate::published::{fraction_of, named};
+use crate::words::fraction;
 
-/// What published lines are chosen from.
-pub(crate) struct Context<'a> {
-    pub(crate) rows: &'a [PublishedRow],
-    pub(crate) datasets: &'a [&'a ReportDataset],
-    pub(crate) shots: &'a BTreeSet<u32>,
-}
-
-/// A published line.
+/// What a published line is of, in the order to print.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Other<'a> {
+pub(crate) struct PublishedLine<'a> {
     pub(crate) protocol: &'a str,
-    pub(crate) selection: &'a str,
+    /// The rule's name; what states none follows the others.
+    rule: &'static str,
+    selection: Option<Selection>,
     method: &'a str,
     run_by: &'a str,
     /// Another transcription of numbers that have a line already.
@@ -28,44 +26,49 @@ pub(crate) struct Other<'a> {
     pub(crate) shots: u32,
 }
 
-/// Published fractions by the published name of the data set and the metric.
-pub(crate) type Published<'a> = BTreeMap<(&'a str, &'a str), f64>;
+/// Published fractions by the published name of the dataset and the metric.
+pub(crate) type Published<'a> = BTreeMap<(&'a str, Metric), f64>;
 
-impl<'a> Context<'a> {
-    /// Published lines at the K of the table, on its data sets.
-    pub(crate) fn lines(&self) -> BTreeMap<Other<'a>, Published<'a>> {
-        let mut lines: BTreeMap<Other<'a>, Published<'a>> = BTreeMap::new();
-        for row in self.rows {
-            let here = |dataset: &&ReportDataset| dataset.published.as_ref() == Some(&row.dataset);
-            let Some(shots) = row.shots.filter(|shots| *shots > 0 && self.shots.contains(shots)) else { continue };
-            if !self.datasets.iter().any(here) {
-                continue;
-            }
-            let place = (row.dataset.as_str(), row.metric.as_str());
-            let line = |again| Other {
-                protocol: &row.protocol,
-                selection: &row.selection,
-                method: &row.method,
-                run_by: &row.run_by,
-                again,
-                shots,
-            };
-            let again = lines.get(&line(false)).is_some_and(|line| line.contains_key(&place));
-            lines.entry(line(again)).or_default().insert(place, fraction_of(row));
-        }
-        lines
+/// Published lines at the K of a table, on its datasets.
+pub(crate) fn published_lines<'a>(
+    rows: &'a [PublishedRow],
+    datasets: &[&ReportDataset],
+    shots: &BTreeSet<u32>,
+) -> BTreeMap<PublishedLine<'a>, Published<'a>> {
+    let here: BTreeSet<&str> = datasets.iter().filter_map(|dataset| dataset.published.as_deref()).collect();
+    let mut lines: BTreeMap<PublishedLine<'a>, Published<'a>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| here.contains(row.dataset.as_str())) {
+        let Some(shots) = row.shots.filter(|known| *known > 0 && shots.contains(known)) else { continue };
+        let number = (row.dataset.as_str(), row.metric);
+        let line = |again| PublishedLine {
+            protocol: &row.protocol,
+            rule: row.selection.name(),
+            selection: row.selection.0,
+            method: &row.method,
+            run_by: &row.run_by,
+            again,
+            shots,
+        };
+        let again = lines.get(&line(false)).is_some_and(|line| line.contains_key(&number));
+        lines.entry(line(again)).or_default().insert(number, fraction_of(row));
     }
+    lines
 }
 
-impl Other<'_> {
+impl PublishedLine<'_> {
     pub(crate) fn name(&self) -> String {
         let by = named(self.method, self.run_by);
         if self.again { format!("{by}, other transcription") } else { by }
     }
 
+    /// The rule that chose the epoch, or that none is stated.
+    pub(crate) fn selection_name(&self) -> &'static str {
+        self.rule
+    }
+
     pub(crate) fn protocol(&self) -> String {
-        let selection = if self.selection == "not stated" { "selection not stated" } else { self.selection };
-        format!("not run here: {}, {selection}", self.protocol)
+        let rule = if self.selection.is_none() { "selection not stated" } else { self.rule };
+        format!("not run here: {}, {rule}", self.protocol)
     }
 
     pub(crate) fn value(&self, values: &Published<'_>, dataset: &ReportDataset, measure: Measure) -> Option<f64> {
@@ -77,7 +80,7 @@ impl Other<'_> {
     }
 
     pub(crate) fn mean(&self, values: &Published<'_>, datasets: &[&ReportDataset], measure: Measure) -> String {
-        over(datasets, measure, |dataset| self.value(values, dataset, measure))
+        mean_over(datasets, measure, |dataset| self.value(values, dataset, measure))
             .map_or_else(|_| "–".to_owned(), |mean| fraction(mean, self.selection))
     }
 }

@@ -1,7 +1,5 @@
-//! One drawing as SVG and as PNG. What a drawing shows is in a module of its figure's name.
+//! One drawing as SVG and as PNG.
 
-use image::ImageEncoder;
-use image::codecs::png::PngEncoder;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::Text;
@@ -10,9 +8,8 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters_backend::DrawingBackend;
 
 use crate::colour::RED;
-use crate::raster::{self, Raster};
 use crate::vector::{self, Vector};
-use crate::{ReportError, font};
+use crate::{ReportError, font, raster};
 
 /// Width of a drawing in units; 85 mm.
 pub(crate) const WIDTH: u32 = 1640;
@@ -44,35 +41,38 @@ pub struct Rendered {
     pub png: Vec<u8>,
 }
 
-/// Draws a figure in both formats; `smoke` writes above it that it is no result.
+/// Draws a figure in both formats; `smoke` marks it as a smoke test.
 pub(crate) fn render(drawing: &impl Drawing, smoke: bool) -> Result<Rendered, ReportError> {
-    // Text is measured in the embedded font also where it stays text.
-    font::font()?;
-    let figure = drawing.name().to_owned();
-    let failed = |what: String| ReportError::Drawing { figure: figure.clone(), what };
-    let encoded = |source| ReportError::Png { figure: figure.clone(), source };
-    let size = (WIDTH, drawing.height() + if smoke { BANNER } else { 0 });
-
-    let (mut text, mut pictures) = (String::new(), Vec::new());
-    let area = Vector::new(&mut text, &mut pictures, size).into_drawing_area();
-    compose(drawing, smoke, &area).map_err(|e| failed(e.to_string()))?;
-    drop(area);
-    let svg = vector::finish(&text, &pictures, size).map_err(encoded)?;
-
-    Ok(Rendered { svg, png: png(drawing, smoke)? })
+    let (svg, size) = document(drawing, smoke)?;
+    Ok(Rendered { png: png_of(&svg, size, drawing.name())?, svg: vector::printed(&svg, size) })
 }
 
 /// The same as a PNG alone.
 pub(crate) fn png(drawing: &impl Drawing, smoke: bool) -> Result<Vec<u8>, ReportError> {
-    let font = font::font()?;
-    let figure = drawing.name().to_owned();
+    let (svg, size) = document(drawing, smoke)?;
+    png_of(&svg, size, drawing.name())
+}
+
+/// The SVG document, a pixel a unit, and its size.
+fn document(drawing: &impl Drawing, smoke: bool) -> Result<(String, (u32, u32)), ReportError> {
+    let figure = drawing.name();
     let size = (WIDTH, drawing.height() + if smoke { BANNER } else { 0 });
-    let mut pixels = raster::blank(size.0, size.1);
-    let area = Raster::new(&mut pixels, size.0, size.1, font).into_drawing_area();
+    let (mut text, mut pictures) = (String::new(), Vec::new());
+    let area = Vector::new(&mut text, &mut pictures, size).into_drawing_area();
     compose(drawing, smoke, &area)
-        .map_err(|error| ReportError::Drawing { figure: figure.clone(), what: error.to_string() })?;
+        .map_err(|error| ReportError::Drawing { figure: figure.to_owned(), what: error.to_string() })?;
     drop(area);
-    encode_png(size.0, size.1, pixels.as_flattened()).map_err(|source| ReportError::Png { figure, source })
+    let svg = vector::finish(text, &pictures).map_err(|source| not_encoded(figure, source))?;
+    Ok((svg, size))
+}
+
+fn png_of(svg: &str, size: (u32, u32), figure: &str) -> Result<Vec<u8>, ReportError> {
+    let pixels = raster::pixels(svg, size, figure)?;
+    raster::encode_png(size.0, size.1, &pixels).map_err(|source| not_encoded(figure, source))
+}
+
+fn not_encoded(figure: &str, source: image::ImageError) -> ReportError {
+    ReportError::Png { figure: figure.to_owned(), source }
 }
 
 fn compose<B: DrawingBackend>(drawing: &impl Drawing, smoke: bool, area: &DrawingArea<B, Shift>) -> Drawn<B> {
@@ -86,11 +86,4 @@ fn compose<B: DrawingBackend>(drawing: &impl Drawing, smoke: bool, area: &Drawin
         drawing.draw(area)?;
     }
     area.present()
-}
-
-/// RGB bytes as a PNG file.
-pub(crate) fn encode_png(width: u32, height: u32, rgb: &[u8]) -> image::ImageResult<Vec<u8>> {
-    let mut bytes = Vec::new();
-    PngEncoder::new(&mut bytes).write_image(rgb, width, height, image::ExtendedColorType::Rgb8)?;
-    Ok(bytes)
 }

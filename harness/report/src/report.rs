@@ -1,4 +1,4 @@
-//! The report's folder: tables, figures and `report.md`. What is in a table or figure is in the module of its name.
+//! The report's folder: tables, figures and `report.md`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -7,19 +7,20 @@ use harness_disk::write_durable;
 use harness_results::ReportInput;
 use harness_tables::{Frame, ResultRow, Status, Values};
 
-use crate::cross_dataset::matrices;
-use crate::figures::Figures;
-use crate::measure::datasets;
+use crate::ablation::Filled;
+use crate::figures::write_figures;
+use crate::material::Material;
 use crate::sheet::{latex, noted};
-use crate::tables::{Material, remove_others, statistics, tables};
-use crate::{ReportError, SummaryRow, summary, summary_frame, wide};
+use crate::tables::{remove_others, statistics, tables};
+use crate::words::line;
+use crate::{ReportError, SummaryRow, wide};
 
 /// Writes `tables/*.{csv,parquet,md,tex}`, `figures/*.{svg,png}` and, last, `report.md` below `folder`: the same input gives
 /// the same bytes. A table or figure that the results can't fill is left out, the summary excepted. Returns the summary
 /// table in Markdown, with its notes.
 ///
 /// # Errors
-/// The system's, and data that make no figure.
+/// The system's, and data that don't make a figure.
 pub fn write_report(input: &ReportInput, folder: &Path) -> Result<String, ReportError> {
     write_parts(input, folder)?.write(folder)
 }
@@ -36,13 +37,12 @@ pub struct ReportParts {
 /// Does all that [`write_report`] does but `report.md`, so that other files can be written meanwhile and that one last.
 ///
 /// # Errors
-/// The system's, and data that make no figure.
+/// The system's, and data that don't make a figure.
 pub fn write_parts(input: &ReportInput, folder: &Path) -> Result<ReportParts, ReportError> {
-    let rows = summary(&input.results, &input.variants);
-    let datasets = datasets(&input.datasets, &rows);
-    let matrices = matrices(&rows, &datasets, &input.variants);
-    let material = Material { input, rows: &rows, datasets: &datasets, matrices: &matrices };
-    let (tables, figures) = rayon::join(|| write_tables(&material, folder), || Figures::of(&material).write(folder));
+    let material = Material::of(input)?;
+    let compared = material.compared()?;
+    let (tables, figures) =
+        rayon::join(|| write_tables(&material, &compared, folder), || write_figures(&material, &compared, folder));
     let ((summary, sections), figures) = (tables?, figures?);
     let report = compose(input, &summary, &sections, &figures)?;
     Ok(ReportParts { summary, report })
@@ -60,9 +60,13 @@ impl ReportParts {
 }
 
 /// Writes all tables; returns the summary and the sections of the others.
-fn write_tables(material: &Material<'_>, folder: &Path) -> Result<(String, String), ReportError> {
-    let summary = write_summary(material.rows, folder)?;
-    let tables = tables(material)?;
+fn write_tables(
+    material: &Material<'_>,
+    compared: &[Filled<'_>],
+    folder: &Path,
+) -> Result<(String, String), ReportError> {
+    let summary = write_summary(&material.rows, folder)?;
+    let tables = tables(material, compared)?;
     remove_others(folder, &tables)?;
     let mut sections = String::new();
     for table in &tables {
@@ -71,7 +75,7 @@ fn write_tables(material: &Material<'_>, folder: &Path) -> Result<(String, Strin
     Ok((summary, sections))
 }
 
-/// Writes the summary: a row a metric for programs, a line a group for people.
+/// Writes the summary: a row for each metric for programs, a line for each group for people.
 fn write_summary(rows: &[SummaryRow], folder: &Path) -> Result<String, ReportError> {
     let table = wide(rows)?;
     let mut markdown = if rows.is_empty() { "No cells.\n".to_owned() } else { table.to_markdown()? };
@@ -81,7 +85,7 @@ fn write_summary(rows: &[SummaryRow], folder: &Path) -> Result<String, ReportErr
         let _ = write!(markdown, "\n{note}\n");
     }
     let tables = folder.join("tables");
-    let long = summary_frame(rows)?;
+    let long = Frame::of(rows)?;
     long.write_csv(&tables.join("summary.csv"))?;
     long.write_parquet(&tables.join("summary.parquet"), "summary")?;
     write_durable(&tables.join("summary.md"), markdown.as_bytes())?;
@@ -124,7 +128,7 @@ fn compose(input: &ReportInput, table: &str, sections: &str, figures: &str) -> R
                 row.shots,
                 &row.variant,
                 &row.backend,
-                &row.selection,
+                row.selection.name(),
                 row.draw,
                 row.seed,
                 &row.cell,
@@ -154,16 +158,11 @@ fn cells(rows: &[&ResultRow], status: Status) -> Result<Frame, ReportError> {
         ("draw".to_owned(), count(|row| row.draw)),
         ("seed".to_owned(), count(|row| row.seed)),
         ("backend".to_owned(), text(|row| &row.backend)),
-        ("selection".to_owned(), text(|row| &row.selection)),
+        ("selection".to_owned(), text(|row| row.selection.name())),
     ]);
     if status == Status::Failed || rows.iter().any(|row| !row.message.is_empty()) {
         let reason = text(|row| if row.message.is_empty() { "no reason recorded" } else { &row.message });
         columns.push(("reason".to_owned(), reason));
     }
     Ok(Frame::new(columns)?)
-}
-
-/// Text on one line.
-pub(crate) fn line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

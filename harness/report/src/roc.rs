@@ -1,5 +1,6 @@
-//! The ROC figure. Its points and areas come from the caller.
+//! The ROC figure.
 
+use harness_method::Selection;
 use harness_results::{RocFigure, RocSeries};
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
@@ -11,7 +12,7 @@ use crate::marks::{self, MOST_SERIES};
 use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
 use crate::{ReportError, font};
 
-/// Draws ROC curves; `smoke` marks the figure as no result.
+/// Draws ROC curves; `smoke` marks it as a smoke test.
 ///
 /// # Errors
 /// More than six series, or a point outside the unit square.
@@ -27,11 +28,11 @@ pub fn roc(figure: &RocFigure, smoke: bool) -> Result<Rendered, ReportError> {
             return Err(wrong(format!("`{}` has the point ({x}, {y}); rates lie in 0..1", series.label)));
         }
     }
-    let font = font::font()?;
+    let font = &font::font()?;
     let room = marks::label_room();
     let label = |series: &RocSeries| {
         let mut area = format!("AUROC {:.3}", series.auroc);
-        if series.selection == "best-on-test" {
+        if series.selection == Selection::BestOnTest {
             area.push_str(" (best-on-test)");
         }
         let line = format!("{}, {area}", series.label);
@@ -64,15 +65,15 @@ impl Drawing for Sketch<'_> {
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         let (plot, below) = area.split_vertically(PLOT);
         let axis = |name| Axis { name, range: 0.0..1.0, ticks: Ticks::over(&(0.0..1.0), 5) };
-        let place = axes(&plot, &axis("False-positive rate"), &axis("True-positive rate"))?;
-        marks::reference(&plot, &[place(0.0, 0.0), place(1.0, 1.0)], GREY)?;
+        let to_point = axes(&plot, &axis("False-positive rate"), &axis("True-positive rate"))?;
+        marks::reference(&plot, &[to_point(0.0, 0.0), to_point(1.0, 1.0)], GREY)?;
         for (index, series) in self.figure.series.iter().enumerate().filter(|(_, series)| !series.band.is_empty()) {
-            let low: Vec<_> = series.band.iter().map(|(x, low, _)| place(*x, *low)).collect();
-            let high: Vec<_> = series.band.iter().map(|(x, _, high)| place(*x, *high)).collect();
+            let low: Vec<_> = series.band.iter().map(|(x, low, _)| to_point(*x, *low)).collect();
+            let high: Vec<_> = series.band.iter().map(|(x, _, high)| to_point(*x, *high)).collect();
             marks::band(&plot, index, &low, &high)?;
         }
         for (index, series) in self.figure.series.iter().enumerate() {
-            let points: Vec<_> = series.points.iter().map(|(x, y)| place(*x, *y)).collect();
+            let points: Vec<_> = series.points.iter().map(|(x, y)| to_point(*x, *y)).collect();
             marks::series(&plot, index, &points)?;
         }
         marks::legend(&below, &self.labels)

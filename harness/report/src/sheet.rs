@@ -1,4 +1,4 @@
-//! A table of words put together row by row, and a table with its files. Which rows it has is in the table's module.
+//! A table of words put together row by row, and a table with its files.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -64,7 +64,7 @@ impl Sheet {
         self.blocks.insert(self.rows.len());
     }
 
-    /// The table without those of the named columns that say one thing alone, and a note of what they say.
+    /// The table without those of the named columns that have one value, and a note of these values.
     pub(crate) fn without_constant(mut self, names: &[&str]) -> (Self, Option<String>) {
         let mut said = Vec::new();
         for name in names {
@@ -120,13 +120,13 @@ pub(crate) struct Table {
     pub(crate) heading: &'static str,
     /// What it shows.
     pub(crate) sentence: String,
-    /// What stands below it.
+    /// Paragraphs below it.
     pub(crate) notes: Vec<String>,
-    /// As people read it.
+    /// The table for people.
     pub(crate) shown: Frame,
-    /// As `.md` has it, where that is more than the report prints.
+    /// The table of the `.md` file, where that is more than the report prints.
     pub(crate) whole: Option<Frame>,
-    /// One number a row.
+    /// The table for programs, one number a row.
     pub(crate) long: Frame,
 }
 

@@ -1,4 +1,4 @@
-//! The figure of AUROC over K with intervals, a line a variant. Means and intervals come from the caller.
+//! The figure of AUROC over K with intervals, a line for each variant.
 
 use std::ops::Range;
 
@@ -46,7 +46,7 @@ pub struct ShotsFigure {
     pub plots: Vec<ShotsPlot>,
 }
 
-/// Draws measures over K, each K at the same distance from the next; `smoke` marks the figure as no result.
+/// Draws measures over K, each K at the same distance from the next; `smoke` marks it as a smoke test.
 ///
 /// # Errors
 /// More than six lines, or a value that is not finite.
@@ -62,7 +62,7 @@ pub fn shots(figure: &ShotsFigure, smoke: bool) -> Result<Rendered, ReportError>
     let mut all: Vec<u32> = points().map(|point| point.shots).collect();
     all.sort_unstable();
     all.dedup();
-    let font = font::font()?;
+    let font = &font::font()?;
     let label = |label: &String| vec![font::shorten(font, label, font::EM, marks::label_room())];
     render(&Sketch { figure, shots: all, labels: figure.labels.iter().map(label).collect() }, smoke)
 }
@@ -106,13 +106,13 @@ impl Drawing for Sketch<'_> {
             let x = Axis { name, range: across.clone(), ticks: ticks.clone() };
             let range = range(plot);
             let y = Axis { name: &plot.measure, ticks: Ticks::over(&range, 4), range };
-            let place = axes(&here, &x, &y)?;
+            let to_point = axes(&here, &x, &y)?;
             for (index, line) in plot.lines.iter().enumerate() {
                 for point in line {
                     let at = self.across(point.shots, index);
-                    marks::whisker(&here, index, (place(at, point.interval.0), place(at, point.interval.1)))?;
+                    marks::whisker(&here, index, (to_point(at, point.interval.0), to_point(at, point.interval.1)))?;
                 }
-                let points: Vec<_> = line.iter().map(|p| place(self.across(p.shots, index), p.mean)).collect();
+                let points: Vec<_> = line.iter().map(|p| to_point(self.across(p.shots, index), p.mean)).collect();
                 marks::series(&here, index, &points)?;
             }
             rest = below;

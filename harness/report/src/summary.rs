@@ -1,164 +1,141 @@
-//! Means over seeds and draws, one row a metric: `tables/summary.csv` and `.parquet`. The table people read is in `wide`.
+//! Means over seeds and draws, a row for each metric: `tables/summary.csv` and `.parquet`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use harness_tables::{Frame, ResultRow, Status, Values};
+use harness_method::{ImageScore, Selection};
+use harness_metrics::Metric;
+use harness_tables::{Query, ResultRow, Status, count, distinct, row, values};
 
 use crate::ReportError;
+use crate::measure::rank;
 
-/// One metric of cells that differ in seed and draw alone.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SummaryRow {
-    /// Name of the variant.
-    pub variant: String,
-    /// Target data set.
-    pub dataset: String,
-    /// Data set the support images came from.
-    pub trained_on: String,
-    /// Support images a class.
-    pub shots: u32,
-    /// Backend that computed.
-    pub backend: String,
-    /// Devices that computed, joined by ` + `.
-    pub device: String,
-    /// Precision of the encoder and of stored taps.
-    pub precision: String,
-    /// Support and test images were allowed to overlap.
-    pub allow_overlap: bool,
-    /// Rule that chose the epoch.
-    pub selection: String,
-    /// `map-max`, `detection`, or empty for pixel metrics.
-    pub image_score: String,
-    /// Name of the metric; empty where no cell of the group is done.
-    pub metric: String,
-    /// Mean over the cells that are done.
-    pub mean: Option<f64>,
-    /// Sample standard deviation (n - 1); absent for fewer than two.
-    pub deviation: Option<f64>,
-    /// Values behind the mean.
-    pub count: u64,
-    /// Cells of the group that failed. They are in no mean.
-    pub failed: u64,
-    /// Cells of the group that were not run.
-    pub not_run: u64,
-    /// Why cells failed, without repetition.
-    pub message: String,
+row! {
+    /// One metric of cells that differ in seed and draw alone.
+    #[derive(Default)]
+    SummaryRow is "summary" {
+        /// Name of the variant.
+        variant: String,
+        /// Target dataset.
+        dataset: String,
+        /// Dataset the support images came from.
+        trained_on: String,
+        /// Support images a class.
+        shots: u32,
+        /// Backend that computed.
+        backend: String,
+        /// Devices that computed, joined by ` + `.
+        device: String,
+        /// Precision of the encoder and of stored taps.
+        precision: String,
+        /// Support and test images were allowed to overlap.
+        allow_overlap: bool,
+        /// Rule that chose the epoch.
+        selection: Selection,
+        /// The image score; absent for pixel metrics that do not depend on it.
+        image_score: Option<ImageScore>,
+        /// The metric; absent where no cell of the group is done.
+        metric: Option<Metric>,
+        /// Mean over the cells that are done.
+        mean: Option<f64>,
+        /// Sample standard deviation (n - 1); absent for fewer than two.
+        deviation: Option<f64>,
+        /// Values behind the mean.
+        count: u64,
+        /// Cells of the group that failed. They are in no mean.
+        failed: u64,
+        /// Cells of the group that were not run.
+        not_run: u64,
+        /// Why cells failed, without repetition.
+        message: String,
+    }
 }
 
-/// What cells of one group share. Ordered as the table is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Group {
-    dataset: String,
-    trained_on: String,
-    shots: u32,
-    /// Place of the variant in the experiment.
-    place: usize,
-    variant: String,
-    backend: String,
-    precision: String,
-    allow_overlap: bool,
-    selection: String,
+row! {
+    /// What the query gathers of a group and one of its metrics.
+    Gathered is "gathered" {
+        variant: String,
+        dataset: String,
+        trained_on: String,
+        shots: u32,
+        backend: String,
+        precision: String,
+        allow_overlap: bool,
+        selection: Selection,
+        device: Vec<String>,
+        failed: u32,
+        not_run: u32,
+        message: Vec<String>,
+        metric: Option<Metric>,
+        image_score: Option<ImageScore>,
+        value: Vec<f64>,
+    }
 }
 
-/// A cell within its group.
-type Member<'a> = (u64, u64, &'a str);
+/// Columns that the cells of a group share.
+const GROUP: [&str; 8] =
+    ["variant", "dataset", "trained_on", "shots", "backend", "precision", "allow_overlap", "selection"];
 
-/// Rank and name of a metric, rank and name of its image score.
-type Metric<'a> = (usize, &'a str, usize, &'a str);
-
-#[derive(Default)]
-struct Collected<'a> {
-    /// Values of each metric by draw, seed and cell.
-    values: BTreeMap<Metric<'a>, BTreeMap<Member<'a>, f64>>,
-    failed: BTreeSet<Member<'a>>,
-    not_run: BTreeSet<Member<'a>>,
-    messages: BTreeSet<&'a str>,
-    devices: BTreeSet<&'a str>,
-}
-
-/// Names of the metrics in the order of tables (docs/method.md section 8); others follow by name.
-const METRICS: [&str; 7] =
-    ["image_auroc", "image_ap", "image_f1_max", "pixel_auroc", "pixel_ap", "pixel_f1_max", "pro_0_3"];
-
-/// Image scores in the order of tables.
-const IMAGE_SCORES: [&str; 2] = ["map-max", "detection"];
-
-/// Mean, deviation and count over seeds and draws, per data set, source, shots, variant, backend, precision, overlap, selection, metric
+/// Mean, deviation and count over seeds and draws, per dataset, source, shots, variant, backend, precision, overlap, selection, metric
 /// and image score, in that order; variants in the order of `variants`, others after them by name. The order of `results`
 /// does not show.
-pub fn summary(results: &[ResultRow], variants: &[String]) -> Vec<SummaryRow> {
-    let mut groups: BTreeMap<Group, Collected<'_>> = BTreeMap::new();
-    for row in results {
-        let group = Group {
-            dataset: row.dataset.clone(),
-            trained_on: row.trained_on.clone(),
-            shots: row.shots,
-            place: variants.iter().position(|variant| *variant == row.variant).unwrap_or(variants.len()),
-            variant: row.variant.clone(),
-            backend: row.backend.clone(),
-            precision: row.precision.clone(),
-            allow_overlap: row.allow_overlap,
-            selection: row.selection.clone(),
-        };
-        let collected = groups.entry(group).or_default();
-        let member = (row.draw, row.seed, row.cell.as_str());
-        collected.devices.extend(Some(row.device.as_str()).filter(|device| !device.is_empty()));
-        match row.status {
-            Status::Done => {
-                if let (Some(metric), Some(value)) = (&row.metric, row.value) {
-                    let rank =
-                        |names: &[&str], name: &str| names.iter().position(|n| *n == name).unwrap_or(names.len());
-                    let score = row.image_score.as_str();
-                    let key = (rank(&METRICS, metric), metric.as_str(), rank(&IMAGE_SCORES, score), score);
-                    collected.values.entry(key).or_default().insert(member, value);
-                }
-            }
-            Status::Failed => {
-                collected.failed.insert(member);
-                collected.messages.extend(Some(row.message.as_str()).filter(|message| !message.is_empty()));
-            }
-            Status::NotRun => {
-                collected.not_run.insert(member);
-            }
-        }
-    }
-    groups.into_iter().flat_map(|(group, collected)| rows(group, &collected)).collect()
+///
+/// # Errors
+/// Polars' own.
+pub fn summary(results: &[ResultRow], variants: &[String]) -> Result<Vec<SummaryRow>, ReportError> {
+    let cells = Query::of(results)?;
+    let (failed, not_run) = (("status", Status::Failed.name()), ("status", Status::NotRun.name()));
+    let groups = cells.clone().group_by(
+        &GROUP,
+        &[
+            distinct("device"),
+            count("cell").when(failed).named("failed"),
+            count("cell").when(not_run).named("not_run"),
+            distinct("message").when(failed),
+        ],
+    );
+    let numbers = cells
+        .only(("status", Status::Done.name()))
+        .with("metric")
+        .with("value")
+        // Sums of floating-point numbers depend on their order.
+        .sort(&["draw", "seed", "cell"])
+        .group_by(&[&GROUP[..], &["metric", "image_score"][..]].concat(), &[values("value")]);
+    let mut gathered: Vec<Gathered> = groups.join(numbers, &GROUP).rows()?;
+    gathered.sort_by(|a, b| order(a, variants).cmp(&order(b, variants)));
+    Ok(gathered.into_iter().map(SummaryRow::from).collect())
 }
 
-fn rows(group: Group, collected: &Collected<'_>) -> Vec<SummaryRow> {
-    let row = |metric: &str, image_score: &str, values: &[f64]| {
-        let (mean, deviation) = statistics(values);
-        SummaryRow {
-            variant: group.variant.clone(),
-            dataset: group.dataset.clone(),
-            trained_on: group.trained_on.clone(),
-            shots: group.shots,
-            backend: group.backend.clone(),
-            device: joined(&collected.devices, " + "),
-            precision: group.precision.clone(),
-            allow_overlap: group.allow_overlap,
-            selection: group.selection.clone(),
-            image_score: image_score.to_owned(),
-            metric: metric.to_owned(),
+/// What rows are ordered by. The experiment's order of variants is not in any column, so this is not the query's.
+fn order<'a>(row: &'a Gathered, variants: &[String]) -> impl Ord + use<'a> {
+    let metric = Metric::ALL.iter().position(|metric| Some(*metric) == row.metric);
+    let rule = row.selection.name();
+    (
+        (&row.dataset, &row.trained_on, row.shots, rank(variants, &row.variant)),
+        (&row.backend, &row.precision, row.allow_overlap, rule, metric, row.image_score),
+    )
+}
+
+impl From<Gathered> for SummaryRow {
+    fn from(row: Gathered) -> Self {
+        let (mean, deviation) = statistics(&row.value);
+        Self {
+            variant: row.variant,
+            dataset: row.dataset,
+            trained_on: row.trained_on,
+            shots: row.shots,
+            backend: row.backend,
+            device: row.device.join(" + "),
+            precision: row.precision,
+            allow_overlap: row.allow_overlap,
+            selection: row.selection,
+            image_score: row.image_score,
+            metric: row.metric,
             mean,
             deviation,
-            count: values.len() as u64,
-            failed: collected.failed.len() as u64,
-            not_run: collected.not_run.len() as u64,
-            message: joined(&collected.messages, "; "),
+            count: row.value.len() as u64,
+            failed: u64::from(row.failed),
+            not_run: u64::from(row.not_run),
+            message: row.message.join("; "),
         }
-    };
-    if collected.values.is_empty() {
-        return vec![row("", "", &[])];
     }
-    let of = |((_, metric, _, score), values): (&Metric<'_>, &BTreeMap<Member<'_>, f64>)| {
-        row(metric, score, &values.values().copied().collect::<Vec<_>>())
-    };
-    collected.values.iter().map(of).collect()
-}
-
-fn joined(words: &BTreeSet<&str>, by: &str) -> String {
-    words.iter().copied().collect::<Vec<_>>().join(by)
 }
 
 /// Mean and sample standard deviation, summed in the order given.
@@ -170,34 +147,4 @@ fn statistics(values: &[f64]) -> (Option<f64>, Option<f64>) {
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (Some(mean), (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()))
-}
-
-/// The rows as a table of the same columns.
-///
-/// # Errors
-/// Polars' own.
-pub fn summary_frame(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
-    let text = |of: fn(&SummaryRow) -> &str| Values::Text(rows.iter().map(|row| of(row).to_owned()).collect());
-    let number = |of: fn(&SummaryRow) -> Option<f64>| Values::Number(rows.iter().map(of).collect());
-    let count = |of: fn(&SummaryRow) -> u64| Values::Count(rows.iter().map(of).collect());
-    let columns = vec![
-        ("variant", text(|row| &row.variant)),
-        ("dataset", text(|row| &row.dataset)),
-        ("trained_on", text(|row| &row.trained_on)),
-        ("shots", count(|row| u64::from(row.shots))),
-        ("backend", text(|row| &row.backend)),
-        ("device", text(|row| &row.device)),
-        ("precision", text(|row| &row.precision)),
-        ("allow_overlap", text(|row| if row.allow_overlap { "true" } else { "false" })),
-        ("selection", text(|row| &row.selection)),
-        ("image_score", text(|row| &row.image_score)),
-        ("metric", text(|row| &row.metric)),
-        ("mean", number(|row| row.mean)),
-        ("deviation", number(|row| row.deviation)),
-        ("count", count(|row| row.count)),
-        ("failed", count(|row| row.failed)),
-        ("not_run", count(|row| row.not_run)),
-        ("message", text(|row| &row.message)),
-    ];
-    Ok(Frame::new(columns.into_iter().map(|(name, values)| (name.to_owned(), values)).collect())?)
 }

@@ -1,46 +1,24 @@
-//! All tables of a report in the order in which it has them. What is in a table is in the module of its name.
+//! All tables of a report, in its order.
 
 use std::path::Path;
 
-use harness_results::ReportDataset;
+use harness_results::ReportInput;
 use harness_tables::TablesError;
 
-use crate::ablation::ablation;
+use crate::ReportError;
+use crate::ablation::{Filled, ablation};
 use crate::backends::backends;
-use crate::comparisons::Ablation;
-use crate::cross_dataset::{Matrix, cross_dataset};
-use crate::few_shot::few_shot;
+use crate::cross_dataset::cross_dataset;
+use crate::few_shot::{self, few_shot};
+use crate::material::Material;
 use crate::optimism::{delong, optimism};
 use crate::published::{Ours, published, published_table};
 use crate::sheet::Table;
-use crate::{ReportError, ReportInput, SummaryRow};
-
-/// What tables are made of, put in order once.
-pub(crate) struct Material<'a> {
-    pub(crate) input: &'a ReportInput,
-    pub(crate) rows: &'a [SummaryRow],
-    pub(crate) datasets: &'a [ReportDataset],
-    pub(crate) matrices: &'a [Matrix],
-}
-
-impl<'a> Material<'a> {
-    /// What the ablation's table and figure are made of.
-    pub(crate) fn ablation(&self) -> Ablation<'a> {
-        Ablation {
-            rows: self.rows,
-            datasets: self.datasets,
-            variants: &self.input.variants,
-            base: &self.input.base,
-            intervals: &self.input.intervals,
-            differences: &self.input.differences,
-        }
-    }
-}
 
 /// Names of all tables but the summary.
 const NAMES: [&str; 7] = ["few-shot", "published", "ablation", "optimism", "cross-dataset", "backends", "delong"];
 
-/// Removes files of tables that an earlier report had and this one has not.
+/// Removes files of tables that an earlier report had and this one does not have.
 pub(crate) fn remove_others(folder: &Path, tables: &[Table]) -> Result<(), ReportError> {
     for name in NAMES.iter().filter(|name| tables.iter().all(|table| table.name != **name)) {
         for extension in ["md", "tex", "csv", "parquet"] {
@@ -57,25 +35,34 @@ pub(crate) fn remove_others(folder: &Path, tables: &[Table]) -> Result<(), Repor
 }
 
 /// The tables that the results can fill.
-pub(crate) fn tables(from: &Material<'_>) -> Result<Vec<Table>, ReportError> {
-    let (input, rows) = (from.input, from.rows);
-    // A smoke test's numbers are beside nothing.
+///
+/// # Errors
+/// Polars' own.
+pub(crate) fn tables(from: &Material<'_>, compared: &[Filled<'_>]) -> Result<Vec<Table>, ReportError> {
+    let (input, rows, datasets) = (from.input, &from.rows, &from.datasets);
+    // The numbers of a smoke test are compared with nothing.
     let known = if input.smoke { Vec::new() } else { published()? };
-    let base = if input.base.is_empty() { input.variants.first().map_or("", String::as_str) } else { &input.base };
-    let ours = Ours { rows, datasets: from.datasets, methods: &input.methods, base };
+    let ours = Ours { rows, datasets, methods: &input.methods, base: from.base() };
+    let of_few_shots = few_shot::Material {
+        rows,
+        datasets,
+        variants: &input.variants,
+        published: &known,
+        differences: &input.differences,
+    };
     let found = [
-        few_shot(rows, from.datasets, &input.variants, &known, &input.differences)?,
+        few_shot(&of_few_shots)?,
         published_table(&ours, &known)?,
-        ablation(&from.ablation())?,
-        optimism(&input.optimism, from.datasets, &input.variants)?,
-        cross_dataset(from.matrices)?,
+        ablation(&from.ablation(), compared)?,
+        optimism(&input.optimism, datasets, &input.variants)?,
+        cross_dataset(&from.matrices)?,
         backends(&input.backends)?,
         delong(&input.delong)?,
     ];
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Notes on the statistics of the tables that there are; empty where there are none.
+/// Notes on the statistics of the tables; empty without statistics.
 pub(crate) fn statistics(input: &ReportInput) -> Vec<String> {
     let mut notes = Vec::new();
     let Some(level) =
@@ -85,7 +72,7 @@ pub(crate) fn statistics(input: &ReportInput) -> Vec<String> {
     };
     notes.push(format!(
         "Intervals are {:.0} % intervals of a stratified bootstrap: bias-corrected and accelerated for values, percentile for \
-         differences. The unit is the test image within its class (the patient, where the data set names one), drawn alike for \
+         differences. The unit is the test image within its class (the patient, where the dataset names one), drawn alike for \
          what is compared; where there are several draws, draws are drawn too, of a single draw its seeds.",
         level * 100.0
     ));

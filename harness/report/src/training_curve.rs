@@ -1,4 +1,4 @@
-//! The figure of losses over epochs. Losses come from recorded curves.
+//! The figure of losses over epochs.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ pub fn training_curve(figure: &CurveFigure, smoke: bool) -> Result<Rendered, Rep
         let what = format!("{} series; {MOST_SERIES} can be told apart", figure.series.len());
         return Err(ReportError::Figure { figure: figure.name.clone(), what });
     }
-    let font = font::font()?;
+    let font = &font::font()?;
     let label = |series: &CurveSeries| vec![font::shorten(font, &series.label, font::EM, marks::label_room())];
     let mut losses: Vec<&str> = Vec::new();
     for row in figure.series.iter().flat_map(|series| &series.rows) {
@@ -110,9 +110,9 @@ impl Drawing for Sketch<'_> {
                 ticks: Ticks::whole(&self.epochs, 6),
             };
             let y = Axis { name: &plot.name, range: plot.range.clone(), ticks: Ticks::over(&plot.range, 4) };
-            let place = axes(&here, &x, &y)?;
+            let to_point = axes(&here, &x, &y)?;
             for (index, line) in &plot.lines {
-                let points: Vec<_> = line.iter().map(|(x, y)| place(*x, *y)).collect();
+                let points: Vec<_> = line.iter().map(|(x, y)| to_point(*x, *y)).collect();
                 marks::series(&here, *index, &points)?;
             }
             rest = below;

@@ -1,23 +1,26 @@
-//! The summary as people read it: a line a group, a column a metric. The numbers are from `summary`.
+//! The summary as people read it: a line for each group and image score, a column for each metric.
 
-use harness_tables::{Frame, Values};
+use harness_method::ImageScore;
+use harness_metrics::Metric;
+use harness_tables::{Frame, Query, Values, row};
 
+use crate::measure::score_name;
+use crate::words::{mean, range, short};
 use crate::{ReportError, SummaryRow};
 
-/// What stands under a table with numbers chosen on the test set, each marked with a dagger.
+/// The note below a table with numbers chosen on the test set, each marked with a dagger.
 pub const BEST_ON_TEST_NOTE: &str =
     "† best-on-test: the epoch was chosen on the test set itself; optimistic by construction.";
 
-/// A line a group and image score, a column a metric: `0.934 ± 0.009` (mean, sample standard deviation), and how many values
-/// are behind it. Pixel metrics that do not depend on the image score stand in every line of their group. A metric that a
-/// group has not is a dash. Numbers chosen on the test set carry a dagger. Columns that say nothing (no transfer, f32
+/// A line for each group and image score, a column for each metric: `0.934 ± 0.009` (mean, sample standard deviation), and how many
+/// values are behind it. Pixel metrics that do not depend on the image score stand in every line of their group. A metric that
+/// a group does not have is a dash. Numbers chosen on the test set carry a dagger. Columns that say nothing (no transfer, f32
 /// alone, no overlap) are left out.
 ///
 /// # Errors
 /// Polars' own.
 pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
-    let same = |a: &SummaryRow, b: &SummaryRow| key(a) == key(b);
-    let groups: Vec<&[SummaryRow]> = rows.chunk_by(same).collect();
+    let groups: Vec<&[SummaryRow]> = rows.chunk_by(|a, b| same_group(a, b)).collect();
     let lines: Vec<Line<'_>> = groups.iter().flat_map(|group| Line::of(group)).collect();
     let text = |of: fn(&SummaryRow) -> &str| Values::Text(lines.iter().map(|line| of(line.head).to_owned()).collect());
     let any = |of: fn(&SummaryRow) -> bool| lines.iter().any(|line| of(line.head));
@@ -38,15 +41,13 @@ pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
     if any(|row| row.allow_overlap) {
         columns.push(("overlap".to_owned(), text(|row| if row.allow_overlap { "allowed" } else { "none" })));
     }
-    columns.push(("selection".to_owned(), text(|row| &row.selection)));
-    if lines.iter().any(|line| !line.score.is_empty()) {
-        let score = lines.iter().map(|line| line.score.to_owned()).collect();
+    columns.push(("selection".to_owned(), text(|row| row.selection.name())));
+    if lines.iter().any(|line| line.score.is_some()) {
+        let score = lines.iter().map(|line| score_name(line.score).to_owned()).collect();
         columns.push(("image score".to_owned(), Values::Text(score)));
     }
     columns.push(("n".to_owned(), Values::Measure(lines.iter().map(Line::count).collect())));
-    for metric in metrics(&groups) {
-        columns.push((metric.to_owned(), Values::Measure(lines.iter().map(|line| line.cell(metric)).collect())));
-    }
+    columns.extend(metrics(&lines)?);
     if any(|row| row.failed + row.not_run > 0) {
         columns.push(("not done".to_owned(), Values::Text(lines.iter().map(|line| not_done(line.head)).collect())));
     }
@@ -56,91 +57,85 @@ pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
 /// A group's numbers by one image score.
 struct Line<'a> {
     head: &'a SummaryRow,
-    /// Empty where the group has pixel metrics alone, or nothing.
-    score: &'a str,
+    /// Absent where the group has pixel metrics alone, or nothing.
+    score: Option<ImageScore>,
     rows: Vec<&'a SummaryRow>,
 }
 
 impl<'a> Line<'a> {
-    /// The lines of a group: one for each image score, in the order in which the group has them.
+    /// The lines of a group: one for each image score that it has.
     fn of(group: &'a [SummaryRow]) -> Vec<Self> {
         let Some(head) = group.first() else { return Vec::new() };
-        let mut scores: Vec<&str> = Vec::new();
-        for row in group {
-            if !row.image_score.is_empty() && !scores.contains(&row.image_score.as_str()) {
-                scores.push(&row.image_score);
-            }
-        }
+        let mut scores: Vec<Option<ImageScore>> = ImageScore::ALL
+            .map(Some)
+            .into_iter()
+            .filter(|score| group.iter().any(|r| r.image_score == *score))
+            .collect();
         if scores.is_empty() {
-            scores.push("");
+            scores.push(None);
         }
         let line = |score| {
-            let belongs = |row: &&SummaryRow| row.image_score == score || row.image_score.is_empty();
+            let belongs = |row: &&SummaryRow| row.image_score == score || row.image_score.is_none();
             Self { head, score, rows: group.iter().filter(belongs).collect() }
         };
         scores.into_iter().map(line).collect()
     }
 
-    fn cell(&self, metric: &str) -> String {
-        match self.rows.iter().find(|row| row.metric == metric) {
-            Some(row) => number(row),
-            None if self.head.metric.is_empty() && self.head.failed > 0 => "failed".to_owned(),
-            None if self.head.metric.is_empty() => "not run".to_owned(),
-            None => "–".to_owned(),
+    /// What stands below a metric that the line does not have.
+    fn blank(&self) -> &'static str {
+        match self.head.metric {
+            None if self.head.failed > 0 => "failed",
+            None => "not run",
+            Some(_) => "–",
         }
     }
 
     /// Values behind each number of the line.
     fn count(&self) -> String {
-        let counts = || self.rows.iter().filter(|row| !row.metric.is_empty()).map(|row| row.count);
-        match (counts().min(), counts().max()) {
-            (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
-            (Some(count), _) => count.to_string(),
-            _ => "0".to_owned(),
-        }
+        range(self.rows.iter().filter(|row| row.metric.is_some()).map(|row| row.count))
     }
 }
 
-type Key<'a> = (&'a str, &'a str, &'a str, u32, &'a str, &'a str, bool, &'a str);
-
-fn key(row: &SummaryRow) -> Key<'_> {
-    (
-        &row.variant,
-        &row.dataset,
-        &row.trained_on,
-        row.shots,
-        &row.backend,
-        &row.precision,
-        row.allow_overlap,
-        &row.selection,
-    )
+row! {
+    /// A number of a line, for the pivot.
+    Word is "words" {
+        line: u32,
+        metric: Option<Metric>,
+        words: String,
+    }
 }
 
-/// Metrics of all groups, in the order in which groups have them.
-fn metrics<'a>(groups: &[&'a [SummaryRow]]) -> Vec<&'a str> {
-    let mut found: Vec<&str> = Vec::new();
-    for group in groups {
-        let mut after = 0;
-        for row in group.iter().filter(|row| !row.metric.is_empty()) {
-            let metric = row.metric.as_str();
-            // A metric new to the table stands where its group has it.
-            after = 1 + found.iter().position(|known| *known == metric).unwrap_or_else(|| {
-                found.insert(after, metric);
-                after
-            });
-        }
+/// The columns of metrics: those that some line has.
+fn metrics(lines: &[Line<'_>]) -> Result<Vec<(String, Values)>, ReportError> {
+    let word = |line: u32, row: &&SummaryRow| {
+        let words = row.mean.map_or_else(|| "–".to_owned(), |value| mean(value, row.deviation, row.selection));
+        Word { line, metric: row.metric, words }
+    };
+    let words: Vec<Word> =
+        (0..).zip(lines).flat_map(|(number, line)| line.rows.iter().map(move |row| word(number, row))).collect();
+    let has = |metric: &Metric| words.iter().any(|word| word.metric == Some(*metric));
+    let names: Vec<String> = Metric::ALL.into_iter().filter(has).map(|metric| metric.name().to_owned()).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
     }
-    found
+    let table = Query::of(&words)?.pivot(&["line"], "metric", &names, "words")?;
+    let cells = |at: usize| {
+        let cell = |(line, row): (&Line<'_>, &Vec<Option<String>>)| {
+            row.get(at).cloned().flatten().unwrap_or_else(|| line.blank().to_owned())
+        };
+        lines.iter().zip(&table).map(cell).collect()
+    };
+    Ok(names.into_iter().enumerate().map(|(at, name)| (name, Values::Measure(cells(at)))).collect())
 }
 
-/// A number with all that must go with it.
-pub(crate) fn number(row: &SummaryRow) -> String {
-    let Some(mean) = row.mean else { return "–".to_owned() };
-    let mark = if row.selection == "best-on-test" { "†" } else { "" };
-    match row.deviation {
-        Some(deviation) => format!("{mean:.3} ± {deviation:.3}{mark}"),
-        None => format!("{mean:.3}{mark}"),
-    }
+fn same_group<'a>(a: &'a SummaryRow, b: &'a SummaryRow) -> bool {
+    let group = |row: &'a SummaryRow| {
+        (
+            (&row.variant, &row.dataset, &row.trained_on, row.shots),
+            (&row.backend, &row.precision, row.allow_overlap, row.selection),
+        )
+    };
+    group(a) == group(b)
 }
 
 fn not_done(row: &SummaryRow) -> String {
@@ -154,10 +149,4 @@ fn not_done(row: &SummaryRow) -> String {
         parts.push(counted(row.not_run, "not run"));
     }
     parts.join("; ")
-}
-
-/// A reason that leaves the table readable; the report lists it in full.
-pub(crate) fn short(message: &str, most: usize) -> String {
-    let cut = message.char_indices().nth(most).map(|(at, _)| &message[..at]);
-    cut.map_or_else(|| message.to_owned(), |start| format!("{}…", start.trim_end()))
 }

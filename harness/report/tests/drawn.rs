@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use harness_method::{ImageScore, Selection};
 use harness_report::{
     Bar, BarFigure, BarPlot, ForestFigure, HeatFigure, ReportDataset, ReportInput, RocFigure, RocSeries, ShotsFigure,
     ShotsPlot, ShotsPoint, bars, forest, heat_map, roc, shots, write_report,
@@ -12,6 +13,16 @@ use harness_tables::{BackendRow, DifferenceRow, IntervalRow, ResultRow, Status};
 
 const VARIANTS: [&str; 4] =
     ["base", "contrastive loss", "fixed prompts", "a variant with a name that is too long to print"];
+
+/// The rule of a name.
+fn rule(name: &str) -> Selection {
+    Selection::ALL.into_iter().find(|rule| rule.name() == name).unwrap()
+}
+
+/// The image score of a name, none of an empty one.
+fn score(name: &str) -> Option<ImageScore> {
+    (!name.is_empty()).then(|| ImageScore::ALL.into_iter().find(|score| score.name() == name).unwrap())
+}
 
 fn interval(variant: usize, dataset: &str, shots: u32, metric: &str, selection: &str) -> IntervalRow {
     let (image, k) = (metric == "image_auroc", f64::from(shots).log2());
@@ -23,9 +34,9 @@ fn interval(variant: usize, dataset: &str, shots: u32, metric: &str, selection: 
         trained_on: dataset.into(),
         shots,
         backend: "flex".into(),
-        selection: selection.into(),
-        image_score: if image { "map-max".into() } else { String::new() },
-        metric: metric.into(),
+        selection: rule(selection),
+        image_score: score(if image { "map-max" } else { "" }),
+        metric: metric.parse().unwrap(),
         mean,
         low: mean - half,
         high: (mean + half * 0.8).min(1.0),
@@ -45,8 +56,8 @@ fn difference(variant: usize, metric: &str, value: f64, half: f64, p: f64) -> Di
         shots: 4,
         backend: of.backend,
         selection: of.selection,
-        image_score: "map-max".into(),
-        metric: metric.into(),
+        image_score: Some(ImageScore::MapMax),
+        metric: metric.parse().unwrap(),
         difference: value,
         low: value - half,
         high: value + half,
@@ -68,7 +79,7 @@ fn transfers(names: &[&str]) -> Vec<ResultRow> {
                 trained_on: (*source).into(),
                 shots: 16,
                 backend: "flex".into(),
-                selection: "last".into(),
+                selection: Selection::Last,
                 ..ResultRow::default()
             };
             if (i, j) == (1, 2) {
@@ -76,11 +87,11 @@ fn transfers(names: &[&str]) -> Vec<ResultRow> {
                 continue;
             }
             let value = if i == j { 0.93 } else { 0.88 - 0.06 * (i as f64 - j as f64).abs() };
-            for (metric, score, less) in [("image_auroc", "map-max", 0.0), ("pixel_auroc", "", 0.04)] {
+            for (metric, by, less) in [("image_auroc", "map-max", 0.0), ("pixel_auroc", "", 0.04)] {
                 rows.push(ResultRow {
                     status: Status::Done,
-                    metric: Some(metric.into()),
-                    image_score: score.into(),
+                    metric: Some(metric.parse().unwrap()),
+                    image_score: score(by),
                     value: Some(value - less),
                     ..row.clone()
                 });
@@ -109,7 +120,7 @@ fn banded(label: &str, power: f64) -> RocSeries {
     let grid = || (0..=200).map(|i| f64::from(i) / 200.0);
     RocSeries {
         label: label.into(),
-        selection: "last".into(),
+        selection: Selection::Last,
         points: grid().map(|x| (x, at(x, power))).collect(),
         band: grid().map(|x| (x, at(x, power * 0.75), at(x, power * 1.3))).collect(),
         auroc: power / (1.0 + power),
@@ -185,7 +196,7 @@ fn a_report_has_the_figures_that_its_rows_can_fill() {
         "Differences from base: Brain, K = 4, image score map-max, selection best-on-test, flex; n = 4 pairs of trainings each. \
          Bars: 95 % intervals of the paired bootstrap; filled: p < 0.05 after Holm's correction. † The epoch was chosen on the \
          test set itself: optimistic by construction. (",
-        "Image AUROC across data sets: variant base, K = 16, selection last, flex; means over draws and seeds, n = 1 trainings each.",
+        "Image AUROC across datasets: variant base, K = 16, selection last, flex; means over draws and seeds, n = 1 trainings each.",
         "Backends on the same cells (n = 2):",
     ] {
         assert!(report.contains(part), "{part}\n{report}");

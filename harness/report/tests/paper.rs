@@ -6,6 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use harness_method::{ImageScore, Selection};
+use harness_metrics::Metric;
 use harness_report::{ReportDataset, ReportInput, published, write_report};
 use harness_tables::{BackendRow, DeLongRow, DifferenceRow, ResultRow, Status};
 
@@ -13,6 +15,16 @@ const BASE: &str = "base";
 
 fn dataset(name: &str, masks: bool, published: Option<&str>) -> ReportDataset {
     ReportDataset { name: name.into(), masks, published: published.map(str::to_owned) }
+}
+
+/// The rule of a name.
+fn rule(name: &str) -> Selection {
+    Selection::ALL.into_iter().find(|rule| rule.name() == name).unwrap()
+}
+
+/// The image score of a name, none of an empty one.
+fn score(name: &str) -> Option<ImageScore> {
+    (!name.is_empty()).then(|| ImageScore::ALL.into_iter().find(|score| score.name() == name).unwrap())
 }
 
 fn done(
@@ -23,7 +35,7 @@ fn done(
     selection: &str,
     values: &[(&str, &str, f64)],
 ) -> Vec<ResultRow> {
-    let row = |(metric, score, value): &(&str, &str, f64)| ResultRow {
+    let row = |(metric, by, value): &(&str, &str, f64)| ResultRow {
         cell: format!("{variant}-{dataset}-{shots}-{selection}-{seed}"),
         variant: variant.into(),
         dataset: dataset.into(),
@@ -31,9 +43,9 @@ fn done(
         shots,
         seed,
         backend: "flex".into(),
-        selection: selection.into(),
-        image_score: (*score).into(),
-        metric: Some((*metric).into()),
+        selection: rule(selection),
+        image_score: score(by),
+        metric: Some(metric.parse().unwrap()),
         value: Some(*value),
         status: Status::Done,
         precision: "f32".into(),
@@ -50,7 +62,7 @@ fn undone(variant: &str, dataset: &str, shots: u32, status: Status, message: &st
         trained_on: dataset.into(),
         shots,
         backend: "flex".into(),
-        selection: "last".into(),
+        selection: Selection::Last,
         status,
         message: message.into(),
         precision: "f32".into(),
@@ -83,7 +95,7 @@ fn few_shot() -> ReportInput {
     }
 }
 
-fn difference(variant: &str, metric: &str, score: &str, value: f64, half: f64, p: f64) -> DifferenceRow {
+fn difference(variant: &str, metric: &str, by: &str, value: f64, half: f64, p: f64) -> DifferenceRow {
     DifferenceRow {
         variant: variant.into(),
         base: BASE.into(),
@@ -91,9 +103,9 @@ fn difference(variant: &str, metric: &str, score: &str, value: f64, half: f64, p
         trained_on: "Brain".into(),
         shots: 4,
         backend: "flex".into(),
-        selection: "last".into(),
-        image_score: score.into(),
-        metric: metric.into(),
+        selection: Selection::Last,
+        image_score: score(by),
+        metric: metric.parse().unwrap(),
         difference: value,
         low: value - half,
         high: value + half,
@@ -196,15 +208,15 @@ fn optimism() -> ReportInput {
     };
     let rows = vec![difference(BASE, "image_auroc", "map-max", 0.02, 0.015, 0.04), mean];
     let optimism =
-        rows.into_iter().map(|row| DifferenceRow { base: "last".into(), selection: "best-on-test".into(), ..row });
+        rows.into_iter().map(|row| DifferenceRow { base: "last".into(), selection: Selection::BestOnTest, ..row });
     let delong = DeLongRow {
         variant: "fixed_prompts".into(),
         base: BASE.into(),
         dataset: "Brain".into(),
         trained_on: "Brain".into(),
         shots: 4,
-        selection: "best-on-test".into(),
-        image_score: "map-max".into(),
+        selection: Selection::BestOnTest,
+        image_score: Some(ImageScore::MapMax),
         auroc: 0.91,
         base_auroc: 0.93,
         ..DeLongRow::default()
@@ -324,7 +336,7 @@ fn the_ablation_table_marks_the_best_and_what_is_not_significantly_worse() {
 }
 
 #[test]
-fn a_mean_that_leaves_out_data_sets_says_which_it_is_of() {
+fn a_mean_that_leaves_out_datasets_says_which_it_is_of() {
     let mut input = ablation();
     let mean = DifferenceRow {
         dataset: String::new(),
@@ -336,17 +348,19 @@ fn a_mean_that_leaves_out_data_sets_says_which_it_is_of() {
         let files = tables(input);
         table(&files["ablation.md"]).last().map(|line| cells(line)[0].to_owned()).unwrap()
     };
-    assert_eq!(last(&input), "mean of data sets");
+    assert_eq!(last(&input), "mean of datasets");
     input.results.extend(done(BASE, "HIS", 4, 0, "last", &[("image_auroc", "detection", 0.82)]));
     input.datasets.push(dataset("HIS", false, None));
-    assert_eq!(last(&input), "mean of data sets with masks");
+    assert_eq!(last(&input), "mean of datasets with masks");
 }
 
 /// [`ablation`] with a variant as the best by image AUROC: by 0.94 beside 0.92 and 0.80.
 fn variant_is_best() -> ReportInput {
     let mut input = ablation();
     let better = input.results.iter_mut().filter(|row| row.variant == "fixed_prompts");
-    better.filter(|row| row.image_score == "map-max").for_each(|row| row.value = row.value.map(|v| v + 0.04));
+    better
+        .filter(|row| row.image_score == Some(ImageScore::MapMax))
+        .for_each(|row| row.value = row.value.map(|v| v + 0.04));
     input
 }
 
@@ -421,7 +435,7 @@ fn the_few_shot_table_marks_what_differs_in_the_variant_alone() {
 }
 
 #[test]
-fn a_mean_in_the_few_shot_table_is_marked_where_all_data_sets_have_one_image_score() {
+fn a_mean_in_the_few_shot_table_is_marked_where_all_datasets_have_one_image_score() {
     let mut input = ablation();
     let numbers = [(BASE, 0.90), ("fixed_prompts", 0.91), ("single & alone", 0.80)];
     input.results.extend(numbers.into_iter().flat_map(|(variant, ac)| masked(variant, "Liver", 4, ac, 0.95)));
@@ -434,7 +448,7 @@ fn a_mean_in_the_few_shot_table_is_marked_where_all_data_sets_have_one_image_sco
     input.differences.push(mean);
     let means = |input: &ReportInput| column(&tables(input), "few-shot.md", "mean AC")[..3].to_vec();
     assert_eq!(means(&input), ["**0.910**", "0.905 ≈", "0.800"]);
-    // With a data set by the detection heads the mean is of other numbers than its differences are.
+    // With a dataset by the detection heads the mean is of other numbers than its differences are.
     let numbers = numbers.map(|(variant, _)| done(variant, "HIS", 4, 0, "last", &[("image_auroc", "detection", 0.91)]));
     input.results.extend(numbers.into_iter().flatten());
     input.datasets.push(dataset("HIS", false, None));
@@ -484,7 +498,7 @@ fn a_verdict_needs_the_same_method_k_rule_and_image_score() {
         .iter()
         .filter(|line| line[verdict] != "not run here")
         .map(|line| {
-            ["data set", "measure", "method", "theirs", "ours", "difference", "verdict"]
+            ["dataset", "measure", "method", "theirs", "ours", "difference", "verdict"]
                 .map(|n| line[column(n)])
                 .to_vec()
         })
@@ -510,7 +524,7 @@ fn a_verdict_needs_the_same_method_k_rule_and_image_score() {
 }
 
 #[test]
-fn the_mean_over_data_sets_is_judged_where_all_of_theirs_were_run() {
+fn the_mean_over_datasets_is_judged_where_all_of_theirs_were_run() {
     let masked = [("OCT", false, "OCT17", 0.9963), ("HIS", false, "HIS", 0.8243), ("Chest", false, "ChestXray", 0.827)];
     let more =
         [("Brain", true, "BrainMRI", 0.9264), ("Liver", true, "LiverCT", 0.8342), ("RESC", true, "RESC", 0.9428)];
@@ -539,14 +553,14 @@ fn published_numbers_have_protocol_selection_and_source_and_keep_both_of_two_tra
     for row in &rows {
         assert!(protocols.contains(&row.protocol.as_str()), "{row:?}");
         assert!((0.0..=100.0).contains(&row.percent) && row.percent > 1.0, "{row:?}");
-        assert!(["image_auroc", "pixel_auroc"].contains(&row.metric.as_str()), "{row:?}");
-        assert!(!row.source.is_empty() && !row.selection.is_empty() && !row.image_score.is_empty(), "{row:?}");
+        assert!([Metric::ImageAuroc, Metric::PixelAuroc].contains(&row.metric), "{row:?}");
+        assert!(!row.source.is_empty(), "{row:?}");
         assert_eq!(row.shots.is_none(), row.protocol == "full normal training", "{row:?}");
         assert_eq!(row.shots == Some(0), row.protocol == "zero-shot", "{row:?}");
     }
     let twice: Vec<f64> = rows
         .iter()
-        .filter(|r| r.method == "DRA" && r.dataset == "RESC" && r.shots == Some(16) && r.metric == "pixel_auroc")
+        .filter(|r| r.method == "DRA" && r.dataset == "RESC" && r.shots == Some(16) && r.metric == Metric::PixelAuroc)
         .map(|row| row.percent)
         .collect();
     assert_eq!(twice, [84.01, 80.01]);
@@ -556,9 +570,9 @@ fn published_numbers_have_protocol_selection_and_source_and_keep_both_of_two_tra
 fn what_choosing_on_the_test_set_adds_carries_its_mark() {
     let files = tables(&optimism());
     let lines = table(&files["optimism.md"]).into_iter().map(cells).collect::<Vec<_>>();
-    assert_eq!(lines[0], ["data set", "metric", "added", "interval", "p", "pairs"]);
+    assert_eq!(lines[0], ["dataset", "metric", "added", "interval", "p", "pairs"]);
     assert_eq!(lines[2], ["Brain", "image_auroc", "+0.020†", "[+0.005, +0.035]", "0.040", "2"]);
-    assert_eq!(lines[3][0], "mean of data sets");
+    assert_eq!(lines[3][0], "mean of datasets");
     assert!(files["optimism.md"].contains(harness_report::BEST_ON_TEST_NOTE));
     assert!(files["optimism.csv"].starts_with("variant,base,dataset,") && files.contains_key("optimism.parquet"));
     assert!(files["delong.csv"].starts_with("variant,base,dataset,") && files.contains_key("delong.parquet"));

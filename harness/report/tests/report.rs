@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use harness_method::{ImageScore, Selection};
+use harness_metrics::Metric;
 use harness_report::{
     Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, ReportError, ReportInput, RocFigure, RocSeries,
-    choose, panel, roc, summary, training_curve, wide, write_report,
+    Role, choose, panel, roc, summary, training_curve, wide, write_report,
 };
 use harness_tables::{CurveRow, ResultRow, Status};
 
@@ -23,7 +25,7 @@ fn roc_figure(series: usize) -> RocFigure {
             label: ["released", "contrastive", "fixed prompts", "single branch", "transformer adapter, tokens", "clip"]
                 [i % 6]
                 .into(),
-            selection: if i == 1 { "best-on-test" } else { "last" }.into(),
+            selection: if i == 1 { Selection::BestOnTest } else { Selection::Last },
             points: curve(power),
             band: Vec::new(),
             auroc: power / (1.0 + power),
@@ -48,7 +50,7 @@ fn curve_figure(series: usize, epochs: u32, masks: bool) -> CurveFigure {
 }
 
 fn panel_figure(side: usize) -> PanelFigure {
-    let row = |(i, role): (usize, &str)| {
+    let row = |(i, role): (usize, Role)| {
         let s = side as f64;
         let at = |p: usize| ((p % side) as f64 / s - 0.5, (p / side) as f64 / s - 0.5);
         let radius = 0.1 + 0.05 * i as f64;
@@ -58,7 +60,8 @@ fn panel_figure(side: usize) -> PanelFigure {
             if tissue(p) { 90 + if lesion(p) { 90 } else { 0 } + (at(p).0 * 60.0) as u8 } else { 4 }
         };
         PanelRow {
-            title: format!("{role}: TCGA_CS_4941_19960909_{i}.png, pixel AP 0.{}12", 9 - 3 * i),
+            role,
+            title: format!("TCGA_CS_4941_19960909_{i}.png, pixel AP 0.{}12", 9 - 3 * i),
             side,
             image: Pixels::Gray((0..side * side).map(pixel).collect()),
             truth: (0..side * side).map(|p| u8::from(lesion(p))).collect(),
@@ -70,12 +73,22 @@ fn panel_figure(side: usize) -> PanelFigure {
                 .collect(),
         }
     };
-    let roles = ["best", "median", "worst", "highest normal"];
+    let roles = [Role::Best, Role::Median, Role::Worst, Role::HighestNormal];
     PanelFigure {
         name: "maps-released".into(),
         caption: "Maps.".into(),
         rows: roles.into_iter().enumerate().map(row).collect(),
     }
+}
+
+/// The rule of a name.
+fn rule(name: &str) -> Selection {
+    Selection::ALL.into_iter().find(|rule| rule.name() == name).unwrap()
+}
+
+/// The image score of a name, none of an empty one.
+fn score(name: &str) -> Option<ImageScore> {
+    (!name.is_empty()).then(|| ImageScore::ALL.into_iter().find(|score| score.name() == name).unwrap())
 }
 
 fn result(variant: &str, selection: &str, seed: u64, metric: (&str, &str), value: f64) -> ResultRow {
@@ -88,9 +101,9 @@ fn result(variant: &str, selection: &str, seed: u64, metric: (&str, &str), value
         shots: 4,
         seed,
         backend: "flex".into(),
-        selection: selection.into(),
-        image_score: metric.1.into(),
-        metric: Some(metric.0.into()),
+        selection: rule(selection),
+        image_score: score(metric.1),
+        metric: Some(metric.0.parse().unwrap()),
         value: Some(value),
         status: Status::Done,
         device: "cpu".into(),
@@ -103,11 +116,11 @@ fn undone(variant: &str, seed: u64, status: Status, message: &str) -> ResultRow 
     ResultRow {
         metric: None,
         value: None,
-        image_score: String::new(),
+        image_score: None,
         device: String::new(),
         status,
         message: message.into(),
-        ..result(variant, "last", seed, ("", ""), 0.0)
+        ..result(variant, "last", seed, ("image_auroc", ""), 0.0)
     }
 }
 
@@ -176,10 +189,11 @@ fn figures_that_an_earlier_report_had_go_and_other_files_stay() {
 
 #[test]
 fn means_count_what_is_done_and_nothing_else() {
-    let rows = summary(&results(), &[]);
-    let find = |variant: &str, selection: &str, metric: &str, score: &str| {
+    let rows = summary(&results(), &[]).unwrap();
+    let find = |variant: &str, selection: &str, metric: &str, by: &str| {
         let same = |r: &&harness_report::SummaryRow| {
-            r.variant == variant && r.selection == selection && r.metric == metric && r.image_score == score
+            let found = r.metric.map_or("", Metric::name);
+            r.variant == variant && r.selection == rule(selection) && found == metric && r.image_score == score(by)
         };
         rows.iter().find(same).unwrap()
     };
@@ -200,7 +214,7 @@ fn the_order_of_results_does_not_show() {
     let rows = results();
     let mut other: Vec<ResultRow> = rows.iter().rev().cloned().collect();
     other.rotate_left(5);
-    assert_eq!(summary(&rows, &[]), summary(&other, &[]));
+    assert_eq!(summary(&rows, &[]).unwrap(), summary(&other, &[]).unwrap());
 }
 
 #[test]
@@ -216,14 +230,14 @@ fn draws_and_seeds_are_averaged_and_nothing_else_is() {
         ResultRow { trained_on: "Busi".into(), ..base.clone() },
         ResultRow { shots: 8, ..base.clone() },
         ResultRow { backend: "libtorch".into(), ..base.clone() },
-        ResultRow { selection: "best-on-support".into(), ..base.clone() },
-        ResultRow { image_score: "detection".into(), ..base.clone() },
-        ResultRow { metric: Some("image_ap".into()), ..base.clone() },
+        ResultRow { selection: Selection::BestOnSupport, ..base.clone() },
+        ResultRow { image_score: Some(ImageScore::Detection), ..base.clone() },
+        ResultRow { metric: Some(Metric::ImageAp), ..base.clone() },
         ResultRow { precision: "f16".into(), ..base.clone() },
         ResultRow { allow_overlap: true, ..base.clone() },
     ];
     let all: Vec<ResultRow> = [base].into_iter().chain(same).chain(other).collect();
-    let rows = summary(&all, &[]);
+    let rows = summary(&all, &[]).unwrap();
     assert_eq!(rows.len(), 11);
     assert_eq!(rows.iter().filter(|row| row.count == 3).count(), 1);
     assert_eq!(rows.iter().filter(|row| row.count == 1).count(), 10);
@@ -231,7 +245,7 @@ fn draws_and_seeds_are_averaged_and_nothing_else_is() {
 
 #[test]
 fn the_wide_table_is_as_people_read_it() {
-    let table = wide(&summary(&results(), &[])).unwrap().to_markdown().unwrap();
+    let table = wide(&summary(&results(), &[]).unwrap()).unwrap().to_markdown().unwrap();
     assert_eq!(
         table,
         "\
@@ -407,8 +421,8 @@ fn the_chosen_images_are_best_median_worst_and_the_most_suspicious_normal() {
         candidate("a0", true, 0.9, 0.9),
         candidate("a4", true, 0.4, 0.9),
     ];
-    assert_eq!(choose(&candidates), [("best", 5), ("median", 4), ("worst", 1), ("highest normal", 3)]);
-    assert_eq!(choose(&candidates[..2]), [("best", 1), ("highest normal", 0)]);
+    assert_eq!(choose(&candidates), [(Role::Best, 5), (Role::Median, 4), (Role::Worst, 1), (Role::HighestNormal, 3)]);
+    assert_eq!(choose(&candidates[..2]), [(Role::Best, 1), (Role::HighestNormal, 0)]);
     assert_eq!(choose(&[]), []);
 }
 

@@ -1,6 +1,8 @@
-//! Numbers of several trainings as one, with its replicates, and of two that are compared those on the draws and seeds they
-//! share. Which belong together is decided in `families`, which are compared in `comparisons`; how resamples are joined, in
-//! `harness-metrics`.
+//! The mean of a quantity over its trainings, with its replicates. Of two quantities that are compared, both means are taken over the
+//! draws and seeds that both have: a difference must not come from other draws.
+//!
+//! Replicate *r* of every training on a test set is of the same resampled images, because resamples are named by the images' hash
+//! and not by the training. That is why sums and differences are taken replicate by replicate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +13,7 @@ use harness_records::{ReplicateIndex, Stored};
 use rayon::prelude::*;
 
 use crate::error::Error;
-use crate::families::{ConditionKey, Families, Member, Quantity};
+use crate::families::{DatasetPair, Families, Member, Quantity};
 
 /// Draws and seeds of trainings, ascending.
 type Trainings = Vec<(u64, u64)>;
@@ -21,14 +23,14 @@ type Part = (Quantity, Trainings);
 
 /// Means of many quantities.
 pub(crate) struct Averages<'a> {
-    /// What has replicates, by draw and seed.
+    /// Trainings that have replicates, by draw and seed.
     members: BTreeMap<Quantity, BTreeMap<(u64, u64), Member<'a>>>,
     means: BTreeMap<Part, Average>,
 }
 
 impl<'a> Averages<'a> {
-    /// Reads the means of quantities, and of those that are compared also the means over what both have. The quantities are of
-    /// one K and backend: each evaluation's file is opened once. Trainings that have no replicates are left out.
+    /// Reads the means of quantities, and for pairs that are compared also the means over the trainings that both have. Where all
+    /// quantities are of one K and backend, each evaluation's file is opened once. Trainings without replicates are left out.
     ///
     /// # Errors
     /// The system's.
@@ -42,9 +44,10 @@ impl<'a> Averages<'a> {
             .chain(pairs.iter().flat_map(|pair| pair.map(|quantity| (quantity, averages.in_common(*pair)))))
             .filter(|(_, trainings)| !trainings.is_empty())
             .collect();
-        let mut by_variant: BTreeMap<(ConditionKey, usize), Vec<Part>> = BTreeMap::new();
+        // An evaluation belongs to one variant and dataset, so no file is read by two threads.
+        let mut by_variant: BTreeMap<(DatasetPair, usize), Vec<Part>> = BTreeMap::new();
         for part in parts {
-            by_variant.entry((part.0.place, part.0.variant)).or_default().push(part);
+            by_variant.entry((part.0.datasets, part.0.variant)).or_default().push(part);
         }
         let by_variant: Vec<Vec<Part>> = by_variant.into_values().collect();
         let means: Vec<Result<Vec<(Part, Average)>, Error>> =
@@ -80,7 +83,7 @@ impl<'a> Averages<'a> {
     /// The means of parts that have variant and dataset in common.
     fn of_variant(&self, all: &Families<'a>, parts: Vec<Part>) -> Result<Vec<(Part, Average)>, Error> {
         let (mut sums, mut files) = (Vec::new(), Files::new());
-        for (place, (quantity, trainings)) in parts.iter().enumerate() {
+        for (part, (quantity, trainings)) in parts.iter().enumerate() {
             let found = self.members.get(quantity);
             let members: Vec<&Member<'a>> = trainings.iter().filter_map(|training| found?.get(training)).collect();
             sums.push(Some(Sum::of(&members)));
@@ -88,44 +91,42 @@ impl<'a> Averages<'a> {
                 let Some(index) = member.replicates else { continue };
                 let file = files.entry((member.draw, member.seed, member.evaluation));
                 let (_, wanted) = file.or_insert_with(|| (index, BTreeMap::new()));
-                wanted.entry(stored(member.epoch, *quantity)).or_default().push(place);
+                wanted.entry(stored(member.epoch, *quantity)).or_default().push(part);
             }
         }
         add(&files, &mut sums)?;
         let mut means = Vec::new();
         for (part, sum) in parts.into_iter().zip(sums) {
-            let family = all.families.get(&part.0.family);
-            let condition = family.and_then(|family| family.conditions.get(&part.0.place));
-            let (Some(condition), Some(sum)) = (condition, sum) else { continue };
-            means.extend(sum.average(&condition.test.to_string())?.map(|average| (part, average)));
+            let (Some(compared), Some(sum)) = (all.compared(part.0), sum) else { continue };
+            means.extend(sum.average(&compared.test.to_string())?.map(|average| (part, average)));
         }
         Ok(means)
     }
 }
 
-/// Under what a quantity's replicates are stored.
+/// The key under which a quantity's replicates are stored.
 fn stored(epoch: u32, quantity: Quantity) -> Stored {
     (epoch, quantity.family.stored_score(), quantity.family.metric)
 }
 
-/// What is read of each training's evaluations, and the places of the sums that it is added to.
+/// What is read from each training's evaluations, and the indices of the sums that it is added to.
 type Files<'a> = BTreeMap<(u64, u64, EvaluationId), (&'a ReplicateIndex, BTreeMap<Stored, Vec<usize>>)>;
 
-/// Reads replicates, each once, each file in one go, and adds them up. A sum of what can't be paired is `None`.
+/// Reads replicates, each once, each file in one go, and adds them up. A sum of replicates that can't be paired becomes `None`.
 fn add(files: &Files<'_>, sums: &mut [Option<Sum>]) -> Result<(), Error> {
     let mut replicates = Replicates { value: 0.0, replicates: Vec::new(), pairing: 0 };
     for ((draw, seed, _), (index, wanted)) in files {
         let mut file = index.file()?;
-        for (stored, places) in wanted {
+        for (stored, indices) in wanted {
             if !file.replicates(*stored, &mut replicates)? {
                 continue;
             }
             let repetition = Repetition { draw: *draw, seed: *seed, replicates: &replicates };
-            for place in places {
-                if let Some(sum) = &mut sums[*place]
+            for index in indices {
+                if let Some(sum) = &mut sums[*index]
                     && paired(sum.nesting.add(&repetition))?.is_none()
                 {
-                    sums[*place] = None;
+                    sums[*index] = None;
                 }
             }
         }
@@ -133,7 +134,7 @@ fn add(files: &Files<'_>, sums: &mut [Option<Sum>]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Trainings on their way to a mean.
+/// Trainings that are being added up to a mean.
 struct Sum {
     nesting: Nesting,
     /// Mean over draws of the means over their seeds, of exact metrics.
@@ -143,7 +144,7 @@ struct Sum {
 }
 
 impl Sum {
-    /// Of these trainings, without their replicates.
+    /// The sum of these trainings, without their replicates.
     fn of(members: &[&Member<'_>]) -> Self {
         let mut by_draw: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
         for member in members {
@@ -204,7 +205,8 @@ impl Average {
     }
 }
 
-/// `None` of nothing, and for what can't be paired, as replicates of another truth that a run in between will make anew.
+/// `None` where there is nothing, and for replicates that can't be paired because they are of another truth: the next run makes them
+/// again.
 fn paired<T>(made: Result<T, harness_metrics::Error>) -> Result<Option<T>, Error> {
     match made {
         Ok(made) => Ok(Some(made)),
@@ -217,7 +219,7 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Metrics in the order of tables.
-pub(crate) fn place(metric: Metric) -> usize {
+/// The rank of a metric in tables.
+pub(crate) fn rank(metric: Metric) -> usize {
     Metric::ALL.iter().position(|known| *known == metric).unwrap_or(Metric::ALL.len())
 }

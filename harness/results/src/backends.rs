@@ -1,5 +1,5 @@
-//! Backends side by side: what each took and gave on the cells that all have done, and how far its maps and scores lie from the
-//! first one's. Times are of the records' costs; nothing is measured here.
+//! Backends side by side: times, memory and metrics of each on the cells that all have done, and how far its maps and scores lie from the
+//! first one's. Times are those in the records.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,8 +12,8 @@ use rayon::prelude::*;
 
 use crate::error::Error;
 
-/// All of a cell but its backend.
-type Place<'a> = (&'a str, &'a str, &'a str, u32, u64, u64, Selection);
+/// Everything that names a cell but its backend.
+type CellKey<'a> = (&'a str, &'a str, &'a str, u32, u64, u64, Selection);
 
 /// A row for each backend of a plan that has several, the reference first; none where no cell is done by all.
 pub(crate) fn backends(plan: &Plan, folder: &Folder, records: &CellRecords) -> Result<Vec<BackendRow>, Error> {
@@ -29,9 +29,10 @@ pub(crate) fn backends(plan: &Plan, folder: &Folder, records: &CellRecords) -> R
         let cells: Vec<&CellResult<'_>> = shared.iter().map(|of_backends| &of_backends[at]).collect();
         let costs = Costs::of(&cells, &trainings);
         let training = trainings.get(&first[at].cell.training);
-        let differences = match at {
-            0 => Differences::default(),
-            _ => Differences::of(folder, shared.iter().map(|of_backends| (&of_backends[0], &of_backends[at])))?,
+        let differences = if at == 0 {
+            Differences::default()
+        } else {
+            Differences::of(folder, shared.iter().map(|of_backends| (&of_backends[0], &of_backends[at])))?
         };
         rows.push(BackendRow {
             backend: backend.name.clone(),
@@ -70,13 +71,13 @@ fn pixel_auroc(done: &CellResult<'_>) -> Option<f64> {
 
 /// Cells that every backend has done, in the plan's order, each by all backends in the plan's order.
 fn shared<'a>(plan: &'a Plan, records: &'a CellRecords, names: &[&str]) -> Vec<Vec<CellResult<'a>>> {
-    let mut places: HashMap<Place<'a>, usize> = HashMap::new();
+    let mut numbers: HashMap<CellKey<'a>, usize> = HashMap::new();
     let mut cells: Vec<Vec<Option<&'a Cell>>> = Vec::new();
     for cell in &plan.cells {
         let Some(at) = names.iter().position(|name| *name == cell.backend) else { continue };
-        let place: Place<'_> =
+        let key: CellKey<'_> =
             (&cell.variant, &cell.dataset, &cell.trained_on, cell.shots, cell.draw, cell.seed, cell.selection);
-        let number = *places.entry(place).or_insert_with(|| {
+        let number = *numbers.entry(key).or_insert_with(|| {
             cells.push(vec![None; names.len()]);
             cells.len() - 1
         });
@@ -93,7 +94,7 @@ fn shared<'a>(plan: &'a Plan, records: &'a CellRecords, names: &[&str]) -> Vec<V
     shared
 }
 
-/// What a backend's records took, each once however many cells read it.
+/// The costs of a backend's records, each counted once however many cells read it.
 struct Costs<'a> {
     all: Vec<(Cost, Option<&'a Training>)>,
 }
@@ -113,16 +114,16 @@ impl<'a> Costs<'a> {
         Self { all }
     }
 
-    fn values(&self, of: impl Fn(&Cost) -> Option<f64>) -> Vec<f64> {
-        self.all.iter().filter_map(|(cost, _)| of(cost)).collect()
+    fn values(&self, value: impl Fn(&Cost) -> Option<f64>) -> Vec<f64> {
+        self.all.iter().filter_map(|(cost, _)| value(cost)).collect()
     }
 
-    fn median(&self, of: impl Fn(&Cost) -> Option<f64>) -> Option<f64> {
-        median(&self.values(of))
+    fn median(&self, value: impl Fn(&Cost) -> Option<f64>) -> Option<f64> {
+        median(&self.values(value))
     }
 
-    fn largest(&self, of: impl Fn(&Cost) -> Option<f64>) -> Option<f64> {
-        self.values(of).into_iter().reduce(f64::max)
+    fn largest(&self, value: impl Fn(&Cost) -> Option<f64>) -> Option<f64> {
+        self.values(value).into_iter().reduce(f64::max)
     }
 
     /// Median over the records that encoded.

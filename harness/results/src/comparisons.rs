@@ -1,10 +1,10 @@
-//! Which quantities of a family are compared with which. What is computed of them is in `averages` and `statistics`.
+//! Which quantities of a family are compared with which.
 
 use harness_experiment::Selection;
 use harness_metrics::Metric;
 
 use crate::averages::{exact, mean};
-use crate::families::{ConditionKey, Families, Family, FamilyKey, Member, Quantity};
+use crate::families::{DatasetPair, Families, Family, FamilyKey, Member, Quantity};
 
 /// The metrics whose best is marked in tables.
 const MARKED: [Metric; 2] = [Metric::ImageAuroc, Metric::PixelAuroc];
@@ -14,7 +14,7 @@ const MARKED: [Metric; 2] = [Metric::ImageAuroc, Metric::PixelAuroc];
 pub(crate) struct Comparisons {
     /// Variants with the base.
     pub(crate) base: Vec<[Quantity; 2]>,
-    /// What the test set chose, with `last` on the same trainings.
+    /// Numbers of epochs that the test set chose, with those of `last` on the same trainings.
     pub(crate) last: Vec<[Quantity; 2]>,
     /// Variants with the best, where that is not the base: of each dataset, and of the mean over them.
     pub(crate) best: Vec<WithBest>,
@@ -22,9 +22,9 @@ pub(crate) struct Comparisons {
 
 /// Variants that are compared with the best.
 pub(crate) struct WithBest {
-    /// Place of the best variant.
+    /// Index of the best variant.
     pub(crate) best: usize,
-    /// It is the best of the mean over datasets; there is a pair on each of them.
+    /// It is the best in the mean over datasets; there is a pair on each of them.
     pub(crate) of_mean: bool,
     pub(crate) pairs: Vec<[Quantity; 2]>,
 }
@@ -52,12 +52,12 @@ impl Comparisons {
     }
 }
 
-/// What is planned in a family, dataset by dataset.
+/// All planned quantities of a family, dataset by dataset.
 pub(crate) fn quantities(all: &Families<'_>, family: FamilyKey) -> Vec<Quantity> {
-    let conditions = all.families.get(&family).into_iter().flat_map(|family| &family.conditions);
-    conditions
-        .flat_map(|(place, condition)| condition.variants.keys().map(|variant| (*place, *variant)))
-        .map(|(place, variant)| Quantity { family, place, variant })
+    let datasets = all.families.get(&family).into_iter().flat_map(|family| &family.datasets);
+    datasets
+        .flat_map(|(datasets, compared)| compared.variants.keys().map(|variant| (*datasets, *variant)))
+        .map(|(datasets, variant)| Quantity { family, datasets, variant })
         .collect()
 }
 
@@ -67,31 +67,33 @@ fn with(all: &Families<'_>, quantity: Quantity, variant: usize) -> Option<[Quant
     (quantity.variant != variant && all.is_planned(other)).then_some([quantity, other])
 }
 
-/// The comparisons with what is best on each dataset and in the mean over them.
+/// The comparisons with the best variant of each dataset and of the mean over them.
 fn with_best(all: &Families<'_>, key: FamilyKey, base: usize) -> Vec<WithBest> {
     let quantities = quantities(all, key);
     let mut found = Vec::new();
-    let mut compare = |best: Option<usize>, places: &[ConditionKey], of_mean: bool| {
+    let mut compare = |best: Option<usize>, datasets: &[DatasetPair], of_mean: bool| {
+        // Comparisons with the base are made anyway, as a family of their own.
         let Some(best) = best.filter(|best| *best != base) else { return };
-        let here = quantities.iter().filter(|quantity| places.contains(&quantity.place));
+        let here = quantities.iter().filter(|quantity| datasets.contains(&quantity.datasets));
         let pairs = here.filter_map(|quantity| with(all, *quantity, best)).collect();
         found.push(WithBest { best, of_mean, pairs });
     };
-    for (place, condition) in all.families.get(&key).into_iter().flat_map(|family| &family.conditions) {
-        // As tables print it: the mean over trainings.
+    for (datasets, compared) in all.families.get(&key).into_iter().flat_map(|family| &family.datasets) {
+        // The plain mean over trainings, which the tables print: the mark must stand at the number that looks best.
         let number = |members: &[Member<'_>]| {
             (!members.is_empty()).then(|| mean(&members.iter().map(|member| member.value).collect::<Vec<_>>()))
         };
-        let numbers = condition.variants.iter().filter_map(|(variant, members)| Some((*variant, number(members)?)));
-        compare(highest(numbers, base), &[*place], false);
+        let numbers = compared.variants.iter().filter_map(|(variant, members)| Some((*variant, number(members)?)));
+        compare(highest(numbers, base), &[*datasets], false);
     }
-    if let Some(places) = all.averaged(key) {
+    if let Some(averaged) = all.averaged(key) {
         let variants = all.families.get(&key).map(Family::variants).unwrap_or_default();
         let number = |variant: usize| {
-            let of = |place: &ConditionKey| exact(all, Quantity { family: key, place: *place, variant });
-            Some((variant, mean(&places.iter().map(of).collect::<Option<Vec<_>>>()?)))
+            let on_dataset =
+                |datasets: &DatasetPair| exact(all, Quantity { family: key, datasets: *datasets, variant });
+            Some((variant, mean(&averaged.iter().map(on_dataset).collect::<Option<Vec<_>>>()?)))
         };
-        compare(highest(variants.into_iter().filter_map(number), base), &places, true);
+        compare(highest(variants.into_iter().filter_map(number), base), &averaged, true);
     }
     found
 }
@@ -109,7 +111,7 @@ fn highest(numbers: impl Iterator<Item = (usize, f64)>, base: usize) -> Option<u
 /// The same numbers under `last`, where a family chooses by the test set.
 fn last(all: &Families<'_>, key: FamilyKey) -> Option<FamilyKey> {
     let by_test = all.names.selection.get(key.selection) == Some(&Selection::BestOnTest);
-    let selection = all.names.selection_place(Selection::Last).filter(|_| by_test)?;
+    let selection = all.names.selection_index(Selection::Last).filter(|_| by_test)?;
     Some(FamilyKey { selection, score: key.stored_score(), ..key })
 }
 
@@ -119,12 +121,12 @@ mod tests {
 
     #[test]
     fn of_equals_the_base_is_the_best_and_else_the_first() {
-        let of = |numbers: &[(usize, f64)]| highest(numbers.iter().copied(), 1);
-        assert_eq!(of(&[(0, 0.5), (1, 0.5), (2, 0.5)]), Some(1));
-        assert_eq!(of(&[(0, 0.75), (1, 0.5), (2, 0.75)]), Some(0));
-        assert_eq!(of(&[(0, 0.5), (1, 0.25), (2, 0.75)]), Some(2));
+        let best = |numbers: &[(usize, f64)]| highest(numbers.iter().copied(), 1);
+        assert_eq!(best(&[(0, 0.5), (1, 0.5), (2, 0.5)]), Some(1));
+        assert_eq!(best(&[(0, 0.75), (1, 0.5), (2, 0.75)]), Some(0));
+        assert_eq!(best(&[(0, 0.5), (1, 0.25), (2, 0.75)]), Some(2));
         // Sums in another order.
-        assert_eq!(of(&[(0, 0.1 + 0.2 + 0.3), (1, 0.3 + 0.2 + 0.1)]), Some(1));
-        assert_eq!(of(&[]), None);
+        assert_eq!(best(&[(0, 0.1 + 0.2 + 0.3), (1, 0.3 + 0.2 + 0.1)]), Some(1));
+        assert_eq!(best(&[]), None);
     }
 }

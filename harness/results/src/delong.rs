@@ -1,5 +1,5 @@
-//! DeLong's test of image AUROC between a variant and the base, one row a pair of trainings. It looks at the test images of two
-//! trainings alone: what draws and seeds say together is in `statistics`.
+//! DeLong's test of image AUROC between a variant and the base, a row for each pair of trainings. The test knows only the test images
+//! of two trainings, so it says nothing about other draws and seeds.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use harness_tables::DeLongRow;
 use rayon::prelude::*;
 
 use crate::error::Error;
-use crate::families::{Condition, ConditionKey, Families, FamilyKey, Member};
+use crate::families::{Compared, Condition, DatasetPair, Families, FamilyKey, Member};
 
 /// The list of all pairs, ordered as tables are.
 ///
@@ -17,12 +17,14 @@ use crate::families::{Condition, ConditionKey, Families, FamilyKey, Member};
 pub(crate) fn rows(all: &Families<'_>, base: Option<usize>) -> Result<Vec<DeLongRow>, Error> {
     let Some(base) = base else { return Ok(Vec::new()) };
     let families = all.families.iter().filter(|(key, _)| key.metric == Metric::ImageAuroc);
-    let mut conditions: Vec<(ConditionKey, FamilyKey, &Condition<'_>)> = families
-        .flat_map(|(key, family)| family.conditions.iter().map(|(place, condition)| (*place, *key, condition)))
+    let mut all_compared: Vec<(DatasetPair, FamilyKey, &Compared<'_>)> = families
+        .flat_map(|(key, family)| family.datasets.iter().map(|(datasets, compared)| (*datasets, *key, compared)))
         .collect();
-    conditions.sort_by_key(|(place, key, _)| (*place, *key));
-    let made: Vec<Result<Vec<DeLongRow>, Error>> =
-        conditions.par_iter().map(|(place, key, condition)| of_condition(all, base, *place, *key, condition)).collect();
+    all_compared.sort_by_key(|(datasets, key, _)| (*datasets, *key));
+    let made: Vec<Result<Vec<DeLongRow>, Error>> = all_compared
+        .par_iter()
+        .map(|(datasets, key, compared)| with_base(all, base, *datasets, *key, compared))
+        .collect();
     let mut rows = Vec::new();
     for made in made {
         rows.extend(made?);
@@ -30,27 +32,28 @@ pub(crate) fn rows(all: &Families<'_>, base: Option<usize>) -> Result<Vec<DeLong
     Ok(rows)
 }
 
-fn of_condition(
+/// The pairs of each variant with the base on one dataset.
+fn with_base(
     all: &Families<'_>,
     base: usize,
-    place: ConditionKey,
+    datasets: DatasetPair,
     key: FamilyKey,
-    condition: &Condition<'_>,
+    compared: &Compared<'_>,
 ) -> Result<Vec<DeLongRow>, Error> {
-    let Some(bases) = condition.variants.get(&base) else { return Ok(Vec::new()) };
+    let Some(bases) = compared.variants.get(&base) else { return Ok(Vec::new()) };
     let mut of_base = BTreeMap::new();
     for member in bases {
         if let Some(scored) = Scored::read(member, key)? {
             of_base.insert((member.draw, member.seed), scored);
         }
     }
-    let (dataset, trained_on) = all.names.condition(place);
+    let (dataset, trained_on) = all.names.condition(Condition::On(datasets));
     let mut rows = Vec::new();
-    for (variant, members) in condition.variants.iter().filter(|(variant, _)| **variant != base) {
+    for (variant, members) in compared.variants.iter().filter(|(variant, _)| **variant != base) {
         for member in members {
             let Some(base_scored) = of_base.get(&(member.draw, member.seed)) else { continue };
             let Some(scored) = Scored::read(member, key)? else { continue };
-            // Of another truth: the next run measures it anew.
+            // One was measured with other labels; the next run measures it again.
             if scored.labels != base_scored.labels {
                 continue;
             }
@@ -68,8 +71,8 @@ fn of_condition(
                 draw: member.draw,
                 seed: member.seed,
                 backend: all.names.backends[key.backend].clone(),
-                selection: all.names.selection[key.selection].name().to_owned(),
-                image_score: key.score_name().to_owned(),
+                selection: all.names.selection[key.selection],
+                image_score: key.score,
                 auroc: test.aurocs[0],
                 base_auroc: test.aurocs[1],
                 p: test.p,

@@ -1,13 +1,15 @@
-//! Which numbers are averaged, and which are compared with which. What is computed of them is in `averages`; no file is
-//! opened here.
+//! Sorts the numbers of a plan's cells by what they may be averaged and compared with. It opens no file, so thousands of cells are
+//! sorted before the first replicate is read.
+//!
+//! Everything is keyed by indices into the plan's lists: they are small, and their order is that of tables.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use harness_experiment::{ContentHash, EvaluationId, ImageScore, Plan, Selection};
+use harness_experiment::{Cell, ContentHash, EvaluationId, ImageScore, Plan, Selection};
 use harness_metrics::{Metric, Resampling};
 use harness_records::{CellRecords, ReplicateIndex, planned};
 
-/// What all numbers of a family share. Places are those in the plan's lists, which order tables.
+/// What all numbers of a family share, as indices into [`Names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FamilyKey {
     pub(crate) shots: usize,
@@ -18,28 +20,42 @@ pub(crate) struct FamilyKey {
     pub(crate) score: Option<ImageScore>,
 }
 
-/// Place of the dataset that was scored and of the one that was trained on, in [`Names`].
-pub(crate) type ConditionKey = (usize, usize);
+/// The dataset that was scored and the one that was trained on, as indices into [`Names`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DatasetPair {
+    pub(crate) scored: usize,
+    pub(crate) trained_on: usize,
+}
+
+/// The datasets of a row. The mean over datasets sorts behind each of them, as in tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Condition {
+    /// One dataset.
+    On(DatasetPair),
+    /// The mean over the datasets of the experiment.
+    Mean,
+}
 
 /// A number of a variant on a dataset, by all its trainings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Quantity {
     pub(crate) family: FamilyKey,
-    pub(crate) place: ConditionKey,
+    pub(crate) datasets: DatasetPair,
     pub(crate) variant: usize,
 }
 
 /// One metric under the same rules, of all variants and datasets.
 #[derive(Default)]
 pub(crate) struct Family<'a> {
-    pub(crate) conditions: BTreeMap<ConditionKey, Condition<'a>>,
+    pub(crate) datasets: BTreeMap<DatasetPair, Compared<'a>>,
 }
 
-/// One metric of all variants on one dataset: the family of a correction.
-pub(crate) struct Condition<'a> {
+/// One metric of all variants on one dataset. These are the numbers that a reader compares with one another, so Holm's correction is
+/// over them; another metric or dataset answers another question and is not corrected for.
+pub(crate) struct Compared<'a> {
     /// The images that are scored, which name their resamples.
     pub(crate) test: ContentHash,
-    /// What is done, by the variant's place. A variant that is planned alone has an empty list.
+    /// The trainings that are done, by the variant's index. A variant that is only planned has an empty list.
     pub(crate) variants: BTreeMap<usize, Vec<Member<'a>>>,
 }
 
@@ -61,7 +77,7 @@ pub(crate) struct Families<'a> {
     pub(crate) families: BTreeMap<FamilyKey, Family<'a>>,
 }
 
-/// What places stand for.
+/// What indices stand for.
 pub(crate) struct Names {
     pub(crate) datasets: Vec<String>,
     pub(crate) variants: Vec<String>,
@@ -72,7 +88,7 @@ pub(crate) struct Names {
     pub(crate) transfers: bool,
 }
 
-/// Place of the variant that others are compared with: the one named `base`, else the first. `None` where there is but one.
+/// Index of the variant that others are compared with: the one named `base`, else the first. `None` where there is only one.
 pub(crate) fn base(plan: &Plan) -> Option<usize> {
     let named = || plan.variants.iter().position(|variant| variant.name == "base").unwrap_or(0);
     (plan.variants.len() > 1).then(named)
@@ -97,26 +113,27 @@ impl Names {
     }
 
     /// Names of the dataset that was scored and of the one that was trained on; both empty for a mean over datasets.
-    pub(crate) fn condition(&self, (dataset, trained_on): ConditionKey) -> (String, String) {
-        let name = |place: usize| self.datasets.get(place).cloned().unwrap_or_default();
-        (name(dataset), name(trained_on))
+    pub(crate) fn condition(&self, condition: Condition) -> (String, String) {
+        let Condition::On(DatasetPair { scored, trained_on }) = condition else { return Default::default() };
+        let name = |index: usize| self.datasets.get(index).cloned().unwrap_or_default();
+        (name(scored), name(trained_on))
     }
 
-    pub(crate) fn selection_place(&self, selection: Selection) -> Option<usize> {
+    pub(crate) fn selection_index(&self, selection: Selection) -> Option<usize> {
         self.selection.iter().position(|known| *known == selection)
     }
 }
 
 impl Family<'_> {
-    /// Places of the variants that are planned on some dataset.
+    /// Indices of the variants that are planned on some dataset.
     pub(crate) fn variants(&self) -> BTreeSet<usize> {
-        self.conditions.values().flat_map(|condition| condition.variants.keys().copied()).collect()
+        self.datasets.values().flat_map(|compared| compared.variants.keys().copied()).collect()
     }
 
-    /// Bytes of replicates that are in memory when its means are made: a mean a variant and dataset, and on each thread all
+    /// Bytes of replicates that are in memory while its means are made: a mean for each variant and dataset, and on each thread all
     /// trainings of one.
     pub(crate) fn bytes(&self) -> usize {
-        let variants = || self.conditions.values().flat_map(|condition| condition.variants.values());
+        let variants = || self.datasets.values().flat_map(|compared| compared.variants.values());
         let (means, most) = (variants().count(), variants().map(Vec::len).max().unwrap_or(0));
         let replicates = means + means.min(rayon::current_num_threads()) * most;
         replicates * Resampling::RESAMPLES * size_of::<f64>()
@@ -124,24 +141,29 @@ impl Family<'_> {
 }
 
 impl<'a> Families<'a> {
-    /// The conditions that a family's mean over datasets is of, ordered by the datasets' names so that their order in the file
-    /// does not show. `None` where there is but one, or where models are transferred.
-    pub(crate) fn averaged(&self, key: FamilyKey) -> Option<Vec<ConditionKey>> {
-        let mut places: Vec<ConditionKey> = self.families.get(&key)?.conditions.keys().copied().collect();
-        places.sort_by_key(|(dataset, _)| self.names.datasets.get(*dataset));
-        (!self.names.transfers && places.len() > 1).then_some(places)
+    /// The datasets that a family's mean is over, ordered by name so that their order in the experiment's file does not decide the
+    /// last digit of the sum. `None` where there is only one, or where models are transferred: a mean over pairs of datasets
+    /// would count each dataset several times.
+    pub(crate) fn averaged(&self, key: FamilyKey) -> Option<Vec<DatasetPair>> {
+        let mut datasets: Vec<DatasetPair> = self.families.get(&key)?.datasets.keys().copied().collect();
+        datasets.sort_by_key(|pair| self.names.datasets.get(pair.scored));
+        (!self.names.transfers && datasets.len() > 1).then_some(datasets)
     }
 
     /// Whether some cell is planned to give the quantity.
-    pub(crate) fn is_planned(&self, Quantity { family, place, variant }: Quantity) -> bool {
-        let condition = self.families.get(&family).and_then(|family| family.conditions.get(&place));
-        condition.is_some_and(|condition| condition.variants.contains_key(&variant))
+    pub(crate) fn is_planned(&self, quantity: Quantity) -> bool {
+        self.compared(quantity).is_some_and(|compared| compared.variants.contains_key(&quantity.variant))
     }
 
     /// The trainings of a quantity that are done.
     pub(crate) fn members(&self, quantity: Quantity) -> &[Member<'a>] {
-        let condition = self.families.get(&quantity.family).and_then(|family| family.conditions.get(&quantity.place));
-        condition.and_then(|condition| condition.variants.get(&quantity.variant)).map_or(&[], Vec::as_slice)
+        let compared = self.compared(quantity);
+        compared.and_then(|compared| compared.variants.get(&quantity.variant)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The numbers beside which a quantity stands.
+    pub(crate) fn compared(&self, quantity: Quantity) -> Option<&Compared<'a>> {
+        self.families.get(&quantity.family)?.datasets.get(&quantity.datasets)
     }
 }
 
@@ -150,59 +172,83 @@ impl FamilyKey {
     pub(crate) fn stored_score(self) -> Option<ImageScore> {
         self.score.filter(|_| !self.metric.needs_masks())
     }
-
-    /// The name of its image score; empty without one.
-    pub(crate) fn score_name(self) -> &'static str {
-        self.score.map_or("", ImageScore::name)
-    }
 }
 
 /// Sorts a plan's cells into families.
 pub(crate) fn families<'a>(plan: &Plan, records: &'a CellRecords) -> Families<'a> {
     let names = Names::of(plan);
+    let indices = Indices::of(&names);
     let tests: HashMap<EvaluationId, ContentHash> =
         plan.evaluations.iter().map(|evaluation| (evaluation.id, evaluation.test)).collect();
     let mut families: BTreeMap<FamilyKey, Family<'a>> = BTreeMap::new();
     for cell in &plan.cells {
-        let place = |names: &[String], name: &str| names.iter().position(|known| known == name);
-        let places = (
-            place(&names.datasets, &cell.dataset),
-            place(&names.datasets, &cell.trained_on),
-            place(&names.variants, &cell.variant),
-            place(&names.backends, &cell.backend),
-            names.shots.iter().position(|shots| *shots == cell.shots),
-            names.selection_place(cell.selection),
-            tests.get(&cell.evaluation),
-        );
-        // A frozen plan that names what it does not have is refused where its rows are made.
-        let (Some(dataset), Some(trained_on), Some(variant), Some(backend), Some(shots), Some(selection), Some(test)) =
-            places
-        else {
-            continue;
-        };
+        // A frozen plan that names something it does not have is refused where its rows are made.
+        let (Some(found), Some(test)) = (indices.cell(cell), tests.get(&cell.evaluation)) else { continue };
+        let CellIndices { datasets, variant, backend, shots, selection } = found;
         let numbers = records.cell(cell).done().map(|done| done.numbers()).unwrap_or_default();
+        let replicates = records.evaluation(cell.evaluation).and_then(|evaluated| evaluated.replicates.as_ref());
         for (metric, score) in planned(cell) {
             let key = FamilyKey { shots, backend, selection, metric, score };
-            let condition = families.entry(key).or_default().conditions.entry((dataset, trained_on));
-            let condition = condition.or_insert_with(|| Condition { test: *test, variants: BTreeMap::new() });
-            let members = condition.variants.entry(variant).or_default();
+            let compared = families.entry(key).or_default().datasets.entry(datasets);
+            let compared = compared.or_insert_with(|| Compared { test: *test, variants: BTreeMap::new() });
+            let members = compared.variants.entry(variant).or_default();
             let number = numbers.iter().find(|number| number.metric == metric && number.score == score);
-            if let Some(number) = number {
-                members.push(Member {
-                    draw: cell.draw,
-                    seed: cell.seed,
-                    epoch: number.epoch,
-                    value: number.value,
-                    evaluation: cell.evaluation,
-                    replicates: records.evaluation(cell.evaluation).and_then(|of| of.replicates.as_ref()),
-                });
-            }
+            members.extend(number.map(|number| Member {
+                draw: cell.draw,
+                seed: cell.seed,
+                epoch: number.epoch,
+                value: number.value,
+                evaluation: cell.evaluation,
+                replicates,
+            }));
         }
     }
-    for members in families.values_mut().flat_map(|family| family.conditions.values_mut()) {
-        for members in members.variants.values_mut() {
+    for compared in families.values_mut().flat_map(|family| family.datasets.values_mut()) {
+        for members in compared.variants.values_mut() {
             members.sort_unstable_by_key(|member| (member.draw, member.seed));
         }
     }
     Families { names, families }
+}
+
+/// Indices by name, so that sorting stays linear in cells.
+struct Indices<'a> {
+    datasets: HashMap<&'a str, usize>,
+    variants: HashMap<&'a str, usize>,
+    backends: HashMap<&'a str, usize>,
+    names: &'a Names,
+}
+
+/// A cell as indices.
+struct CellIndices {
+    datasets: DatasetPair,
+    variant: usize,
+    backend: usize,
+    shots: usize,
+    selection: usize,
+}
+
+impl<'a> Indices<'a> {
+    fn of(names: &'a Names) -> Self {
+        let by_name =
+            |names: &'a [String]| names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+        Self {
+            datasets: by_name(&names.datasets),
+            variants: by_name(&names.variants),
+            backends: by_name(&names.backends),
+            names,
+        }
+    }
+
+    /// `None` where a cell names something that the plan does not list.
+    fn cell(&self, cell: &Cell) -> Option<CellIndices> {
+        let dataset = |name: &str| self.datasets.get(name).copied();
+        Some(CellIndices {
+            datasets: DatasetPair { scored: dataset(&cell.dataset)?, trained_on: dataset(&cell.trained_on)? },
+            variant: self.variants.get(cell.variant.as_str()).copied()?,
+            backend: self.backends.get(cell.backend.as_str()).copied()?,
+            shots: self.names.shots.iter().position(|shots| *shots == cell.shots)?,
+            selection: self.names.selection_index(cell.selection)?,
+        })
+    }
 }

@@ -1,14 +1,17 @@
-//! The data of figures: curves and pictures with their captions. How they are drawn is the report's business.
+//! The data of figures: curves and pictures with their captions.
 
+use std::fmt;
+
+use harness_experiment::Selection;
 use harness_tables::CurveRow;
 
 /// One curve.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RocSeries {
-    /// What it is of.
+    /// Name in the legend.
     pub label: String,
     /// Rule that chose the epoch; `best-on-test` is written beside the label.
-    pub selection: String,
+    pub selection: Selection,
     /// False-positive and true-positive rate, ascending, from (0, 0) to (1, 1).
     pub points: Vec<(f64, f64)>,
     /// A band round it: false-positive rate, lowest and highest true-positive rate, ascending; empty for none.
@@ -31,7 +34,7 @@ pub struct RocFigure {
 /// One training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CurveSeries {
-    /// What it is of.
+    /// Name in the legend.
     pub label: String,
     /// Its epochs, ascending.
     pub rows: Vec<CurveRow>,
@@ -57,10 +60,36 @@ pub enum Pixels {
     Rgb(Vec<u8>),
 }
 
+/// Why a test image is shown, in the order of a panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// The abnormal image with the highest quality.
+    Best,
+    /// The one in the middle.
+    Median,
+    /// The one with the lowest.
+    Worst,
+    /// The normal image with the highest score.
+    HighestNormal,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Best => "best",
+            Self::Median => "median",
+            Self::Worst => "worst",
+            Self::HighestNormal => "highest normal",
+        })
+    }
+}
+
 /// One test image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PanelRow {
-    /// File name and its value, as in `worst: img_0042.png, pixel AP 0.312`.
+    /// Why it is shown.
+    pub role: Role,
+    /// File name and its value, as in `img_0042.png, pixel AP 0.312`.
     pub title: String,
     /// Side S of image, truth and map in pixels.
     pub side: usize,

@@ -1,5 +1,4 @@
-//! The data of figures: ROC curves, training curves, panels of test images. Which cells are shown is decided here; how, in
-//! `harness-report`.
+//! Which cells the figures of a report show, and their ROC curves, training curves and panels of test images.
 
 mod roc;
 
@@ -13,7 +12,7 @@ use harness_tables::{ScoreRow, read_curve, read_scores};
 use rayon::prelude::*;
 
 use crate::error::Error;
-use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure};
+use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, Role};
 use crate::shown::{Candidate, choose};
 
 /// Figures of a plan.
@@ -25,7 +24,7 @@ pub(crate) struct Figures {
     pub(crate) notes: Vec<String>,
 }
 
-/// Cells that belong into one figure: they differ in variant, draw and seed alone.
+/// Cells of one figure: they differ in variant, draw and seed alone.
 struct Group<'a> {
     dataset: &'a str,
     trained_on: &'a str,
@@ -35,7 +34,7 @@ struct Group<'a> {
     cells: Vec<&'a Cell>,
 }
 
-/// All figures of what is done, read on all threads.
+/// All figures of the cells that are done, read on all threads.
 pub(crate) fn figures(
     plan: &Plan,
     folder: &Folder,
@@ -56,16 +55,16 @@ pub(crate) fn figures(
 }
 
 fn groups(plan: &Plan) -> Vec<Group<'_>> {
-    let mut places: HashMap<(&str, &str, u32, &str, Selection), usize> = HashMap::new();
+    let mut indices: HashMap<(&str, &str, u32, &str, Selection), usize> = HashMap::new();
     let mut groups: Vec<Group<'_>> = Vec::new();
     for cell in &plan.cells {
         let (dataset, trained_on, backend) = (cell.dataset.as_str(), cell.trained_on.as_str(), cell.backend.as_str());
         let (shots, selection) = (cell.shots, cell.selection);
-        let place = *places.entry((dataset, trained_on, shots, backend, selection)).or_insert_with(|| {
+        let index = *indices.entry((dataset, trained_on, shots, backend, selection)).or_insert_with(|| {
             groups.push(Group { dataset, trained_on, shots, backend, selection, cells: Vec::new() });
             groups.len() - 1
         });
-        groups[place].cells.push(cell);
+        groups[index].cells.push(cell);
     }
     groups
 }
@@ -103,7 +102,7 @@ impl<'a> Group<'a> {
         match registry.map(|registry| self.panel(plan, folder, registry, first, *epoch)) {
             Some(Ok(panel)) => figures.panels.extend(panel),
             Some(Err(error)) => figures.notes.push(format!("no panels of {}: {error}", self.dataset)),
-            None => figures.notes.push(format!("no panels of {}: the registry of datasets is not there", self.dataset)),
+            None => figures.notes.push(format!("no panels of {}: the registry of datasets is missing", self.dataset)),
         }
         Ok(figures)
     }
@@ -133,7 +132,7 @@ impl<'a> Group<'a> {
         name
     }
 
-    /// What all cells of the group share, in words.
+    /// The conditions that all cells of the group share, in words.
     fn condition(&self) -> String {
         let mut words = self.dataset.to_owned();
         if self.trained_on != self.dataset {
@@ -142,7 +141,7 @@ impl<'a> Group<'a> {
         words + &format!(", K = {}, {}", self.shots, self.backend)
     }
 
-    /// What the group is, in words, with the draw and seed of a figure that shows one of each variant.
+    /// The same, with the draw and seed of a figure that shows one training of each variant.
     fn words(&self, plan: &Plan, cell: &Cell) -> String {
         match plan.variants.len() {
             0 | 1 => self.condition(),
@@ -184,36 +183,24 @@ impl<'a> Group<'a> {
         if rows.len() != items.len() || rows.iter().zip(&items).any(|(row, item)| row.image != item.name) {
             return Err(Error::Changed { what: format!("[{}]: the test set", cell.dataset) });
         }
-        let candidates: Vec<Candidate> = rows
-            .iter()
-            .zip(&reported.image_pixel_ap)
-            .map(|(row, ap)| Candidate {
-                image: row.image.clone(),
-                label: row.label,
-                quality: ap.unwrap_or(f64::NAN),
-                score: row.map_max.unwrap_or(f64::NAN),
-            })
-            .collect();
+        let candidates: Vec<Candidate> =
+            rows.iter().zip(&reported.image_pixel_ap).map(|(row, ap)| candidate(row, *ap)).collect();
         let slab = grids.read(epoch)?;
         let maps = slab.maps(record)?;
-        let mut shown = Vec::new();
-        for (role, place) in choose(&candidates) {
-            let (item, candidate) = (&items[place], &candidates[place]);
-            let file = item.name.rsplit('/').next().unwrap_or(&item.name);
-            let value = match candidate.label {
-                true => format!("pixel AP {:.3}", candidate.quality),
-                false => format!("map max {:.3}", candidate.score),
-            };
+        let row = |(role, index): (Role, usize)| -> Result<PanelRow, Error> {
+            let (item, candidate) = (&items[index], &candidates[index]);
             let mut map = vec![0.0; maps.pixels()];
-            maps.read(place, &mut map)?;
-            shown.push(PanelRow {
-                title: format!("{role}: {file}, {value}"),
+            maps.read(index, &mut map)?;
+            Ok(PanelRow {
+                role,
+                title: candidate_title(candidate),
                 side: size,
                 image: Pixels::Rgb(interleaved(&load_image(&item.image, size)?)),
                 truth: item.truth(size, dataset.mask_values())?,
                 map,
-            });
-        }
+            })
+        };
+        let shown: Vec<PanelRow> = choose(&candidates).into_iter().map(row).collect::<Result<_, _>>()?;
         let training = plan.trainings.iter().find(|training| training.id == cell.training);
         let caption = format!(
             "Test images with the best, median and worst pixel AP and the normal image with the highest map value: {}, \
@@ -225,6 +212,25 @@ impl<'a> Group<'a> {
             self.selection.name()
         );
         Ok(Some(PanelFigure { name: self.name(plan, "panel"), caption, rows: shown }))
+    }
+}
+
+fn candidate(row: &ScoreRow, pixel_ap: Option<f64>) -> Candidate {
+    Candidate {
+        image: row.image.clone(),
+        label: row.label,
+        quality: pixel_ap.unwrap_or(f64::NAN),
+        score: row.map_max.unwrap_or(f64::NAN),
+    }
+}
+
+/// The file's name and the number that it was chosen by.
+fn candidate_title(candidate: &Candidate) -> String {
+    let file = candidate.image.rsplit('/').next().unwrap_or(&candidate.image);
+    if candidate.label {
+        format!("{file}, pixel AP {:.3}", candidate.quality)
+    } else {
+        format!("{file}, map max {:.3}", candidate.score)
     }
 }
 

@@ -1,10 +1,10 @@
-//! All that a report is made of, as plain data.
+//! All that a report is made of.
 
 use harness_tables::{BackendRow, DeLongRow, DifferenceRow, IntervalRow, ResultRow};
 
 use crate::figure_data::{CurveFigure, PanelFigure, RocFigure};
 
-/// A data set as tables need it.
+/// A dataset as tables need it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReportDataset {
     /// Name in the registry.
@@ -38,17 +38,17 @@ pub struct ReportInput {
     pub base: String,
     /// Means with their intervals.
     pub intervals: Vec<IntervalRow>,
-    /// Variants less the base, and less the best where that is another: `base` names which.
+    /// Variants minus the base, and minus the best where that is another: `base` names which.
     pub differences: Vec<DifferenceRow>,
     /// What `best-on-test` adds over `last` on the same trainings: `base` is "last", `selection` "best-on-test".
     pub optimism: Vec<DifferenceRow>,
-    /// What a reader should know of intervals and tests, a paragraph each.
+    /// Remarks on intervals and tests, a paragraph each.
     pub notes: Vec<String>,
     /// DeLong's test of each pair of trainings.
     pub delong: Vec<DeLongRow>,
     /// Backends side by side, the reference first; empty for a single one.
     pub backends: Vec<BackendRow>,
-    /// The data sets, in the order to print.
+    /// The datasets, in the order to print.
     pub datasets: Vec<ReportDataset>,
     /// Variants that are a published method in every setting, each with the method's published name.
     pub methods: Vec<(String, String)>,

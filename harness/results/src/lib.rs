@@ -1,5 +1,5 @@
-//! From a plan and its records to what a report is made of: rows of the results table, what follows from many of them, and the
-//! data of figures. No score is computed here, and nothing is drawn.
+//! Typed results from the records of a plan: rows of the results table, statistics, and the data of figures. No score is computed here,
+//! and nothing is drawn.
 
 mod averages;
 mod backends;
@@ -23,7 +23,7 @@ use harness_records::{CellRecords, Detail, Folder, Provenance};
 use harness_tables::{ResultRow, Row, write_csv, write_parquet, write_results};
 
 pub use crate::error::Error;
-pub use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, RocSeries};
+pub use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, RocSeries, Role};
 pub use crate::input::{ReportDataset, ReportInput};
 pub use crate::shown::{Candidate, choose};
 
@@ -32,7 +32,7 @@ pub use crate::shown::{Candidate, choose};
 pub struct Results {
     /// All that a report is made of.
     pub report: ReportInput,
-    /// What is missing from it, and why.
+    /// Remarks on missing parts.
     pub notes: Vec<String>,
 }
 
@@ -65,13 +65,13 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
     let report = ReportInput {
         experiment: plan.name.clone(),
         smoke: plan.smoke,
-        provenance: provenance.map(|provenance| described(plan, &provenance)).unwrap_or_default(),
+        provenance: provenance.map(|provenance| provenance_lines(plan, &provenance)).unwrap_or_default(),
         variants: plan.variants.iter().map(|variant| variant.name.clone()).collect(),
         results: rows,
         roc: figures.roc,
         curves: figures.curves,
         panels: figures.panels,
-        base: families::base(plan).map(|place| plan.variants[place].name.clone()).unwrap_or_default(),
+        base: families::base(plan).map(|index| plan.variants[index].name.clone()).unwrap_or_default(),
         intervals: statistics.intervals,
         differences: statistics.differences,
         delong: statistics.delong,
@@ -91,7 +91,7 @@ impl Results {
         &self.report.results
     }
 
-    /// Writes what programs read and the report has no table of below `folder`.
+    /// Writes the tables for programs that the report has no section for.
     ///
     /// # Errors
     /// The system's.
@@ -102,7 +102,7 @@ impl Results {
     }
 }
 
-/// Writes rows below `folder` as programs read them. A table without rows is not there, also not from an earlier experiment.
+/// Writes rows as CSV and Parquet. A table without rows is removed, so that none of an earlier experiment is left.
 fn table<R: Row>(rows: &[R], folder: &Path, name: &str) -> Result<(), Error> {
     let path = |extension: &str| folder.join("tables").join(format!("{name}.{extension}"));
     if !rows.is_empty() {
@@ -120,8 +120,8 @@ fn table<R: Row>(rows: &[R], folder: &Path, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a reader should know of how numbers came about.
-fn described(plan: &Plan, provenance: &Provenance) -> Vec<(String, String)> {
+/// Where the numbers come from, as the report lists it.
+fn provenance_lines(plan: &Plan, provenance: &Provenance) -> Vec<(String, String)> {
     let encoder = match &plan.encoder.source {
         harness_experiment::EncoderSource::File { path, .. } => {
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()

@@ -1,15 +1,12 @@
-//! What joins an experiment to published numbers: names of data sets, and which variants are a published method. The numbers are
-//! in `harness-report`.
+//! How an experiment is joined to published numbers: published names of its datasets, and variants that are a published method.
 
 use harness_data::Registry;
 use harness_experiment::{EncoderSource, Plan, Preset};
+use harness_method::Method;
 
 use crate::input::ReportDataset;
 
-/// The published name of the method of this harness.
-const METHOD: &str = "MadCLIP";
-
-/// The data sets of a plan in its order, with their published names where the registry has them.
+/// The datasets of a plan in its order, with their published names where the registry has them.
 pub(crate) fn datasets(plan: &Plan, registry: Option<&Registry>) -> Vec<ReportDataset> {
     let mut found: Vec<ReportDataset> = Vec::new();
     for dataset in plan.datasets.iter().chain(&plan.targets) {
@@ -26,7 +23,7 @@ pub(crate) fn datasets(plan: &Plan, registry: Option<&Registry>) -> Vec<ReportDa
 }
 
 /// Variants that are the method as published: every option as released, on a ViT-L/14 from a file, trained as released
-/// (docs/method.md sections 7 and 9). Whether the file holds OpenAI's weights is not known here.
+/// (docs/method.md sections 7 and 9). The weights are not compared with OpenAI's.
 pub(crate) fn methods(plan: &Plan) -> Vec<(String, String)> {
     let (train, arch) = (&plan.train, &plan.encoder.arch);
     let trained = (train.epochs, train.batch, train.learning_rate) == (60, 16, 1e-3);
@@ -36,5 +33,5 @@ pub(crate) fn methods(plan: &Plan) -> Vec<(String, String)> {
     }
     let released = Preset::Released.options();
     let same = plan.variants.iter().filter(|variant| variant.options == released);
-    same.map(|variant| (variant.name.clone(), METHOD.to_owned())).collect()
+    same.map(|variant| (variant.name.clone(), Method::Madclip.published_name().to_owned())).collect()
 }

@@ -1,4 +1,4 @@
-//! The rows of `results.csv` and `results.parquet`: one a cell and metric. A cell without numbers has one row that says why.
+//! The rows of `results.csv` and `results.parquet`: one for each cell and metric. A cell without numbers has one row that says why.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,7 @@ fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, 
         draw: cell.draw,
         seed: cell.seed,
         backend: cell.backend.clone(),
-        selection: cell.selection.name().to_owned(),
+        selection: cell.selection,
         n_images: Some(evaluation.test_images),
         support_hash: training.support.to_string(),
         weights_hash: training.weights.to_string(),
@@ -67,7 +67,7 @@ fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, 
     }
 }
 
-/// Adds what a cell took.
+/// Adds the times and memory of a cell.
 fn costs(row: ResultRow, done: &CellResult<'_>) -> ResultRow {
     let (train, eval) = (done.trained, &done.evaluated.record.cost);
     let reduced = train.reduced_encode_batch.or(eval.reduced_encode_batch);
@@ -86,8 +86,8 @@ fn costs(row: ResultRow, done: &CellResult<'_>) -> ResultRow {
 fn results(head: &ResultRow, done: &CellResult<'_>) -> Vec<ResultRow> {
     let row = |number: &Number| ResultRow {
         epoch: Some(number.epoch),
-        image_score: number.score.map(|score| score.name().to_owned()).unwrap_or_default(),
-        metric: Some(number.metric.name().to_owned()),
+        image_score: number.score,
+        metric: Some(number.metric),
         value: Some(number.value),
         ..head.clone()
     };

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-/// What [`choose`] looks at, an image each.
+use crate::Role;
+
+/// An image that [`choose`] can show.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     /// Name of the image.
@@ -15,32 +17,32 @@ pub struct Candidate {
     pub score: f64,
 }
 
-/// The best, the median and the worst abnormal image and the normal image with the highest score: their roles (`best`, `median`,
-/// `worst`, `highest normal`) and places in `candidates`. Equals are ordered by name; an image stands once.
-pub fn choose(candidates: &[Candidate]) -> Vec<(&'static str, usize)> {
+/// The best, the median and the worst abnormal image and the normal image with the highest score: their roles and indices in
+/// `candidates`. Equals are ordered by name; an image stands once.
+pub fn choose(candidates: &[Candidate]) -> Vec<(Role, usize)> {
     let ordered = |label: bool, key: fn(&Candidate) -> f64| {
-        let mut places: Vec<usize> = (0..candidates.len()).filter(|i| candidates[*i].label == label).collect();
-        places.sort_by(|a, b| {
+        let mut indices: Vec<usize> = (0..candidates.len()).filter(|i| candidates[*i].label == label).collect();
+        indices.sort_by(|a, b| {
             let (a, b) = (&candidates[*a], &candidates[*b]);
             key(b).partial_cmp(&key(a)).unwrap_or(Ordering::Equal).then_with(|| a.image.cmp(&b.image))
         });
-        places
+        indices
     };
     let abnormal = ordered(true, |c| c.quality);
-    let mut chosen: Vec<(&'static str, usize)> = Vec::new();
-    for (role, place) in [
-        ("best", abnormal.first()),
-        ("worst", abnormal.last()),
-        ("median", abnormal.get(abnormal.len() / 2)),
-        ("highest normal", ordered(false, |c| c.score).first()),
+    let mut chosen: Vec<(Role, usize)> = Vec::new();
+    // Of few images the extremes say more than the one between them.
+    for (role, index) in [
+        (Role::Best, abnormal.first()),
+        (Role::Worst, abnormal.last()),
+        (Role::Median, abnormal.get(abnormal.len() / 2)),
+        (Role::HighestNormal, ordered(false, |c| c.score).first()),
     ] {
-        if let Some(place) = place
-            && chosen.iter().all(|(_, other)| other != place)
+        if let Some(index) = index
+            && chosen.iter().all(|(_, other)| other != index)
         {
-            chosen.push((role, *place));
+            chosen.push((role, *index));
         }
     }
-    let rank = |role: &str| ["best", "median", "worst", "highest normal"].iter().position(|r| *r == role);
-    chosen.sort_by_key(|(role, _)| rank(role));
+    chosen.sort();
     chosen
 }

@@ -1,21 +1,20 @@
-//! Intervals and differences of a plan: one row a variant, dataset and metric, by the nested bootstrap over test images, draws
-//! and seeds. DeLong's list is in `delong`; what is averaged, in `families`; what is
-//! compared, in `comparisons`.
+//! Intervals and differences of a plan, a row for each variant, dataset and metric, by the nested bootstrap over test images, draws
+//! and seeds.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use harness_experiment::{EvaluationId, Plan, Selection};
+use harness_experiment::{EvaluationId, ImageScore, Plan, Selection};
 use harness_metrics::{holm, smallest_wilcoxon_p};
 use harness_records::CellRecords;
 use harness_tables::{DeLongRow, DifferenceRow, IntervalRow};
 use rayon::prelude::*;
 
-use crate::averages::{Average, Averages, place};
+use crate::averages::{Average, Averages, rank};
 use crate::comparisons::{Comparisons, WithBest, quantities};
 use crate::delong;
 use crate::error::Error;
-use crate::families::{ConditionKey, Families, FamilyKey, Names, Quantity, base, families};
+use crate::families::{Condition, DatasetPair, Families, FamilyKey, Names, Quantity, base, families};
 
 /// Level of all intervals.
 const LEVEL: f64 = 0.95;
@@ -23,7 +22,7 @@ const LEVEL: f64 = 0.95;
 /// Level that a test has to reach to be called significant.
 const SIGNIFICANCE: f64 = 0.05;
 
-/// What follows from all cells together.
+/// The statistics of all cells together.
 #[derive(Default)]
 pub(crate) struct Statistics {
     pub(crate) intervals: Vec<IntervalRow>,
@@ -33,22 +32,44 @@ pub(crate) struct Statistics {
     pub(crate) notes: Vec<String>,
 }
 
-/// Orders rows as tables are: dataset and source (the mean over datasets last), K, backend, rule, metric, score, what is compared
-/// with the base before what is compared with the best, variant.
-type RowKey = (ConditionKey, [usize; 4], Option<harness_experiment::ImageScore>, bool, usize);
-
-/// The condition of a mean over datasets.
-const MEAN: ConditionKey = (usize::MAX, usize::MAX);
-
-/// Rows of a family with their places.
-#[derive(Default)]
-struct Rows {
-    intervals: Vec<(RowKey, IntervalRow)>,
-    differences: Vec<(RowKey, DifferenceRow)>,
-    optimism: Vec<(RowKey, DifferenceRow)>,
+/// What rows of tables are ordered by, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Order {
+    condition: Condition,
+    shots: usize,
+    backend: usize,
+    selection: usize,
+    metric: usize,
+    score: Option<ImageScore>,
+    with: With,
+    variant: usize,
 }
 
-/// The statistics of what is done of a plan.
+/// What a variant is compared with. Comparisons with the base come first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum With {
+    /// The base, or `last` on the same trainings.
+    Base,
+    /// The variant with the highest number.
+    Best,
+}
+
+impl Order {
+    fn of(key: FamilyKey, condition: Condition, with: With, variant: usize) -> Self {
+        let FamilyKey { shots, backend, selection, metric, score } = key;
+        Self { condition, shots, backend, selection, metric: rank(metric), score, with, variant }
+    }
+}
+
+/// Rows of a family.
+#[derive(Default)]
+struct Rows {
+    intervals: Vec<(Order, IntervalRow)>,
+    differences: Vec<(Order, DifferenceRow)>,
+    optimism: Vec<(Order, DifferenceRow)>,
+}
+
+/// The statistics of the cells of a plan that are done.
 ///
 /// # Errors
 /// Replicates that can't be read or are not finite.
@@ -56,22 +77,21 @@ pub(crate) fn statistics(plan: &Plan, records: &CellRecords) -> Result<Statistic
     let all = families(plan, records);
     let base = base(plan);
     let mut rows = Rows::default();
-    let mut made: Vec<Result<Rows, Error>> = Vec::new();
-    for lot in lots(&all) {
+    for batch in batches(&all) {
         let families: Vec<(FamilyKey, Comparisons)> =
-            lot.into_iter().map(|key| (key, Comparisons::of(&all, key, base))).collect();
+            batch.into_iter().map(|key| (key, Comparisons::of(&all, key, base))).collect();
         let whole: Vec<Quantity> = families.iter().flat_map(|(key, _)| quantities(&all, *key)).collect();
         let pairs: Vec<[Quantity; 2]> = families.iter().flat_map(|(_, comparisons)| comparisons.pairs()).collect();
         let averages = Averages::read(&all, &whole, &pairs)?;
-        let of_family =
-            |(key, comparisons): &(FamilyKey, Comparisons)| of_family(&all, &averages, *key, comparisons, base);
-        made.par_extend(families.par_iter().map(of_family));
-    }
-    for made in made {
-        let Rows { intervals, differences, optimism } = made?;
-        rows.intervals.extend(intervals);
-        rows.differences.extend(differences);
-        rows.optimism.extend(optimism);
+        let family =
+            |(key, comparisons): &(FamilyKey, Comparisons)| family_rows(&all, &averages, *key, comparisons, base);
+        let made: Vec<Result<Rows, Error>> = families.par_iter().map(family).collect();
+        for made in made {
+            let Rows { intervals, differences, optimism } = made?;
+            rows.intervals.extend(intervals);
+            rows.differences.extend(differences);
+            rows.optimism.extend(optimism);
+        }
     }
     Ok(Statistics {
         intervals: sorted(rows.intervals),
@@ -82,61 +102,64 @@ pub(crate) fn statistics(plan: &Plan, records: &CellRecords) -> Result<Statistic
     })
 }
 
-fn sorted<T>(mut rows: Vec<(RowKey, T)>) -> Vec<T> {
-    rows.sort_by_key(|(key, _)| *key);
+fn sorted<T>(mut rows: Vec<(Order, T)>) -> Vec<T> {
+    rows.sort_by_key(|(order, _)| *order);
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// Families whose replicates are in memory together, so that a file is opened once for all of them: those of one K and backend,
-/// of as many metrics as fit.
-fn lots(all: &Families<'_>) -> Vec<Vec<FamilyKey>> {
-    /// Bytes of replicates that fit.
+/// Batches of families with replicates that fit into memory together. All metrics of an evaluation are in one file, and an evaluation is
+/// of one K and backend, so families that share both are read together and each file is opened once a batch.
+fn batches(all: &Families<'_>) -> Vec<Vec<FamilyKey>> {
+    /// Bytes of replicates in memory.
     const MOST: usize = 256 << 20;
     let mut by_metric: BTreeMap<(usize, usize, usize), Vec<FamilyKey>> = BTreeMap::new();
     for key in all.families.keys() {
-        by_metric.entry((key.shots, key.backend, place(key.metric))).or_default().push(*key);
+        by_metric.entry((key.shots, key.backend, rank(key.metric))).or_default().push(*key);
     }
-    let (mut lots, mut held, mut before) = (Vec::<Vec<FamilyKey>>::new(), 0, None);
+    let (mut batches, mut held, mut before) = (Vec::<Vec<FamilyKey>>::new(), 0, None);
     for ((shots, backend, _), keys) in by_metric {
         let bytes: usize = keys.iter().map(|key| all.families[key].bytes()).sum();
-        match lots.last_mut().filter(|_| before == Some((shots, backend)) && held + bytes <= MOST) {
-            Some(lot) => lot.extend(keys),
+        match batches.last_mut().filter(|_| before == Some((shots, backend)) && held + bytes <= MOST) {
+            Some(batch) => batch.extend(keys),
             None => {
-                lots.push(keys);
+                batches.push(keys);
                 held = 0;
             }
         }
         held += bytes;
         before = Some((shots, backend));
     }
-    lots
+    batches
 }
 
-fn of_family(
+/// All rows of a family.
+fn family_rows(
     all: &Families<'_>,
     averages: &Averages<'_>,
     key: FamilyKey,
     comparisons: &Comparisons,
     base: Option<usize>,
 ) -> Result<Rows, Error> {
-    let order = all.averaged(key);
-    let base = base.and_then(|base| all.names.variants.get(base)).map_or("", String::as_str);
-    let averaged = order.as_deref();
-    let mut differences =
-        Pairs::of(averages, &comparisons.base).with_means(averaged)?.rows(&all.names, key, base, false)?;
+    let averaged = all.averaged(key);
+    let averaged = averaged.as_deref();
+    let names = &all.names;
+    let base = base.and_then(|base| names.variants.get(base)).map_or("", String::as_str);
+    let with_base = Pairs::of(averages, &comparisons.base).with_means(averaged)?;
+    let mut differences = with_base.rows(names, key, (base, With::Base))?;
     for WithBest { best, of_mean, pairs } in &comparisons.best {
         let mut pairs = Pairs::of(averages, pairs);
         if *of_mean {
+            // The best on a dataset may be another than the best in the mean, so these pairs serve only to make the mean.
             pairs = pairs.with_means(averaged)?;
-            pairs.0.retain(|place, _| *place == MEAN);
+            pairs.0.retain(|condition, _| *condition == Condition::Mean);
         }
-        differences.extend(pairs.rows(&all.names, key, &all.names.variants[*best], true)?);
+        differences.extend(pairs.rows(names, key, (&names.variants[*best], With::Best))?);
     }
-    let optimism = Pairs::of(averages, &comparisons.last).with_means(averaged)?;
+    let with_last = Pairs::of(averages, &comparisons.last).with_means(averaged)?;
     Ok(Rows {
         intervals: intervals(all, averages, key, averaged)?,
         differences,
-        optimism: optimism.rows(&all.names, key, Selection::Last.name(), false)?,
+        optimism: with_last.rows(names, key, (Selection::Last.name(), With::Base))?,
     })
 }
 
@@ -145,31 +168,33 @@ fn intervals(
     all: &Families<'_>,
     averages: &Averages<'_>,
     key: FamilyKey,
-    averaged: Option<&[ConditionKey]>,
-) -> Result<Vec<(RowKey, IntervalRow)>, Error> {
+    averaged: Option<&[DatasetPair]>,
+) -> Result<Vec<(Order, IntervalRow)>, Error> {
     let mut rows = Vec::new();
     for quantity in quantities(all, key) {
         if let Some(average) = averages.whole(quantity) {
-            rows.push(interval(&all.names, key, quantity.place, quantity.variant, average)?);
+            rows.push(interval(&all.names, key, Condition::On(quantity.datasets), quantity.variant, average)?);
         }
     }
+    let Some(averaged) = averaged else { return Ok(rows) };
     for variant in all.families[&key].variants() {
-        let Some(places) = averaged else { break };
-        let of = |place: &ConditionKey| averages.whole(Quantity { family: key, place: *place, variant });
-        if let Some(every) = places.iter().map(of).collect::<Option<Vec<_>>>()
+        let on_dataset =
+            |datasets: &DatasetPair| averages.whole(Quantity { family: key, datasets: *datasets, variant });
+        // A mean without one of the datasets would be of another quantity.
+        if let Some(every) = averaged.iter().map(on_dataset).collect::<Option<Vec<_>>>()
             && let Some(average) = Average::over(&every)?
         {
-            rows.push(interval(&all.names, key, MEAN, variant, &average)?);
+            rows.push(interval(&all.names, key, Condition::Mean, variant, &average)?);
         }
     }
     Ok(rows)
 }
 
-/// Two means that are compared.
+/// Two means that are compared: of a variant, and of what it is compared with.
 type Pair<'a> = [Cow<'a, Average>; 2];
 
 /// Pairs of means that are compared, by condition and variant.
-struct Pairs<'a>(BTreeMap<ConditionKey, BTreeMap<usize, Pair<'a>>>);
+struct Pairs<'a>(BTreeMap<Condition, BTreeMap<usize, Pair<'a>>>);
 
 impl<'a> Pairs<'a> {
     /// Those that have trainings in common.
@@ -177,47 +202,49 @@ impl<'a> Pairs<'a> {
         let mut pairs = Self(BTreeMap::new());
         for pair in compared {
             if let Some(means) = averages.pair(*pair) {
-                pairs.add(pair[0].variant, pair[0].place, means.map(Cow::Borrowed));
+                pairs.add(Condition::On(pair[0].datasets), pair[0].variant, means.map(Cow::Borrowed));
             }
         }
         pairs
     }
 
-    fn add(&mut self, variant: usize, place: ConditionKey, pair: Pair<'a>) {
-        self.0.entry(place).or_default().insert(variant, pair);
+    fn add(&mut self, condition: Condition, variant: usize, pair: Pair<'a>) {
+        self.0.entry(condition).or_default().insert(variant, pair);
     }
 
-    /// The same with means over datasets, of variants that have a pair on each of them.
-    fn with_means(mut self, averaged: Option<&[ConditionKey]>) -> Result<Self, Error> {
+    /// The same with means over datasets, for variants that have a pair on each of them.
+    fn with_means(mut self, averaged: Option<&[DatasetPair]>) -> Result<Self, Error> {
+        let Some(averaged) = averaged else { return Ok(self) };
         let variants: BTreeSet<usize> = self.0.values().flat_map(BTreeMap::keys).copied().collect();
         for variant in variants {
-            let Some(places) = averaged else { break };
-            let every = places.iter().map(|place| self.0.get(place)?.get(&variant)).collect::<Option<Vec<_>>>();
-            let Some(every) = every else { continue };
+            let on_dataset = |datasets: &DatasetPair| self.0.get(&Condition::On(*datasets))?.get(&variant);
+            let Some(every) = averaged.iter().map(on_dataset).collect::<Option<Vec<_>>>() else { continue };
             let side = |side: usize| Average::over(&every.iter().map(|pair| &*pair[side]).collect::<Vec<_>>());
-            if let (Some(of_variant), Some(of_base)) = (side(0)?, side(1)?) {
-                self.add(variant, MEAN, [of_variant, of_base].map(Cow::Owned));
+            if let (Some(variants), Some(others)) = (side(0)?, side(1)?) {
+                self.add(Condition::Mean, variant, [variants, others].map(Cow::Owned));
             }
         }
         Ok(self)
     }
 
-    /// The differences, each adjusted for the variants beside it. `base` is the name of what all are compared with, `best` says
-    /// that it was chosen as the best.
+    /// The differences. `with` is the name of what all variants are compared with, and its kind.
+    ///
+    /// A p value is adjusted for the variants beside it: the comparisons that a reader sees together, on one metric, dataset, K, rule and
+    /// backend, and chooses the smallest from.
     fn rows(
         &self,
         names: &Names,
         key: FamilyKey,
-        base: &str,
-        best: bool,
-    ) -> Result<Vec<(RowKey, DifferenceRow)>, Error> {
+        (base, with): (&str, With),
+    ) -> Result<Vec<(Order, DifferenceRow)>, Error> {
         let mut rows = Vec::new();
-        for (place, variants) in &self.0 {
-            let mut condition = Vec::new();
+        for (condition, variants) in &self.0 {
+            let mut beside = Vec::new();
             for (variant, [of_variant, of_base]) in variants {
+                // Replicate r of both is of the same images, draws and seeds, so what they share cancels.
                 let Some(difference) = of_variant.minus(of_base)? else { continue };
                 let interval = difference.interval(LEVEL)?;
-                let (dataset, trained_on) = names.condition(*place);
+                let (dataset, trained_on) = names.condition(*condition);
                 let row = DifferenceRow {
                     variant: names.variants[*variant].clone(),
                     base: base.to_owned(),
@@ -225,9 +252,9 @@ impl<'a> Pairs<'a> {
                     trained_on,
                     shots: names.shots[key.shots],
                     backend: names.backends[key.backend].clone(),
-                    selection: names.selection[key.selection].name().to_owned(),
-                    image_score: key.score_name().to_owned(),
-                    metric: key.metric.name().to_owned(),
+                    selection: names.selection[key.selection],
+                    image_score: key.score,
+                    metric: key.metric,
                     difference: of_variant.mean - of_base.mean,
                     low: interval.low,
                     high: interval.high,
@@ -236,13 +263,13 @@ impl<'a> Pairs<'a> {
                     p_holm: 1.0,
                     count: of_variant.count,
                 };
-                condition.push((row_key(key, *place, best, *variant), row));
+                beside.push((Order::of(key, *condition, with, *variant), row));
             }
-            let adjusted = holm(&condition.iter().map(|(_, row)| row.p).collect::<Vec<_>>())?;
-            for ((_, row), p_holm) in condition.iter_mut().zip(adjusted) {
+            let adjusted = holm(&beside.iter().map(|(_, row)| row.p).collect::<Vec<_>>())?;
+            for ((_, row), p_holm) in beside.iter_mut().zip(adjusted) {
                 row.p_holm = p_holm;
             }
-            rows.extend(condition);
+            rows.extend(beside);
         }
         Ok(rows)
     }
@@ -251,21 +278,21 @@ impl<'a> Pairs<'a> {
 fn interval(
     names: &Names,
     key: FamilyKey,
-    place: ConditionKey,
+    condition: Condition,
     variant: usize,
     average: &Average,
-) -> Result<(RowKey, IntervalRow), Error> {
+) -> Result<(Order, IntervalRow), Error> {
     let interval = average.replicates.interval(LEVEL)?;
-    let (dataset, trained_on) = names.condition(place);
+    let (dataset, trained_on) = names.condition(condition);
     let row = IntervalRow {
         variant: names.variants[variant].clone(),
         dataset,
         trained_on,
         shots: names.shots[key.shots],
         backend: names.backends[key.backend].clone(),
-        selection: names.selection[key.selection].name().to_owned(),
-        image_score: key.score_name().to_owned(),
-        metric: key.metric.name().to_owned(),
+        selection: names.selection[key.selection],
+        image_score: key.score,
+        metric: key.metric,
         mean: average.mean,
         low: interval.low,
         high: interval.high,
@@ -273,30 +300,25 @@ fn interval(
         draws: average.draws,
         count: average.count,
     };
-    Ok((row_key(key, place, false, variant), row))
+    Ok((Order::of(key, condition, With::Base, variant), row))
 }
 
-fn row_key(key: FamilyKey, condition: ConditionKey, best: bool, variant: usize) -> RowKey {
-    (condition, [key.shots, key.backend, key.selection, place(key.metric)], key.score, best, variant)
-}
-
-/// What a reader should know of intervals and tests.
+/// Remarks on intervals and tests, for the report.
 fn notes(plan: &Plan, names: &Names, records: &CellRecords) -> Vec<String> {
     let mut notes = Vec::new();
     let (datasets, comparisons) = (plan.datasets.len(), plan.variants.len().saturating_sub(1));
     let smallest = smallest_wilcoxon_p(datasets);
     if datasets > 1 && !names.transfers && comparisons > 0 && (smallest * comparisons as f64) > SIGNIFICANCE {
-        let corrected = match comparisons {
-            1 => String::new(),
-            _ => format!(
-                ", {:.3} after Holm's correction for {comparisons} comparisons",
-                (smallest * comparisons as f64).min(1.0)
-            ),
+        let corrected = if comparisons == 1 {
+            String::new()
+        } else {
+            let smallest = (smallest * comparisons as f64).min(1.0);
+            format!(", {smallest:.3} after Holm's correction for {comparisons} comparisons")
         };
         notes.push(format!(
-            "{datasets} data sets are too few for a test by ranks: a two-sided Wilcoxon test over them can't go below p = \
+            "{datasets} datasets are too few for a test by ranks: a two-sided Wilcoxon test over them can't go below p = \
              {smallest:.3}{corrected}, so no difference could be significant at {SIGNIFICANCE}. The p values given here are the \
-             nested bootstrap's, over test images, draws and seeds of these data sets; they say nothing about others."
+             nested bootstrap's, over test images, draws and seeds of these datasets; they say nothing about others."
         ));
     }
     let without = without_replicates(plan, records);

@@ -106,5 +106,5 @@ fn image_metrics(labels: &[bool], rows: &[ScoreRow], score: ImageScore) -> Resul
 
 /// The scores of some images; `None` where one of them has no such score.
 fn scores_of(rows: &[ScoreRow], score: ImageScore) -> Option<Vec<f64>> {
-    rows.iter().map(|row| row.score(score.name())).collect()
+    rows.iter().map(|row| row.score(score)).collect()
 }

@@ -1,22 +1,27 @@
-//! How a Rust value becomes a cell of a Polars column and comes back. Which columns there are is in `rows`.
+//! How a Rust value becomes a cell of a Polars column and comes back.
 
-use polars::prelude::{Column, DataType, PolarsResult};
+use polars::prelude::{Column, DataType, IntoColumn, NewChunkedArray, PolarsResult, Series, StringChunked};
 
-use crate::rows::Status;
+use harness_method::{ImageScore, Selection};
+use harness_metrics::Metric;
+
+use crate::names::{Stated, Status};
 
 /// A type that can stand in a column.
-pub(crate) trait Cell: Sized {
+pub trait Cell: Sized {
     /// Polars' type of the column.
-    const TYPE: DataType;
+    fn dtype() -> DataType;
 
     /// A column of values.
-    fn column(name: &'static str, values: Vec<Self>) -> Column;
+    fn column<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Column
+    where
+        Self: 'a;
 
     /// The values of a column, or what is wrong with them.
     fn values(column: &Column) -> Result<Vec<Self>, String>;
 }
 
-/// An absent value where the type has none.
+/// What to say of a row without a value where the type needs one.
 fn absent(row: usize) -> String {
     format!("no value in row {}", row + 1)
 }
@@ -28,10 +33,12 @@ fn typed<T>(result: PolarsResult<T>) -> Result<T, String> {
 macro_rules! number {
     ($type:ty, $accessor:ident, $polars:expr) => {
         impl Cell for $type {
-            const TYPE: DataType = $polars;
+            fn dtype() -> DataType {
+                $polars
+            }
 
-            fn column(name: &'static str, values: Vec<Self>) -> Column {
-                Column::new(name.into(), values)
+            fn column<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Column {
+                Column::new(name.into(), values.copied().collect::<Vec<_>>())
             }
 
             fn values(column: &Column) -> Result<Vec<Self>, String> {
@@ -41,10 +48,12 @@ macro_rules! number {
         }
 
         impl Cell for Option<$type> {
-            const TYPE: DataType = $polars;
+            fn dtype() -> DataType {
+                $polars
+            }
 
-            fn column(name: &'static str, values: Vec<Self>) -> Column {
-                Column::new(name.into(), values)
+            fn column<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Column {
+                Column::new(name.into(), values.copied().collect::<Vec<_>>())
             }
 
             fn values(column: &Column) -> Result<Vec<Self>, String> {
@@ -60,10 +69,12 @@ number!(f64, f64, DataType::Float64);
 number!(bool, bool, DataType::Boolean);
 
 impl Cell for String {
-    const TYPE: DataType = DataType::String;
+    fn dtype() -> DataType {
+        DataType::String
+    }
 
-    fn column(name: &'static str, values: Vec<Self>) -> Column {
-        Column::new(name.into(), values)
+    fn column<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Column {
+        texts(name, values.map(String::as_str))
     }
 
     fn values(column: &Column) -> Result<Vec<Self>, String> {
@@ -73,10 +84,12 @@ impl Cell for String {
 }
 
 impl Cell for Option<String> {
-    const TYPE: DataType = DataType::String;
+    fn dtype() -> DataType {
+        DataType::String
+    }
 
-    fn column(name: &'static str, values: Vec<Self>) -> Column {
-        Column::new(name.into(), values)
+    fn column<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Column {
+        StringChunked::from_iter_options(name.into(), values.map(Option::as_deref)).into_column()
     }
 
     fn values(column: &Column) -> Result<Vec<Self>, String> {
@@ -84,18 +97,145 @@ impl Cell for Option<String> {
     }
 }
 
-impl Cell for Status {
-    const TYPE: DataType = DataType::String;
+fn texts<'a>(name: &'static str, values: impl Iterator<Item = &'a str>) -> Column {
+    StringChunked::from_iter_values(name.into(), values).into_column()
+}
 
-    fn column(name: &'static str, values: Vec<Self>) -> Column {
-        Column::new(name.into(), values.into_iter().map(Status::name).collect::<Vec<_>>())
+fn unknown<T: Copy>(text: &str, row: usize, known: &[T], name: fn(T) -> &'static str) -> String {
+    let names: Vec<&str> = known.iter().copied().map(name).collect();
+    format!("`{text}` in row {} is not one of {}", row + 1, names.join(", "))
+}
+
+/// The values of a name's column: each must be one of `known`.
+fn named<T: Copy>(column: &Column, known: &[T], name: fn(T) -> &'static str) -> Result<Vec<T>, String> {
+    let value = |(row, text): (usize, Option<&str>)| {
+        let text = text.unwrap_or_default();
+        known.iter().copied().find(|value| name(*value) == text).ok_or_else(|| unknown(text, row, known, name))
+    };
+    typed(column.str())?.iter().enumerate().map(value).collect()
+}
+
+/// A column of names of `$type`, one of `$all`.
+macro_rules! name {
+    ($type:ty, $all:expr) => {
+        impl Cell for $type {
+            fn dtype() -> DataType {
+                DataType::String
+            }
+
+            fn column<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Column {
+                texts(name, values.map(|value| value.name()))
+            }
+
+            fn values(column: &Column) -> Result<Vec<Self>, String> {
+                named(column, &$all, |value: Self| value.name())
+            }
+        }
+    };
+}
+
+name!(Status, Status::ALL);
+name!(Selection, Selection::ALL);
+name!(ImageScore, ImageScore::ALL);
+name!(Metric, Metric::ALL);
+
+/// The values of a name's column where some rows have none.
+fn named_or_none<T: Copy>(
+    column: &Column,
+    none: &str,
+    known: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<Vec<Option<T>>, String> {
+    let value = |(row, text): (usize, Option<&str>)| match text.unwrap_or_default() {
+        text if text == none || text.is_empty() => Ok(None),
+        text => known
+            .iter()
+            .copied()
+            .find(|value| name(*value) == text)
+            .map(Some)
+            .ok_or_else(|| unknown(text, row, known, name)),
+    };
+    typed(column.str())?.iter().enumerate().map(value).collect()
+}
+
+/// Pixel metrics that depend on no image score have an empty text.
+impl Cell for Option<ImageScore> {
+    fn dtype() -> DataType {
+        DataType::String
+    }
+
+    fn column<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Column {
+        texts(name, values.map(|value| value.map_or("", ImageScore::name)))
     }
 
     fn values(column: &Column) -> Result<Vec<Self>, String> {
-        let known = |(row, value): (usize, Option<&str>)| {
-            let value = value.unwrap_or_default();
-            Status::named(value).ok_or_else(|| format!("`{value}` in row {} is none of done, failed, not run", row + 1))
-        };
-        typed(column.str())?.iter().enumerate().map(known).collect()
+        named_or_none(column, "", &ImageScore::ALL, ImageScore::name)
     }
 }
+
+impl Cell for Option<Metric> {
+    fn dtype() -> DataType {
+        DataType::String
+    }
+
+    fn column<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Column {
+        StringChunked::from_iter_options(name.into(), values.map(|value| value.map(Metric::name))).into_column()
+    }
+
+    fn values(column: &Column) -> Result<Vec<Self>, String> {
+        named_or_none(column, "", &Metric::ALL, Metric::name)
+    }
+}
+
+/// A column of what a publication may leave open.
+macro_rules! stated {
+    ($type:ty) => {
+        impl Cell for Stated<$type> {
+            fn dtype() -> DataType {
+                DataType::String
+            }
+
+            fn column<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Column {
+                texts(name, values.map(|value| value.name()))
+            }
+
+            fn values(column: &Column) -> Result<Vec<Self>, String> {
+                let found = named_or_none(column, Self::NOT_STATED, &<$type>::ALL, <$type>::name)?;
+                Ok(found.into_iter().map(Self).collect())
+            }
+        }
+    };
+}
+
+stated!(Selection);
+stated!(ImageScore);
+
+macro_rules! list {
+    ($item:ty) => {
+        /// What a query gathers of a group.
+        impl Cell for Vec<$item> {
+            fn dtype() -> DataType {
+                DataType::List(Box::new(<$item>::dtype()))
+            }
+
+            fn column<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Column {
+                let lists: Vec<Series> =
+                    values.map(|items| <$item>::column("", items.iter()).take_materialized_series()).collect();
+                Column::new(name.into(), lists)
+            }
+
+            fn values(column: &Column) -> Result<Vec<Self>, String> {
+                let lists = typed(column.list())?;
+                let items = |list: Option<Series>| match list {
+                    Some(list) => <$item>::values(&list.into_column()),
+                    // A group that a join did not find.
+                    None => Ok(Vec::new()),
+                };
+                (0..lists.len()).map(|row| items(lists.get_as_series(row))).collect()
+            }
+        }
+    };
+}
+
+list!(f64);
+list!(String);

@@ -1,4 +1,4 @@
-//! What can go wrong with a table's file. No handling.
+//! What can go wrong with a table.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ pub enum TablesError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// The bytes are no table Polars can read.
+    /// The bytes are not a table that Polars can read.
     #[error("{}: not readable as a table: {source}", path.display())]
     Unreadable {
         /// The file.
@@ -26,7 +26,7 @@ pub enum TablesError {
         /// Polars' reason.
         source: PolarsError,
     },
-    /// The bytes are damaged in a way the decoder did not foresee.
+    /// The bytes are damaged in a way that the decoder did not foresee.
     #[error("{}: the file is damaged (its decoder gave up); write it again", path.display())]
     Damaged {
         /// The file.
@@ -62,13 +62,13 @@ pub enum TablesError {
         /// What is wrong.
         what: String,
     },
-    /// A file name that tells no format.
-    #[error("{}: neither .csv nor .parquet", path.display())]
+    /// A file name without a known extension.
+    #[error("{}: the name must end in .csv or .parquet", path.display())]
     Extension {
         /// The file.
         path: PathBuf,
     },
-    /// Columns that make no table, or a table Polars would not encode.
+    /// Columns that don't make a table, or a query or table that Polars refused.
     #[error("can't make a table: {0}")]
     Frame(#[from] PolarsError),
 }

@@ -1,4 +1,4 @@
-//! Rows to and from CSV and Parquet files. Columns are in `rows`, free-form tables in `frame`.
+//! Typed rows to and from CSV and Parquet files.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +12,7 @@ use polars::prelude::{
 
 use harness_disk::write_durable;
 
+use crate::row::{Found, frame};
 use crate::{CurveRow, ResultRow, Row, ScoreRow, TablesError};
 
 /// Format of the Parquet files written here, as in their metadata. Readers take every format up to it.
@@ -25,9 +26,9 @@ const FORMAT_KEY: &str = "harness.format";
 /// # Errors
 /// The system's.
 pub fn write_results(rows: &[ResultRow], folder: &Path) -> Result<(), TablesError> {
-    let frame = ResultRow::frame(rows)?;
-    write_durable(&folder.join("results.csv"), &csv_bytes(frame.clone())?)?;
-    Ok(write_durable(&folder.join("results.parquet"), &parquet_bytes(frame, ResultRow::TABLE)?)?)
+    let rows = frame(rows)?;
+    write_durable(&folder.join("results.csv"), &csv_bytes(rows.clone())?)?;
+    Ok(write_durable(&folder.join("results.parquet"), &parquet_bytes(rows, ResultRow::TABLE)?)?)
 }
 
 /// Reads results from a `.csv` or `.parquet` file.
@@ -79,7 +80,7 @@ pub fn read_scores(path: &Path) -> Result<Vec<ScoreRow>, TablesError> {
 /// # Errors
 /// The system's.
 pub fn write_parquet<R: Row>(rows: &[R], path: &Path) -> Result<(), TablesError> {
-    Ok(write_durable(path, &parquet_bytes(R::frame(rows)?, R::TABLE)?)?)
+    Ok(write_durable(path, &parquet_bytes(frame(rows)?, R::TABLE)?)?)
 }
 
 /// Writes rows as CSV with a header line. An absent value is an empty field, an empty text is `""`.
@@ -87,7 +88,7 @@ pub fn write_parquet<R: Row>(rows: &[R], path: &Path) -> Result<(), TablesError>
 /// # Errors
 /// The system's.
 pub fn write_csv<R: Row>(rows: &[R], path: &Path) -> Result<(), TablesError> {
-    Ok(write_durable(path, &csv_bytes(R::frame(rows)?)?)?)
+    Ok(write_durable(path, &csv_bytes(frame(rows)?)?)?)
 }
 
 /// Reads rows from Parquet.
@@ -116,7 +117,7 @@ pub fn read_parquet<R: Row>(path: &Path) -> Result<Vec<R>, TablesError> {
         return Err(TablesError::Newer { path: path.to_owned(), found, supported: FORMAT });
     }
     match frame {
-        Some(frame) if table.as_deref() == Some(R::TABLE) => R::rows(&frame, path),
+        Some(frame) if table.as_deref() == Some(R::TABLE) => R::rows(&Found::new(&frame, path)),
         _ => {
             let found = table.map_or_else(|| "a table of another program".to_owned(), |name| format!("`{name}`"));
             Err(TablesError::Table { path: path.to_owned(), found, expected: format!("`{}`", R::TABLE) })
@@ -139,14 +140,14 @@ pub fn read_csv<R: Row>(path: &Path) -> Result<Vec<R>, TablesError> {
 pub fn parse_csv<R: Row>(bytes: Vec<u8>, path: &Path) -> Result<Vec<R>, TablesError> {
     let header = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let header = String::from_utf8_lossy(header.strip_suffix(b"\r").unwrap_or(header)).into_owned();
-    let columns = R::columns();
+    let columns = R::kinds();
     // Polars takes the schema by position, so a header in another order must not pass.
     let expected = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(",");
     if header != expected {
         let found = format!("columns `{}`", header.chars().take(400).collect::<String>());
         return Err(TablesError::Table { path: path.to_owned(), found, expected: format!("columns `{expected}`") });
     }
-    let schema: Schema = columns.into_iter().map(|(name, dtype)| (name.into(), dtype)).collect();
+    let schema: Schema = columns.into_iter().map(|(name, kind)| (name.into(), kind.0)).collect();
     let frame = decode(path, || {
         CsvReadOptions::default()
             .with_has_header(true)
@@ -156,7 +157,7 @@ pub fn parse_csv<R: Row>(bytes: Vec<u8>, path: &Path) -> Result<Vec<R>, TablesEr
             .into_reader_with_file_handle(Cursor::new(bytes))
             .finish()
     })?;
-    R::rows(&frame, path)
+    R::rows(&Found::new(&frame, path))
 }
 
 /// A frame as Parquet, marked with table and format.

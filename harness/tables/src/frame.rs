@@ -1,5 +1,4 @@
-//! Tables whose columns are only known at run time, and how they are written. Typed rows are in `rows`; how cells are
-//! laid out as text is in `text`.
+//! Tables with columns that are only known at run time.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -8,6 +7,7 @@ use std::path::Path;
 use polars::prelude::{Column, DataFrame, DataType};
 
 use crate::files::{csv_bytes, parquet_bytes};
+use crate::row::frame;
 use crate::text::{self, Grid};
 use harness_disk::write_durable;
 
@@ -59,8 +59,8 @@ impl Frame {
     /// # Errors
     /// Polars' own.
     pub fn of<R: Row>(rows: &[R]) -> Result<Self, TablesError> {
-        let data = R::frame(rows)?;
-        let right = R::columns().iter().map(|(_, dtype)| dtype.is_primitive_numeric()).collect();
+        let data = frame(rows)?;
+        let right = R::kinds().iter().map(|(_, kind)| kind.0.is_primitive_numeric()).collect();
         Ok(Self::plain(data, right))
     }
 

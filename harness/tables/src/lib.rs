@@ -1,5 +1,5 @@
-//! Typed rows to and from CSV and Parquet files, and frames as Markdown and LaTeX: the one crate that knows Polars. What a
-//! number means, and any arithmetic on it, is elsewhere.
+//! Typed rows, lazy queries over them, and tables as CSV, Parquet, Markdown and LaTeX. The only crate that knows Polars, and no
+//! type of Polars leaves it.
 //!
 //! Every file appears under its name complete or not at all. A Parquet file names its table and [`FORMAT`] in its key-value
 //! metadata (`harness.table`, `harness.format`); a CSV file is recognised by its header line.
@@ -8,8 +8,10 @@ mod cell;
 mod error;
 mod files;
 mod frame;
+mod names;
 mod predictions;
 mod published;
+mod query;
 mod row;
 mod rows;
 mod statistics;
@@ -21,9 +23,17 @@ pub use files::{
     write_parquet, write_results, write_scores,
 };
 pub use frame::{Frame, Values};
+pub use names::{Stated, Status};
 pub use predictions::PredictionRow;
 pub use published::PublishedRow;
+pub use query::{Aggregate, Query, count, distinct, values};
 pub use row::Row;
-pub use rows::{CurveRow, ResultRow, ScoreRow, Status};
+pub use rows::{CurveRow, ResultRow, ScoreRow};
 pub use statistics::{BackendRow, DeLongRow, DifferenceRow, IntervalRow};
 pub use text::latex_escape;
+
+/// What [`row!`] expands to.
+#[doc(hidden)]
+pub mod macros {
+    pub use crate::row::{Filled, Found, Kind, filled, kind};
+}

@@ -1,9 +1,10 @@
-//! The row of what a state predicts of images outside any experiment: `scores.csv` of a folder of predictions.
+//! The row of a state's prediction for an image outside any experiment: `scores.csv` of a folder of predictions.
 
-use crate::row::row;
+use crate::row;
 
 row! {
     /// One image.
+    #[derive(Default)]
     PredictionRow is "predictions" {
         /// The image's file.
         image: String,

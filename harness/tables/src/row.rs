@@ -1,74 +1,102 @@
-//! What a row of a table is, and the macro that makes a struct one. The tables themselves are in `rows` and `statistics`.
+//! What a row of a table is, and the macro that makes a struct one.
 
-use polars::prelude::{DataFrame, DataType};
+use std::path::Path;
+
+use polars::prelude::{Column, DataFrame, DataType};
 
 use crate::TablesError;
 use crate::cell::Cell;
 
-/// A row type: a struct whose fields are columns of the same names, in the same order.
+/// A row type: a struct whose fields are columns of the same names, in the same order. [`row!`](crate::row) makes one.
 pub trait Row: Sized {
     /// The table's name, as in a file's metadata.
     const TABLE: &'static str;
 
     /// Names and types of the columns, in order.
-    fn columns() -> Vec<(&'static str, DataType)>;
+    #[doc(hidden)]
+    fn kinds() -> Vec<(&'static str, Kind)>;
 
-    /// The rows as a frame.
-    ///
-    /// # Errors
-    /// Polars' own.
-    fn frame(rows: &[Self]) -> Result<DataFrame, TablesError>;
+    /// The rows as columns.
+    #[doc(hidden)]
+    fn columns(rows: &[Self]) -> Vec<Filled>;
 
-    /// The rows of a frame that was read from `path`. Further columns are ignored.
-    ///
-    /// # Errors
-    /// A column that is missing or whose type or values don't fit.
-    fn rows(frame: &DataFrame, path: &std::path::Path) -> Result<Vec<Self>, TablesError>;
+    /// The rows of these columns. Further columns are ignored.
+    #[doc(hidden)]
+    fn rows(found: &Found<'_>) -> Result<Vec<Self>, TablesError>;
 }
 
+/// Polars' type of a column, which users of the macro need not know.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct Kind(pub(crate) DataType);
+
+/// A column with its values.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct Filled(Column);
+
+/// Columns that rows are made of, and the file that they are from.
+#[doc(hidden)]
+pub struct Found<'a> {
+    frame: &'a DataFrame,
+    path: &'a Path,
+}
+
+#[doc(hidden)]
+pub fn kind<T: Cell>() -> Kind {
+    Kind(T::dtype())
+}
+
+#[doc(hidden)]
+pub fn filled<'a, T: Cell + 'a>(name: &'static str, values: impl Iterator<Item = &'a T>) -> Filled {
+    Filled(T::column(name, values))
+}
+
+impl<'a> Found<'a> {
+    pub(crate) fn new(frame: &'a DataFrame, path: &'a Path) -> Self {
+        Self { frame, path }
+    }
+
+    /// The values of a named column.
+    #[doc(hidden)]
+    pub fn values<T: Cell>(&self, column: &'static str) -> Result<Vec<T>, TablesError> {
+        let wrong = |what| TablesError::Column { path: self.path.to_owned(), column, what };
+        let found = self.frame.column(column).map_err(|_| wrong("missing".to_owned()))?;
+        T::values(found).map_err(wrong)
+    }
+}
+
+/// The rows as a frame.
+pub(crate) fn frame<R: Row>(rows: &[R]) -> Result<DataFrame, TablesError> {
+    Ok(DataFrame::new(rows.len(), R::columns(rows).into_iter().map(|Filled(column)| column).collect())?)
+}
+
+/// Makes a struct whose fields are the columns of a table.
+#[macro_export]
 macro_rules! row {
     ($(#[$meta:meta])* $name:ident is $table:literal { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, Default, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         pub struct $name {
             $($(#[$field_meta])* pub $field: $type,)*
         }
 
-        impl $crate::row::Row for $name {
+        impl $crate::Row for $name {
             const TABLE: &'static str = $table;
 
-            fn columns() -> Vec<(&'static str, polars::prelude::DataType)> {
-                vec![$((stringify!($field), <$type as $crate::cell::Cell>::TYPE)),*]
+            fn kinds() -> Vec<(&'static str, $crate::macros::Kind)> {
+                vec![$((stringify!($field), $crate::macros::kind::<$type>())),*]
             }
 
-            fn frame(rows: &[Self]) -> Result<polars::prelude::DataFrame, $crate::TablesError> {
-                let columns = vec![$(
-                    <$type as $crate::cell::Cell>::column(stringify!($field), rows.iter().map(|row| row.$field.clone()).collect())
-                ),*];
-                Ok(polars::prelude::DataFrame::new(rows.len(), columns)?)
+            fn columns(rows: &[Self]) -> Vec<$crate::macros::Filled> {
+                vec![$($crate::macros::filled(stringify!($field), rows.iter().map(|row| &row.$field))),*]
             }
 
-            fn rows(
-                frame: &polars::prelude::DataFrame,
-                path: &std::path::Path,
-            ) -> Result<Vec<Self>, $crate::TablesError> {
-                $(let mut $field = $crate::row::values::<$type>(frame, stringify!($field), path)?.into_iter();)*
+            fn rows(found: &$crate::macros::Found<'_>) -> Result<Vec<Self>, $crate::TablesError> {
+                $(let mut $field = found.values::<$type>(stringify!($field))?.into_iter();)*
                 // Columns of a frame are equally long: the first that ends ends them all.
                 Ok(std::iter::from_fn(|| Some(Self { $($field: $field.next()?),* })).collect())
             }
         }
     };
 }
-
-/// The values of a named column.
-pub(crate) fn values<T: Cell>(
-    frame: &DataFrame,
-    column: &'static str,
-    path: &std::path::Path,
-) -> Result<Vec<T>, TablesError> {
-    let wrong = |what| TablesError::Column { path: path.to_owned(), column, what };
-    let found = frame.column(column).map_err(|_| wrong("missing".to_owned()))?;
-    T::values(found).map_err(wrong)
-}
-
-pub(crate) use row;

@@ -1,38 +1,15 @@
-//! The rows of what a run records: results, curves, scores. Files are in `files`.
+//! The rows of what a run records: results, curves, scores.
 
-use crate::row::row;
+use harness_method::{ImageScore, Selection};
+use harness_metrics::Metric;
 
-/// What became of a cell of the plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Status {
-    /// Trained, evaluated, measured.
-    Done,
-    /// Started and did not end well; the row's message says why.
-    Failed,
-    /// Not started.
-    #[default]
-    NotRun,
-}
-
-impl Status {
-    /// The name in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::NotRun => "not run",
-        }
-    }
-
-    /// The status of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::Done, Self::Failed, Self::NotRun].into_iter().find(|status| status.name() == name)
-    }
-}
+use crate::names::Status;
+use crate::row;
 
 row! {
     /// One number of one cell: `results.csv`, `results.parquet`. A cell that failed or was not run has one row, without
     /// metric and value.
+    #[derive(Default)]
     ResultRow is "results" {
         /// Id of the cell.
         cell: String,
@@ -40,7 +17,7 @@ row! {
         experiment: String,
         /// Name of the variant.
         variant: String,
-        /// Target data set.
+        /// Target dataset.
         dataset: String,
         /// Data set the support images came from.
         trained_on: String,
@@ -52,14 +29,14 @@ row! {
         seed: u64,
         /// Backend that computed.
         backend: String,
-        /// `last`, `best-on-test` or `best-on-support`.
-        selection: String,
+        /// Rule that chose the epoch.
+        selection: Selection,
         /// Epoch the number was read at.
         epoch: Option<u32>,
-        /// `map-max` or `detection` for image metrics, empty for pixel metrics.
-        image_score: String,
-        /// Name of the metric (docs/method.md section 8).
-        metric: Option<String>,
+        /// The image score; absent for pixel metrics that do not depend on it.
+        image_score: Option<ImageScore>,
+        /// The metric (docs/method.md section 8).
+        metric: Option<Metric>,
         /// The metric, a fraction.
         value: Option<f64>,
         /// Test images behind it.
@@ -96,6 +73,7 @@ row! {
 row! {
     /// One loss of one epoch of one training: `curve.parquet`. A row for each loss, so that a new loss needs no new column; their
     /// sum over an epoch is what is minimised.
+    #[derive(Default)]
     CurveRow is "curve" {
         /// The epoch.
         epoch: u32,
@@ -112,10 +90,11 @@ row! {
 
 row! {
     /// Scores of one test image after one epoch: `scores.parquet`.
+    #[derive(Default)]
     ScoreRow is "scores" {
         /// The epoch.
         epoch: u32,
-        /// Name of the image within its data set.
+        /// Name of the image within its dataset.
         image: String,
         /// True for an abnormal image.
         label: bool,
@@ -127,12 +106,11 @@ row! {
 }
 
 impl ScoreRow {
-    /// The image score of a name, where it is defined.
-    pub fn score(&self, name: &str) -> Option<f64> {
-        match name {
-            "map-max" => self.map_max,
-            "detection" => self.detection,
-            _ => None,
+    /// An image score, where it is defined.
+    pub fn score(&self, score: ImageScore) -> Option<f64> {
+        match score {
+            ImageScore::MapMax => self.map_max,
+            ImageScore::Detection => self.detection,
         }
     }
 }

@@ -1,14 +1,16 @@
-//! The rows of what follows from many results: intervals, differences, tests, and how fast backends were. Where the numbers
-//! come from is not known here.
+//! The rows of what follows from many results: intervals, differences, tests, and the speeds of backends.
 
-use crate::row::row;
+use harness_method::{ImageScore, Selection};
+use harness_metrics::Metric;
+
+use crate::row;
 
 row! {
     /// A mean over draws and seeds with its interval: `tables/intervals.csv`, `.parquet`.
     IntervalRow is "intervals" {
         /// Name of the variant.
         variant: String,
-        /// Data set that was scored; empty: the mean over the data sets of the experiment.
+        /// Data set that was scored; empty: the mean over the datasets of the experiment.
         dataset: String,
         /// Data set that was trained on; empty where `dataset` is.
         trained_on: String,
@@ -17,11 +19,11 @@ row! {
         /// Backend that computed.
         backend: String,
         /// Rule that chose the epoch.
-        selection: String,
-        /// `map-max`, `detection`, or empty for pixel metrics that do not depend on it.
-        image_score: String,
-        /// Name of the metric (docs/method.md section 8).
-        metric: String,
+        selection: Selection,
+        /// The image score; absent for pixel metrics that do not depend on it.
+        image_score: Option<ImageScore>,
+        /// The metric (docs/method.md section 8).
+        metric: Metric,
         /// Mean over draws of the means over their seeds, a fraction.
         mean: f64,
         /// Lower end of the interval.
@@ -32,20 +34,20 @@ row! {
         level: f64,
         /// Draws behind it.
         draws: u32,
-        /// Trainings behind it, all draws and seeds; of each data set, where they are several.
+        /// Trainings behind it, all draws and seeds; of each dataset, where there are several.
         count: u64,
     }
 }
 
 row! {
-    /// A variant less another (the base, or the best where that is not the base) on the same test images, draws and seeds:
+    /// A variant minus another (the base, or the best where that is not the base) on the same test images, draws and seeds:
     /// `tables/differences.csv`, `.parquet`.
     DifferenceRow is "differences" {
         /// Name of the variant.
         variant: String,
         /// Name of the variant it is compared with.
         base: String,
-        /// Data set that was scored; empty: the mean over the data sets of the experiment.
+        /// Data set that was scored; empty: the mean over the datasets of the experiment.
         dataset: String,
         /// Data set that was trained on; empty where `dataset` is.
         trained_on: String,
@@ -54,12 +56,12 @@ row! {
         /// Backend that computed.
         backend: String,
         /// Rule that chose the epoch.
-        selection: String,
-        /// `map-max`, `detection`, or empty for pixel metrics that do not depend on it.
-        image_score: String,
-        /// Name of the metric.
-        metric: String,
-        /// The variant's mean less that of `base`, a fraction.
+        selection: Selection,
+        /// The image score; absent for pixel metrics that do not depend on it.
+        image_score: Option<ImageScore>,
+        /// The metric.
+        metric: Metric,
+        /// The variant's mean minus that of `base`, a fraction.
         difference: f64,
         /// Lower end of the interval.
         low: f64,
@@ -78,6 +80,7 @@ row! {
 
 row! {
     /// DeLong's test of one pair of trainings on the same test set: `tables/delong.csv`, `.parquet`.
+    #[derive(Default)]
     DeLongRow is "delong" {
         /// Name of the variant.
         variant: String,
@@ -96,9 +99,9 @@ row! {
         /// Backend that computed.
         backend: String,
         /// Rule that chose the epoch.
-        selection: String,
-        /// `map-max` or `detection`.
-        image_score: String,
+        selection: Selection,
+        /// The image score.
+        image_score: Option<ImageScore>,
         /// The variant's image AUROC.
         auroc: f64,
         /// The base's.
@@ -109,7 +112,8 @@ row! {
 }
 
 row! {
-    /// What one backend took and gave on the cells that all backends computed: `tables/backends.csv`, `.parquet`.
+    /// Speed, memory and results of one backend on the cells that all backends computed: `tables/backends.csv`, `.parquet`.
+    #[derive(Default)]
     BackendRow is "backends" {
         /// Name of the backend.
         backend: String,
@@ -131,8 +135,8 @@ row! {
         step_p95_ms: Option<f64>,
         /// Images a second that one state scores, as `encode_rate`.
         score_rate: Option<f64>,
-        /// Encoding's share of its device's rate of large f32 products, measured by the same worker; absent where the backend of
-        /// another device than the processor doesn't tell.
+        /// Encoding's share of its device's rate of large f32 products, measured by the same worker; absent where a backend that
+        /// doesn't use the processor doesn't report it.
         gemm_share: Option<f64>,
         /// Peak memory of the worker in bytes.
         host_bytes: Option<u64>,

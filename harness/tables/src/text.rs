@@ -1,4 +1,5 @@
-//! Cells laid out as Markdown and as LaTeX. Where the cells come from is in `frame`.
+//! Cells laid out as Markdown and as LaTeX. Written by hand: no kept library makes booktabs tables with bold cells, common
+//! headings and escapes that every TeX engine reads, and Markdown alone would be a dependency for forty lines.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -70,7 +71,7 @@ pub(crate) fn latex(grid: &Grid) -> String {
     let align: String = grid.right.iter().map(|right| if *right { 'r' } else { 'l' }).collect();
     let line = |cells: &[String]| {
         let mut line = cells.join(" & ");
-        // After a line's end, brackets and stars would be read as its options.
+        // At the start of a line, brackets and stars would be read as options of the line break before it.
         if line.starts_with(['[', '*']) {
             line.insert_str(0, "{}");
         }
@@ -127,7 +128,7 @@ fn markdown_escape(cell: &str) -> String {
     one_line(cell).replace('|', "\\|")
 }
 
-/// Text as LaTeX sets it with any engine: what pdfLaTeX has no letter for is named by its number.
+/// Text that any LaTeX engine can set: a character that pdfLaTeX has no letter for becomes its number.
 pub fn latex_escape(cell: &str) -> String {
     let mut out = String::new();
     for c in one_line(cell).chars() {
@@ -152,7 +153,7 @@ pub fn latex_escape(cell: &str) -> String {
             '†' => out.push_str("\\dag{}"),
             '‡' => out.push_str("\\ddag{}"),
             '\u{a0}' => out.push('~'),
-            // Latin-1's letters that the oldest font encoding can make.
+            // Letters of Latin-1 that the oldest font encoding can't make.
             'Ð' | 'Þ' | 'ð' | 'þ' => out.push_str(&numbered(c)),
             ' '..='~' | 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ÿ' => out.push(c),
             c => out.push_str(&numbered(c)),

@@ -1,12 +1,14 @@
 //! Promises of the tables: rows survive their files, files are whole or absent, text is readable.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use std::fs;
 use std::path::Path;
 
+use harness_method::{ImageScore, Selection};
+use harness_metrics::Metric;
 use harness_tables::{
-    CurveRow, Frame, ResultRow, ScoreRow, Status, TablesError, Values, read_curve, read_results, read_scores,
-    write_curve, write_results, write_scores,
+    CurveRow, Frame, Query, ResultRow, ScoreRow, Status, TablesError, Values, count, distinct, read_curve,
+    read_results, read_scores, row, values, write_curve, write_results, write_scores,
 };
 
 fn done() -> ResultRow {
@@ -20,10 +22,10 @@ fn done() -> ResultRow {
         draw: u64::MAX,
         seed: 1 << 60,
         backend: "flex".into(),
-        selection: "last".into(),
+        selection: Selection::Last,
         epoch: Some(59),
-        image_score: "map-max".into(),
-        metric: Some("image_auroc".into()),
+        image_score: Some(ImageScore::MapMax),
+        metric: Some(Metric::ImageAuroc),
         value: Some(0.1 + 0.2),
         n_images: Some(200),
         support_hash: "ab".into(),
@@ -179,7 +181,7 @@ fn a_wrong_value_in_csv_names_its_column() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace(",done,", ",finished,")).unwrap();
     let error = read_results(&path).unwrap_err().to_string();
-    assert!(error.contains("column `status`: `finished` in row 1 is none of done, failed, not run"), "{error}");
+    assert!(error.contains("column `status`: `finished` in row 1 is not one of done, failed, not run"), "{error}");
     fs::write(&path, text.replace("LggMri,4,", "LggMri,four,")).unwrap();
     let error = read_results(&path).unwrap_err().to_string();
     assert!(error.contains("results.csv") && error.contains("four"), "{error}");
@@ -225,4 +227,98 @@ fn any_rows_print_as_markdown() {
     assert_eq!(Frame::of::<ScoreRow>(&[]).unwrap().to_markdown().unwrap().lines().count(), 2);
     assert_eq!(Frame::new(vec![]).unwrap().to_markdown().unwrap(), "");
     assert!(Frame::new(vec![("a".into(), Values::Count(vec![1])), ("b".into(), Values::Count(vec![]))]).is_err());
+}
+
+row! {
+    /// What the query below gathers.
+    Gathered is "gathered" {
+        variant: String,
+        shots: u32,
+        image: Vec<String>,
+        failed: u32,
+        value: Vec<f64>,
+    }
+}
+
+/// A row of a cell and its value.
+fn valued(variant: &str, shots: u32, cell: &str, value: Option<f64>) -> ResultRow {
+    let status = if value.is_some() { Status::Done } else { Status::Failed };
+    ResultRow { variant: variant.into(), shots, cell: cell.into(), value, status, ..ResultRow::default() }
+}
+
+/// Cells by variant and shots, with their values in the order of cells.
+fn gathered(rows: &[ResultRow]) -> Vec<Gathered> {
+    let keys = ["variant", "shots"];
+    let all = Query::of(rows).unwrap();
+    let groups = all
+        .clone()
+        .group_by(&keys, &[distinct("cell").named("image"), count("cell").when(("status", "failed")).named("failed")]);
+    let values = all.only(("status", "done")).with("value").sort(&["cell"]).group_by(&keys, &[values("value")]);
+    groups.join(values, &keys).rows().unwrap()
+}
+
+#[test]
+fn a_query_groups_and_joins_and_keeps_the_order_in_which_groups_occur() {
+    let rows = [
+        valued("b", 4, "2", Some(0.2)),
+        valued("a", 4, "3", None),
+        valued("b", 4, "1", Some(0.1)),
+        valued("b", 8, "4", Some(0.4)),
+        valued("a", 4, "3", None),
+        valued("b", 4, "", Some(0.3)),
+    ];
+    let group = |variant: &str, shots, image: &[&str], failed, value: &[f64]| Gathered {
+        variant: variant.into(),
+        shots,
+        image: image.iter().map(|name| (*name).to_owned()).collect(),
+        failed,
+        value: value.to_vec(),
+    };
+    assert_eq!(
+        gathered(&rows),
+        [
+            // Empty texts are not among the distinct, and sort before all others.
+            group("b", 4, &["1", "2"], 0, &[0.3, 0.1, 0.2]),
+            // Cells are counted once, and a group without a partner in the join has no values.
+            group("a", 4, &["3"], 1, &[]),
+            group("b", 8, &["4"], 0, &[0.4]),
+        ]
+    );
+    assert_eq!(gathered(&[]), []);
+}
+
+#[test]
+fn a_large_query_gives_the_same_rows_in_the_same_order_each_time() {
+    let rows: Vec<ResultRow> = (0..20_000u32)
+        .map(|i| valued(&format!("v{}", i % 97), i % 5, &format!("{:05}", i * 7919 % 20_000), Some(f64::from(i))))
+        .collect();
+    let found = gathered(&rows);
+    assert_eq!(found.len(), 97 * 5);
+    assert_eq!(found, gathered(&rows));
+    assert_eq!((found[1].variant.as_str(), found[1].shots), ("v1", 1));
+}
+
+#[test]
+fn a_pivot_has_the_headings_asked_for_and_leaves_others_empty() {
+    let word = |variant: &str, dataset: &str, message: &str| ResultRow {
+        variant: variant.into(),
+        dataset: dataset.into(),
+        message: message.into(),
+        ..ResultRow::default()
+    };
+    let rows =
+        [word("b", "Y", "1"), word("a", "X", "2"), word("b", "X", "3"), word("a", "Z", "4"), word("a", "X", "5")];
+    let headings = ["X", "Y"].map(str::to_owned);
+    let pivoted = Query::of(&rows).unwrap().pivot(&["variant"], "dataset", &headings, "message").unwrap();
+    let text = |words: [Option<&str>; 2]| words.map(|word| word.map(str::to_owned)).to_vec();
+    assert_eq!(pivoted, [text([Some("3"), Some("1")]), text([Some("2"), None])]);
+}
+
+#[test]
+fn a_row_type_that_does_not_fit_a_query_names_the_column() {
+    let rows = Query::of(&[valued("a", 1, "c", None)]).unwrap();
+    let error = rows.clone().rows::<CurveRow>().unwrap_err().to_string();
+    assert!(error.contains("column `epoch`: "), "{error}");
+    let error = rows.group_by(&["variant"], &[]).rows::<Gathered>().unwrap_err().to_string();
+    assert!(error.contains("column `shots`: missing"), "{error}");
 }

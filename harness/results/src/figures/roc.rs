@@ -1,8 +1,8 @@
-//! The data of ROC figures: a curve a training, or of several trainings their mean and the band they span.
+//! The data of ROC figures: the curve of a training, or the mean of several and the band they span.
 
 use std::collections::BTreeSet;
 
-use harness_experiment::{Cell, ImageScore, Plan};
+use harness_experiment::{Cell, ImageScore, Plan, Selection};
 use harness_metrics::{Metric, roc_curve};
 use harness_records::{CellRecords, CellResult, Folder};
 
@@ -10,7 +10,7 @@ use super::{Group, scores_of};
 use crate::error::Error;
 use crate::figure_data::{RocFigure, RocSeries};
 
-/// Trainings of a variant that its mean and band are of, at most: a band does not need more, and each is a file to read.
+/// Most trainings of a variant that its mean and band are made from: a band does not need more, and each is a file to read.
 const MOST: usize = 20;
 
 /// Distances of false-positive rates at which curves are averaged.
@@ -43,11 +43,7 @@ impl Group<'_> {
             }
             if !curves.is_empty() {
                 counts.insert(curves.len());
-                series.push(RocSeries {
-                    label: variant.name.clone(),
-                    selection: self.selection.name().to_owned(),
-                    ..line(&curves)
-                });
+                series.push(line(&variant.name, self.selection, &curves));
             }
         }
         let Some((cell, score)) = first else { return Ok(None) };
@@ -73,8 +69,8 @@ fn auroc(done: &CellResult<'_>, score: ImageScore, epoch: u32) -> Option<f64> {
 /// Labels of test images, and their scores.
 type Scored = (Vec<bool>, Vec<f64>);
 
-/// Those of a cell's test images: as they are stored beside its replicates, else of the table of scores. `None` where
-/// an image has no such score.
+/// Those of a cell's test images, read from beside its replicates, else from the table of scores. `None` where an image has no such
+/// score.
 fn scored(
     folder: &Folder,
     cell: &Cell,
@@ -88,23 +84,16 @@ fn scored(
         }
     }
     let rows = scores_of(folder, cell, epoch)?;
-    let scores: Option<Vec<f64>> = rows.iter().map(|row| row.score(score.name())).collect();
+    let scores: Option<Vec<f64>> = rows.iter().map(|row| row.score(score)).collect();
     Ok(scores.map(|scores| (rows.iter().map(|row| row.label).collect(), scores)))
 }
 
-/// The line and band of a variant, without its name.
-fn line(curves: &[Curve]) -> RocSeries {
-    let none = RocSeries {
-        label: String::new(),
-        selection: String::new(),
-        points: Vec::new(),
-        band: Vec::new(),
-        auroc: f64::NAN,
-    };
+/// The line of a variant, and the band of several trainings.
+fn line(label: &str, selection: Selection, curves: &[Curve]) -> RocSeries {
     let count = curves.len() as f64;
     let auroc = curves.iter().map(|curve| curve.auroc).sum::<f64>() / count;
     if let [curve] = curves {
-        return RocSeries { points: curve.points.clone(), auroc, ..none };
+        return RocSeries { label: label.to_owned(), selection, points: curve.points.clone(), band: Vec::new(), auroc };
     }
     let (mut points, mut band) = (vec![(0.0, 0.0)], Vec::new());
     for step in 0..=STEPS {
@@ -114,7 +103,7 @@ fn line(curves: &[Curve]) -> RocSeries {
         let (low, high) = rates.iter().fold((1.0_f64, 0.0_f64), |(low, high), rate| (low.min(*rate), high.max(*rate)));
         band.push((x, low, high));
     }
-    RocSeries { points, band, auroc, ..none }
+    RocSeries { label: label.to_owned(), selection, points, band, auroc }
 }
 
 /// The true-positive rate a curve reaches at a false-positive rate.
@@ -136,7 +125,7 @@ mod tests {
     fn several_trainings_are_their_mean_and_what_they_span() {
         let perfect = Curve { points: vec![(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)], auroc: 1.0 };
         let chance = Curve { points: vec![(0.0, 0.0), (1.0, 1.0)], auroc: 0.5 };
-        let line = line(&[perfect, chance]);
+        let line = line("a", Selection::Last, &[perfect, chance]);
         assert_eq!(line.auroc, 0.75);
         assert_eq!((line.points[0], line.points[1], line.points[STEPS + 1]), ((0.0, 0.0), (0.0, 0.5), (1.0, 1.0)));
         assert_eq!(line.band[STEPS / 2], (0.5, 0.5, 1.0));
@@ -145,7 +134,7 @@ mod tests {
     #[test]
     fn a_single_training_keeps_its_curve_and_has_no_band() {
         let points = vec![(0.0, 0.0), (0.1, 0.4), (1.0, 1.0)];
-        let line = line(&[Curve { points: points.clone(), auroc: 0.6 }]);
+        let line = line("a", Selection::Last, &[Curve { points: points.clone(), auroc: 0.6 }]);
         assert_eq!((line.points, line.band.len()), (points, 0));
     }
 }
