@@ -221,7 +221,7 @@ fn any_rows_print_as_markdown() {
     assert_eq!(
         text.to_markdown().unwrap(),
         "| epoch | steps | loss | value |  secs |\n\
-         |------:|------:|:-----|------:|------:|\n\
+         |------:|------:|------|------:|------:|\n\
          |     7 |     8 | dice | 1.000 | 0.000 |\n"
     );
     assert_eq!(Frame::of::<ScoreRow>(&[]).unwrap().to_markdown().unwrap().lines().count(), 2);
