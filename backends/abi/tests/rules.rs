@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use harness_backend_abi::host;
 use harness_backend_abi::host::Version;
-use harness_backend_abi::plugin::{self, Capability, NamedTensor, Plugin, SessionOptions, Status};
+use harness_backend_abi::plugin::{self, Capability, Description, NamedTensor, Plugin, SessionOptions, Status};
 use harness_backend_abi::table;
 use serde_json::json;
 

@@ -1,5 +1,5 @@
 //! Promises of the tables: rows survive their files, files are whole or absent, text is readable.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use std::fs;
 use std::path::Path;
@@ -221,7 +221,7 @@ fn any_rows_print_as_markdown() {
     assert_eq!(
         text.to_markdown().unwrap(),
         "| epoch | steps | loss | value |  secs |\n\
-         |------:|------:|:-----|------:|------:|\n\
+         |------:|------:|------|------:|------:|\n\
          |     7 |     8 | dice | 1.000 | 0.000 |\n"
     );
     assert_eq!(Frame::of::<ScoreRow>(&[]).unwrap().to_markdown().unwrap().lines().count(), 2);

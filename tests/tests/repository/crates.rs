@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What rules ask of a crate.
-pub struct Manifest {
+pub(crate) struct Manifest {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its folder.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// What it depends on outside of tests.
-    pub dependencies: BTreeSet<String>,
+    pub(crate) dependencies: BTreeSet<String>,
     /// It takes the workspace's lints.
-    pub has_lints: bool,
+    pub(crate) has_lints: bool,
 }
 
 /// Every crate of the workspace.
-pub fn all() -> Vec<Manifest> {
+pub(crate) fn all() -> Vec<Manifest> {
     let root = harness_tests::root();
     let mut folders = vec![root.join("tests")];
     for group in ["harness", "backends"] {
@@ -37,7 +37,7 @@ fn read(folder: PathBuf) -> Manifest {
 }
 
 /// Everything that a crate depends on, directly or through crates of the workspace.
-pub fn reachable(crates: &[Manifest], from: &str) -> BTreeSet<String> {
+pub(crate) fn reachable(crates: &[Manifest], from: &str) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     let mut open = vec![from.to_owned()];
     while let Some(name) = open.pop() {

@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 const FOREIGN: [&str; 4] = ["target", "libtorch", ".git", ".device"];
 
 /// Every Rust file.
-pub fn sources() -> Vec<PathBuf> {
+pub(crate) fn sources() -> Vec<PathBuf> {
     with_extension(&["rs"])
 }
 
 /// Every file that people read: sources, documents, experiments, scripts.
-pub fn texts() -> Vec<PathBuf> {
+pub(crate) fn texts() -> Vec<PathBuf> {
     with_extension(&["rs", "md", "toml", "sh", "py", "h", "c"])
 }
 
 /// A path as it is named in the repository.
-pub fn relative(path: &Path) -> String {
+pub(crate) fn relative(path: &Path) -> String {
     path.strip_prefix(harness_tests::root()).unwrap_or(path).display().to_string()
 }
 
 /// The lines of a text file.
-pub fn lines(path: &Path) -> Vec<String> {
+pub(crate) fn lines(path: &Path) -> Vec<String> {
     std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
 }
 
@@ -55,7 +55,7 @@ fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) {
 }
 
 /// Files that a line refers to: Markdown links in documents, and names of documents in back quotes or comments.
-pub fn references(path: &Path, line: &str) -> Vec<String> {
+pub(crate) fn references(path: &Path, line: &str) -> Vec<String> {
     let mut found = Vec::new();
     if path.extension().is_some_and(|extension| extension == "md") {
         for part in line.split("](").skip(1) {

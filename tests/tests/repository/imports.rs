@@ -13,7 +13,7 @@ use syn::{File, ItemMod, ItemUse, UseTree, Visibility};
 type Module = Vec<String>;
 
 /// Circles of a crate with this source folder, each sorted, each module named by its path.
-pub fn circles(source: &Path) -> Vec<Vec<String>> {
+pub(crate) fn circles(source: &Path) -> Vec<Vec<String>> {
     let mut files = BTreeMap::new();
     read(source, &mut Vec::new(), &mut files);
     let graph = graph(&files);
