@@ -18,7 +18,8 @@ pub(crate) fn circles(source: &Path) -> Vec<Vec<String>> {
     read(source, &mut Vec::new(), &mut files);
     let graph = graph(&files);
     let mut circles: Vec<Vec<String>> = Vec::new();
-    let reached: BTreeMap<&Module, BTreeSet<&Module>> = graph.keys().map(|module| (module, reach(&graph, module))).collect();
+    let reached: BTreeMap<&Module, BTreeSet<&Module>> =
+        graph.keys().map(|module| (module, reach(&graph, module))).collect();
     let mut done = BTreeSet::new();
     for module in graph.keys() {
         let circle: BTreeSet<&Module> =
