@@ -5,6 +5,7 @@
 
 mod export;
 mod export_backend;
+mod failure;
 pub mod host;
 pub mod options;
 pub mod plugin;

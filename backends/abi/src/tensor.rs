@@ -6,7 +6,7 @@ use bytemuck::{Pod, PodCastError};
 use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
-use crate::plugin::Failure;
+use crate::failure::Failure;
 
 /// Type of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -133,7 +133,7 @@ fn a_wrong_table_is_refused_and_a_newer_one_is_not() {
         assert!(said[0].contains(words), "{fault}: {said:?}");
     }
     let (_, said) = run(&[("HARNESS_FAULT", "size-long")]);
-    assert_eq!(said[0], "loaded faulty 1.2");
+    assert_eq!(said[0], "loaded faulty 2.1");
     assert!(said[1].starts_with("cell of 4 done"), "{said:?}");
 }
 
@@ -156,9 +156,7 @@ fn a_panic_is_a_status_in_every_call_and_the_process_goes_on() {
     for call in calls {
         let (output, said) = run(&[("HARNESS_FAULT", "panic"), ("HARNESS_FAULT_CALL", call)]);
         assert!(output.status.success());
-        let words = format!(
-            "backend `faulty`, {call}: the backend panicked: the fault that was asked for in {call} (internal)"
-        );
+        let words = format!("backend `faulty`, {call}: the backend panicked: the requested fault in {call} (internal)");
         assert_eq!(said[1], words);
         assert_eq!(said.len(), 4, "{said:?}");
     }

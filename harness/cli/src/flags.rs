@@ -35,7 +35,7 @@ pub(crate) struct RunRegistry {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CacheFolder {
     /// Folder for encoded images and file hashes [default: the user's cache folder]
-    #[arg(long = "cache", value_name = "DIR")]
+    #[arg(id = "cache", long, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
 }
 

@@ -69,16 +69,17 @@ impl Progress {
     fn training(&mut self, number: usize, of: usize) {
         let begun = self.begun;
         let Some(drawn) = self.drawn.as_mut().filter(|_| of > 1) else { return };
+        let (name, time) = (format!("training {number} of {of}"), format!("{} so far", duration(begun.elapsed())));
         let bar = drawn.run.get_or_insert_with(|| {
-            let bar = bars().add(ProgressBar::new(of as u64));
-            bar.set_style(style(WHOLE_RUN));
-            bar.set_message("");
+            // Complete before it is first drawn.
+            let bar = ProgressBar::new(of as u64).with_style(style(WHOLE_RUN)).with_prefix(name.clone());
+            let bar = bars().add(bar.with_message(time.clone()));
             bar.enable_steady_tick(TICK);
             bar
         });
-        bar.set_prefix(format!("training {number} of {of}"));
+        bar.set_prefix(name);
         bar.set_position(number.saturating_sub(1) as u64);
-        bar.set_message(format!("{} so far", duration(begun.elapsed())));
+        bar.set_message(time);
     }
 
     fn progress(&mut self, phase: Phase, done: u64, total: u64, rate: f64, left: Option<Duration>) {
@@ -119,9 +120,8 @@ impl Drop for Progress {
 impl Drawn {
     fn phase(&mut self, phase: Phase, name: &str, done: u64, total: u64) {
         if self.shown != Some(phase) || self.phase.length() != Some(total) || done < self.phase.position() {
-            self.begin(PHASE);
+            self.begin(PHASE, name, Some(total));
             self.shown = Some(phase);
-            self.phase.set_length(total);
         }
         self.phase.set_prefix(name.to_owned());
         self.phase.set_position(done);
@@ -129,16 +129,16 @@ impl Drawn {
 
     /// Something whose extent is not known.
     fn without_count(&mut self, name: &str) {
-        self.begin(WITHOUT_COUNT);
+        self.begin(WITHOUT_COUNT, name, None);
         self.shown = None;
-        self.phase.set_prefix(name.to_owned());
     }
 
     /// A fresh bar above that of the run: rates start again.
-    fn begin(&mut self, template: &str) {
+    fn begin(&mut self, template: &str, name: &str, total: Option<u64>) {
         self.phase.finish_and_clear();
-        self.phase = bars().insert(0, ProgressBar::no_length());
-        self.phase.set_style(style(template));
+        let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
+        // Complete before it is first drawn.
+        self.phase = bars().insert(0, bar.with_style(style(template)).with_prefix(name.to_owned()));
         self.phase.enable_steady_tick(TICK);
     }
 

@@ -78,7 +78,7 @@ fn a_filter_that_names_what_is_not_there_is_refused_with_what_is() {
         ("variant=bas", "did you mean `base`?"),
         ("selection=best-on-tset", "did you mean `best-on-test`?"),
         ("faild", "did you mean `failed`?"),
-        ("shots=2 shots=2", "stands twice"),
+        ("shots=2 shots=2", "is given twice"),
         ("shots=", "has no value"),
         ("cell=zz", "no cell's id begins with `zz`"),
         (" ", "it is empty"),

@@ -14,7 +14,7 @@ fn a_plan_tells_options_and_costs_and_writes_nothing() {
     }
     assert!(!place.file("reports").exists());
     let frozen = place.harness(&["plan", "small.toml", "--cache", "cache", "--toml"]).expect(0).out;
-    assert!(frozen.contains("format = 1"));
+    assert!(frozen.contains("format = 2"));
 }
 
 #[test]

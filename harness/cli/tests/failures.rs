@@ -129,7 +129,7 @@ fn a_results_folder_that_cannot_be_written_to_is_told_before_anything_is_compute
     let place = Place::new();
     place.write("out", "a file where the folder should be");
     let ended = place.run(&["--json"]).expect(4);
-    ended.says(&["can't create", "out"]);
+    ended.says(&["cannot create the folder", "out"]);
     assert!(!ended.out.contains("progress"));
 }
 

@@ -107,7 +107,7 @@ fn a_well_behaved_plugin_runs_whole_cells() {
 
 #[test]
 fn a_panic_is_the_backend_s_fault_in_its_own_words() {
-    fails_one_cell("panic", "trainer_step", &[], &["backend:", "trainer_step", "the fault that was asked for"]);
+    fails_one_cell("panic", "trainer_step", &[], &["backend:", "trainer_step", "the requested fault"]);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn what_a_backend_prints_goes_to_the_log_and_confuses_nobody() {
 #[test]
 fn a_plugin_that_is_none_or_of_another_version_is_refused_at_plan_time_with_the_file() {
     repeated(|| {
-        for (fault, says) in [("magic", "magic"), ("major", "2.7"), ("no-table", "table")] {
+        for (fault, says) in [("magic", "magic"), ("major", "3.7"), ("no-table", "table")] {
             let place = place();
             let mut command = place.command(&["run", "small.toml", "--cache", "cache", "--out", "out"]);
             command.args(["--backend-dir", "backends"]).env("HARNESS_FAULT", fault);

@@ -88,7 +88,7 @@ fn a_cell_and_a_copy_of_its_state_predict_the_stored_scores_to_the_last_bit() {
     assert!(left.into_iter().all(|name| !name.to_string_lossy().starts_with('.')), "a partial folder is left");
 
     let inspected = place.harness(&["weights", "inspect", "copied.safetensors"]).expect(0).out;
-    for part in ["harness.state = 1", "epoch = 1", "object = Brain", "prompts = learned", "as a state that predicts"] {
+    for part in ["harness.state = 1", "epoch = 1", "object = Brain", "prompts = learned", "to predict with"] {
         assert!(inspected.contains(part), "`{part}` is not in: {inspected}");
     }
 }

@@ -230,7 +230,7 @@ fn missing_weights_and_unset_variables_are_reported_at_their_place() {
     let world = World::default();
     let with = |weights: &str| file("").replace("ViT-L-14-336px.pt", weights);
     says(&world.problem(&with("missing.pt")), &["10:11: ", "experiments/missing.pt: no such file"]);
-    says(&world.problem(&with("${NOWHERE}/a.pt")), &["10:11: ", "NOWHERE is not set", "${NOWHERE:-DEFAULT}"]);
+    says(&world.problem(&with("${NOWHERE}/a.pt")), &["10:11: ", "NOWHERE is not set", "${NOWHERE:-default}"]);
     says(&world.problem(&with("")), &["10:11: ", "`weights` is empty"]);
     says(&world.problem(&with("synthetic").replace("[encoder]", "[encoder]\nseed = 0")), &["[encoder.arch]"]);
 }

@@ -6,7 +6,7 @@ use harness_experiment::{EvaluationId, TrainingId};
 use serde::{Deserialize, Serialize};
 
 /// Kinds of records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordKind {
     /// States of a model.
@@ -32,7 +32,7 @@ impl fmt::Display for RecordKind {
 }
 
 /// A record's id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "record", content = "id", rename_all = "snake_case")]
 pub enum RecordId {
     /// Of a training.

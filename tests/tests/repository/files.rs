@@ -71,7 +71,10 @@ pub(crate) fn references(path: &Path, line: &str) -> Vec<String> {
         for word in line.split(|c: char| c.is_whitespace() || "`(),;:\"'[]#".contains(c)) {
             let word = word.trim_end_matches('.');
             // Documents: everything else that ends in .md is what the program writes.
-            if word.ends_with(".md") && (word.contains("docs/") || word.chars().next().is_some_and(char::is_uppercase))
+            if word.ends_with(".md")
+                // NAME.md stands for any.
+                && word != "NAME.md"
+                && (word.contains("docs/") || word.chars().next().is_some_and(char::is_uppercase))
             {
                 found.push(word.to_owned());
             }
