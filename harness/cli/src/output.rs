@@ -34,9 +34,16 @@ pub(crate) fn print(text: impl Display) {
     });
 }
 
-/// A line on standard error. Nobody may be there to read it; the work continues.
+/// Lines on standard error, broken between words where they are longer than the terminal is wide. Nobody may be there to
+/// read them; the work continues.
 pub(crate) fn say(text: impl Display) {
+    let text = if can_draw() { fit(&text.to_string()) } else { text.to_string() };
     BARS.suspend(|| {
         let _ = writeln!(stderr(), "{text}");
     });
+}
+
+fn fit(text: &str) -> String {
+    let width = usize::from(console::Term::stderr().size().1);
+    textwrap::fill(text, textwrap::Options::new(width).subsequent_indent("      ").break_words(false))
 }

@@ -48,17 +48,6 @@ impl Progress {
         Self { drawn, last_line: now, begun: now, epochs: 0, epoch: None }
     }
 
-    /// A line that stays.
-    pub(crate) fn line(&self, text: &str) {
-        match &self.drawn {
-            None => say(text),
-            Some(_) => {
-                let width = usize::from(terminal_width());
-                say(textwrap::fill(text, textwrap::Options::new(width).subsequent_indent("      ").break_words(false)));
-            }
-        }
-    }
-
     /// Takes the bars away.
     pub(crate) fn clear(&mut self) {
         if let Some(drawn) = &mut self.drawn {
@@ -99,7 +88,7 @@ impl Progress {
             }
         } else if done < total && self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = Instant::now();
-            self.line(&plain(&name, phase.unit(), (done, total), rate, left));
+            say(plain(&name, phase.unit(), (done, total), rate, left));
         }
     }
 }
@@ -164,24 +153,20 @@ fn style(template: &str) -> ProgressStyle {
         })
 }
 
-fn terminal_width() -> u16 {
-    console::Term::stderr().size().1
-}
-
 impl Observer for Progress {
     fn notice(&mut self, notice: &Notice<'_>) {
         match notice {
             Notice::Waiting { holder } => {
-                self.line(&format!(
+                say(format!(
                     "another process ({holder}) uses this results folder; waiting for it, press Ctrl-C to give up"
                 ));
             }
             Notice::Begun { plan, out, cells, reused } => {
                 if plan.smoke {
-                    self.line("smoke test: it shows that everything runs; its numbers say nothing about the method");
+                    say("smoke test: it shows that everything runs; its numbers say nothing about the method");
                 }
                 let reused = if *reused > 0 { format!(", {reused} already done") } else { String::new() };
-                self.line(&format!(
+                say(format!(
                     "{}: {}{reused}; results go to {}",
                     plan.name,
                     count(*cells as u64, "cell"),
@@ -192,9 +177,7 @@ impl Observer for Progress {
                 (self.epoch, self.epochs, self.last_line) = (None, training.epochs, Instant::now());
                 let (dataset, shots, draw, seed) = (&training.dataset, training.shots, training.draw, training.seed);
                 let (variants, backend) = (variants.join(", "), &training.backend.name);
-                self.line(&format!(
-                    "[{number}/{of}] {variants}: {dataset}, K {shots}, draw {draw}, seed {seed}, {backend}"
-                ));
+                say(format!("[{number}/{of}] {variants}: {dataset}, K {shots}, draw {draw}, seed {seed}, {backend}"));
                 self.training(*number, *of);
             }
             Notice::Progress { phase, done, total, rate, left } => self.progress(*phase, *done, *total, *rate, *left),
@@ -205,14 +188,14 @@ impl Observer for Progress {
                 }
             }
             Notice::Retrying { record, message } => {
-                self.line(&format!("  the {record} failed and is tried once more: {message}"));
+                say(format!("  the {record} failed and is tried once more: {message}"));
             }
             Notice::Done { cell, values } => {
                 let values: Vec<String> = values.iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
-                self.line(&format!("  done   {}: {}", title(cell), values.join(", ")));
+                say(format!("  done   {}: {}", title(cell), values.join(", ")));
             }
-            Notice::Failed { cell, message } => self.line(&format!("  failed {}: {message}", title(cell))),
-            Notice::Warning(message) => self.line(&format!("warning: {message}")),
+            Notice::Failed { cell, message } => say(format!("  failed {}: {message}", title(cell))),
+            Notice::Warning(message) => say(format!("warning: {message}")),
             _ => {}
         }
     }

@@ -19,6 +19,11 @@ const ROWS: u16 = 200;
 /// What bars are drawn with.
 const BAR: [char; 3] = ['━', '╸', '─'];
 
+/// What moves where there is no bar.
+fn is_spinner(character: char) -> bool {
+    ('\u{2800}'..='\u{28ff}').contains(&character)
+}
+
 /// A run whose standard error is a terminal of 80 columns. `seen` gets the screen after everything that is drawn, and
 /// the process. Returns the exit code and the last screen.
 fn on_terminal(place: &Place, arguments: &[&str], mut seen: impl FnMut(&Parser, u32)) -> (Option<i32>, Parser) {
@@ -45,7 +50,7 @@ fn on_terminal(place: &Place, arguments: &[&str], mut seen: impl FnMut(&Parser, 
     (child.wait().unwrap().code(), screen)
 }
 
-/// A bar fills its row to the edge and ends in a time; a line ends before the edge.
+/// A bar fills its row to the edge and ends in a time, and the row of a spinner is padded to the edge; a line ends before it.
 #[track_caller]
 fn nothing_wraps(screen: &Parser) {
     let screen = screen.screen();
@@ -53,6 +58,8 @@ fn nothing_wraps(screen: &Parser) {
         let row = row.trim_end();
         let whole = if row.contains(BAR) {
             row.starts_with("  ") && (row.ends_with(" left") || row.ends_with(" so far"))
+        } else if row.contains(is_spinner) {
+            row.starts_with("  ")
         } else {
             !screen.row_wrapped(number)
         };
@@ -67,7 +74,7 @@ fn arguments() -> [&'static str; 6] {
 #[test]
 fn bars_move_on_a_terminal_of_80_columns_and_leave_no_trace() {
     let place = Place::new();
-    place.edit("epochs = 2", "epochs = 300");
+    place.edit("epochs = 2", "epochs = 120");
     place.edit("seeds = [0]", "seeds = [0, 1]");
     let (mut epochs, mut runs) = (false, false);
     let (code, screen) = on_terminal(&place, &arguments(), |screen, _| {
