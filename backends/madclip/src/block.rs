@@ -91,6 +91,7 @@ impl<B: Backend, K: Kernels<B>> Block<B, K> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::Plain;
     use crate::testing::{B, DEVICE, assert_close, host, random, tensor, weights};

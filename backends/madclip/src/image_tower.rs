@@ -129,6 +129,7 @@ fn fold_normalization<B: Backend>(
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::Plain;
     use crate::testing::{B, DEVICE, arch, assert_close, host, random, tensor, weights};

@@ -89,6 +89,7 @@ impl<const D: usize> From<Dims<'_>> for [i32; D] {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use harness_method::parameters::parameters;
 
     use super::*;

@@ -234,6 +234,7 @@ fn invalid(side: Side, what: &str) -> Result<(), ModelError> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use harness_method::options::Activation;
 
     use super::*;
@@ -358,7 +359,8 @@ mod tests {
             change(&mut abnormal);
             text(&with(prompts), [sentences("normal", STATES), abnormal]).unwrap_err().to_string()
         };
-        let cases: [(Prompts, &dyn Fn(&mut Sentences), &str); 5] = [
+        type Change<'a> = &'a dyn Fn(&mut Sentences);
+        let cases: [(Prompts, Change<'_>, &str); 5] = [
             (Prompts::Fixed, &|s| s.embedded.truncate(5), "7 sentences with 5 values"),
             (Prompts::Fixed, &|s| *s = Sentences::default(), "0 sentences with 0 values"),
             (Prompts::Fixed, &|s| s.eot[6] = 14, "end-of-text at 14 in a context of 14"),

@@ -126,6 +126,7 @@ fn causal_mask<B: Backend>(tokens: usize, device: &B::Device) -> Tensor<B, 2> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::Plain;
     use crate::testing::{B, DEVICE, arch, assert_close, host, random, weights};

@@ -19,6 +19,9 @@ use crate::similarity::Similarity;
 use crate::tensors::{HostTensor, Tensors, to_device, to_host};
 use crate::{ModelError, Recorded, TextTower, detection, segmentation, similarity};
 
+/// Gradients by the name of their tensor, flat.
+type Gradients<B> = BTreeMap<String, Tensor<B, 1>>;
+
 /// Scores of a batch of test images.
 #[derive(Clone, Debug)]
 pub struct Scores {
@@ -251,7 +254,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         })
     }
 
-    fn gradients(&mut self, indices: &[usize]) -> Result<(Vec<f32>, BTreeMap<String, Tensor<B, 1>>), ModelError> {
+    fn gradients(&mut self, indices: &[usize]) -> Result<(Vec<f32>, Gradients<B>), ModelError> {
         self.join_support();
         let held = self.support.labels.len();
         if indices.is_empty() || indices.iter().any(|&i| i >= held) {

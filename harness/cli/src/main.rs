@@ -1,4 +1,9 @@
 //! The `harness` program: reads the command line, does what it asks for and ends with an exit code.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags,
+    reason = "comments of arguments are what --help prints, as plain text"
+)]
 
 mod backends;
 mod commands;

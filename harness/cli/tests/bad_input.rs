@@ -1,4 +1,5 @@
 //! Bad input: what, where, and what to do, with exit code 2 and before anything is written.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -20,7 +20,7 @@ pub const BEST_ON_TEST_NOTE: &str =
 /// # Errors
 /// Polars' own.
 pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
-    let groups: Vec<&[SummaryRow]> = rows.chunk_by(|a, b| same_group(a, b)).collect();
+    let groups: Vec<&[SummaryRow]> = rows.chunk_by(same_group).collect();
     let lines: Vec<Line<'_>> = groups.iter().flat_map(|group| Line::of(group)).collect();
     let text = |of: fn(&SummaryRow) -> &str| Values::Text(lines.iter().map(|line| of(line.head).to_owned()).collect());
     let any = |of: fn(&SummaryRow) -> bool| lines.iter().any(|line| of(line.head));
@@ -128,14 +128,10 @@ fn metrics(lines: &[Line<'_>]) -> Result<Vec<(String, Values)>, ReportError> {
     Ok(names.into_iter().enumerate().map(|(at, name)| (name, Values::Measure(cells(at)))).collect())
 }
 
-fn same_group<'a>(a: &'a SummaryRow, b: &'a SummaryRow) -> bool {
-    let group = |row: &'a SummaryRow| {
-        (
-            (&row.variant, &row.dataset, &row.trained_on, row.shots),
-            (&row.backend, &row.precision, row.allow_overlap, row.selection),
-        )
-    };
-    group(a) == group(b)
+fn same_group(a: &SummaryRow, b: &SummaryRow) -> bool {
+    (&a.variant, &a.dataset, &a.trained_on, a.shots) == (&b.variant, &b.dataset, &b.trained_on, b.shots)
+        && (&a.backend, &a.precision, a.allow_overlap, a.selection)
+            == (&b.backend, &b.precision, b.allow_overlap, b.selection)
 }
 
 fn not_done(row: &SummaryRow) -> String {

@@ -20,7 +20,7 @@ pub enum Error {
     Records(#[from] harness_records::Error),
     /// What a worker and this process do with the same code.
     #[error(transparent)]
-    Work(#[from] harness_worker::Error),
+    Work(Box<harness_worker::Error>),
     /// Datasets and images.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -94,6 +94,12 @@ pub enum Error {
     /// The user ended the run.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl From<harness_worker::Error> for Error {
+    fn from(error: harness_worker::Error) -> Self {
+        Self::Work(Box::new(error))
+    }
 }
 
 /// What to do about a full disk.

@@ -4,7 +4,7 @@
 //! - [`World`] answers a plan's questions: datasets, support sets, weights, backends.
 //! - [`run()`] does a plan's work; `harness_worker::serve` is the other end of its pipe.
 //! - [`predict`] scores images of no dataset with the state of a cell or of a file.
-//! - [`bench`] measures backends by themselves, in turns.
+//! - [`mod@bench`] measures backends by themselves, in turns.
 //! - [`measure`] turns an evaluation's predictions into metrics, [`score()`] does so for a whole folder.
 
 pub mod bench;
