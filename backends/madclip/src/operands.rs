@@ -71,7 +71,7 @@ pub struct Cosines<B: Backend> {
     pub features: Tensor<B, 2>,
 }
 
-/// Gradients of [`Kernels::cosines`].
+/// Gradients of [`crate::Kernels::cosines`].
 #[derive(Clone, Debug)]
 pub struct CosineGradients<B: Backend> {
     /// With respect to the tokens, `[N, W]`.
