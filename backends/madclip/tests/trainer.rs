@@ -130,9 +130,10 @@ fn gradients_are_those_of_the_sum_of_the_losses() {
                 let losses = trainer.read_gradients(&batch).unwrap().0;
                 (losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() - here) / f64::from(by)
             };
+            let (mut all_smooth, mut all) = (0, 0);
             for (name, gradient) in &gradients {
-                let (mut differences, mut sum, mut smooth, mut all) = (0.0, 0.0, 0, 0);
-                for (element, &expected) in gradient.data.iter().enumerate().step_by(29) {
+                let (mut differences, mut sum, mut smooth) = (0.0, 0.0, 0);
+                for (element, &expected) in gradient.data.iter().enumerate().step_by(gradient.data.len().div_ceil(12)) {
                     let (before, after) = (slope(name, element, -STEP), slope(name, element, STEP));
                     all += 1;
                     if (before - after).abs() < KINK {
@@ -143,9 +144,10 @@ fn gradients_are_those_of_the_sum_of_the_losses() {
                 }
                 // Rounding of a loss in f32 stands for a slope of half a thousandth.
                 let bound = 0.05 * sum + 5e-4 * f64::from(smooth);
-                assert!(differences < bound, "{adapter:?} {loss:?} {name}: {differences} of {sum}");
-                assert!(2 * smooth > all, "{adapter:?} {loss:?} {name}: {smooth} of {all} slopes have no kink");
+                assert!(differences <= bound, "{adapter:?} {loss:?} {name}: {differences} of {sum}");
+                all_smooth += smooth;
             }
+            assert!(2 * all_smooth > all, "{adapter:?} {loss:?}: {all_smooth} of {all} slopes have no kink");
         }
     }
 }

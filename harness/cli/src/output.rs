@@ -45,5 +45,6 @@ pub(crate) fn say(text: impl Display) {
 
 fn fit(text: &str) -> String {
     let width = usize::from(console::Term::stderr().size().1);
-    textwrap::fill(text, textwrap::Options::new(width).subsequent_indent("      ").break_words(false))
+    let options = textwrap::Options::new(width).subsequent_indent("      ").break_words(false);
+    text.split('\n').map(|line| textwrap::fill(line, &options)).collect::<Vec<_>>().join("\n")
 }
