@@ -16,7 +16,7 @@ pub(crate) fn pixels(svg: &str, (width, height): (u32, u32), figure: &str) -> Re
     resvg::render(&tree, Transform::identity(), &mut pixmap.as_mut());
     let (rgba, _) = pixmap.data().as_chunks::<4>();
     // The white ground leaves nothing transparent, so colours are not multiplied by an alpha.
-    Ok(rgba.iter().flat_map(|[red, green, blue, _]| [*red, *green, *blue]).collect())
+    Ok(rgba.iter().map(|[red, green, blue, _]| [*red, *green, *blue]).collect::<Vec<_>>().into_flattened())
 }
 
 /// RGB bytes as a PNG file.
