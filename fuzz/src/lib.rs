@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod pickle;
 pub mod picture;
+pub mod results;
 pub mod scratch;
 pub mod seeds;
 pub mod tensors;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{archive, pickle, picture};
+use crate::{archive, pickle, picture, results};
 
 /// Inputs by target and name.
 ///
@@ -49,5 +49,13 @@ pub fn all(root: &Path) -> Vec<(&'static str, String, Vec<u8>)> {
     let header =
         b"{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}";
     seeds.push(("safetensors", "one".to_owned(), [&[16], header.as_slice()].concat()));
+    for (number, name) in results::files().iter().enumerate() {
+        let bytes = std::fs::read(results::original().join(name)).expect("a file of the repository");
+        let chosen = [number as u8, 0];
+        if bytes.len() < 8192 {
+            seeds.push(("records", format!("{number}-whole"), [&chosen, bytes.as_slice()].concat()));
+        }
+        seeds.push(("records", format!("{number}-patched"), vec![number as u8, 1, 0xff, 0xff, 9, 0, 1]));
+    }
     seeds
 }

@@ -28,6 +28,31 @@ fn the_default_is_what_the_published_code_does_and_clip_differs_in_four_options(
 }
 
 #[test]
+fn the_table_of_presets_in_the_specification_is_that_of_the_code() {
+    let document = std::fs::read_to_string(harness_tests::root().join("docs/method.md")).unwrap();
+    let section = document.split("## 9. ").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let cells = |line: &str| -> Vec<String> { line.split('|').map(|cell| cell.trim().to_owned()).collect() };
+    // Of a cell such as "`gelu`: the reason", the value.
+    let value = |cell: &str| cell.split('`').nth(1).unwrap_or_default().to_owned();
+    let rows = section.lines().filter(|line| line.starts_with("| `")).map(cells);
+    let written: Vec<_> = rows.map(|row| [&row[1], &row[2], &row[3]].map(|cell| value(cell))).collect();
+    let [released, clip] = [Preset::Released, Preset::Clip].map(Preset::options);
+    let declared = Options::declared();
+    let mut differing: Vec<_> = released
+        .differing(&clip)
+        .into_iter()
+        .map(|name| {
+            let option = declared.iter().find(|option| option.name == name).unwrap();
+            let preset = |at: usize| option.presets[at].trim_matches('"').to_owned();
+            [name.to_owned(), preset(0), preset(1)]
+        })
+        .collect();
+    let place = |name: &str| written.iter().position(|row| row[0] == name);
+    differing.sort_by_key(|row| place(&row[0]));
+    assert_eq!(written, differing);
+}
+
+#[test]
 fn a_default_never_changes_under_one_version_of_the_method() {
     // Ids leave defaults out: a changed one would give every stored id another meaning. Raise the method's version with
     // it.

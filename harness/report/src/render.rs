@@ -8,7 +8,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters_backend::DrawingBackend;
 
 use crate::colour::RED;
-use crate::vector::{self, Vector};
+use crate::vector::{self, Picture, Vector};
 use crate::{ReportError, font, raster};
 
 /// Width of a drawing in units; 85 mm.
@@ -43,32 +43,43 @@ pub struct Rendered {
 
 /// Draws a figure in both formats; `smoke` marks it as a smoke test.
 pub(crate) fn render(drawing: &impl Drawing, smoke: bool) -> Result<Rendered, ReportError> {
-    let (svg, size) = document(drawing, smoke)?;
-    Ok(Rendered { png: png_of(&svg, size, drawing.name())?, svg: vector::printed(&svg, size) })
+    let document = Document::new(drawing, smoke)?;
+    let png = document.png()?;
+    let svg = vector::with_pictures(document.svg, &document.pictures)
+        .map_err(|source| not_encoded(document.figure, source))?;
+    Ok(Rendered { png, svg: vector::printed(&svg, document.size) })
 }
 
 /// The same as a PNG alone.
 pub(crate) fn png(drawing: &impl Drawing, smoke: bool) -> Result<Vec<u8>, ReportError> {
-    let (svg, size) = document(drawing, smoke)?;
-    png_of(&svg, size, drawing.name())
+    Document::new(drawing, smoke)?.png()
 }
 
-/// The SVG document, a pixel a unit, and its size.
-fn document(drawing: &impl Drawing, smoke: bool) -> Result<(String, (u32, u32)), ReportError> {
-    let figure = drawing.name();
-    let size = (WIDTH, drawing.height() + if smoke { BANNER } else { 0 });
-    let (mut text, mut pictures) = (String::new(), Vec::new());
-    let area = Vector::new(&mut text, &mut pictures, size).into_drawing_area();
-    compose(drawing, smoke, &area)
-        .map_err(|error| ReportError::Drawing { figure: figure.to_owned(), what: error.to_string() })?;
-    drop(area);
-    let svg = vector::finish(text, &pictures).map_err(|source| not_encoded(figure, source))?;
-    Ok((svg, size))
+/// A finished drawing.
+struct Document<'a> {
+    figure: &'a str,
+    size: (u32, u32),
+    /// Without the pictures, a pixel a unit.
+    svg: String,
+    pictures: Vec<Picture>,
 }
 
-fn png_of(svg: &str, size: (u32, u32), figure: &str) -> Result<Vec<u8>, ReportError> {
-    let pixels = raster::pixels(svg, size, figure)?;
-    raster::encode_png(size.0, size.1, &pixels).map_err(|source| not_encoded(figure, source))
+impl<'a> Document<'a> {
+    fn new(drawing: &'a impl Drawing, smoke: bool) -> Result<Self, ReportError> {
+        let figure = drawing.name();
+        let size = (WIDTH, drawing.height() + if smoke { BANNER } else { 0 });
+        let (mut text, mut pictures) = (String::new(), Vec::new());
+        let area = Vector::new(&mut text, &mut pictures, size).into_drawing_area();
+        compose(drawing, smoke, &area)
+            .map_err(|error| ReportError::Drawing { figure: figure.to_owned(), what: error.to_string() })?;
+        drop(area);
+        Ok(Self { figure, size, svg: vector::finish(&text), pictures })
+    }
+
+    fn png(&self) -> Result<Vec<u8>, ReportError> {
+        let pixels = raster::pixels(&self.svg, &self.pictures, self.size, self.figure)?;
+        raster::encode_png(self.size.0, self.size.1, &pixels).map_err(|source| not_encoded(self.figure, source))
+    }
 }
 
 fn not_encoded(figure: &str, source: image::ImageError) -> ReportError {

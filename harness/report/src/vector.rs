@@ -1,4 +1,8 @@
 //! Plotters' SVG backend, with pictures and a size in millimetres. Its own pictures would bring a second version of `image`.
+//!
+//! The bitmap of a drawing is rendered from the document without its pictures, which are copied in afterwards
+//! ([`crate::raster`]): they are opaque, lie above everything else and have a pixel a unit, so rendering them would only take
+//! longer. Half of a report's time went into that.
 
 use std::fmt::Write;
 
@@ -18,9 +22,9 @@ pub(crate) struct Vector<'a> {
 
 /// RGB bytes and where they are drawn.
 pub(crate) struct Picture {
-    at: BackendCoord,
-    size: (u32, u32),
-    rgb: Vec<u8>,
+    pub(crate) at: BackendCoord,
+    pub(crate) size: (u32, u32),
+    pub(crate) rgb: Vec<u8>,
 }
 
 impl<'a> Vector<'a> {
@@ -29,16 +33,31 @@ impl<'a> Vector<'a> {
     }
 }
 
-/// The finished document, a pixel a unit.
-pub(crate) fn finish(mut text: String, pictures: &[Picture]) -> image::ImageResult<String> {
+/// The finished document without its pictures, a pixel a unit.
+pub(crate) fn finish(text: &str) -> String {
     // SVG's own default is blunt ends and sharp corners, which reach far beyond a curve's turns.
-    text = text.replacen(" xmlns=", " stroke-linecap=\"round\" stroke-linejoin=\"round\" xmlns=", 1);
+    let text = text.replacen(" xmlns=", " stroke-linecap=\"round\" stroke-linejoin=\"round\" xmlns=", 1);
+    // Plotters gives every shape an opacity as a group, which a renderer must draw on a layer of its own; no shape of it has
+    // both a fill and a stroke, so those of the paints say the same.
+    let mut parts = text.split(" opacity=\"");
+    let mut finished = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (opacity, rest) = part.split_once('"').unwrap_or((part, ""));
+        if opacity != "1" {
+            let _ = write!(finished, " fill-opacity=\"{opacity}\" stroke-opacity=\"{opacity}\"");
+        }
+        finished.push_str(rest);
+    }
+    finished
+}
+
+/// A finished document with its pictures.
+pub(crate) fn with_pictures(mut text: String, pictures: &[Picture]) -> image::ImageResult<String> {
     let end = text.rfind("</svg>").unwrap_or(text.len());
     let mut tags = String::new();
-    for picture in pictures {
-        let ((x, y), (w, h)) = (picture.at, picture.size);
+    for Picture { at: (x, y), size: (w, h), rgb } in pictures {
         let _ = write!(tags, "<image x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" href=\"data:image/png;base64,");
-        STANDARD.encode_string(crate::raster::encode_png(w, h, &picture.rgb)?, &mut tags);
+        STANDARD.encode_string(crate::raster::encode_png(*w, *h, rgb)?, &mut tags);
         tags.push_str("\"/>\n");
     }
     text.insert_str(end, &tags);
@@ -109,5 +128,20 @@ impl<'a> DrawingBackend for Vector<'a> {
     fn blit_bitmap(&mut self, at: BackendCoord, size: (u32, u32), rgb: &[u8]) -> Drawn<Self> {
         self.pictures.push(Picture { at, size, rgb: rgb.to_vec() });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opacity_belongs_to_paints_so_that_no_layer_is_needed() {
+        let text = "<svg xmlns=\"u\"><polygon opacity=\"0.16\" fill=\"#0\"/><circle opacity=\"1\" r=\"2\"/></svg>";
+        assert_eq!(
+            finish(text),
+            "<svg stroke-linecap=\"round\" stroke-linejoin=\"round\" xmlns=\"u\">\
+             <polygon fill-opacity=\"0.16\" stroke-opacity=\"0.16\" fill=\"#0\"/><circle r=\"2\"/></svg>"
+        );
     }
 }
