@@ -64,7 +64,7 @@ fn replicates(path: &std::path::Path) {
     let Some(index) = ReplicateIndex::open(path).whole() else { return };
     let Ok(mut file) = index.file() else { return };
     let labels = file.labels().expect("labels of a file whose length fits");
-    let mut found = Replicates::default();
+    let mut found = Replicates { value: 0.0, replicates: Vec::new(), pairing: 0 };
     for epoch in 0..3 {
         for score in ImageScore::ALL {
             let scores = file.scores(epoch, score).expect("scores of a file whose length fits");
