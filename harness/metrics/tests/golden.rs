@@ -5,7 +5,7 @@ use harness_metrics::{Maps, Metric, PixelMetrics, PixelTruth, all_metrics};
 use safetensors::SafeTensors;
 
 #[test]
-fn the_seven_metrics_equal_the_reference() {
+fn the_metrics_of_the_reference_have_its_values() {
     let values = harness_tests::golden("pre/metrics.json");
     let tensors = harness_tests::golden("pre/tensors.safetensors");
     let values: serde_json::Value = serde_json::from_slice(&std::fs::read(values).unwrap()).unwrap();
@@ -25,11 +25,9 @@ fn the_seven_metrics_equal_the_reference() {
     let maps = Maps::new(&maps, truth.pixels()).unwrap();
 
     let metrics = all_metrics(&labels, &floats("metric.image_scores"), Some((&truth, &maps))).unwrap();
-    assert_eq!(metrics.iter().count(), 7);
-    assert_eq!(values.as_object().unwrap().len(), 7);
-    for (metric, value) in metrics.iter() {
-        let expected = values[metric.name()].as_f64().unwrap();
-        assert!((value - expected).abs() < 1e-9, "{metric}: {value} for {expected}");
+    for (name, expected) in values.as_object().unwrap() {
+        let (value, expected) = (metrics.get(name.parse().unwrap()).unwrap(), expected.as_f64().unwrap());
+        assert!((value - expected).abs() < 1e-9, "{name}: {value} for {expected}");
     }
     assert_eq!(Some(PixelMetrics::auroc_only(&truth, &maps).unwrap()), metrics.get(Metric::PixelAuroc));
 }

