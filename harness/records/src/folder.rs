@@ -23,6 +23,7 @@ use crate::found::Found;
 use crate::ids::RecordId;
 use crate::provenance::Provenance;
 use crate::records::{EvaluationRecord, TrainingRecord, state_file};
+use crate::state;
 
 /// Beginning of the names of folders that are not complete yet.
 const PARTIAL: &str = ".partial-";
@@ -205,10 +206,16 @@ impl Folder {
         Found::of(if path.is_file() { read_toml(&path).map(Some) } else { Ok(None) })
     }
 
-    /// Whether a training is complete and still has the states of these epochs.
-    pub fn has_states(&self, id: TrainingId, mut epochs: impl Iterator<Item = u32>) -> bool {
-        let training = self.training(id);
-        training.join("training.toml").is_file() && epochs.all(|epoch| state_file(&training, epoch).is_file())
+    /// A training's states of these epochs as they are found: the first that is not there or can't be read decides.
+    pub fn find_states(&self, id: TrainingId, epochs: impl Iterator<Item = u32>) -> Found<()> {
+        let folder = self.training(id);
+        for path in epochs.map(|epoch| state_file(&folder, epoch)) {
+            match Found::of(if path.is_file() { state::check(&path).map(Some) } else { Ok(None) }) {
+                Found::Whole(()) => {}
+                other => return other,
+            }
+        }
+        Found::Whole(())
     }
 
     /// States that a training still has; none where all are gone, folder and all.

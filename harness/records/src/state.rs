@@ -49,6 +49,15 @@ pub fn write(state: &[StateTensor], about: &[(&str, String)], path: &Path) -> Re
     Ok(write_safetensors_with(path, &layout, StorePrecision::F32, about, next)?)
 }
 
+/// Whether a state's file is whole, whatever its tensors.
+///
+/// # Errors
+/// Why it is not.
+pub fn check(path: &Path) -> Result<(), Error> {
+    let bytes = std::fs::read(path).map_err(Error::file("read the state", path))?;
+    SafeTensors::deserialize(&bytes).map(|_| ()).map_err(|error| Error::record(path, error))
+}
+
 /// Reads a state that must have the tensors of `like`.
 pub fn read(path: &Path, like: &[StateTensor]) -> Result<Vec<StateTensor>, Error> {
     let bytes = std::fs::read(path).map_err(Error::file("read the state", path))?;

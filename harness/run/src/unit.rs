@@ -70,10 +70,14 @@ impl<'a> Run<'a> {
         executor: &mut dyn Executor,
     ) -> Result<bool, Error> {
         let id = unit.training.id;
-        let trained = self.folder.read_training(id).is_whole();
-        // Which epochs a chosen evaluation needs is known when its choosers are measured: until then, any.
-        if trained && self.folder.has_states(id, absent.iter().flat_map(|evaluation| evaluation.epochs.iter())) {
-            return Ok(true);
+        if self.folder.read_training(id).is_whole() {
+            // Which epochs a chosen evaluation needs is known when its choosers are measured: until then, any.
+            let epochs = absent.iter().flat_map(|evaluation| evaluation.epochs.iter());
+            match self.folder.find_states(id, epochs) {
+                Found::Whole(()) => return Ok(true),
+                Found::Unreadable(why) => self.take_away(id.into(), &why)?,
+                Found::Missing => {}
+            }
         }
         // Also for evaluations that this run is not about: else a later one would train again.
         let last = unit.training.epochs.saturating_sub(1);

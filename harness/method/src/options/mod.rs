@@ -6,9 +6,7 @@ mod declared;
 mod values;
 
 pub use declare::{Complaint, Declared};
-pub use declared::{
-    Activation, Adapter, AdapterAttention, Aggregation, Branches, Loss, Normalize, Options, Overrides, PromptMask,
-    PromptPosition, Prompts,
-};
+// The options and the types of their values: a new one needs no line here.
+pub use declared::*;
 
 pub use crate::side::Side;

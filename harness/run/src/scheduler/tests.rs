@@ -6,7 +6,7 @@ mod fakes;
 use std::collections::{BTreeSet, HashSet};
 
 use harness_experiment::{Cell, Evaluation, Filter, Plan, Selection};
-use harness_records::{Class, Entry, Journal, RecordId, RecordKind, journal, reads};
+use harness_records::{Class, Entry, Journal, RecordId, RecordKind, journal, reads, state_file};
 
 use self::fakes::{Desk, plan};
 use crate::choice;
@@ -145,6 +145,25 @@ fn records_that_cannot_be_read_are_made_again_with_a_line_that_says_so() {
         assert!(entries.iter().any(|entry| matches!(entry, Entry::Removed { why: Some(_), .. })));
         assert_eq!(desk.run().reused, plan.cells.len());
     }
+}
+
+#[test]
+fn a_damaged_state_that_something_waits_for_is_trained_again_and_another_is_left_alone() {
+    let plan = plan("");
+    let desk = Desk::new(&plan);
+    desk.run();
+    let cell = &plan.cells[0];
+    let training = plan.trainings.iter().find(|training| training.id == cell.training).unwrap();
+    let file = state_file(&desk.folder().training(cell.training), training.epochs - 1);
+    std::fs::write(&file, "torn").unwrap();
+    desk.forget();
+    assert_eq!(desk.run().reused, plan.cells.len());
+    std::fs::remove_dir_all(desk.folder().evaluation(cell.evaluation)).unwrap();
+    let finished = desk.run();
+    assert_eq!((finished.failed, finished.reused + finished.done), (0, plan.cells.len()));
+    assert_eq!(desk.jobs(), [cell.training.into(), cell.evaluation.into()]);
+    let said = desk.notices().into_iter().find(|notice| notice.contains("can't be read")).unwrap();
+    assert!(said.contains("made again") && said.contains(".safetensors"), "{said}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use harness_method::{Arch, Options};
 use harness_metrics::Metric;
 use harness_records::{
     Class, Cost, EpochMetrics, EvaluationRecord, Folder, Measured, Measurement, RecordId, ReplicateSet, StoredFormat,
-    TrainingRecord, TruthId, state_file, write_toml,
+    TrainingRecord, TruthId, state, state_file, write_toml,
 };
 use harness_worker::protocol::Job;
 
@@ -240,7 +240,7 @@ impl Executor for Hands<'_> {
                 for epoch in keep.iter() {
                     let file = state_file(folder, epoch);
                     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-                    std::fs::write(file, "").unwrap();
+                    state::write(&[], &[], &file).unwrap();
                 }
                 let record = TrainingRecord::new(training.as_ref().clone(), *keep, Cost::default());
                 write_toml(&record, &folder.join("training.toml")).unwrap();
