@@ -13,6 +13,19 @@ pub const NORMAL_STATES: [&str; 7] =
 pub const ABNORMAL_STATES: [&str; 7] =
     ["damaged {}", "broken {}", "{} with flaw", "{} with defect", "{} with damage", " disease {}", "abnormal {}"];
 
+/// ` disease {}` and `abnormal {}` are MadCLIP's.
+const MVFA_ABNORMAL_STATES: usize = 5;
+
+harness_config::named_enum! {
+    /// Which phrases of the abnormal class fixed sentences have.
+    pub enum States {
+        /// All seven.
+        Madclip = "madclip",
+        /// The first five, as MVFA and APRIL-GAN have them.
+        Mvfa = "mvfa",
+    }
+}
+
 const TEMPLATES: &str = include_str!("../templates.txt");
 
 /// The 35 frames of fixed sentences, a phrase in `{}`.
@@ -77,9 +90,20 @@ pub enum PromptError {
 /// # Errors
 /// A sentence over `context` tokens, or an object's name the tokenizer can't take.
 pub fn fixed(side: Side, object: &str, context: usize) -> Result<Sentences, PromptError> {
+    fixed_of(States::Madclip, side, object, context)
+}
+
+/// As [`fixed`], with some of the states: 245 rows, or 175.
+///
+/// # Errors
+/// As [`fixed`].
+pub fn fixed_of(states: States, side: Side, object: &str, context: usize) -> Result<Sentences, PromptError> {
     check_object(object)?;
-    let sentences =
-        phrases(side, object).into_iter().flat_map(|phrase| templates().map(move |t| t.replacen("{}", &phrase, 1)));
+    let mut phrases = phrases(side, object);
+    if states == States::Mvfa && side == Side::Abnormal {
+        phrases.truncate(MVFA_ABNORMAL_STATES);
+    }
+    let sentences = phrases.into_iter().flat_map(|phrase| templates().map(move |t| t.replacen("{}", &phrase, 1)));
     rows(sentences, context, "", Vec::new())
 }
 

@@ -1,13 +1,15 @@
-//! The one definition of a map (docs/method.md sections 7 and 8): grids of d = s_ab - s_n to the sum over taps of abnormal
-//! probabilities, pixel by pixel.
+//! The one definition of a map (docs/method.md sections 7 and 8): the sum over a part's grids of their link, pixel by pixel. For
+//! MadCLIP the grids hold d = s_ab - s_n of each tap, and the link is a sigmoid: the sum over taps of abnormal probabilities.
+
+use harness_method::{Link, Part};
 
 use crate::error::Error;
 use crate::maps::MapSource;
 use crate::sigmoid::sigmoid;
 
-/// Makes maps `[S, S]` of grids `[taps, G, G]`: bilinear with aligned corners, a sigmoid, the sum over taps.
+/// Makes maps `[S, S]` of grids `[n, G, G]`: bilinear with aligned corners, the link, the sum over grids.
 ///
-/// All in f32 and in one fixed order, across a row first, then down, then over taps from the first to the last; so a map
+/// All in f32 and in one fixed order, across a row first, then down, then over grids from the first to the last; so a map
 /// has the same bits on every platform and with any number of threads.
 #[derive(Clone, Debug)]
 pub struct Upsampler {
@@ -57,11 +59,19 @@ impl Upsampler {
         self.size
     }
 
-    /// The map `[S, S]` of one image's grids `[taps, G, G]`: values between 0 and the number of taps.
+    /// The map `[S, S]` of one image's grids `[n, G, G]` of logits: values between 0 and the number of grids.
+    ///
+    /// # Errors
+    /// As [`Self::map_of`].
+    pub fn map(&self, grids: &[f32], map: &mut [f32]) -> Result<(), Error> {
+        self.map_of(Link::Sigmoid, grids, map)
+    }
+
+    /// The map `[S, S]` of one image's grids `[n, G, G]` of a link.
     ///
     /// # Errors
     /// `grids` that are not whole grids, or none; `map` of another length than S x S.
-    pub fn map(&self, grids: &[f32], map: &mut [f32]) -> Result<(), Error> {
+    pub fn map_of(&self, link: Link, grids: &[f32], map: &mut [f32]) -> Result<(), Error> {
         let (points, pixels) = (self.grid * self.grid, self.size * self.size);
         if grids.is_empty() {
             return Err(Error::Empty { what: "taps" });
@@ -78,15 +88,24 @@ impl Upsampler {
         let mut rows = vec![0.0; self.grid * self.size];
         for tap in grids.chunks_exact(points) {
             self.stretch_rows(tap, &mut rows);
-            for (pixels, at) in map.chunks_exact_mut(self.size).zip(&self.axis) {
-                let low = &rows[at.low * self.size..][..self.size];
-                let high = &rows[at.high * self.size..][..self.size];
-                for ((pixel, low), high) in pixels.iter_mut().zip(low).zip(high) {
-                    *pixel += sigmoid(at.low_weight * low + at.high_weight * high);
-                }
+            match link {
+                Link::Sigmoid => self.add(&rows, map, sigmoid),
+                Link::Identity => self.add(&rows, map, |value| value),
             }
         }
         Ok(())
+    }
+
+    /// Adds the link of a grid `[G, S]`, stretched to `[S, S]`, to a map.
+    #[inline(always)]
+    fn add(&self, rows: &[f32], map: &mut [f32], link: impl Fn(f32) -> f32) {
+        for (pixels, at) in map.chunks_exact_mut(self.size).zip(&self.axis) {
+            let low = &rows[at.low * self.size..][..self.size];
+            let high = &rows[at.high * self.size..][..self.size];
+            for ((pixel, low), high) in pixels.iter_mut().zip(low).zip(high) {
+                *pixel += link(at.low_weight * low + at.high_weight * high);
+            }
+        }
     }
 
     /// A grid `[G, G]` to `[G, S]`.
@@ -104,6 +123,7 @@ impl Upsampler {
 #[derive(Clone, Debug)]
 pub struct GridMaps<'a> {
     grids: &'a [f32],
+    link: Link,
     /// Values of one image: taps x G x G.
     values: usize,
     upsampler: Upsampler,
@@ -113,8 +133,17 @@ impl<'a> GridMaps<'a> {
     /// Maps of `size` pixels a side from grids `[N, taps, G, G]` of d = s_ab - s_n.
     ///
     /// # Errors
-    /// No tap; a side of 0; grids that are not whole images.
+    /// As [`Self::of_part`].
     pub fn new(grids: &'a [f32], taps: usize, grid: usize, size: usize) -> Result<Self, Error> {
+        Self::of_part(Part { link: Link::Sigmoid, grids: taps }, grids, grid, size)
+    }
+
+    /// Maps of `size` pixels a side from the grids `[N, n, G, G]` of a part.
+    ///
+    /// # Errors
+    /// No grid; a side of 0; grids that are not whole images.
+    pub fn of_part(part: Part, grids: &'a [f32], grid: usize, size: usize) -> Result<Self, Error> {
+        let Part { link, grids: taps } = part;
         let upsampler = Upsampler::new(grid, size)?;
         let largest = usize::from(u16::MAX);
         if taps == 0 || taps > largest {
@@ -126,7 +155,7 @@ impl<'a> GridMaps<'a> {
             let why = "every image has taps x G x G of them";
             return Err(Error::Length { what: "grid values", found, expected, why });
         }
-        Ok(Self { grids, values, upsampler })
+        Ok(Self { grids, link, values, upsampler })
     }
 }
 
@@ -140,6 +169,6 @@ impl MapSource for GridMaps<'_> {
     }
 
     fn read(&self, image: usize, map: &mut [f32]) -> Result<(), Error> {
-        self.upsampler.map(&self.grids[image * self.values..][..self.values], map)
+        self.upsampler.map_of(self.link, &self.grids[image * self.values..][..self.values], map)
     }
 }

@@ -1,0 +1,32 @@
+//! Why a method can't be fitted or can't score.
+
+/// Why a method can't be fitted or can't score.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Values that don't fill their shape.
+    #[error("{what}: {found} values where {expected} are needed")]
+    Length {
+        /// What was counted.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many there must be.
+        expected: usize,
+    },
+    /// A support set without what the method learns from.
+    #[error("the support set has no {what}, which `{method}` learns from; {advice}")]
+    Missing {
+        /// What is missing.
+        what: &'static str,
+        /// The method's name.
+        method: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A regression whose minimum was not found.
+    #[error("the regression did not come to its minimum: {0}; use a larger `strength`")]
+    Diverged(&'static str),
+    /// A value that is not finite.
+    #[error("{0} holds a number that is not finite")]
+    NotFinite(&'static str),
+}

@@ -1,0 +1,234 @@
+//! `memory-bank`: the distance of a token to the nearest token of the support set, and of both classes' banks their difference.
+
+use crate::error::Error;
+use crate::features::{Projection, pooled, unit};
+use crate::nearest::Nearest;
+use crate::scores::{Scores, interleaved, mean_of_largest};
+use crate::taps::Taps;
+
+harness_config::named_enum! {
+    /// Tokens as the bank compares them.
+    #[derive(Default)]
+    pub enum Features {
+        /// As the tap has them.
+        #[default]
+        Raw = "raw",
+        /// After the tower's final norm, whatever tap they are of.
+        LnPost = "ln_post",
+    }
+}
+
+harness_config::named_enum! {
+    /// How taps come together.
+    #[derive(Default)]
+    pub enum Join {
+        /// A bank for each tap; distances are added.
+        #[default]
+        Sum = "sum",
+        /// One bank of tokens whose channels are those of all taps.
+        Concat = "concat",
+    }
+}
+
+harness_config::named_enum! {
+    /// Whose tokens are kept.
+    #[derive(Default)]
+    pub enum Banks {
+        /// Those of normal supports.
+        #[default]
+        Normal = "normal",
+        /// Those of normal supports, and those of abnormal supports that lie in lesions: the second distance is taken off the
+        /// first.
+        Both = "both",
+    }
+}
+
+/// How tokens are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `features`.
+    pub features: Features,
+    /// `pool = 3`: the mean over a token's neighbourhood.
+    pub pool: bool,
+    /// `join`.
+    pub join: Join,
+    /// `banks`.
+    pub banks: Banks,
+}
+
+/// A token lies in a lesion where at least this share of its pixels does.
+const IN_LESION: f32 = 0.5;
+
+/// Unit tokens `[m, width]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tokens {
+    /// The values.
+    pub values: Vec<f32>,
+    /// Values of a token.
+    pub width: usize,
+}
+
+/// What a support set leaves: for each tap, or one for all under `concat`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bank {
+    /// Tokens of normal supports.
+    pub normal: Vec<Tokens>,
+    /// Tokens in lesions of abnormal supports; empty under `normal`.
+    pub abnormal: Vec<Tokens>,
+}
+
+/// Keeps the tokens of a support set. Of abnormal supports, `lesions` is the lesion share of each patch, `[images, patches]`;
+/// without masks every token of theirs counts.
+///
+/// # Errors
+/// No normal support; under `both` no abnormal one, or no token in a lesion.
+pub fn fit(
+    options: Options,
+    projection: Option<&Projection>,
+    normal: &Taps<'_>,
+    abnormal: Option<(&Taps<'_>, Option<&[f32]>)>,
+) -> Result<Bank, Error> {
+    let missing = |what, advice| Error::Missing { what, method: "memory-bank", advice };
+    if normal.images() == 0 {
+        return Err(missing("normal image", "use at least one"));
+    }
+    let normal = tokens(options, projection, normal)?;
+    if options.banks == Banks::Normal {
+        return Ok(Bank { normal, abnormal: Vec::new() });
+    }
+    let Some((taps, lesions)) = abnormal.filter(|(taps, _)| taps.images() > 0) else {
+        return Err(missing("abnormal image", "use at least one, or `banks = \"normal\"`"));
+    };
+    let abnormal: Vec<Tokens> = tokens(options, projection, taps)?
+        .into_iter()
+        .map(|all| {
+            let Some(shares) = lesions else { return all };
+            let kept = all.values.chunks_exact(all.width).zip(shares).filter(|(_, share)| **share >= IN_LESION);
+            Tokens { values: kept.flat_map(|(token, _)| token).copied().collect(), width: all.width }
+        })
+        .collect();
+    if abnormal.iter().any(|tokens| tokens.values.is_empty()) {
+        let advice = "its lesions are smaller than half a patch everywhere: use larger images, other supports, or \
+                      `banks = \"normal\"`";
+        return Err(missing("token in a lesion", advice));
+    }
+    Ok(Bank { normal, abnormal })
+}
+
+/// The distances of the tokens of some images: one grid a tap, or one under `concat`; their sum over taps makes the image score.
+///
+/// # Errors
+/// Those of `device`, and taps that don't fit the bank.
+pub fn score<D: Nearest>(
+    options: Options,
+    projection: Option<&Projection>,
+    bank: &Bank,
+    taps: &Taps<'_>,
+    device: &mut D,
+) -> Result<Scores, Failed<D::Error>> {
+    let queries = tokens(options, projection, taps)?;
+    if queries.len() != bank.normal.len() {
+        return Err(Error::Length { what: "banks", found: bank.normal.len(), expected: queries.len() }.into());
+    }
+    let mut distances = Vec::with_capacity(queries.len());
+    for (number, queries) in queries.iter().enumerate() {
+        let mut device_distances = |bank: &Tokens| {
+            if bank.width != queries.width {
+                let error = Error::Length { what: "a bank's tokens", found: bank.width, expected: queries.width };
+                return Err(Failed::Input(error));
+            }
+            device.nearest(&queries.values, &bank.values, queries.width).map_err(Failed::Device)
+        };
+        let mut distance = device_distances(&bank.normal[number])?;
+        if let Some(abnormal) = bank.abnormal.get(number) {
+            let other = device_distances(abnormal)?;
+            distance.iter_mut().zip(other).for_each(|(distance, other)| *distance -= other);
+        }
+        distances.push(distance);
+    }
+    let patches = taps.patches();
+    let detection = (0..taps.images()).map(|image| {
+        let mut sums = vec![0.0; patches];
+        for distance in &distances {
+            sums.iter_mut().zip(&distance[image * patches..][..patches]).for_each(|(sum, value)| *sum += value);
+        }
+        mean_of_largest(&sums)
+    });
+    Ok(Scores { detection: detection.collect(), grids: interleaved(&distances, taps.images()) })
+}
+
+/// Why images could not be scored.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Failed<E> {
+    /// What was given does not fit.
+    #[error(transparent)]
+    Input(#[from] Error),
+    /// The device failed.
+    #[error("{0}")]
+    Device(E),
+}
+
+/// The patch tokens of some images as the bank compares them: for each tap, or one for all under `concat`.
+fn tokens(options: Options, projection: Option<&Projection>, taps: &Taps<'_>) -> Result<Vec<Tokens>, Error> {
+    let mut each = Vec::with_capacity(taps.count());
+    for tap in taps.each() {
+        let mut values = taps.patch_tokens(tap);
+        if options.features == Features::LnPost {
+            let projection =
+                projection.ok_or(Error::Length { what: "visual.ln_post", found: 0, expected: taps.width() })?;
+            values = projection.norm(&values);
+        }
+        if options.pool {
+            values = pooled(&values, taps.grid(), taps.width());
+        }
+        each.push(values);
+    }
+    let mut width = taps.width();
+    if options.join == Join::Concat {
+        let tokens = taps.images() * taps.patches();
+        let joined = (0..tokens).flat_map(|token| each.iter().flat_map(move |tap| &tap[token * width..][..width]));
+        each = vec![joined.copied().collect()];
+        width *= taps.count();
+    }
+    Ok(each
+        .into_iter()
+        .map(|mut values| {
+            unit(&mut values, width);
+            Tokens { values, width }
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::nearest::Processor;
+
+    /// One image whose four patches point along these axes of three.
+    fn image(axes: [usize; 4]) -> Vec<f32> {
+        let mut tap = vec![9.0; 3];
+        axes.iter().for_each(|axis| tap.extend((0..3).map(|at| if at == *axis { 2.0 } else { 0.0 })));
+        tap
+    }
+
+    #[test]
+    fn a_token_like_none_of_the_bank_is_far_and_lesions_pull_the_other_way() {
+        let (normal, abnormal, test) = (image([0, 0, 1, 1]), image([0, 2, 0, 0]), image([0, 1, 2, 2]));
+        let taps = |values| Taps::new(vec![values], 1, 2, 3).unwrap();
+        let options = Options::default();
+        let bank = fit(options, None, &taps(&normal), None).unwrap();
+        let scores = score(options, None, &bank, &taps(&test), &mut Processor).unwrap();
+        assert_eq!((scores.grids, scores.detection), (vec![0.0, 0.0, 1.0, 1.0], vec![1.0]));
+
+        let both = Options { banks: Banks::Both, ..options };
+        let shares = [0.0, 0.5, 0.0, 0.4];
+        let bank = fit(both, None, &taps(&normal), Some((&taps(&abnormal), Some(&shares)))).unwrap();
+        assert_eq!(bank.abnormal[0].values, [0.0, 0.0, 1.0]);
+        let scores = score(both, None, &bank, &taps(&test), &mut Processor).unwrap();
+        assert_eq!(scores.grids, [-1.0, -1.0, 1.0, 1.0]);
+        let none = fit(both, None, &taps(&normal), Some((&taps(&abnormal), Some(&[0.4; 4])))).unwrap_err();
+        assert!(none.to_string().contains("no token in a lesion"), "{none}");
+        assert!(fit(both, None, &taps(&normal), None).is_err());
+    }
+}

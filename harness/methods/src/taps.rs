@@ -1,0 +1,125 @@
+//! The taps of some images as methods read them, and what is known of their tokens.
+
+use crate::error::Error;
+
+/// Taps of some images: for each tap `[images, tokens, width]`, the class token first.
+#[derive(Clone, Debug)]
+pub struct Taps<'a> {
+    values: Vec<&'a [f32]>,
+    images: usize,
+    grid: usize,
+    width: usize,
+}
+
+impl<'a> Taps<'a> {
+    /// Taps of `images` images whose patches form a grid of `grid` a side, of a tower of this width.
+    ///
+    /// # Errors
+    /// A tap of another length.
+    pub fn new(values: Vec<&'a [f32]>, images: usize, grid: usize, width: usize) -> Result<Self, Error> {
+        let expected = images * (1 + grid * grid) * width;
+        match values.iter().find(|tap| tap.len() != expected) {
+            Some(tap) => Err(Error::Length { what: "a tap", found: tap.len(), expected }),
+            None => Ok(Self { values, images, grid, width }),
+        }
+    }
+
+    /// How many images there are.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
+    /// Points a side of a grid of patch tokens.
+    pub fn grid(&self) -> usize {
+        self.grid
+    }
+
+    /// Patch tokens of an image.
+    pub fn patches(&self) -> usize {
+        self.grid * self.grid
+    }
+
+    /// Values of a token.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// How many taps there are.
+    pub fn count(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The last of them.
+    ///
+    /// # Errors
+    /// No tap at all.
+    pub fn last(&self) -> Result<&'a [f32], Error> {
+        self.values.last().copied().ok_or(Error::Length { what: "taps", found: 0, expected: 1 })
+    }
+
+    /// Each tap.
+    pub fn each(&self) -> impl Iterator<Item = &'a [f32]> + '_ {
+        self.values.iter().copied()
+    }
+
+    /// The class tokens `[images, width]` of a tap.
+    pub fn class_tokens(&self, tap: &[f32]) -> Vec<f32> {
+        tap.chunks_exact((1 + self.patches()) * self.width).flat_map(|image| &image[..self.width]).copied().collect()
+    }
+
+    /// The patch tokens `[images, patches, width]` of a tap.
+    pub fn patch_tokens(&self, tap: &[f32]) -> Vec<f32> {
+        tap.chunks_exact((1 + self.patches()) * self.width).flat_map(|image| &image[self.width..]).copied().collect()
+    }
+}
+
+/// The share of lesion pixels in each whole patch, `[images, patches]`, of masks `[images, side, side]` of 0 and 1. Pixels
+/// beyond the last whole patch are left out.
+///
+/// # Errors
+/// Masks that are not whole.
+pub fn lesion_shares(masks: &[u8], side: usize, patch: usize) -> Result<Vec<f32>, Error> {
+    let pixels = side * side;
+    if pixels == 0 || patch == 0 || !masks.len().is_multiple_of(pixels) {
+        let expected = masks.len().next_multiple_of(pixels.max(1));
+        return Err(Error::Length { what: "masks", found: masks.len(), expected });
+    }
+    let grid = side / patch;
+    let mut shares = Vec::with_capacity(masks.len() / pixels * grid * grid);
+    for mask in masks.chunks_exact(pixels) {
+        for (row, column) in (0..grid).flat_map(|row| (0..grid).map(move |column| (row, column))) {
+            let lines = mask[row * patch * side..].chunks(side).take(patch);
+            let lesion: usize =
+                lines.flat_map(|line| &line[column * patch..][..patch]).filter(|&&pixel| pixel > 0).count();
+            shares.push(lesion as f32 / (patch * patch) as f32);
+        }
+    }
+    Ok(shares)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn shares_count_the_lesion_of_whole_patches_alone() {
+        let mut mask = vec![0; 25];
+        // Two of four pixels of the first patch, all of the last whole one, and the rest beyond it.
+        for pixel in [0, 6, 12, 13, 17, 18, 4, 24] {
+            mask[pixel] = 1;
+        }
+        assert_eq!(lesion_shares(&mask, 5, 2).unwrap(), [0.5, 0.0, 0.0, 1.0]);
+        assert!(lesion_shares(&mask, 4, 2).is_err());
+    }
+
+    #[test]
+    fn class_and_patch_tokens_are_told_apart() {
+        let tap: Vec<f32> = (0..20).map(|i| i as f32).collect();
+        let taps = Taps::new(vec![&tap], 2, 2, 2).unwrap();
+        assert_eq!(taps.class_tokens(&tap), [0.0, 1.0, 10.0, 11.0]);
+        assert_eq!(taps.patch_tokens(&tap)[..4], [2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(taps.patch_tokens(&tap).len(), 16);
+        assert!(Taps::new(vec![&tap], 2, 2, 3).is_err());
+    }
+}
