@@ -5,7 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use harness_config::suggest;
-use harness_method::{Arch, BackendInfo, Options};
+use harness_method::{Arch, BackendInfo};
+use harness_methods::Sentences;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ContentHash;
@@ -51,11 +52,11 @@ pub trait Catalogue {
     fn backend(&self, name: &str) -> Result<BackendInfo, CatalogueError>;
 
     /// Whether the sentences about an object fit the tokenizer and the text tower's context. Not asked for
-    /// `prompts = "free"`, which has none. Depends only on `prompts`, `context_tokens` and `arch`.
+    /// methods without sentences. Depends only on `sentences` and `arch`.
     ///
     /// # Errors
     /// A sentence that is too long, or a name that the tokenizer can't take.
-    fn check_sentences(&self, object: &str, options: &Options, arch: &Arch) -> Result<(), CatalogueError>;
+    fn check_sentences(&self, object: &str, sentences: Sentences, arch: &Arch) -> Result<(), CatalogueError>;
 }
 
 /// What is known of a dataset.

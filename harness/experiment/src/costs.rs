@@ -48,14 +48,15 @@ impl Plan {
         for training in &self.trainings {
             // A fold's images are among those of the whole support set, which is trained on too.
             let support = 2 * u64::from(training.shots);
+            let (shared, seeded) = if training.options.is_trained() { (SHARED_VARIANTS, 1) } else { (1, 0) };
             costs.steps = costs.steps.saturating_add(training.steps());
             let encoding = Encoding::of(training);
             let mut new = 0;
             if seen.insert((encoding.key.clone(), *training.support.as_bytes(), None)) {
-                new += support * SHARED_VARIANTS;
+                new += support * shared;
             }
             if seen.insert((encoding.key.clone(), *training.support.as_bytes(), Some(training.seed))) {
-                new += support;
+                new += support * seeded;
             }
             costs.support_encodings += new;
             costs.tap_bytes = costs.tap_bytes.saturating_add(new.saturating_mul(encoding.bytes));
@@ -66,8 +67,9 @@ impl Plan {
             let scored = images.saturating_mul(evaluation.scored_epochs(self.image_scores.len()));
             costs.scored = costs.scored.saturating_add(scored);
             if let Some(training) = trainings.get(&evaluation.training) {
-                let grid = training.arch.grid(training.options.image_size);
-                let bytes = 4 * (training.options.taps.len() * grid * grid) as u64;
+                let grid = training.arch.grid(training.options.image_size());
+                let bytes =
+                    4 * (training.options.part(training.has_masks).map_or(0, |part| part.grids) * grid * grid) as u64;
                 costs.grid_bytes = costs.grid_bytes.saturating_add(scored.saturating_mul(bytes));
             }
             if evaluation.on_fold {
@@ -94,12 +96,10 @@ struct Encoding {
 impl Encoding {
     fn of(training: &Training) -> Self {
         let Training { options, arch, .. } = training;
-        let key = format!(
-            "{} {:?} {:?} {:?} {:?}",
-            options.image_size, options.taps, options.activation, options.normalize, training.backend
-        );
-        let tokens = arch.tokens(options.image_size);
-        let bytes = [options.taps.len(), tokens, arch.width, training.store.size()];
+        let encoding = options.encoding();
+        let key = format!("{encoding:?} {:?}", training.backend);
+        let tokens = arch.tokens(encoding.image_size);
+        let bytes = [encoding.taps.len(), tokens, arch.width, training.store.size()];
         Self { key, bytes: bytes.iter().fold(1u64, |product, size| product.saturating_mul(*size as u64)) }
     }
 }

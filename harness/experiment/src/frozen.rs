@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use harness_method::{Method, Selection};
+use harness_method::Selection;
+use harness_methods::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::ser::ValueSerializer;
@@ -168,8 +169,8 @@ impl Plan {
     /// `Encode`, a mistake of this program.
     pub fn to_toml(&self) -> Result<String, Error> {
         let encode = |error: toml::ser::Error| Error::Encode { what: "plan.toml", why: error.to_string() };
-        let method = Method::Madclip;
-        let head = Head { format: PLAN_FORMAT, plan: self, methods: [(method.name(), method.version())].into() };
+        let methods = self.methods().into_iter().map(|method| (method.name(), method.version())).collect();
+        let head = Head { format: PLAN_FORMAT, plan: self, methods };
         let mut text = String::from(TITLE);
         text.push_str(&toml::to_string(&head).map_err(encode)?);
         text.push_str(RECORDS);

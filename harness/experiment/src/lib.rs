@@ -39,6 +39,5 @@ pub use smoke::SMOKE_SIDE;
 pub use spec::{Spec, TransferObject, keys};
 pub use work::Work;
 
-pub use harness_method::{
-    Backend, BackendInfo, ImageScore, Method, Overrides, Precision, Preset, SCORING_BATCH, Selection, StorePrecision,
-};
+pub use harness_method::{Backend, BackendInfo, ImageScore, Precision, SCORING_BATCH, Selection, StorePrecision};
+pub use harness_methods::{Method, MethodOptions};

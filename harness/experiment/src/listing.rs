@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use harness_method::Selection;
+use harness_methods::Method;
 use harness_text::{bytes, count, group};
 
 use crate::catalogue::EncoderSource;
@@ -25,7 +26,10 @@ impl Plan {
         let mut variants = Vec::with_capacity(self.variants.len());
         let mut first = HashMap::with_capacity(self.variants.len());
         for variant in &self.variants {
-            let heading = format!("{} (preset {})", variant.name, variant.preset);
+            let heading = match variant.options.method() {
+                Method::Madclip => format!("{} (preset {})", variant.name, variant.preset),
+                method => format!("{} ({method}, preset {})", variant.name, variant.preset),
+            };
             let twin = *first.entry(variant.options.effective()).or_insert(variant);
             variants.push(if std::ptr::eq(twin, variant) {
                 format!("{heading}\n{}", options(variant))
@@ -45,7 +49,8 @@ impl Plan {
 
 /// A line for each option.
 fn options(variant: &Variant) -> String {
-    let differing = variant.options.differing(&variant.preset.options());
+    let preset = variant.options.method().preset(&variant.preset);
+    let differing = preset.map_or_else(Vec::new, |preset| variant.options.differing(&preset));
     let mut text = String::new();
     for (name, value) in variant.options.shown() {
         let mark = if differing.contains(&name) { '*' } else { ' ' };

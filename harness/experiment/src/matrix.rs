@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use harness_method::{Backend, ImageScore, Method, SCORING_BATCH, Selection};
+use harness_method::{Backend, ImageScore, SCORING_BATCH, Selection};
 
 use crate::error::Error;
 use crate::folds::Fold;
@@ -77,26 +77,29 @@ impl Row<'_> {
     /// The training on the whole support set, or on all of it but a fold.
     fn training(&self, fold: Option<&Fold>) -> Result<Training, Error> {
         let Self { plan, variant, source, support, .. } = self;
+        let (method, options) = (variant.options.method(), &variant.options);
+        let trained = options.is_trained();
         let mut training = Training {
             id: TrainingId::from_bytes([0; 8]),
-            method: Method::Madclip,
-            method_version: Method::Madclip.version(),
+            method,
+            method_version: method.version(),
             dataset: source.name.clone(),
             shots: support.shots,
             draw: support.draw,
             support: support.hash,
             object: self.object(source),
             has_masks: source.facts.has_masks,
-            seed: self.seed,
-            epochs: plan.train.epochs,
-            batch: plan.train.batch,
-            learning_rate: plan.train.learning_rate,
+            // What decides nothing is the same for all, so that it makes no second record.
+            seed: if options.depends_on_seed() { self.seed } else { 0 },
+            epochs: self.epochs(),
+            batch: if trained { plan.train.batch } else { 1 },
+            learning_rate: if trained { plan.train.learning_rate } else { 0.0 },
             precision: plan.encoder.precision,
             store: plan.encoder.store,
             weights: plan.encoder.weights,
             backend: self.backend.clone(),
             arch: plan.encoder.arch.clone(),
-            options: variant.options.clone(),
+            options: options.clone(),
             fold: fold.cloned(),
         };
         training.id = training.identity()?;
@@ -141,7 +144,7 @@ impl Row<'_> {
             test: self.support.hash,
             object: self.object(self.source),
             batch: SCORING_BATCH,
-            epochs: EpochRange::all(self.plan.train.epochs),
+            epochs: EpochRange::all(self.epochs()),
             on_fold: true,
             chosen_by: Vec::new(),
         };
@@ -149,14 +152,23 @@ impl Row<'_> {
         Ok(evaluation)
     }
 
+    /// States there are: one where nothing is trained.
+    fn epochs(&self) -> u32 {
+        if self.variant.options.is_trained() { self.plan.train.epochs } else { 1 }
+    }
+
     /// The object that sentences name; empty without sentences, so that it decides nothing.
     fn object(&self, dataset: &Dataset) -> String {
         if self.variant.options.names_objects() { dataset.facts.object.clone() } else { String::new() }
     }
 
+    fn has_maps(&self) -> bool {
+        self.variant.options.part(self.source.facts.has_masks).is_some()
+    }
+
     fn image_scores(&self) -> Vec<ImageScore> {
-        let trained = |score: &ImageScore| self.source.facts.has_masks || !score.needs_maps();
-        self.plan.image_scores.iter().copied().filter(trained).collect()
+        let there = |score: &ImageScore| self.has_maps() || !score.needs_maps();
+        self.plan.image_scores.iter().copied().filter(there).collect()
     }
 }
 
@@ -178,7 +190,7 @@ impl<'a> Records<'a> {
     fn add(&mut self, row: &Row<'a>) -> Result<(), Error> {
         let training = self.training(row, None)?;
         let chosen_by = self.choosers(row, training)?;
-        let epochs = EpochRange::needed_by(row.selection, row.plan.train.epochs);
+        let epochs = EpochRange::needed_by(row.selection, row.epochs());
         // The test set that chooses is scored at every epoch; any other only at the chosen epochs.
         let own = row.selection == Selection::BestOnTest && row.source.name == row.target.name;
         let chosen = if own { Vec::new() } else { chosen_by.clone() };
@@ -197,7 +209,7 @@ impl<'a> Records<'a> {
             evaluation: evaluation.id,
             chosen_by,
             image_scores: row.image_scores(),
-            pixel_metrics: row.source.facts.has_masks && row.target.facts.has_masks,
+            pixel_metrics: row.has_maps() && row.target.facts.has_masks,
         };
         cell.id = cell.identity()?;
         self.cells.push(cell);
@@ -210,7 +222,7 @@ impl<'a> Records<'a> {
         match row.selection {
             Selection::Last => Ok(Vec::new()),
             Selection::BestOnTest => {
-                let every = EpochRange::all(row.plan.train.epochs);
+                let every = EpochRange::all(row.epochs());
                 let evaluation = row.evaluation(training, row.source, every, Vec::new())?;
                 let id = evaluation.id;
                 self.evaluation(evaluation);

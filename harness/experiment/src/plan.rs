@@ -1,8 +1,7 @@
 //! A plan: what will be computed, every value present and checked, every id known.
 
-use harness_method::{
-    AUGMENTED_VARIANTS, Arch, Backend, ImageScore, Method, Options, Precision, Preset, Selection, StorePrecision,
-};
+use harness_method::{AUGMENTED_VARIANTS, Arch, Backend, ImageScore, Precision, Selection, StorePrecision};
+use harness_methods::{Method, MethodOptions, Support as SupportSizes};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{DatasetFacts, EncoderSource};
@@ -77,6 +76,14 @@ impl Plan {
         self.axes().size()
     }
 
+    /// Every method of its variants, each once.
+    pub fn methods(&self) -> Vec<Method> {
+        let mut methods: Vec<Method> = self.variants.iter().map(|variant| variant.options.method()).collect();
+        methods.sort_unstable();
+        methods.dedup();
+        methods
+    }
+
     pub(crate) fn axes(&self) -> Axes<'_> {
         Axes {
             variants: self.variants.iter().map(|variant| variant.name.as_str()).collect(),
@@ -133,9 +140,9 @@ pub struct Variant {
     /// `base`, or the name in the file.
     pub name: String,
     /// What it started from.
-    pub preset: Preset,
+    pub preset: String,
     /// What it came to.
-    pub options: Options,
+    pub options: MethodOptions,
 }
 
 /// A dataset that takes part.
@@ -207,7 +214,7 @@ pub struct Training {
     /// The towers' sizes.
     pub arch: Arch,
     /// The model.
-    pub options: Options,
+    pub options: MethodOptions,
     /// Held out from it, to choose an epoch by: its images take no part, and the order of the others has its own
     /// stream. `None`: the whole support set is trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -244,14 +251,35 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Training {
-    /// Augmented images it trains on: the variants of each support image that isn't held out.
-    pub fn images(&self) -> u64 {
+    /// Support images that it learns from.
+    pub fn supports(&self) -> u64 {
         let held_out = self.fold.as_ref().map_or(0, |fold| fold.held_out.len() as u64);
-        AUGMENTED_VARIANTS as u64 * (2 * u64::from(self.shots)).saturating_sub(held_out)
+        (2 * u64::from(self.shots)).saturating_sub(held_out)
+    }
+
+    /// Images that it learns from: where it is trained, the augmented variants of each support image.
+    pub fn images(&self) -> u64 {
+        self.supports() * if self.options.is_trained() { AUGMENTED_VARIANTS as u64 } else { 1 }
+    }
+
+    /// The sizes of its support set, as its tensors depend on them.
+    pub fn support_sizes(&self) -> SupportSizes<'_> {
+        let shots = self.shots as usize;
+        let held_out = self.fold.as_ref().map_or(&[][..], |fold| &fold.held_out);
+        let abnormal = held_out.iter().filter(|&&index| (index as usize) < shots).count();
+        SupportSizes {
+            arch: &self.arch,
+            normal: shots.saturating_sub(held_out.len() - abnormal),
+            abnormal: shots.saturating_sub(abnormal),
+            has_masks: self.has_masks,
+        }
     }
 
     /// Steps of all its epochs.
     pub fn steps(&self) -> u64 {
+        if !self.options.is_trained() {
+            return 0;
+        }
         self.images().div_ceil(u64::from(self.batch).max(1)) * u64::from(self.epochs)
     }
 

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use harness_config::{Spanned, start};
-use harness_method::{Arch, Overrides, Precision, Preset};
+use harness_method::{Arch, Precision, Preset};
+use harness_methods::MethodOverrides;
 
 use crate::rules::RuleSpec;
 use crate::spec::{ArchSpec, Spec, Typed};
@@ -82,13 +83,14 @@ fn keep_known(typed: &mut Typed) {
 
 /// Replaces the encoder and every size of image.
 fn encoder(typed: &mut Typed) {
-    let variants = || typed.variants.iter().map(|(_, variant)| &variant.overrides);
-    let set = || [&typed.encoder.overrides, &typed.base.overrides].into_iter().chain(variants());
+    let variants = typed.variants.iter().map(|(_, variant)| variant.overrides.encoding());
+    let set: Vec<_> =
+        [typed.encoder.overrides.clone(), typed.base.overrides.encoding()].into_iter().chain(variants).collect();
     let released = Preset::Released.options();
-    let taps = set().filter_map(|overrides| overrides.taps.as_ref()).flat_map(|taps| taps.get_ref());
+    let taps = set.iter().filter_map(|overrides| overrides.taps.as_ref()).flat_map(|taps| taps.get_ref());
     let preset = if typed.encoder.overrides.taps.is_some() { 1 } else { released.taps.into_iter().max().unwrap_or(1) };
     let layers = taps.copied().max().unwrap_or(1).max(preset);
-    let typed_sizes = set().filter_map(|overrides| overrides.image_size.as_ref()).map(|size| *size.get_ref());
+    let typed_sizes = set.iter().filter_map(|overrides| overrides.image_size.as_ref()).map(|size| *size.get_ref());
     let sizes: BTreeSet<usize> = typed_sizes.chain([released.image_size]).collect();
     let small = |size: usize| SMALLEST + PATCH * sizes.iter().position(|other| *other == size).unwrap_or(0);
     let arch = Arch {
@@ -105,8 +107,8 @@ fn encoder(typed: &mut Typed) {
         text_heads: 1,
     };
 
-    let sizes_of = |overrides: &mut Overrides| {
-        if let Some(size) = &mut overrides.image_size {
+    let sizes_of = |overrides: &mut MethodOverrides| {
+        if let Some(size) = overrides.image_size_mut() {
             *size.get_mut() = small(*size.get_ref());
         }
     };

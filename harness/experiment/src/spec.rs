@@ -1,24 +1,29 @@
 //! An experiment as typed: every value has its type and its position, none is checked against another or the world yet.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
-use harness_config::{Findings, Homes, Source, Spanned, Table};
-use harness_method::{Arch, ImageScore, Options, Overrides, Precision, Preset, Selection, StorePrecision};
+use harness_config::{Findings, Source, Spanned, Table};
+use harness_method::{Arch, ImageScore, Precision, Selection, StorePrecision};
+use harness_methods::{EncodingOverrides, Method, MethodOverrides};
 
 use crate::error::Error;
 use crate::keys::{Key, section};
 use crate::rules::RuleSpec;
 
 /// Where the keys of an experiment file belong.
-const HOMES: Homes = &[
-    ("at the top of the file, above the first [table]", TopSpec::NAMES),
-    ("in [encoder]", EncoderSpec::NAMES),
-    ("in [encoder]", &["arch"]),
-    ("in [train]", TrainSpec::NAMES),
-    ("in [encoder], [base] or a variant", Options::SHARED_NAMES),
-    ("in [base] or a variant", &["preset"]),
-    ("in [base] or a variant", Options::NAMES),
-];
+static HOMES: LazyLock<Vec<(&str, &[&str])>> = LazyLock::new(|| {
+    let mut homes = vec![
+        ("at the top of the file, above the first [table]", TopSpec::NAMES),
+        ("in [encoder]", EncoderSpec::NAMES),
+        ("in [encoder]", &["arch"]),
+        ("in [train]", TrainSpec::NAMES),
+        ("in [encoder], [base] or a variant", EncodingOverrides::SHARED_NAMES),
+        ("in [base] or a variant", &["method", "preset"]),
+    ];
+    homes.extend_from_slice(Method::HOMES);
+    homes
+});
 
 harness_config::named_enum! {
     /// Whose object's name sentences have when a model is scored on another dataset than it was trained on.
@@ -190,7 +195,7 @@ pub(crate) struct EncoderTable {
     pub(crate) keys: EncoderSpec,
     pub(crate) arch: Option<ArchSpec>,
     /// The options that may stand here for all variants.
-    pub(crate) overrides: Overrides,
+    pub(crate) overrides: EncodingOverrides,
 }
 
 /// `[encoder.arch]`: complete, or `None` with findings.
@@ -207,8 +212,9 @@ pub(crate) struct ArchSpec {
 pub(crate) struct OptionsSpec {
     /// Something in it could not be read: what follows from it is not checked, or every slip would be reported twice.
     pub(crate) broken: bool,
-    pub(crate) preset: Option<Spanned<Preset>>,
-    pub(crate) overrides: Overrides,
+    pub(crate) method: Method,
+    pub(crate) preset: Option<Spanned<&'static str>>,
+    pub(crate) overrides: MethodOverrides,
 }
 
 impl Spec {
@@ -229,7 +235,7 @@ impl Spec {
     pub fn parse(path: &Path, text: String) -> Result<Self, Error> {
         let source = Source::new(path.to_owned(), text);
         let mut findings = Findings::default();
-        let typed = harness_config::parse(&source, &mut findings, HOMES, Typed::read)?;
+        let typed = harness_config::parse(&source, &mut findings, &HOMES, Typed::read)?;
         Ok(Self { source, findings, typed, notes: Vec::new() })
     }
 
@@ -258,9 +264,12 @@ impl Typed {
                 table.finish();
                 train
             },
-            base: OptionsSpec::read(top.table("base")),
-            variants: top.table("variants").each_table(OptionsSpec::read),
+            base: OptionsSpec::read(top.table("base"), Method::default()),
+            variants: Vec::new(),
         };
+        let base = typed.base.method;
+        let typed =
+            Self { variants: top.table("variants").each_table(|table| OptionsSpec::read(table, base)), ..typed };
         top.finish();
         typed
     }
@@ -269,7 +278,7 @@ impl Typed {
 impl EncoderTable {
     fn read(mut table: Table<'_, '_>) -> Self {
         let (start, before) = (table.start(), table.findings());
-        let (keys, overrides) = (EncoderSpec::read(&mut table), Overrides::read_shared(&mut table));
+        let (keys, overrides) = (EncoderSpec::read(&mut table), EncodingOverrides::read_shared(&mut table));
         let arch = ArchSpec::read(table.table("arch"));
         table.finish();
         Self { start, broken: table.findings() > before, keys, arch, overrides }
@@ -289,16 +298,18 @@ impl ArchSpec {
 }
 
 impl OptionsSpec {
-    fn read(mut table: Table<'_, '_>) -> Self {
+    /// Reads a table whose method is `inherited` where it names none.
+    fn read(mut table: Table<'_, '_>, inherited: Method) -> Self {
         let before = table.findings();
-        let (preset, overrides) = (table.optional("preset"), Overrides::read(&mut table));
+        let method = table.optional("method").map_or(inherited, Spanned::into_inner);
+        let (preset, overrides) = (method.read_preset(&mut table), method.read_overrides(&mut table));
         table.finish();
-        Self { broken: table.findings() > before, preset, overrides }
+        Self { broken: table.findings() > before, method, preset, overrides }
     }
 }
 
 /// The keys of the tables of an experiment file with plain values, by the table's name; the top level's is empty. Those
-/// of `[base]` and variants are [`Options::declared`].
+/// of `[base]` and variants are [`Method::declared`].
 pub fn keys() -> Vec<(&'static str, Vec<Key>)> {
     vec![("", TopSpec::keys()), ("encoder", EncoderSpec::keys()), ("train", TrainSpec::keys())]
 }

@@ -3,9 +3,8 @@
 
 use std::collections::HashMap;
 
-use harness_method::options::{Adapter, Prompts};
-use harness_method::parameters::STATES;
-use harness_method::{Arch, Options, prompts};
+use harness_method::Arch;
+use harness_methods::{MethodOptions, work};
 
 use crate::plan::{Evaluation, Plan, Training};
 
@@ -67,14 +66,16 @@ impl Training {
         encoding(&self.options, &self.arch)
     }
 
-    /// Floating-point operations of all its steps; its support set is encoded already.
+    /// Floating-point operations of what makes its states; its support set is encoded already.
     pub fn work(&self) -> f64 {
         let Self { options, arch, .. } = self;
+        if !options.is_trained() {
+            return fixed_text(options, arch) + options.fit_work(arch, self.images());
+        }
         let steps = self.steps() as f64;
-        // Frozen text takes a forward pass once, trained text one forward and one backward a step; adapters three
-        // passes.
-        let text = fixed_text(options, arch) + 2.0 * learned_text(options, arch) * steps;
-        text + 3.0 * adapters(options, arch) * self.images() as f64 * f64::from(self.epochs)
+        // Frozen text takes a forward pass once, trained text one forward and one backward a step; the rest three passes.
+        let text = fixed_text(options, arch) + 2.0 * options.trained_text_work(arch) * steps;
+        text + 3.0 * scoring(options, arch, self.images() as usize) * f64::from(self.epochs)
     }
 }
 
@@ -84,96 +85,26 @@ impl Evaluation {
     pub fn work(&self, training: &Training, image_scores: usize) -> f64 {
         let Training { options, arch, .. } = training;
         let epochs = self.scored_epochs(image_scores) as f64;
-        let text = fixed_text(options, arch) + learned_text(options, arch) * epochs;
-        text + adapters(options, arch) * self.test_images as f64 * epochs
+        let text = fixed_text(options, arch) + options.trained_text_work(arch) * epochs;
+        text + options.score_work(arch, training.supports()) * self.test_images as f64 * epochs
     }
-}
-
-/// Passes of one block over `tokens` tokens: four times W by W for attention, eight for the feed-forward part, and
-/// attention itself.
-fn block(tokens: usize, width: usize) -> f64 {
-    let (tokens, width) = (tokens as f64, width as f64);
-    24.0 * tokens * width * width + 4.0 * tokens * tokens * width
 }
 
 /// Floating-point operations of one image through the image tower up to its last tap.
-pub fn encoding(options: &Options, arch: &Arch) -> f64 {
-    let tokens = arch.tokens(options.image_size);
-    let patches = 6.0 * (tokens * arch.patch * arch.patch * arch.width) as f64;
-    patches + options.taps.last().copied().unwrap_or(0) as f64 * block(tokens, arch.width)
+pub fn encoding(options: &MethodOptions, arch: &Arch) -> f64 {
+    work::encoding(options.encoding(), arch)
 }
 
 /// Floating-point operations of a training step on so many images, their taps already encoded.
-pub fn step(options: &Options, arch: &Arch, images: usize) -> f64 {
-    2.0 * learned_text(options, arch) + 3.0 * scoring(options, arch, images)
+pub fn step(options: &MethodOptions, arch: &Arch, images: usize) -> f64 {
+    2.0 * options.trained_text_work(arch) + 3.0 * scoring(options, arch, images)
 }
 
-/// Floating-point operations of scoring so many images, their taps and the sentences already encoded.
-pub fn scoring(options: &Options, arch: &Arch, images: usize) -> f64 {
-    images as f64 * adapters(options, arch)
+/// Floating-point operations of scoring so many images without a support set, their taps and the sentences already encoded.
+pub fn scoring(options: &MethodOptions, arch: &Arch, images: usize) -> f64 {
+    images as f64 * options.score_work(arch, 0)
 }
 
-/// The adapters on one image, both heads.
-fn adapters(options: &Options, arch: &Arch) -> f64 {
-    let (tokens, width, embed) = (arch.tokens(options.image_size) as f64, arch.width as f64, arch.embed as f64);
-    let shared = match options.adapter {
-        Adapter::Linear | Adapter::Conv => width * width,
-        Adapter::Transformer => 6.0 * width * width,
-    };
-    let branches = (options.branches.names().len() * options.taps.len()) as f64;
-    branches * 2.0 * tokens * (shared + 2.0 * width * embed)
-}
-
-fn text_row(arch: &Arch) -> f64 {
-    arch.text_layers as f64 * block(arch.context, arch.text_width)
-}
-
-/// Sentences that don't change with training.
-fn fixed_text(options: &Options, arch: &Arch) -> f64 {
-    let sides = match options.prompts {
-        Prompts::Fixed => 2.0,
-        Prompts::LearnedAbnormal => 1.0,
-        Prompts::Learned | Prompts::Free => 0.0,
-    };
-    sides * (STATES * prompts::templates().count()) as f64 * text_row(arch)
-}
-
-/// Sentences with trained contexts, once forward.
-fn learned_text(options: &Options, arch: &Arch) -> f64 {
-    let rows = options.prompts.learned_sides().len() * STATES * options.prompt_positions.len();
-    rows as f64 * text_row(arch)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use harness_method::Preset;
-
-    /// docs/method.md section 11 for ViT-L/14 at 240 px, to two digits.
-    #[test]
-    fn the_published_sizes_cost_what_the_method_says() {
-        let released = Preset::Released.options();
-        let arch = Arch {
-            image_size: 336,
-            patch: 14,
-            width: 1024,
-            layers: 24,
-            heads: 16,
-            embed: 768,
-            vocab: 49_408,
-            context: 77,
-            text_width: 768,
-            text_layers: 12,
-            text_heads: 12,
-        };
-        let tera = |operations: f64, expected: f64| {
-            let tera = operations / 1e12;
-            assert!((tera / expected - 1.0).abs() < 0.1, "{tera} for {expected}");
-        };
-        tera(encoding(&released, &arch), 0.18);
-        tera(text_row(&arch), 0.013);
-        tera(2.0 * learned_text(&released, &arch), 1.1);
-        tera(16.0 * 3.0 * adapters(&released, &arch), 0.6);
-        tera(adapters(&released, &arch), 0.012);
-    }
+fn fixed_text(options: &MethodOptions, arch: &Arch) -> f64 {
+    work::fixed_text(options.sentences(), arch)
 }

@@ -1,8 +1,8 @@
 //! The tables of keys in docs/experiments.md are those of the code. Where one differs, the test prints what to write.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
-use harness_experiment::{Key, Preset, Rule, keys};
-use harness_method::{Arch, Options};
+use harness_experiment::{Key, Method, Rule, keys};
+use harness_method::{Arch, Options, Preset};
 
 fn document() -> String {
     std::fs::read_to_string(harness_tests::root().join("docs/experiments.md")).unwrap()
@@ -87,6 +87,27 @@ fn the_table_of_options_is_that_of_the_code() {
         rows.push(row(&cells.iter().map(String::as_str).collect::<Vec<_>>()));
     }
     is_written("## `[base]` and `[variants.NAME]`", &rows);
+}
+
+#[test]
+fn the_tables_of_the_other_methods_options_are_those_of_the_code() {
+    for method in Method::ALL.into_iter().filter(|method| *method != Method::Madclip) {
+        let shared = method.options().iter().filter(|name| Options::NAMES.contains(name)).count();
+        assert_eq!(shared, 4, "image_size, taps, activation and normalize are those of every method");
+        let presets = method.presets();
+        let mut head = vec!["key".to_owned(), "values".to_owned()];
+        head.extend(presets.iter().map(|preset| format!("`{preset}`")));
+        head.push("meaning".to_owned());
+        let line = |cells: &[String]| row(&cells.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut rows = vec![line(&head), format!("|{}", "---|".repeat(head.len()))];
+        for option in method.declared().into_iter().filter(|option| !Options::NAMES.contains(&option.name)) {
+            let mut cells = vec![format!("`{}`", option.name), option.values];
+            cells.extend(option.presets.iter().map(|value| format!("`{value}`")));
+            cells.push(cell(option.meaning));
+            rows.push(line(&cells));
+        }
+        is_written(&format!("### `method = \"{method}\"`"), &rows);
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@ mod common;
 use std::collections::HashSet;
 
 use common::{World, file, file_with};
-use harness_experiment::{EpochRange, Plan, Preset, Selection};
+use harness_experiment::{EpochRange, MethodOptions, Plan, Selection, Variant};
+use harness_method::Preset;
 use harness_method::options::{Branches, Loss, Prompts};
 
 const MATRIX: &[(&str, &str)] = &[
@@ -81,7 +82,8 @@ fn the_world_is_asked_each_question_once() {
 #[test]
 fn the_released_preset_is_the_default_and_what_the_published_code_does() {
     let plan = World::default().plan(&file("")).unwrap();
-    assert_eq!((plan.variants[0].preset, &plan.variants[0].options), (Preset::Released, &Preset::Released.options()));
+    let released = MethodOptions::from(Preset::Released.options());
+    assert_eq!((plan.variants[0].preset.as_str(), &plan.variants[0].options), ("released", &released));
     assert_eq!((plan.train.epochs, plan.train.batch, plan.train.learning_rate), (60, 16, 1e-3));
     assert_eq!((Preset::Released.options().image_size, Preset::Released.options().taps), (240, vec![6, 12, 18, 24]));
 }
@@ -94,14 +96,13 @@ fn a_variant_wins_over_base_and_base_over_encoder_and_encoder_over_preset() {
     );
     let plan = World::default().plan(&text).unwrap();
     let [base, own, other] = [0, 1, 2].map(|i| &plan.variants[i]);
-    assert_eq!((base.options.image_size, &base.options.taps, base.options.loss), (224, &vec![12], Loss::Contrastive));
-    assert_eq!((base.preset, base.options.activation), (Preset::Clip, Preset::Clip.options().activation));
-    assert_eq!(
-        (&own.options.taps, own.options.prompts, own.options.loss),
-        (&vec![24], Prompts::Free, Loss::Contrastive)
-    );
-    assert_eq!((other.preset, other.options.activation), (Preset::Released, Preset::Released.options().activation));
-    assert_eq!((&other.options.taps, other.options.loss), (&vec![12], Loss::Contrastive), "the same [base]");
+    let of = |variant: &Variant| variant.options.madclip().unwrap().clone();
+    let (base_of, own_of, other_of) = (of(base), of(own), of(other));
+    assert_eq!((base_of.image_size, &base_of.taps, base_of.loss), (224, &vec![12], Loss::Contrastive));
+    assert_eq!((base.preset.as_str(), base_of.activation), ("clip", Preset::Clip.options().activation));
+    assert_eq!((&own_of.taps, own_of.prompts, own_of.loss), (&vec![24], Prompts::Free, Loss::Contrastive));
+    assert_eq!((other.preset.as_str(), other_of.activation), ("released", Preset::Released.options().activation));
+    assert_eq!((&other_of.taps, other_of.loss), (&vec![12], Loss::Contrastive), "the same [base]");
 }
 
 #[test]
@@ -110,7 +111,8 @@ fn base_can_be_left_out() {
         .plan(&file_with(&[("include_base", "false")], "\n[variants.one]\nbranches = \"normal\"\n"))
         .unwrap();
     assert_eq!(plan.variants.len(), 1);
-    assert_eq!((plan.cells[0].variant.as_str(), plan.variants[0].options.branches), ("one", Branches::Normal));
+    let branches = plan.variants[0].options.madclip().unwrap().branches;
+    assert_eq!((plan.cells[0].variant.as_str(), branches), ("one", Branches::Normal));
 }
 
 #[test]

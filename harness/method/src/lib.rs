@@ -5,8 +5,8 @@
 pub mod arch;
 pub mod backend;
 pub mod constants;
+pub mod declaring;
 pub mod losses;
-pub mod method;
 pub mod options;
 pub mod parameters;
 pub mod parts;
@@ -21,7 +21,6 @@ pub mod tokenizer;
 pub use arch::Arch;
 pub use backend::{Backend, BackendInfo, Precision, StorePrecision};
 pub use constants::{ADAPTER_HEADS, AUGMENTED_VARIANTS, SCORING_BATCH, keys_kernel};
-pub use method::Method;
 pub use options::{Options, Overrides};
 pub use parts::{Combine, Link, Part};
 pub use preset::Preset;

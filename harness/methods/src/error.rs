@@ -1,7 +1,10 @@
 //! Why a method can't be fitted or can't score.
 
+/// An error of whoever lends a method what it needs.
+pub type DeskError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a method can't be fitted or can't score.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Values that don't fill their shape.
     #[error("{what}: {found} values where {expected} are needed")]
@@ -29,4 +32,7 @@ pub enum Error {
     /// A value that is not finite.
     #[error("{0} holds a number that is not finite")]
     NotFinite(&'static str),
+    /// What it needs could not be had.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
 }

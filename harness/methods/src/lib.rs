@@ -1,21 +1,31 @@
-//! The methods that need no gradient: what they keep of the taps of a support set, and how they score the taps of an image
-//! (docs/methods.md). Plain arithmetic on slices: no file, no dataset and no backend is known here.
+//! Methods: the options of each, what planning asks of them, and the computation of those that need no gradient
+//! (docs/methods.md). A method is a folder here and a line in [`Method`]'s list.
+//!
+//! Computing is plain arithmetic on slices: no file, no dataset and no backend is known here. What a method needs beyond taps, a
+//! worker lends it ([`Desk`]).
 
+mod closed;
+mod declared;
 mod error;
 pub mod features;
 pub mod linear_probe;
-mod logistic;
+mod list;
+pub mod madclip;
 pub mod memory_bank;
 mod nearest;
 mod products;
 mod scores;
+mod settings;
 mod taps;
 pub mod text_prototypes;
+pub mod work;
 pub mod zero_shot;
 
-pub use error::Error;
+pub use closed::{Closed, Desk, Prepared, SupportSet};
+pub use error::{DeskError, Error};
 pub use features::{Projection, class_text};
-pub use logistic::{Logistic, logistic};
+pub use list::{EncodingOverrides, Method, MethodOptions, MethodOverrides};
 pub use nearest::{Nearest, Processor};
 pub use scores::{Scores, TEMPERATURE};
+pub use settings::{Encoding, Sees, Sentences, Settings, Support};
 pub use taps::{Taps, lesion_shares};

@@ -5,9 +5,7 @@ mod common;
 
 use common::Case;
 use harness_method::{Link, Part, Side};
-use harness_methods::linear_probe::{self, ImageFeature, ImageTaps};
-use harness_methods::memory_bank::{self, Banks, Features, Join};
-use harness_methods::{Processor, lesion_shares, text_prototypes, zero_shot};
+use harness_methods::{Processor, lesion_shares, linear_probe, memory_bank, text_prototypes, zero_shot};
 
 fn lesions(case: &Case, images: &[usize]) -> Vec<f32> {
     let side = case.image_size();
@@ -30,12 +28,7 @@ fn zero_shot_scores_are_those_of_the_reference() {
 fn memory_banks_score_as_the_reference_does() {
     for name in ["memory-bank", "memory-bank-concat", "memory-bank-both"] {
         let case = Case::read(name);
-        let options = memory_bank::Options {
-            features: case.named::<Features>("features"),
-            pool: case.number("pool") == 3.0,
-            join: case.named::<Join>("join"),
-            banks: case.named::<Banks>("banks"),
-        };
+        let options = &case.options::<memory_bank::Options>();
         let projection = case.projection();
         let (normal, abnormal, test) = (case.taps(&case.normal), case.taps(&case.abnormal), case.taps(&case.test));
         let shares = lesions(&case, &case.abnormal);
@@ -53,11 +46,7 @@ fn memory_banks_score_as_the_reference_does() {
 fn linear_probes_come_to_the_minimum_of_the_reference() {
     for name in ["linear-probe", "linear-probe-image-level"] {
         let case = Case::read(name);
-        let options = linear_probe::Options {
-            image_feature: case.named::<ImageFeature>("image_feature"),
-            image_taps: case.named::<ImageTaps>("image_taps"),
-            strength: case.number("strength"),
-        };
+        let options = &case.options::<linear_probe::Options>();
         let support = [case.abnormal.clone(), case.normal.clone()].concat();
         let (taps, test) = (case.taps(&support), case.taps(&case.test));
         let labels: Vec<f32> = support.iter().map(|&i| f32::from(case.labels[i])).collect();
@@ -90,8 +79,9 @@ fn text_prototypes_are_those_of_the_reference() {
     let texts = Side::BOTH.map(|side| case.text(side));
     let (normal, abnormal, test) = (case.taps(&case.normal), case.taps(&case.abnormal), case.taps(&case.test));
     let texts: [&[f32]; 2] = [&texts[0], &texts[1]];
-    let weight = case.number("text_weight") as f32;
-    let prototypes = text_prototypes::fit(&projection, texts, weight, [&normal.view(), &abnormal.view()]).unwrap();
+    let weight = case.options::<text_prototypes::Options>().text_weight.0 as f32;
+    let sums = text_prototypes::sums(&projection, [&normal.view(), &abnormal.view()]).unwrap();
+    let prototypes = text_prototypes::prototypes(&sums, texts, weight).unwrap();
     case.close("prototypes", &prototypes);
     let scores = text_prototypes::score(&projection, &prototypes, &test.view()).unwrap();
     case.close("detection", &scores.detection);

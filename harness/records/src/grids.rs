@@ -26,7 +26,7 @@ pub struct Slab(Vec<f32>);
 impl Slab {
     /// The maps they stand for.
     pub fn maps(&self, record: &EvaluationRecord) -> Result<GridMaps<'_>, Error> {
-        Ok(GridMaps::new(&self.0, record.taps, record.grid, record.image_size)?)
+        Ok(GridMaps::of_part(record.part(), &self.0, record.grid, record.image_size)?)
     }
 }
 

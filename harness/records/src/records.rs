@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use harness_experiment::{EpochRange, Evaluation, Training};
+use harness_method::{Link, Part};
 use serde::{Deserialize, Serialize};
 
 use crate::format::Stored;
@@ -73,8 +74,11 @@ pub struct EvaluationRecord {
     pub harness: String,
     /// Side of images and maps, S, in pixels.
     pub image_size: usize,
-    /// Taps of a grid file's images; 0 where there are no maps.
+    /// Grids of an image: one a tap for MadCLIP; 0 where there are no maps.
     pub taps: usize,
+    /// What makes them a map.
+    #[serde(default = "sigmoid", skip_serializing_if = "is_sigmoid")]
+    pub link: Link,
     /// Side of a grid, G.
     pub grid: usize,
     /// Version of the layout of `grids.f32`, which has no head of its own.
@@ -90,6 +94,15 @@ pub struct EvaluationRecord {
 
 fn one() -> u32 {
     1
+}
+
+fn sigmoid() -> Link {
+    Link::Sigmoid
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_sigmoid(link: &Link) -> bool {
+    *link == Link::Sigmoid
 }
 
 impl TrainingRecord {
@@ -124,6 +137,11 @@ impl Stored for EvaluationRecord {
 impl EvaluationRecord {
     /// The layout of `grids.f32` that is written.
     pub const GRIDS_FORMAT: u32 = 1;
+
+    /// What its maps are made of.
+    pub fn part(&self) -> Part {
+        Part { link: self.link, grids: self.taps }
+    }
 
     /// Values of one epoch in `grids.f32`, which holds f32 `[epochs, N, taps, G, G]`, little-endian.
     pub fn grid_values(&self) -> usize {

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use harness_experiment::Training;
 use harness_method::StorePrecision;
-use harness_method::parameters::parameters;
 use harness_weights::{WeightsError, write_safetensors_with};
 use safetensors::{Dtype, SafeTensors};
 
@@ -21,9 +20,11 @@ pub struct StateTensor {
     pub values: Vec<f32>,
 }
 
-/// Every trainable tensor of a training as it begins (docs/method.md section 5).
+/// Every tensor of a training's states, as it begins where it is trained (docs/method.md section 5).
 pub fn initial(training: &Training) -> Vec<StateTensor> {
-    parameters(&training.options, &training.arch)
+    training
+        .options
+        .tensors(training.support_sizes())
         .into_iter()
         .map(|parameter| StateTensor {
             values: parameter.values(training.seed),
@@ -58,7 +59,7 @@ pub fn check(path: &Path) -> Result<(), Error> {
     SafeTensors::deserialize(&bytes).map(|_| ()).map_err(|error| Error::record(path, error))
 }
 
-/// Reads a state that must have the tensors of `like`.
+/// Reads a state that must have the tensors of `like`; a first size of 0 there stands for any.
 pub fn read(path: &Path, like: &[StateTensor]) -> Result<Vec<StateTensor>, Error> {
     let bytes = std::fs::read(path).map_err(Error::file("read the state", path))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| Error::record(path, error))?;
@@ -66,7 +67,8 @@ pub fn read(path: &Path, like: &[StateTensor]) -> Result<Vec<StateTensor>, Error
         .map(|expected| {
             let name = &expected.name;
             let tensor = file.tensor(name).map_err(|error| Error::record(path, error))?;
-            if tensor.dtype() != Dtype::F32 || tensor.shape() != expected.shape {
+            let free = expected.shape.first() == Some(&0) && tensor.shape().get(1..) == expected.shape.get(1..);
+            if tensor.dtype() != Dtype::F32 || !(free || tensor.shape() == expected.shape) {
                 let (found, wanted) = (tensor.shape(), &expected.shape);
                 return Err(Error::record(
                     path,
@@ -74,7 +76,7 @@ pub fn read(path: &Path, like: &[StateTensor]) -> Result<Vec<StateTensor>, Error
                 ));
             }
             let values = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-            Ok(StateTensor { name: name.clone(), shape: expected.shape.clone(), values })
+            Ok(StateTensor { name: name.clone(), shape: tensor.shape().to_vec(), values })
         })
         .collect()
 }

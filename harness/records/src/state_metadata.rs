@@ -38,9 +38,8 @@ pub fn describe(training: &Training, epoch: u32) -> Result<Vec<(&'static str, St
         ("training", training.id.to_string()),
         ("epoch", epoch.to_string()),
         ("object", training.object.clone()),
-        ("prompts", text(&options.prompts)?),
-        ("image_size", options.image_size.to_string()),
-        ("taps", json(&options.taps)?),
+        ("image_size", options.image_size().to_string()),
+        ("taps", json(&options.taps())?),
         ("options", json(&options)?),
         ("arch", json(&training.arch)?),
         ("weights", training.weights.to_string()),
@@ -54,6 +53,9 @@ pub fn describe(training: &Training, epoch: u32) -> Result<Vec<(&'static str, St
         ("batch", training.batch.to_string()),
         ("learning_rate", json(&training.learning_rate)?),
     ];
+    if let Some(options) = options.madclip() {
+        about.push(("prompts", text(&options.prompts)?));
+    }
     if let Some(fold) = &training.fold {
         about.push(("fold", json(fold)?));
     }
@@ -146,8 +148,9 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::state::StateTensor;
-    use harness_experiment::{Backend, Fold, Precision, Preset, StorePrecision, TrainingId};
+    use harness_experiment::{Backend, Fold, Precision, StorePrecision, TrainingId};
     use harness_method::Arch;
+    use harness_method::Preset;
 
     fn training() -> Training {
         let arch = Arch {
@@ -182,7 +185,7 @@ mod tests {
             weights: ContentHash::from_bytes([9; 32]),
             backend: Backend { name: "flex".to_owned(), version: "1".to_owned(), device: "cpu".to_owned() },
             arch,
-            options: Preset::Released.options(),
+            options: Preset::Released.options().into(),
             fold: Some(Fold { number: 1, of: 2, held_out: vec![0, 5] }),
         };
         training.id = training.identity().unwrap();
@@ -209,9 +212,11 @@ mod tests {
     #[test]
     fn equal_ids_write_equal_bytes_whatever_the_dataset_is_called() {
         let training = training();
-        let mut other = Training { dataset: "Head".to_owned(), shots: 9, draw: 0, ..training.clone() };
         // Without effect on a linear adapter.
-        other.options.adapter_attention = harness_method::options::AdapterAttention::Tokens;
+        let adapter_attention = harness_method::options::AdapterAttention::Tokens;
+        let options = harness_method::Options { adapter_attention, ..training.options.madclip().unwrap().clone() };
+        let (dataset, options) = ("Head".to_owned(), options.into());
+        let other = Training { dataset, shots: 9, draw: 0, options, ..training.clone() };
         assert_eq!(other.identity().unwrap(), training.id);
         let (_one, first) = written(&describe(&training, 0).unwrap());
         let (_two, second) = written(&describe(&other, 0).unwrap());

@@ -1,5 +1,7 @@
 //! Means over seeds and draws, a row for each metric: `tables/summary.csv` and `.parquet`.
 
+use std::collections::HashSet;
+
 use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 use harness_tables::{Query, ResultRow, Status, count, distinct, row, values};
@@ -80,7 +82,7 @@ const GROUP: [&str; 8] =
 /// # Errors
 /// Polars' own.
 pub fn summary(results: &[ResultRow], variants: &[String]) -> Result<Vec<SummaryRow>, ReportError> {
-    let cells = Query::of(results)?;
+    let cells = Query::of(&counted_once(results))?;
     let (failed, not_run) = (("status", Status::Failed.name()), ("status", Status::NotRun.name()));
     let groups = cells.clone().group_by(
         &GROUP,
@@ -101,6 +103,15 @@ pub fn summary(results: &[ResultRow], variants: &[String]) -> Result<Vec<Summary
     let mut gathered: Vec<Gathered> = groups.join(numbers, &GROUP).rows()?;
     gathered.sort_by(|a, b| order(a, variants).cmp(&order(b, variants)));
     Ok(gathered.into_iter().map(SummaryRow::from).collect())
+}
+
+/// Rows without those that repeat a number of the same variant: where a seed decides nothing, its cells are one.
+fn counted_once(results: &[ResultRow]) -> Vec<ResultRow> {
+    let mut seen = HashSet::new();
+    let key = |row: &ResultRow| {
+        (row.variant.clone(), row.dataset.clone(), row.cell.clone(), row.status, row.metric, row.image_score)
+    };
+    results.iter().filter(|row| seen.insert(key(row))).cloned().collect()
 }
 
 /// What rows are ordered by. The experiment's order of variants is not in any column, so this is not the query's.

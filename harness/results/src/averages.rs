@@ -151,7 +151,9 @@ impl Sum {
             by_draw.entry(member.draw).or_default().push(member.value);
         }
         let means: Vec<f64> = by_draw.values().map(|seeds| mean(seeds)).collect();
-        let (draws, count) = (means.len() as u32, members.len() as u64);
+        // Where a seed decides nothing, its trainings are one.
+        let distinct: BTreeSet<EvaluationId> = members.iter().map(|member| member.evaluation).collect();
+        let (draws, count) = (means.len() as u32, distinct.len() as u64);
         Self { nesting: Nesting::new(means.len()), mean: mean(&means), draws, count }
     }
 

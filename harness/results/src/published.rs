@@ -1,8 +1,8 @@
 //! How an experiment is joined to published numbers: published names of its datasets, and variants that are a published method.
 
 use harness_data::Registry;
-use harness_experiment::{EncoderSource, Plan, Preset};
-use harness_method::Method;
+use harness_experiment::{EncoderSource, Method, Plan};
+use harness_method::Preset;
 
 use crate::input::ReportDataset;
 
@@ -32,6 +32,6 @@ pub(crate) fn methods(plan: &Plan) -> Vec<(String, String)> {
         return Vec::new();
     }
     let released = Preset::Released.options();
-    let same = plan.variants.iter().filter(|variant| variant.options == released);
+    let same = plan.variants.iter().filter(|variant| variant.options.madclip() == Some(&released));
     same.map(|variant| (variant.name.clone(), Method::Madclip.published_name().to_owned())).collect()
 }

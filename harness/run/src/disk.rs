@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use harness_experiment::{Evaluation, EvaluationId, Plan, Training, TrainingId};
-use harness_method::parameters::parameters;
 
 use crate::error::Error;
 
@@ -112,6 +111,6 @@ fn needed(plan: &Plan, missing: &HashSet<EvaluationId>) -> (u64, u64) {
 
 /// Bytes of one state: its trainable tensors in single precision.
 fn state_bytes(training: &Training) -> u64 {
-    let sizes = parameters(&training.options, &training.arch).into_iter();
-    sizes.map(|parameter| 4 * parameter.shape.iter().product::<usize>() as u64).sum()
+    let tensors = training.options.tensors(training.support_sizes()).into_iter();
+    tensors.map(|parameter| 4 * parameter.shape.iter().product::<usize>() as u64).sum()
 }

@@ -213,7 +213,7 @@ fn key(training: &Training, threads: Option<usize>) -> String {
         arch.layers,
         arch.width,
         arch.patch,
-        training.options.image_size,
+        training.options.image_size(),
         training.precision.name()
     )
 }

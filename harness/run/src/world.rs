@@ -13,7 +13,8 @@ use harness_experiment::{
     Training, WeightsFacts,
 };
 use harness_method::options::{Activation, Side};
-use harness_method::{Arch, Options, prompts};
+use harness_method::{Arch, prompts};
+use harness_methods::Sentences;
 use harness_records::registry;
 use harness_weights::combine_hashes;
 use harness_worker::open_weights;
@@ -245,12 +246,12 @@ impl Catalogue for World {
         Ok(info)
     }
 
-    fn check_sentences(&self, object: &str, options: &Options, arch: &Arch) -> Result<(), CatalogueError> {
-        for side in Side::BOTH {
-            let made = if options.prompts.learned_sides().contains(&side) {
-                prompts::learned(side, object, options.context_tokens, arch.context)
-            } else {
-                prompts::fixed(side, object, arch.context)
+    fn check_sentences(&self, object: &str, sentences: Sentences, arch: &Arch) -> Result<(), CatalogueError> {
+        for (at, side) in Side::BOTH.into_iter().enumerate() {
+            let made = match (sentences.learned[at], sentences.fixed[at]) {
+                (Some(tokens), _) => prompts::learned(side, object, tokens, arch.context),
+                (None, true) => prompts::fixed(side, object, arch.context),
+                (None, false) => continue,
             };
             made.map_err(unanswered)?;
         }

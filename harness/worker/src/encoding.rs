@@ -20,13 +20,13 @@ pub(crate) struct Encoding {
 impl Encoding {
     /// That of a training's support images, and of the images its states score.
     pub(crate) fn of(training: &Training) -> Result<Self, Error> {
-        let (options, arch) = (&training.options, &training.arch);
+        let (options, arch) = (training.options.encoding(), &training.arch);
         let precision = precision(training.precision);
         let store = training.store;
         let tower = ImageTowerOptions {
             arch: json(arch)?,
             image_size: options.image_size,
-            taps: options.taps.clone(),
+            taps: options.taps.to_vec(),
             activation: json(&options.activation)?,
             normalize: json(&options.normalize)?,
             precision,
@@ -38,7 +38,7 @@ impl Encoding {
             heads: arch.heads,
             image_size: options.image_size,
             activation: options.activation,
-            taps: options.taps.clone(),
+            taps: options.taps.to_vec(),
             precision: precision.name().to_owned(),
             backend,
             store,

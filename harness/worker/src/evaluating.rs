@@ -7,9 +7,9 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use harness_backend_abi::host::Trainer;
 use harness_disk::stop;
 use harness_experiment::Training;
+use harness_method::Link;
 use harness_metrics::{GridMaps, map_maxima};
 use harness_records::{Cost, EvaluationRecord, StateTensor, StoredFormat, state, state_file, write_toml};
 use harness_tables::{ScoreRow, write_scores};
@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::lab::Lab;
 use crate::protocol::{Phase, Task};
-use crate::tensors;
+use crate::scorer::Scorer;
 use crate::test_set::TestSet;
 
 /// Batches whose taps are held at once where the store has no room for all: each is scored by every state before the next
@@ -60,10 +60,10 @@ pub(crate) fn evaluate(
     };
     let test = &mut tests[known];
     let count = test.items.len();
-    let grid = training.arch.grid(training.options.image_size);
-    let taps = training.options.taps.len();
-    // Without masks the seg heads were never trained: there are no maps.
-    let maps = training.has_masks;
+    let size = training.options.image_size();
+    let grid = training.arch.grid(size);
+    let part = training.options.part(training.has_masks);
+    let maps = part.is_some();
     let mut targets = tasks.iter().map(|task| Target::open(task, maps)).collect::<Result<Vec<_>, _>>()?;
     let epochs: BTreeSet<u32> = tasks.iter().flat_map(|task| task.epochs.iter().copied()).collect();
     let store = std::rc::Rc::clone(&lab.store);
@@ -82,7 +82,7 @@ pub(crate) fn evaluate(
         None
     };
     let layout = state::initial(training);
-    let mut scorer = Scorer { training, states, layout: &layout, trainer: None };
+    let mut states = States { training, states, layout: &layout, scorer: None };
     let mut scores: BTreeMap<u32, EpochScores> = BTreeMap::new();
     let (mut compute_secs, mut scored) = (0.0, 0);
     for group in groups {
@@ -91,7 +91,7 @@ pub(crate) fn evaluate(
             let tensors = test.taps(lab, training, &encoding, range.clone(), writer.as_mut())?;
             let begun = Instant::now();
             for &epoch in &group {
-                let trainer = scorer.at(lab, epoch, &first.object)?;
+                let scorer = states.at(lab, epoch, &first.object)?;
                 let into = scores.entry(epoch).or_insert_with(|| EpochScores::new(count, maps));
                 for at in range.clone().step_by(batch) {
                     let n = batch.min(range.end - at);
@@ -99,11 +99,11 @@ pub(crate) fn evaluate(
                     let span = (at - from) * length..(at - from + n) * length;
                     let slices: Vec<&[f32]> = tensors.iter().map(|tap| &tap[span.clone()]).collect();
                     let called = Instant::now();
-                    let found = trainer.score(&slices, n, false)?;
+                    let found = scorer.score(training, &slices, n)?;
                     lab.spent.score.add(called.elapsed().as_secs_f64(), n);
                     into.detection[at..at + n].copy_from_slice(&found.detection);
-                    if maps {
-                        let maps = GridMaps::new(&found.grids, taps, grid, training.options.image_size)?;
+                    if let Some(part) = part {
+                        let maps = GridMaps::of_part(part, &found.grids, grid, size)?;
                         into.map_max[at..at + n].copy_from_slice(&map_maxima(&maps)?);
                         for target in &mut targets {
                             target.write(epoch, at, count, &found.grids, n)?;
@@ -125,8 +125,9 @@ pub(crate) fn evaluate(
         let record = EvaluationRecord {
             format: EvaluationRecord::FORMAT,
             harness: env!("CARGO_PKG_VERSION").to_owned(),
-            image_size: training.options.image_size,
-            taps: if maps { taps } else { 0 },
+            image_size: size,
+            taps: part.map_or(0, |part| part.grids),
+            link: part.map_or(Link::Sigmoid, |part| part.link),
             grid,
             grids_format: EvaluationRecord::GRIDS_FORMAT,
             epochs: target.task.epochs.clone(),
@@ -144,26 +145,23 @@ impl EpochScores {
     }
 }
 
-/// A trainer that is given one state after the other.
-struct Scorer<'a> {
+/// A training's states, one after the other.
+struct States<'a> {
     training: &'a Training,
     states: &'a Path,
     layout: &'a [StateTensor],
-    trainer: Option<(u32, Trainer)>,
+    scorer: Option<(u32, Scorer)>,
 }
 
-impl Scorer<'_> {
-    /// The trainer, with the state after `epoch`.
-    fn at(&mut self, lab: &mut Lab, epoch: u32, object: &str) -> Result<&mut Trainer, Error> {
-        let trainer = match self.trainer.take() {
-            Some((current, trainer)) if current == epoch => trainer,
-            Some((_, mut trainer)) => {
-                trainer.write_state(&tensors::named(&self.read(epoch)?))?;
-                trainer
-            }
-            None => lab.trainer(self.training, object, &self.read(epoch)?)?,
+impl States<'_> {
+    /// The state after `epoch`, ready to score.
+    fn at(&mut self, lab: &mut Lab, epoch: u32, object: &str) -> Result<&mut Scorer, Error> {
+        let scorer = match self.scorer.take() {
+            Some((current, scorer)) if current == epoch => scorer,
+            Some((_, scorer)) => scorer.with(lab, self.training, object, &self.read(epoch)?)?,
+            None => Scorer::new(lab, self.training, object, &self.read(epoch)?)?,
         };
-        Ok(&mut self.trainer.insert((epoch, trainer)).1)
+        Ok(&mut self.scorer.insert((epoch, scorer)).1)
     }
 
     fn read(&self, epoch: u32) -> Result<Vec<StateTensor>, Error> {

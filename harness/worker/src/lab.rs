@@ -12,7 +12,7 @@ use harness_backend_abi::host::{
 use harness_data::Registry;
 use harness_experiment::{EncoderSource, StorePrecision, Training};
 use harness_features::{Key, TapStore, TapWriter};
-use harness_method::losses;
+use harness_method::{losses, prompts};
 use harness_records::{Cost, StateTensor, registry};
 use harness_weights::Weights;
 
@@ -147,19 +147,22 @@ impl Lab {
         object: &str,
         state: &[StateTensor],
     ) -> Result<Trainer, Error> {
-        let sentences = Sentences::new(&training.options, object, self.weights(training)?)?;
+        let Some(options) = training.options.madclip() else {
+            return Err(Error::internal(format!("the method `{}` has no trainer", training.method)));
+        };
+        let sentences = Sentences::new(options, object, self.weights(training)?)?;
         if sentences.need_text_tower() {
             self.load_text_tower(training)?;
         }
-        let options = TrainerOptions {
-            options: json(&training.options)?,
+        let given = TrainerOptions {
+            options: json(options)?,
             arch: json(&training.arch)?,
             has_masks: training.has_masks,
             learning_rate: training.learning_rate,
-            losses: losses::names(&training.options, training.has_masks).iter().map(ToString::to_string).collect(),
+            losses: losses::names(options, training.has_masks).iter().map(ToString::to_string).collect(),
         };
         let text = self.text_tower.as_ref().filter(|_| sentences.need_text_tower()).map(|(_, tower)| tower);
-        Ok(self.session.create_trainer(&options, text, &sentences.tensors(), &tensors::named(state))?)
+        Ok(self.session.create_trainer(&given, text, &sentences.tensors(), &tensors::named(state))?)
     }
 
     /// Taps of some images, one `[n, T, W]` a tap: from the store, or encoded and, where there is a writer, stored. Also
@@ -291,8 +294,24 @@ impl Lab {
         Ok(())
     }
 
+    /// Features `[n, E]` of fixed sentences, not normalised.
+    pub(crate) fn encode_sentences(
+        &mut self,
+        training: &Training,
+        sentences: &prompts::Sentences,
+    ) -> Result<Vec<f32>, Error> {
+        self.load_text_tower(training)?;
+        let embedded = self.weights(training)?.gather_token_embeddings(&sentences.tokens.concat())?;
+        let eot: Vec<u32> = sentences.eot.iter().map(|&index| index as u32).collect();
+        let Some((_, tower)) = &mut self.text_tower else { unreachable!("loaded above") };
+        Ok(tower.encode(&embedded, &eot, true)?)
+    }
+
     fn load_text_tower(&mut self, training: &Training) -> Result<(), Error> {
-        let options = TextTowerOptions { arch: json(&training.arch)?, activation: json(&training.options.activation)? };
+        let options = TextTowerOptions {
+            arch: json(&training.arch)?,
+            activation: json(&training.options.encoding().activation)?,
+        };
         if self.text_tower.as_ref().is_some_and(|(loaded, _)| *loaded == options) {
             return Ok(());
         }

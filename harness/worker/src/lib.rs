@@ -1,6 +1,7 @@
 //! The worker's side of a run: a process that loads one backend, does the jobs that come as lines on its standard input, and
 //! reports on a pipe. It knows no plan, and no folder but those that its jobs name.
 
+mod closed;
 mod encoding;
 mod equipment;
 mod error;
@@ -11,6 +12,7 @@ pub mod memory;
 mod part;
 mod predicting;
 pub mod protocol;
+mod scorer;
 mod sentences;
 mod serve;
 mod session;

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::lab::{Images, Lab};
 use crate::protocol::Phase;
+use crate::scorer::Scorer;
 
 /// f32 `[N]`, little-endian.
 pub const DETECTION: &str = "detection.f32";
@@ -34,21 +35,21 @@ pub(crate) fn predict(
     let start = Instant::now();
     let encoding = Encoding::of(training)?;
     let state = state::read(state, &state::initial(training))?;
-    let mut trainer = lab.trainer(training, object, &state)?;
+    let mut scorer = Scorer::new(lab, training, object, &state)?;
     let (mut detection, mut grids) = (Vec::with_capacity(images.len()), Vec::new());
     let mut compute_secs = 0.0;
     for batch in images.chunks(SCORING_BATCH as usize) {
-        let size = training.options.image_size;
+        let size = training.options.image_size();
         let load = |image: &PathBuf| load_image(&Source::File(image.clone()), size);
         let pixels = Images::U8(batch.par_iter().map(load).collect::<Result<_, _>>()?);
         // Read from the store where a dataset has them there; others are not worth storing.
         let (_, taps) = lab.taps(training, &encoding, &pixels, None)?;
         let begun = Instant::now();
         let slices: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();
-        let found = trainer.score(&slices, batch.len(), false)?;
+        let found = scorer.score(training, &slices, batch.len())?;
         compute_secs += begun.elapsed().as_secs_f64();
         detection.extend(found.detection);
-        if training.has_masks {
+        if training.options.part(training.has_masks).is_some() {
             grids.extend(found.grids);
         }
         events.progress(Phase::Predict, detection.len() as u64, images.len() as u64);

@@ -8,10 +8,11 @@ use harness_backend_abi::host::Trainer;
 use harness_data::{Dataset, SupportImages};
 use harness_disk::stop;
 use harness_experiment::{EpochRange, Fold, Training};
-use harness_method::{losses, streams};
+use harness_method::streams;
 use harness_records::{Class, Cost, TrainingRecord, state, state_file, state_metadata, write_toml};
 use harness_tables::{CurveRow, write_curve};
 
+use crate::closed;
 use crate::encoding::Encoding;
 use crate::error::{Error, class_of};
 use crate::events::Events;
@@ -27,6 +28,9 @@ pub(crate) fn train(
     folder: &Path,
     events: &mut Events,
 ) -> Result<Cost, Error> {
+    if let Some(method) = training.options.closed() {
+        return closed::fit(lab, method, training, keep, folder, events);
+    }
     let start = Instant::now();
     let dataset = Dataset::open(&lab.registry, &training.dataset)?;
     let set = dataset.support(training.shots as usize, training.draw)?;
@@ -37,7 +41,7 @@ pub(crate) fn train(
     let layout = tensors::layout(&initial);
     let mut trainer = lab.trainer(training, &training.object, &initial)?;
 
-    let support = SupportImages::load(&dataset, &set, training.options.image_size, training.seed)?;
+    let support = SupportImages::load(&dataset, &set, training.options.image_size(), training.seed)?;
     let support = without_fold(support, training.fold.as_ref());
     let count = support.images.len();
     hold_support(lab, &mut trainer, training, support, events)?;
@@ -45,7 +49,7 @@ pub(crate) fn train(
     let states = folder.join("states");
     std::fs::create_dir_all(&states).map_err(Error::file("create", &states))?;
     let compute = Instant::now();
-    let names = losses::names(&training.options, training.has_masks);
+    let names = training.options.losses(training.has_masks);
     let mut curve = Vec::new();
     let steps = count.div_ceil(training.batch as usize) as u64;
     for epoch in 0..training.epochs {

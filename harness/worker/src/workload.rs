@@ -1,8 +1,8 @@
 //! What a benchmark computes: sizes of a model and of a batch, and the operations they come to.
 
-use harness_experiment::{Precision, Preset, Training, work};
+use harness_experiment::{Precision, Training, work};
 use harness_method::options::Prompts;
-use harness_method::{Arch, Options};
+use harness_method::{Arch, Options, Preset};
 use serde::{Deserialize, Serialize};
 
 use crate::part::Part;
@@ -66,17 +66,26 @@ impl Workload {
     pub fn sample(training: &Training) -> Self {
         let (blocks, images) = SAMPLE;
         let arch = Arch { layers: blocks, vocab: 2, text_layers: 1, ..training.arch.clone() };
-        let options = Options { taps: vec![blocks], prompts: Prompts::Free, ..training.options.clone() };
+        let encoding = training.options.encoding();
+        let options = Options {
+            image_size: encoding.image_size,
+            taps: vec![blocks],
+            activation: encoding.activation,
+            normalize: encoding.normalize,
+            prompts: Prompts::Free,
+            ..Preset::Released.options()
+        };
         Self { arch, options, precision: training.precision, images }
     }
 
     /// Floating-point operations of one measurement, where they are counted.
     pub fn operations(&self, part: Part) -> Option<f64> {
         let Self { arch, options, images, .. } = self;
+        let options = options.clone().into();
         match part {
-            Part::Encode => Some(*images as f64 * work::encoding(options, arch)),
-            Part::Step => Some(work::step(options, arch, *images)),
-            Part::Score => Some(work::scoring(options, arch, *images)),
+            Part::Encode => Some(*images as f64 * work::encoding(&options, arch)),
+            Part::Step => Some(work::step(&options, arch, *images)),
+            Part::Score => Some(work::scoring(&options, arch, *images)),
             Part::Metrics => None,
         }
     }

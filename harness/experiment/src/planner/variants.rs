@@ -1,9 +1,10 @@
 //! The variants of an experiment: preset, then what is set, then whether the options can work together.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use harness_config::start;
-use harness_method::{Arch, Options};
+use harness_method::Arch;
+use harness_methods::{MethodOptions, Sentences};
 
 use super::{BASE, Planner, unique, value};
 use crate::check;
@@ -14,7 +15,7 @@ impl Planner<'_> {
     pub(super) fn variants(&mut self, arch: Option<&Arch>) -> Vec<Variant> {
         let Self { typed, findings, .. } = self;
         let base = resolve(typed, BASE, None);
-        let check = |options: &Options| arch.map_or_else(Vec::new, |arch| options.check(arch));
+        let check = |options: &MethodOptions| arch.map_or_else(Vec::new, |arch| options.check(arch));
         // Where a value could not be read its default stands, and complaints about that would mislead.
         let base_complaints = if typed.base.broken { Vec::new() } else { check(&base.options) };
         let mut variants = Vec::new();
@@ -53,23 +54,16 @@ impl Planner<'_> {
                 offsets.entry(name.as_str()).or_insert(offset);
             }
         }
-        // What decides whether a sentence fits, each with one of the variants it is from.
-        let mut kinds = HashMap::new();
-        for variant in variants.iter().filter(|variant| variant.options.names_objects()) {
-            let options = &variant.options;
-            let context = if options.learns_prompts() { options.context_tokens } else { 0 };
-            kinds.entry((options.prompts, context)).or_insert(options);
-        }
-        let mut kinds: Vec<_> = kinds.into_iter().collect();
-        kinds.sort_unstable_by_key(|(kind, _)| *kind);
+        let kinds = variants.iter().map(|variant| variant.options.sentences());
+        let kinds: BTreeSet<Sentences> = kinds.filter(|kind| *kind != Sentences::default()).collect();
         for dataset in datasets.iter().chain(targets) {
             let offset = offsets.get(dataset.name.as_str()).copied().unwrap_or(0);
             let object = &dataset.facts.object;
             if !asked.insert(object) {
                 continue;
             }
-            for (_, options) in &kinds {
-                if let Err(error) = self.catalogue.check_sentences(object, options, arch) {
+            for kind in &kinds {
+                if let Err(error) = self.catalogue.check_sentences(object, *kind, arch) {
                     self.findings.add(offset, format!("`datasets`: sentences about `{}`: {error}", dataset.name));
                 }
             }
@@ -78,17 +72,19 @@ impl Planner<'_> {
 }
 
 /// Preset, then [encoder], then [base], then the variant: the last one wins. A variant's own preset replaces that of
-/// [base], and the rest of [base] still applies.
+/// [base], and the rest of [base] still applies; of another method's, what it says of the encoding.
 fn resolve(typed: &Typed, name: &str, variant: Option<&OptionsSpec>) -> Variant {
+    let method = variant.map_or(typed.base.method, |variant| variant.method);
     let own = variant.and_then(|variant| value(variant.preset.as_ref()));
-    let preset = own.or_else(|| value(typed.base.preset.as_ref())).unwrap_or_default();
-    let mut options = preset.options();
-    typed.encoder.overrides.apply(&mut options);
+    let inherited = value(typed.base.preset.as_ref()).filter(|_| method == typed.base.method);
+    let preset = own.or(inherited).unwrap_or_else(|| method.default_preset());
+    let mut options = method.preset(preset).unwrap_or_else(|| method.default_options());
+    options.set_encoding(&typed.encoder.overrides);
     typed.base.overrides.apply(&mut options);
     if let Some(variant) = variant {
         variant.overrides.apply(&mut options);
     }
-    Variant { name: name.to_owned(), preset, options }
+    Variant { name: name.to_owned(), preset: preset.to_owned(), options }
 }
 
 /// The offset at which an option of a variant was set, and whether the variant itself did.

@@ -10,7 +10,8 @@ use harness_experiment::{
     BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Error, Plan, Spec, SupportFacts,
     WeightsFacts,
 };
-use harness_method::{Arch, Options, Side, prompts};
+use harness_method::{Arch, Side, prompts};
+use harness_methods::Sentences;
 
 pub struct World {
     pub datasets: BTreeMap<String, DatasetFacts>,
@@ -166,13 +167,13 @@ impl Catalogue for World {
         })
     }
 
-    fn check_sentences(&self, object: &str, options: &Options, arch: &Arch) -> Result<(), CatalogueError> {
+    fn check_sentences(&self, object: &str, sentences: Sentences, arch: &Arch) -> Result<(), CatalogueError> {
         self.ask(format!("sentences {object}"));
-        for side in Side::BOTH {
-            let made = if options.prompts.learned_sides().contains(&side) {
-                prompts::learned(side, object, options.context_tokens, arch.context)
-            } else {
-                prompts::fixed(side, object, arch.context)
+        for (at, side) in Side::BOTH.into_iter().enumerate() {
+            let made = match (sentences.learned[at], sentences.fixed[at]) {
+                (Some(tokens), _) => prompts::learned(side, object, tokens, arch.context),
+                (None, true) => prompts::fixed(side, object, arch.context),
+                (None, false) => continue,
             };
             made.map_err(|error| CatalogueError::new(error.to_string()))?;
         }

@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use crate::arch::MAX_IMAGE;
 
-pub(super) fn image_size(size: usize, patch: usize) -> Option<String> {
+/// Images of at least one patch, and not too large.
+pub fn image_size(size: usize, patch: usize) -> Option<String> {
     if size < patch {
         return Some(format!(
             "`image_size` {size} is smaller than the encoder's patch of {patch} pixels; choose at least {patch}"
@@ -13,7 +14,8 @@ pub(super) fn image_size(size: usize, patch: usize) -> Option<String> {
     (size > MAX_IMAGE).then(|| format!("`image_size` {size} is too large; choose at most {MAX_IMAGE}"))
 }
 
-pub(super) fn taps(taps: &[usize], layers: usize) -> Option<String> {
+/// Blocks that there are, ascending.
+pub fn taps(taps: &[usize], layers: usize) -> Option<String> {
     let Some(last) = taps.last() else {
         return Some(format!("`taps` is empty; name some of the encoder's blocks 1 to {layers}"));
     };

@@ -8,7 +8,7 @@ pub struct Declared {
     pub name: &'static str,
     /// The values it takes, in words.
     pub values: String,
-    /// Its value in each preset, in the order of [`crate::Preset::ALL`].
+    /// Its value in each preset of its method, in their order.
     pub presets: Vec<String>,
     /// What it does: one sentence.
     pub meaning: &'static str,
@@ -25,12 +25,14 @@ pub struct Complaint {
     pub message: String,
 }
 
-pub(super) fn unknown<E: serde::de::Error>(name: &str) -> E {
+#[doc(hidden)]
+pub fn unknown<E: serde::de::Error>(name: &str) -> E {
     E::custom(format!("the option `{name}` is not known to this version of harness: a newer version wrote this"))
 }
 
 /// How many flags are set.
-pub(super) const fn count_flagged(flags: &[bool]) -> usize {
+#[doc(hidden)]
+pub const fn count_flagged(flags: &[bool]) -> usize {
     let (mut i, mut found) = (0, 0);
     while i < flags.len() {
         if flags[i] {
@@ -42,7 +44,8 @@ pub(super) const fn count_flagged(flags: &[bool]) -> usize {
 }
 
 /// The `N` names that are flagged.
-pub(super) const fn only_flagged<const N: usize>(names: &[&'static str], flags: &[bool]) -> [&'static str; N] {
+#[doc(hidden)]
+pub const fn only_flagged<const N: usize>(names: &[&'static str], flags: &[bool]) -> [&'static str; N] {
     let mut found = [""; N];
     let (mut i, mut n) = (0, 0);
     while i < names.len() {
@@ -55,18 +58,28 @@ pub(super) const fn only_flagged<const N: usize>(names: &[&'static str], flags: 
     found
 }
 
+#[doc(hidden)]
+#[macro_export]
 macro_rules! first {
     ($first:expr $(, $rest:expr)*) => {
         $first
     };
 }
 
+/// Declares the options of a method as a struct `Options`, with `Overrides` for what a file sets. The module that uses it has an
+/// enum `Preset` in scope, made by `named_enum!`, whose first variant is the default, and `use`s
+/// [`harness_method::declaring`](crate::declaring).
+///
+/// `released` is the default, which ids leave out: it never changes under one version of the method. `in Preset::X` gives the
+/// value in another preset; without it the preset has the default. Where `effective` is false, the option decides nothing and is not
+/// checked. Its first lines are what the documents say of it.
+#[macro_export]
 macro_rules! declare {
     ($(
         $(#[doc = $doc:literal])+
         $option:ident: $type:ty {
             released: $released:expr,
-            $(clip: $clip:expr,)?
+            $(in $preset:path: $in_preset:expr,)*
             $(values: $values:literal,)?
             $(shared: $shared:literal,)?
             $(effective: $effective:expr,)?
@@ -91,14 +104,16 @@ macro_rules! declare {
             pub const SHARED_NAMES: &'static [&'static str] =
                 &only_flagged::<{ count_flagged(Self::SHARED) }>(Self::NAMES, Self::SHARED);
 
-            const SHARED: &'static [bool] = &[$(first!($($shared,)? false)),+];
+            const SHARED: &'static [bool] = &[$($crate::first!($($shared,)? false)),+];
 
             /// The complete set of options of a preset.
             pub fn preset(preset: Preset) -> Self {
-                match preset {
-                    Preset::Released => Self { $($option: $released,)+ },
-                    Preset::Clip => Self { $($option: first!($($clip,)? $released),)+ },
-                }
+                #[allow(unused_mut, reason = "a method may have one preset")]
+                let mut options = Self { $($option: $released,)+ };
+                $($(if preset == $preset {
+                    options.$option = $in_preset;
+                })*)+
+                options
             }
 
             /// The same model with every option that can't change its numbers at its default: two sets of options that
@@ -159,17 +174,17 @@ macro_rules! declare {
                 let presets = Preset::ALL.map(Self::preset);
                 vec![$(Declared {
                     name: stringify!($option),
-                    values: first!($($values.to_owned(),)? <$type as Describe>::values()),
+                    values: $crate::first!($($values.to_owned(),)? <$type as Describe>::values()),
                     presets: presets.iter().map(|options| options.$option.shown()).collect(),
                     meaning: concat!($($doc),+).trim(),
-                    shared: first!($($shared,)? false),
+                    shared: $crate::first!($($shared,)? false),
                 }),+]
             }
         }
 
         impl Default for Options {
             fn default() -> Self {
-                Self::preset(Preset::Released)
+                Self::preset(Preset::default())
             }
         }
 
@@ -242,7 +257,7 @@ macro_rules! declare {
             /// Reads the options that may stand in `[encoder]`.
             pub fn read_shared(table: &mut Table<'_, '_>) -> Self {
                 Self {
-                    $($option: if first!($($shared,)? false) { table.optional(stringify!($option)) } else { None },)+
+                    $($option: if $crate::first!($($shared,)? false) { table.optional(stringify!($option)) } else { None },)+
                 }
             }
 
@@ -265,5 +280,3 @@ macro_rules! declare {
         }
     };
 }
-
-pub(super) use {declare, first};

@@ -1,23 +1,12 @@
 //! Every option of MadCLIP, declared once: name, type, values in the presets, effect, check and meaning. The
 //! types of their values are here too, so that an option is added in one place.
 
-use std::fmt;
-
-use harness_config::{Describe, Spanned, Table, named_enum, start};
-use serde::de::{MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::checks;
-use super::declare::{Complaint, Declared, count_flagged, declare, first, only_flagged, unknown};
-use crate::arch::Arch;
 use crate::constants::ADAPTER_HEADS;
+use crate::declaring::*;
 use crate::preset::Preset;
 use crate::tokenizer;
 
-// `released` is the default, which ids leave out: it never changes under one version of the method. Without `clip`, the
-// preset `clip` has the same value. Where `effective` is false, the option decides nothing and is not checked. Its
-// first lines are what the documents say of it.
 declare! {
     /// Side of the images the encoder sees, in pixels; at least one patch, at most 4096
     image_size: usize {
@@ -35,12 +24,12 @@ declare! {
     /// Activation inside both towers
     activation: Activation {
         released: Activation::Gelu,
-        clip: Activation::QuickGelu,
+        in Preset::Clip: Activation::QuickGelu,
     }
     /// Mean and deviation taken off an image just before the encoder
     normalize: Normalize {
         released: Normalize::None,
-        clip: Normalize::Clip,
+        in Preset::Clip: Normalize::Clip,
     }
     /// Which adapters there are, and which similarities they supply
     branches: Branches {
@@ -65,7 +54,7 @@ declare! {
     /// What a transformer adapter attends over: the same token of the batch's other images, or the image's other tokens
     adapter_attention: AdapterAttention {
         released: AdapterAttention::Batch,
-        clip: AdapterAttention::Tokens,
+        in Preset::Clip: AdapterAttention::Tokens,
         effective: |options| options.adapter == Adapter::Transformer,
     }
     /// Where the two text vectors come from; `free` uses no language
@@ -96,7 +85,7 @@ declare! {
     /// Attention mask of learned prompts
     prompt_mask: PromptMask {
         released: PromptMask::None,
-        clip: PromptMask::Causal,
+        in Preset::Clip: PromptMask::Causal,
         effective: |options| options.learns_prompts(),
     }
     /// Learned vectors in a sentence

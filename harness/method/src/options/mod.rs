@@ -1,7 +1,7 @@
 //! Every choice of the method, under the names that experiment files, golden cases and result tables share.
 
-mod checks;
-mod declare;
+pub mod checks;
+pub mod declare;
 mod declared;
 mod values;
 

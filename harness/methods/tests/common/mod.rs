@@ -81,17 +81,13 @@ impl Case {
         }
     }
 
-    pub(crate) fn number(&self, option: &str) -> f64 {
-        let value = &self.options[option];
-        value.as_float().unwrap_or_else(|| value.as_integer().unwrap() as f64)
-    }
-
-    pub(crate) fn named<T: serde::de::DeserializeOwned>(&self, option: &str) -> T {
-        self.options[option].clone().try_into().unwrap()
+    /// The method's options.
+    pub(crate) fn options<T: serde::de::DeserializeOwned>(&self) -> T {
+        self.options.clone().try_into().unwrap()
     }
 
     pub(crate) fn image_size(&self) -> usize {
-        self.number("image_size") as usize
+        self.options["image_size"].as_integer().unwrap() as usize
     }
 
     pub(crate) fn tap_numbers(&self) -> Vec<usize> {

@@ -37,7 +37,7 @@ pub fn predict(
     observer: &mut dyn Observer,
 ) -> Result<Vec<PredictionRow>, Error> {
     let training = &model.training;
-    if training.options.scores_depend_on_batch() {
+    if training.options.madclip().is_some_and(|options| options.scores_depend_on_batch()) {
         return Err(Error::Unusable {
             what: "with `adapter_attention = \"batch\"` a score depends on the other images of its batch, so an image \
                  by itself has none; train with `adapter_attention = \"tokens\"`"
@@ -61,8 +61,8 @@ pub fn predict(
     std::fs::write(&registry, "").map_err(Error::file("write", &registry))?;
     work(model, &job, &registry, folder.path(), options, observer)?;
     let detection = read(&folder.path().join(DETECTION), images.len())?;
-    let grid = training.arch.grid(training.options.image_size);
-    let values = images.len() * training.options.taps.len() * grid * grid;
+    let grid = training.arch.grid(training.options.image_size());
+    let values = images.len() * training.options.part(training.has_masks).map_or(0, |part| part.grids) * grid * grid;
     let grids = read(&folder.path().join(GRIDS), values)?;
     if detection.len() != images.len() {
         return Err(Error::record(folder.path(), "the worker scored no image"));

@@ -246,7 +246,11 @@ fn checkpoint_state(
     training: &Training,
     weights: &Weights,
 ) -> Result<Vec<StateTensor>, Error> {
-    let state = checkpoint.state(&training.options, &training.arch)?;
+    let Some(options) = training.options.madclip() else {
+        let what = format!("a checkpoint of MadCLIP's authors is no state of the method `{}`", training.method);
+        return Err(Error::Unusable { what });
+    };
+    let state = checkpoint.state(options, &training.arch)?;
     checkpoint.check_text_tower(weights)?;
     Ok(state
         .into_iter()

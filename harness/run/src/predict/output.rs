@@ -65,8 +65,9 @@ fn write_maps(
     draw: Draw<'_>,
     rows: &mut [PredictionRow],
 ) -> Result<(), Error> {
-    let size = training.options.image_size;
-    let maps = GridMaps::new(grids, training.options.taps.len(), training.arch.grid(size), size)?;
+    let size = training.options.image_size();
+    let Some(part) = training.options.part(training.has_masks) else { return Ok(()) };
+    let maps = GridMaps::of_part(part, grids, training.arch.grid(size), size)?;
     let maxima = map_maxima(&maps)?;
     let mut map = vec![0.0; maps.pixels()];
     // One scale for all pictures, so that they can be compared.

@@ -251,8 +251,9 @@ impl Executor for Hands<'_> {
                     let record = EvaluationRecord {
                         format: EvaluationRecord::FORMAT,
                         harness: "test".to_owned(),
-                        image_size: training.options.image_size,
+                        image_size: training.options.image_size(),
                         taps: 0,
+                        link: harness_method::Link::Sigmoid,
                         grid: 1,
                         grids_format: EvaluationRecord::GRIDS_FORMAT,
                         epochs: task.epochs.clone(),

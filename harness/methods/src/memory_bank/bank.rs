@@ -1,60 +1,11 @@
-//! `memory-bank`: the distance of a token to the nearest token of the support set, and of both classes' banks their difference.
+//! The distance of a token to the nearest token of a bank, and of both classes' banks their difference.
 
+use super::{Banks, Features, Join, Options};
 use crate::error::Error;
 use crate::features::{Projection, pooled, unit};
 use crate::nearest::Nearest;
 use crate::scores::{Scores, interleaved, mean_of_largest};
 use crate::taps::Taps;
-
-harness_config::named_enum! {
-    /// Tokens as the bank compares them.
-    #[derive(Default)]
-    pub enum Features {
-        /// As the tap has them.
-        #[default]
-        Raw = "raw",
-        /// After the tower's final norm, whatever tap they are of.
-        LnPost = "ln_post",
-    }
-}
-
-harness_config::named_enum! {
-    /// How taps come together.
-    #[derive(Default)]
-    pub enum Join {
-        /// A bank for each tap; distances are added.
-        #[default]
-        Sum = "sum",
-        /// One bank of tokens whose channels are those of all taps.
-        Concat = "concat",
-    }
-}
-
-harness_config::named_enum! {
-    /// Whose tokens are kept.
-    #[derive(Default)]
-    pub enum Banks {
-        /// Those of normal supports.
-        #[default]
-        Normal = "normal",
-        /// Those of normal supports, and those of abnormal supports that lie in lesions: the second distance is taken off the
-        /// first.
-        Both = "both",
-    }
-}
-
-/// How tokens are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// `features`.
-    pub features: Features,
-    /// `pool = 3`: the mean over a token's neighbourhood.
-    pub pool: bool,
-    /// `join`.
-    pub join: Join,
-    /// `banks`.
-    pub banks: Banks,
-}
 
 /// A token lies in a lesion where at least this share of its pixels does.
 const IN_LESION: f32 = 0.5;
@@ -83,7 +34,7 @@ pub struct Bank {
 /// # Errors
 /// No normal support; under `both` no abnormal one, or no token in a lesion.
 pub fn fit(
-    options: Options,
+    options: &Options,
     projection: Option<&Projection>,
     normal: &Taps<'_>,
     abnormal: Option<(&Taps<'_>, Option<&[f32]>)>,
@@ -120,7 +71,7 @@ pub fn fit(
 /// # Errors
 /// Those of `device`, and taps that don't fit the bank.
 pub fn score<D: Nearest>(
-    options: Options,
+    options: &Options,
     projection: Option<&Projection>,
     bank: &Bank,
     taps: &Taps<'_>,
@@ -158,7 +109,7 @@ pub fn score<D: Nearest>(
 }
 
 /// Why images could not be scored.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum Failed<E> {
     /// What was given does not fit.
     #[error(transparent)]
@@ -169,26 +120,27 @@ pub enum Failed<E> {
 }
 
 /// The patch tokens of some images as the bank compares them: for each tap, or one for all under `concat`.
-fn tokens(options: Options, projection: Option<&Projection>, taps: &Taps<'_>) -> Result<Vec<Tokens>, Error> {
-    let mut each = Vec::with_capacity(taps.count());
-    for tap in taps.each() {
+fn tokens(options: &Options, projection: Option<&Projection>, taps: &Taps<'_>) -> Result<Vec<Tokens>, Error> {
+    let used = options.used_taps(taps.count());
+    let mut each = Vec::with_capacity(used.len());
+    for tap in taps.each().skip(used.start).take(used.len()) {
         let mut values = taps.patch_tokens(tap);
         if options.features == Features::LnPost {
             let projection =
                 projection.ok_or(Error::Length { what: "visual.ln_post", found: 0, expected: taps.width() })?;
             values = projection.norm(&values);
         }
-        if options.pool {
+        if options.pool > 1 {
             values = pooled(&values, taps.grid(), taps.width());
         }
         each.push(values);
     }
     let mut width = taps.width();
     if options.join == Join::Concat {
-        let tokens = taps.images() * taps.patches();
+        let (tokens, each_count) = (taps.images() * taps.patches(), each.len());
         let joined = (0..tokens).flat_map(|token| each.iter().flat_map(move |tap| &tap[token * width..][..width]));
         each = vec![joined.copied().collect()];
-        width *= taps.count();
+        width *= each_count;
     }
     Ok(each
         .into_iter()
@@ -216,12 +168,12 @@ mod tests {
     fn a_token_like_none_of_the_bank_is_far_and_lesions_pull_the_other_way() {
         let (normal, abnormal, test) = (image([0, 0, 1, 1]), image([0, 2, 0, 0]), image([0, 1, 2, 2]));
         let taps = |values| Taps::new(vec![values], 1, 2, 3).unwrap();
-        let options = Options::default();
+        let options = &Options::default();
         let bank = fit(options, None, &taps(&normal), None).unwrap();
         let scores = score(options, None, &bank, &taps(&test), &mut Processor).unwrap();
         assert_eq!((scores.grids, scores.detection), (vec![0.0, 0.0, 1.0, 1.0], vec![1.0]));
 
-        let both = Options { banks: Banks::Both, ..options };
+        let both = &Options { banks: Banks::Both, ..options.clone() };
         let shares = [0.0, 0.5, 0.0, 0.4];
         let bank = fit(both, None, &taps(&normal), Some((&taps(&abnormal), Some(&shares)))).unwrap();
         assert_eq!(bank.abnormal[0].values, [0.0, 0.0, 1.0]);

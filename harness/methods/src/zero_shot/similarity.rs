@@ -1,4 +1,4 @@
-//! `zero-shot`: how much more a token is like the text of the abnormal class than like that of the normal one. Nothing is learned.
+//! Logits of tokens between the texts of both classes.
 
 use crate::error::Error;
 use crate::features::{Projection, along};

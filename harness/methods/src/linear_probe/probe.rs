@@ -1,46 +1,11 @@
-//! `linear-probe`: a logistic regression of patch tokens a tap, and one of class tokens. A closed problem: no seed, no order, no
-//! epoch.
+//! The regressions of a probe: patch tokens tap by tap, and class tokens.
 
+use super::logistic::{Logistic, logistic};
+use super::{ImageFeature, ImageTaps, Options};
 use crate::error::Error;
 use crate::features::channel_norm;
-use crate::logistic::{Logistic, logistic};
 use crate::scores::{Scores, interleaved};
 use crate::taps::Taps;
-
-harness_config::named_enum! {
-    /// What stands for an image.
-    #[derive(Default)]
-    pub enum ImageFeature {
-        /// Its class token.
-        #[default]
-        Class = "class",
-        /// Its class token and the mean of its patch tokens.
-        Both = "both",
-    }
-}
-
-harness_config::named_enum! {
-    /// Which taps the image score is learned on.
-    #[derive(Default)]
-    pub enum ImageTaps {
-        /// The last.
-        #[default]
-        Last = "last",
-        /// Each; logits are added.
-        All = "all",
-    }
-}
-
-/// What the regressions are of.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Options {
-    /// `image_feature`.
-    pub image_feature: ImageFeature,
-    /// `image_taps`.
-    pub image_taps: ImageTaps,
-    /// `strength` of the penalty.
-    pub strength: f64,
-}
 
 /// The regressions of a tap.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,18 +21,18 @@ pub struct Probe {
 ///
 /// # Errors
 /// Supports of one class; masks without a lesion; features that are not finite.
-pub fn fit(options: Options, taps: &Taps<'_>, labels: &[f32], lesions: Option<&[f32]>) -> Result<Vec<Probe>, Error> {
+pub fn fit(options: &Options, taps: &Taps<'_>, labels: &[f32], lesions: Option<&[f32]>) -> Result<Vec<Probe>, Error> {
     let mut probes = Vec::with_capacity(taps.count());
     for (number, tap) in taps.each().enumerate() {
         let normed = channel_norm(tap, taps.width());
         let mut probe = Probe::default();
         if options.image_taps == ImageTaps::All || number + 1 == taps.count() {
             let (features, width) = image_features(options.image_feature, taps, &normed);
-            probe.image = Some(logistic(&features, labels, width, options.strength)?);
+            probe.image = Some(logistic(&features, labels, width, options.strength.0)?);
         }
         if let Some(lesions) = lesions {
             let tokens = taps.patch_tokens(&normed);
-            probe.token = Some(logistic(&tokens, lesions, taps.width(), options.strength)?);
+            probe.token = Some(logistic(&tokens, lesions, taps.width(), options.strength.0)?);
         }
         probes.push(probe);
     }
@@ -78,7 +43,7 @@ pub fn fit(options: Options, taps: &Taps<'_>, labels: &[f32], lesions: Option<&[
 ///
 /// # Errors
 /// Another number of taps than the probes'.
-pub fn score(options: Options, probes: &[Probe], taps: &Taps<'_>) -> Result<Scores, Error> {
+pub fn score(options: &Options, probes: &[Probe], taps: &Taps<'_>) -> Result<Scores, Error> {
     if probes.len() != taps.count() {
         return Err(Error::Length { what: "probes", found: probes.len(), expected: taps.count() });
     }

@@ -1,0 +1,244 @@
+//! `memory-bank`: how far a token lies from the tokens of the support set. Nothing is trained.
+
+mod bank;
+
+use std::ops::Range;
+
+use harness_method::declaring::*;
+use harness_method::parameters::{Initial, Parameter};
+use harness_method::{Link, Part};
+
+pub use self::bank::{Bank, Failed, Tokens, fit, score};
+use crate::closed::{Closed, Desk, Prepared, SupportSet};
+use crate::declared::method_options;
+use crate::error::Error;
+use crate::features::Projection;
+use crate::nearest::Processor;
+use crate::scores::Scores;
+use crate::settings::{Encoding, Sees, Sentences, Settings, Support};
+use crate::taps::{Taps, lesion_shares};
+
+named_enum! {
+    /// Where a memory bank's options start.
+    #[derive(Default)]
+    pub enum Preset {
+        /// APRIL-GAN's bank: the tokens of each tap as they are.
+        #[default]
+        AprilGanBank = "april-gan-bank",
+        /// AnomalyDINO: the last tap, after the tower's final norm.
+        AnomalyDino = "anomalydino",
+        /// PatchCore: the two middle taps, pooled, as one bank.
+        PatchCore = "patchcore",
+    }
+}
+
+named_enum! {
+    /// Tokens as the bank compares them.
+    pub enum Features {
+        /// As the tap has them.
+        Raw = "raw",
+        /// After the tower's final norm, whatever tap they are of.
+        LnPost = "ln_post",
+    }
+}
+
+named_enum! {
+    /// How taps come together.
+    pub enum Join {
+        /// A bank for each tap; distances are added.
+        Sum = "sum",
+        /// One bank of tokens whose channels are those of all taps.
+        Concat = "concat",
+    }
+}
+
+named_enum! {
+    /// Whose tokens are kept.
+    pub enum Banks {
+        /// Those of normal supports.
+        Normal = "normal",
+        /// Those of normal supports, and those of abnormal supports that lie in lesions: the second distance is taken off the
+        /// first.
+        Both = "both",
+    }
+}
+
+named_enum! {
+    /// Which of the taps the bank is made of.
+    pub enum FromTaps {
+        /// All.
+        All = "all",
+        /// The last.
+        Last = "last",
+        /// The two in the middle.
+        Middle = "middle",
+    }
+}
+
+method_options! {
+    /// Which of `taps` the bank is made of
+    from_taps: FromTaps {
+        released: FromTaps::All,
+        in Preset::AnomalyDino: FromTaps::Last,
+        in Preset::PatchCore: FromTaps::Middle,
+    }
+    /// Tokens as the bank compares them: as the tap has them, or after the tower's final norm
+    features: Features {
+        released: Features::Raw,
+        in Preset::AnomalyDino: Features::LnPost,
+    }
+    /// 3 takes the mean over a token's 3 x 3 neighbourhood, with zeros outside
+    pool: usize {
+        released: 1,
+        in Preset::PatchCore: 3,
+        values: "1 or 3",
+        check: |options, _| (options.pool != 1 && options.pool != 3).then(|| {
+            format!("`pool` is {}; choose 1 for single tokens, or 3 for the mean over their neighbourhood", options.pool)
+        }),
+    }
+    /// A bank for each tap, or one of tokens with the channels of all taps
+    join: Join {
+        released: Join::Sum,
+        in Preset::PatchCore: Join::Concat,
+    }
+    /// Whether tokens in lesions of abnormal supports have a bank of their own, whose distance is taken off
+    banks: Banks {
+        released: Banks::Normal,
+    }
+}
+
+impl Options {
+    /// Of so many taps, those that the bank is made of.
+    fn used_taps(&self, count: usize) -> Range<usize> {
+        match self.from_taps {
+            FromTaps::All => 0..count,
+            FromTaps::Last => count.saturating_sub(1)..count,
+            // Of an odd number the one in the middle and the one before it.
+            FromTaps::Middle => (count.saturating_sub(1) / 2).min(count.saturating_sub(2))..(count / 2 + 1).min(count),
+        }
+    }
+
+    fn grids(&self) -> usize {
+        if self.join == Join::Concat { 1 } else { self.used_taps(self.taps.len()).len() }
+    }
+}
+
+impl Settings for Options {
+    const PUBLISHED_NAME: &'static str = "memory bank";
+    const VERSION: u32 = 1;
+    const TRAINED: bool = false;
+
+    fn encoding(&self) -> Encoding<'_> {
+        self.encoded()
+    }
+
+    fn sees(&self) -> Sees {
+        if self.banks == Banks::Both { Sees::Both } else { Sees::Normal }
+    }
+
+    fn sentences(&self) -> Sentences {
+        Sentences::default()
+    }
+
+    fn depends_on_seed(&self) -> bool {
+        false
+    }
+
+    fn part(&self, _: bool) -> Option<Part> {
+        Some(Part { link: Link::Identity, grids: self.grids() })
+    }
+
+    fn losses(&self, _: bool) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The support images themselves, 0 to 255, and the lesion shares of abnormal ones: smaller than a bank, and as good.
+    fn tensors(&self, support: Support<'_>) -> Vec<Parameter> {
+        let side = self.image_size;
+        let parameter =
+            |name: &str, shape: Vec<usize>| Parameter { name: name.to_owned(), shape, initial: Initial::Constant(0.0) };
+        let mut tensors = vec![parameter(NORMAL, vec![support.normal, 3, side, side])];
+        if self.banks == Banks::Both {
+            tensors.push(parameter(ABNORMAL, vec![support.abnormal, 3, side, side]));
+            if support.has_masks {
+                let grid = support.arch.grid(side);
+                tensors.push(parameter(LESIONS, vec![support.abnormal, grid * grid]));
+            }
+        }
+        tensors
+    }
+
+    fn score_work(&self, arch: &Arch, support_images: u64) -> f64 {
+        let tokens = arch.grid(self.image_size).pow(2) as f64;
+        let used = self.used_taps(self.taps.len()).len() as f64;
+        2.0 * tokens * tokens * support_images as f64 * used * arch.width as f64
+    }
+}
+
+const NORMAL: &str = "support.normal";
+const ABNORMAL: &str = "support.abnormal";
+const LESIONS: &str = "support.lesions";
+
+impl Closed for Options {
+    fn fit(&self, support: &SupportSet<'_>, desk: &mut dyn Desk) -> Result<Vec<Vec<f32>>, Error> {
+        let pixels = |images: &[u8]| images.iter().map(|&value| f32::from(value)).collect::<Vec<f32>>();
+        let mut state = vec![pixels(support.normal)];
+        if self.banks == Banks::Both {
+            state.push(pixels(support.abnormal));
+            if let Some(masks) = support.masks {
+                state.push(lesion_shares(masks, self.image_size, desk.arch().patch)?);
+            }
+        }
+        // A support set that a bank can't be made of is refused now, not when its first image is scored.
+        let tensors: Vec<&[f32]> = state.iter().map(Vec::as_slice).collect();
+        self.bank(&tensors, desk)?;
+        Ok(state)
+    }
+
+    fn prepare(&self, state: &[&[f32]], _: &str, desk: &mut dyn Desk) -> Result<Box<dyn Prepared>, Error> {
+        let (bank, projection) = self.bank(state, desk)?;
+        Ok(Box::new(Ready { options: self.clone(), bank, projection }))
+    }
+}
+
+impl Options {
+    /// The bank of a state.
+    fn bank(&self, state: &[&[f32]], desk: &mut dyn Desk) -> Result<(Bank, Option<Projection>), Error> {
+        let projection = (self.features == Features::LnPost).then(|| desk.projection()).transpose()?;
+        let mut encode = |images: &[f32]| -> Result<(Vec<Vec<f32>>, usize), Error> {
+            let pixels: Vec<u8> = images.iter().map(|&value| value as u8).collect();
+            let count = pixels.len() / (3 * self.image_size * self.image_size);
+            Ok((if count > 0 { desk.encode(&pixels)? } else { vec![Vec::new(); self.taps.len()] }, count))
+        };
+        let first = |at: usize| state.get(at).copied().unwrap_or_default();
+        let (normal, normals) = encode(first(0))?;
+        let abnormal = if self.banks == Banks::Both { Some(encode(first(1))?) } else { None };
+        let arch = desk.arch();
+        let (grid, width) = (arch.grid(self.image_size), arch.width);
+        let normal = Taps::new(normal.iter().map(Vec::as_slice).collect(), normals, grid, width)?;
+        let abnormal = match &abnormal {
+            Some((taps, count)) => Some(Taps::new(taps.iter().map(Vec::as_slice).collect(), *count, grid, width)?),
+            None => None,
+        };
+        let lesions = state.get(2).copied();
+        let bank = fit(self, projection.as_ref(), &normal, abnormal.as_ref().map(|taps| (taps, lesions)))?;
+        Ok((bank, projection))
+    }
+}
+
+struct Ready {
+    options: Options,
+    bank: Bank,
+    projection: Option<Projection>,
+}
+
+impl Prepared for Ready {
+    fn score(&mut self, taps: &Taps<'_>) -> Result<Scores, Error> {
+        score(&self.options, self.projection.as_ref(), &self.bank, taps, &mut Processor).map_err(
+            |failed| match failed {
+                Failed::Input(error) => error,
+                Failed::Device(never) => match never {},
+            },
+        )
+    }
+}

@@ -1,0 +1,113 @@
+//! What planning and scheduling ask of a method's options.
+
+use harness_method::options::{Activation, Normalize};
+use harness_method::parameters::Parameter;
+use harness_method::{Arch, Part};
+
+/// What of a support set a method learns from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sees {
+    /// Nothing.
+    Nothing,
+    /// Normal images alone.
+    Normal,
+    /// Images of both classes, and masks where there are any.
+    Both,
+}
+
+impl Sees {
+    /// In tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Normal => "normal",
+            Self::Both => "both",
+        }
+    }
+}
+
+/// The options of a method.
+pub trait Settings {
+    /// The name under which it was published, as in tables of published numbers.
+    const PUBLISHED_NAME: &'static str;
+    /// Version of its numbers: raised when the same options come to mean other numbers, so that no old result is reused. Part
+    /// of every training's id.
+    const VERSION: u32;
+    /// Whether it is trained epoch by epoch, with a state after each. Others have one state, epoch 0.
+    const TRAINED: bool;
+
+    /// How images become taps.
+    fn encoding(&self) -> Encoding<'_>;
+
+    /// What it learns from.
+    fn sees(&self) -> Sees;
+
+    /// Its sentences about an object.
+    fn sentences(&self) -> Sentences;
+
+    /// Whether the seed decides anything.
+    fn depends_on_seed(&self) -> bool;
+
+    /// What its maps are made of, for supports with or without masks; `None` where it has no map.
+    fn part(&self, has_masks: bool) -> Option<Part>;
+
+    /// The losses that a step reports, in their order; none where nothing is trained by steps.
+    fn losses(&self, has_masks: bool) -> &'static [&'static str];
+
+    /// The tensors of a state: names and shapes, and where it is trained their initial values.
+    fn tensors(&self, support: Support<'_>) -> Vec<Parameter>;
+
+    /// Floating-point operations of what is kept of a support set of so many images, beyond their encoding, where that is not
+    /// trained by steps.
+    fn fit_work(&self, _arch: &Arch, _images: u64) -> f64 {
+        0.0
+    }
+
+    /// Floating-point operations of one pass of the sentences that are trained.
+    fn trained_text_work(&self, _arch: &Arch) -> f64 {
+        0.0
+    }
+
+    /// Floating-point operations of scoring one image, its taps and the sentences encoded already.
+    fn score_work(&self, arch: &Arch, support_images: u64) -> f64;
+}
+
+/// Which sentences about an object a method has: none by default. They must fit the text tower's context.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sentences {
+    /// Fixed ones of the normal and of the abnormal class.
+    pub fixed: [bool; 2],
+    /// Sentences of either class with so many trained vectors.
+    pub learned: [Option<usize>; 2],
+}
+
+impl Sentences {
+    /// Fixed sentences of both classes.
+    pub const FIXED: Self = Self { fixed: [true; 2], learned: [None; 2] };
+}
+
+/// The sizes that the tensors of a state depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Support<'a> {
+    /// Of the towers.
+    pub arch: &'a Arch,
+    /// Normal supports.
+    pub normal: usize,
+    /// Abnormal supports.
+    pub abnormal: usize,
+    /// Whether there are masks.
+    pub has_masks: bool,
+}
+
+/// How images become taps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoding<'a> {
+    /// `image_size`.
+    pub image_size: usize,
+    /// `taps`.
+    pub taps: &'a [usize],
+    /// `activation`.
+    pub activation: Activation,
+    /// `normalize`.
+    pub normalize: Normalize,
+}

@@ -1,0 +1,183 @@
+//! Methods without steps of training: a support set to a state, and what a worker lends them.
+
+use std::path::Path;
+use std::time::Instant;
+
+use harness_data::{Dataset, Item, MaskValues, load_image};
+use harness_experiment::{EpochRange, Training};
+use harness_method::prompts::{self, States};
+use harness_method::{Arch, Side};
+use harness_methods::{Closed, Desk, DeskError, Prepared, Projection, SupportSet, class_text};
+use harness_records::{Class, Cost, StateTensor, TrainingRecord, state, state_file, state_metadata, write_toml};
+use harness_tables::write_curve;
+use harness_weights::Floats;
+use rayon::prelude::*;
+
+use crate::encoding::Encoding;
+use crate::error::Error;
+use crate::events::Events;
+use crate::lab::{Images, Lab};
+use crate::protocol::Phase;
+
+/// Makes the one state of a training, and fills `folder` with the record.
+pub(crate) fn fit(
+    lab: &mut Lab,
+    method: &dyn Closed,
+    training: &Training,
+    keep: EpochRange,
+    folder: &Path,
+    events: &mut Events,
+) -> Result<Cost, Error> {
+    let start = Instant::now();
+    let dataset = Dataset::open(&lab.registry, &training.dataset)?;
+    let set = dataset.support(training.shots as usize, training.draw)?;
+    let changed = || Error::Changed { what: format!("[{}]: a support image or mask", training.dataset) };
+    if set.hash != training.support.to_string() {
+        return Err(changed());
+    }
+    let held_out = training.fold.as_ref().map_or(&[][..], |fold| &fold.held_out);
+    let shots = set.abnormal.len();
+    let kept = |items: Vec<Item>, from: usize| -> Vec<Item> {
+        let there = |index: usize| !held_out.contains(&((from + index) as u32));
+        items.into_iter().enumerate().filter(|(index, _)| there(*index)).map(|(_, item)| item).collect()
+    };
+    let (abnormal, normal) = (kept(set.abnormal, 0), kept(set.normal, shots));
+    let size = training.options.image_size();
+    let masks = if training.has_masks { Some(masks(&abnormal, size, dataset.mask_values())?) } else { None };
+    let (abnormal, normal) = (pixels(&abnormal, size)?, pixels(&normal, size)?);
+    // After reading, so that a change between the two is seen.
+    if dataset.support(training.shots as usize, training.draw)?.hash != training.support.to_string() {
+        return Err(changed());
+    }
+    let compute = Instant::now();
+    let support = SupportSet { normal: &normal, abnormal: &abnormal, masks: masks.as_deref() };
+    let mut desk = OfWorker::new(lab, training)?;
+    let values = method.fit(&support, &mut desk).map_err(failed)?;
+    let compute_secs = compute.elapsed().as_secs_f64();
+    events.progress(Phase::Train, 1, 1);
+    let layout = state::initial(training);
+    if layout.len() != values.len() {
+        return Err(Error::internal(format!("a state of {} tensors, {} planned", values.len(), layout.len())));
+    }
+    let fitted: Vec<StateTensor> =
+        layout.into_iter().zip(values).map(|(tensor, values)| StateTensor { values, ..tensor }).collect();
+    if fitted.iter().any(|tensor| tensor.values.iter().any(|value| !value.is_finite())) {
+        return Err(not_finite(training));
+    }
+    let states = folder.join("states");
+    std::fs::create_dir_all(&states).map_err(Error::file("create", &states))?;
+    state::write(&fitted, &state_metadata::describe(training, 0)?, &state_file(folder, 0))?;
+    write_curve(&[], &folder.join("curve.parquet"))?;
+    let cost = lab.cost(compute_secs, start.elapsed().as_secs_f64());
+    write_toml(&TrainingRecord::new(training.clone(), keep, cost), &folder.join("training.toml"))?;
+    Ok(cost)
+}
+
+/// Makes a state ready to score images of an object.
+pub(crate) fn prepare(
+    lab: &mut Lab,
+    method: &dyn Closed,
+    training: &Training,
+    object: &str,
+    state: &[StateTensor],
+) -> Result<Box<dyn Prepared>, Error> {
+    let tensors: Vec<&[f32]> = state.iter().map(|tensor| tensor.values.as_slice()).collect();
+    method.prepare(&tensors, object, &mut OfWorker::new(lab, training)?).map_err(failed)
+}
+
+fn pixels(items: &[Item], size: usize) -> Result<Vec<u8>, Error> {
+    let images: Vec<Vec<u8>> = items.par_iter().map(|item| load_image(&item.image, size)).collect::<Result<_, _>>()?;
+    Ok(images.concat())
+}
+
+fn masks(items: &[Item], size: usize, values: MaskValues) -> Result<Vec<u8>, Error> {
+    let masks: Vec<Vec<u8>> = items.par_iter().map(|item| item.truth(size, values)).collect::<Result<_, _>>()?;
+    Ok(masks.concat())
+}
+
+/// A method's error as the worker's; what the worker itself reported comes back as it was.
+pub(crate) fn failed(error: harness_methods::Error) -> Error {
+    match error {
+        harness_methods::Error::Desk(error) => match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(error) => Error::internal(error.to_string()),
+        },
+        error @ (harness_methods::Error::NotFinite(_) | harness_methods::Error::Diverged(_)) => {
+            Error::Job { class: Class::Numeric, message: error.to_string() }
+        }
+        error => Error::Job { class: Class::Input, message: error.to_string() },
+    }
+}
+
+pub(crate) fn not_finite(training: &Training) -> Error {
+    let message = format!("the method `{}` came to a number that is not finite", training.method);
+    Error::Job { class: Class::Numeric, message }
+}
+
+/// What a worker lends.
+struct OfWorker<'a> {
+    lab: &'a mut Lab,
+    training: &'a Training,
+    encoding: Encoding,
+}
+
+impl<'a> OfWorker<'a> {
+    fn new(lab: &'a mut Lab, training: &'a Training) -> Result<Self, Error> {
+        Ok(Self { lab, training, encoding: Encoding::of(training)? })
+    }
+
+    fn encoded(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, Error> {
+        let size = 3 * self.training.options.image_size().pow(2);
+        let images = Images::U8(images.chunks_exact(size).map(<[u8]>::to_vec).collect());
+        let store = std::rc::Rc::clone(&self.lab.store);
+        let mut writer = if store.fits(images.len() as u64, self.encoding.shape)? {
+            Some(store.writer(self.encoding.shape, &format!("{} support", self.training.dataset))?)
+        } else {
+            None
+        };
+        let (_, taps) = self.lab.taps(self.training, &self.encoding, &images, writer.as_mut())?;
+        writer.map_or(Ok(()), harness_features::TapWriter::finish)?;
+        Ok(taps)
+    }
+
+    fn head(&mut self) -> Result<Projection, Error> {
+        let weights = self.lab.weights(self.training)?;
+        let tensor = |name: &str| -> Result<Vec<f32>, Error> {
+            Ok(match weights.floats(name)? {
+                Floats::F32(values) => values,
+                Floats::F16(values) => values.into_iter().map(half::f16::to_f32).collect(),
+            })
+        };
+        let (weight, bias) = (tensor("visual.ln_post.weight")?, tensor("visual.ln_post.bias")?);
+        Projection::new(weight, bias, tensor("visual.proj")?).map_err(failed)
+    }
+
+    fn class_text(&mut self, states: States, side: Side, object: &str) -> Result<Vec<f32>, Error> {
+        let sentences = prompts::fixed_of(states, side, object, self.training.arch.context)?;
+        let features = self.lab.encode_sentences(self.training, &sentences)?;
+        Ok(class_text(&features, self.training.arch.embed))
+    }
+}
+
+impl Desk for OfWorker<'_> {
+    fn arch(&self) -> &Arch {
+        &self.training.arch
+    }
+
+    fn has_masks(&self) -> bool {
+        self.training.has_masks
+    }
+
+    fn encode(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, DeskError> {
+        Ok(self.encoded(images)?)
+    }
+
+    fn projection(&mut self) -> Result<Projection, DeskError> {
+        Ok(self.head()?)
+    }
+
+    fn texts(&mut self, states: States, object: &str) -> Result<[Vec<f32>; 2], DeskError> {
+        let normal = self.class_text(states, Side::Normal, object)?;
+        Ok([normal, self.class_text(states, Side::Abnormal, object)?])
+    }
+}
