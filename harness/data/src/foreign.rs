@@ -235,8 +235,8 @@ pub fn of_names<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Option<String>
         }
     }
     let of = |(Foreign { kind, advice }, count): &(Foreign, usize)| match count {
-        1 => format!("1 file is {kind}: {advice}"),
-        _ => format!("{count} files are {kind}: {advice}"),
+        1 => format!("1 file, {kind}: {advice}"),
+        _ => format!("{count} files, each {kind}: {advice}"),
     };
     (!kinds.is_empty()).then(|| kinds.iter().map(of).collect::<Vec<_>>().join("; "))
 }

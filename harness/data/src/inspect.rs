@@ -41,20 +41,20 @@ impl<'a> Looked<'a> {
     }
 
     /// What makes the image or its mask unusable.
-    fn errors(&self, values: MaskValues) -> Vec<(&'static str, String)> {
+    fn errors(&self, values: MaskValues) -> Vec<(Unusable, String)> {
         let mut errors = Vec::new();
         if let Err(error) = &self.image {
-            errors.push(("image", error.to_string()));
+            errors.push((Unusable::Image, error.to_string()));
         }
         let Some(source) = &self.item.mask else { return errors };
         match &self.mask {
-            Some(Err(error)) => errors.push(("mask", error.to_string())),
+            Some(Err(error)) => errors.push((Unusable::Mask, error.to_string())),
             Some(Ok(mask)) => {
                 if mask.marked(values) == 0 {
-                    errors.push(("empty mask", format!("{source}: {}", empty(mask))));
+                    errors.push((Unusable::Empty, format!("{source}: {}", empty(mask))));
                 }
                 if let Ok(image) = &self.image {
-                    errors.extend(misfit(self.item, image, mask).map(|error| ("mask of another size", error)));
+                    errors.extend(misfit(self.item, image, mask).map(|error| (Unusable::Size, error)));
                 }
             }
             None => {}
@@ -103,11 +103,38 @@ pub fn misfits(items: &[Item], hashes: &FileHashes) -> Vec<String> {
     items.par_iter().filter_map(check).collect()
 }
 
+/// Why a file can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unusable {
+    /// An image that can't be read.
+    Image,
+    /// A mask that can't be read.
+    Mask,
+    /// A mask of another size than its image.
+    Size,
+    /// A mask that marks nothing.
+    Empty,
+}
+
+impl Unusable {
+    const ALL: [Self; 4] = [Self::Image, Self::Mask, Self::Size, Self::Empty];
+
+    /// Such files, in the plural.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Image => "images that can't be read",
+            Self::Mask => "masks that can't be read",
+            Self::Size => "masks of another size",
+            Self::Empty => "empty masks",
+        }
+    }
+}
+
 /// What is wrong with files one by one, and what is doubtful about them together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inspection {
-    /// Files that can't be used, by kind: the noun, and a message for each.
-    pub unusable: Vec<(&'static str, Vec<String>)>,
+    /// Files that can't be used, by kind: a message for each.
+    pub unusable: Vec<(Unusable, Vec<String>)>,
     /// What is doubtful, or worth knowing.
     pub findings: Vec<Finding>,
 }
@@ -115,14 +142,10 @@ pub struct Inspection {
 /// Checks images and masks of a dataset.
 pub fn inspect(dataset: &Dataset, looked: &[Looked<'_>]) -> Inspection {
     let values = dataset.mask_values();
-    let mut unusable: Vec<(&'static str, Vec<String>)> =
-        ["image", "mask", "mask of another size", "empty mask"].map(|kind| (kind, Vec::new())).into();
-    for (kind, message) in looked.iter().flat_map(|looked| looked.errors(values)) {
-        if let Some((_, messages)) = unusable.iter_mut().find(|(known, _)| *known == kind) {
-            messages.push(message);
-        }
-    }
-    unusable.retain(|(_, messages)| !messages.is_empty());
+    let errors: Vec<(Unusable, String)> = looked.iter().flat_map(|looked| looked.errors(values)).collect();
+    let of = |kind| errors.iter().filter(|(other, _)| *other == kind).map(|(_, message)| message.clone()).collect();
+    let unusable = Unusable::ALL.map(|kind| (kind, of(kind)));
+    let unusable = unusable.into_iter().filter(|(_, messages): &(_, Vec<String>)| !messages.is_empty()).collect();
     let checks = Checks::of(dataset, looked);
     let findings =
         [checks.inverted(), checks.whole(), checks.values(), checks.alpha(), checks.own_image(), checks.dark()];

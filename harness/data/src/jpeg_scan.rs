@@ -157,9 +157,14 @@ impl<'a> Bits<'a> {
         Ok(if value < 1 << (count - 1) { value - (1 << count) + 1 } else { value })
     }
 
-    /// Goes to the next marker. What is left of the last byte is padding; so are zeros, which some cameras write.
+    /// Goes to the next marker. What is left of the last byte is padding of ones, or of zeros; so are zeros behind it, which
+    /// some cameras write.
     fn finish(&mut self) -> Result<(), Stop> {
-        self.held -= self.held % 8;
+        let padding = self.held % 8;
+        let bits = self.take(padding)?;
+        if bits != 0 && bits != (1 << padding) - 1 {
+            return Err(EXTRA);
+        }
         loop {
             while self.held > 0 {
                 self.held -= 8;
@@ -202,6 +207,34 @@ struct Scan {
     low: u32,
 }
 
+/// By how much a block's values are multiplied, in the order of the file.
+#[derive(Clone)]
+struct Quantiser {
+    steps: [i64; 64],
+    /// Largest sum of squares of a block's values. Those of eight-bit pixels have no larger one than the pixels
+    /// themselves, 1024 squared; rounding adds half a step to each, and encoders that soften ringing add a quarter.
+    energy: i64,
+}
+
+impl Default for Quantiser {
+    fn default() -> Self {
+        Self { steps: [0; 64], energy: i64::MAX }
+    }
+}
+
+impl Quantiser {
+    fn new(steps: [i64; 64]) -> Self {
+        let rounding = steps.iter().map(|step| step * step).sum::<i64>() as f64;
+        Self { steps, energy: (1280.0 + rounding.sqrt() / 2.0).powi(2) as i64 }
+    }
+
+    /// The square of a value; one that is out of all bounds stays so.
+    fn square(&self, at: u32, value: i32) -> i64 {
+        let value = i64::from(value) * self.steps[at as usize & 63];
+        value * value
+    }
+}
+
 /// The state that markers change.
 #[derive(Default)]
 struct Reader {
@@ -211,8 +244,7 @@ struct Reader {
     units: (usize, usize),
     means: [Option<Codes>; 4],
     others: [Option<Codes>; 4],
-    /// The first value of each table, for the mean.
-    quantisers: [i64; 4],
+    quantisers: [Quantiser; 4],
     restart_every: usize,
     /// Blocks that are still to be skipped in a progressive scan.
     run: u32,
@@ -299,14 +331,14 @@ impl Reader {
 
     fn quantisers(&mut self, mut segment: &[u8]) -> Option<()> {
         while !segment.is_empty() {
-            let wide = segment[0] >> 4 != 0;
-            let first = if wide {
-                i64::from(*segment.get(1)?) << 8 | i64::from(*segment.get(2)?)
-            } else {
-                i64::from(*segment.get(1)?)
-            };
-            *self.quantisers.get_mut(usize::from(segment[0] & 15))? = first;
-            segment = segment.get(if wide { 129 } else { 65 }..)?;
+            let bytes = if segment[0] >> 4 == 0 { 1 } else { 2 };
+            let values = segment.get(1..1 + 64 * bytes)?;
+            let mut steps = [0; 64];
+            for (step, value) in steps.iter_mut().zip(values.chunks_exact(bytes)) {
+                *step = value.iter().fold(0, |number, byte| number << 8 | i64::from(*byte));
+            }
+            *self.quantisers.get_mut(usize::from(segment[0] & 15))? = Quantiser::new(steps);
+            segment = &segment[1 + 64 * bytes..];
         }
         Some(())
     }
@@ -395,6 +427,7 @@ impl Reader {
         (mean, other): (usize, usize),
     ) -> Result<(), Stop> {
         let component = &mut self.components[index];
+        let mut energy = 0;
         if scan.first == 0 {
             if scan.high > 0 {
                 bits.take(1)?;
@@ -406,11 +439,12 @@ impl Reader {
                 return Err(RANGE);
             }
             component.predicted += bits.signed(length)?;
-            // Means of eight-bit pixels are within 1024 of zero, and rounded to the quantiser.
-            let quantiser = self.quantisers[component.quantiser];
-            if (i64::from(component.predicted) << scan.low).abs() * quantiser > 2048 + quantiser {
+            let quantiser = &self.quantisers[component.quantiser];
+            let mean = component.predicted << scan.low;
+            if mean.abs() > 1 << 15 || quantiser.square(0, mean) > quantiser.energy {
                 return Err(RANGE);
             }
+            energy = quantiser.square(0, mean);
             if self.progressive {
                 return Ok(());
             }
@@ -423,13 +457,14 @@ impl Reader {
             }
             return first(bits, codes, scan, nonzero, &mut self.run);
         }
+        let quantiser = &self.quantisers[component.quantiser];
         let mut at = 1;
         while at < 64 {
             let symbol = bits.symbol(codes)?;
             let (skip, length) = (u32::from(symbol >> 4), u32::from(symbol & 15));
             match (skip, length) {
                 (15, 0) => at += 16,
-                (_, 0) => return Ok(()),
+                (_, 0) => break,
                 _ => {
                     at += skip;
                     if at > 63 {
@@ -438,12 +473,18 @@ impl Reader {
                     if length > 11 {
                         return Err(RANGE);
                     }
-                    bits.take(length)?;
+                    energy += quantiser.square(at, bits.signed(length)?);
                     at += 1;
                 }
             }
         }
-        if at > 64 { Err(OVERRUN) } else { Ok(()) }
+        if at > 64 {
+            Err(OVERRUN)
+        } else if energy > quantiser.energy {
+            Err(RANGE)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub use entry::{Counts, Entry};
 pub use error::{DataError, Result};
 pub use facts::Facts;
 pub use hashes::{FileHashes, ImageSize, images_hash, items_hash};
-pub use inspect::{Inspection, Looked, inspect, misfits, sample};
+pub use inspect::{Inspection, Looked, Unusable, inspect, misfits, sample};
 pub use item::{Item, Source, load_image, load_mask, load_support_mask};
 pub use layout::{Layout, Split};
 pub use mask::MaskValues;

@@ -52,12 +52,12 @@ fn warning(message: impl ToString) -> Finding {
 const TOLD: usize = 5;
 
 /// The first few of many findings of one kind, and how many more there are.
-fn few(mut findings: Vec<Finding>, of: &str) -> Vec<Finding> {
+fn few(mut findings: Vec<Finding>, what: &str) -> Vec<Finding> {
     if findings.len() > TOLD + 1 {
         let more = findings.split_off(TOLD);
         let count = more.iter().map(|finding| finding.count).sum();
         let severity = findings[0].severity;
-        findings.push(Finding { severity, message: format!("and {count} more like that {of}"), count });
+        findings.push(Finding { severity, message: format!("and {count} more {what}"), count });
     }
     findings
 }
@@ -98,7 +98,16 @@ pub fn verify_with(dataset: &Dataset, hashes: &FileHashes) -> Vec<Finding> {
 fn problems(problems: &[DataError]) -> Vec<Finding> {
     type Key = (Discriminant<DataError>, Option<PathBuf>, Option<&'static str>);
     let mut groups: Vec<(Key, Vec<&DataError>)> = Vec::new();
+    let folder_of = |problem: &DataError| match problem {
+        DataError::NotAnImage { path, .. } => path.parent().map(Path::to_owned),
+        _ => None,
+    };
+    let full: BTreeSet<PathBuf> = problems.iter().filter_map(folder_of).collect();
     for problem in problems {
+        // What a folder holds instead of images says more than that it holds none.
+        if matches!(problem, DataError::EmptyFolder { folder, .. } if full.contains(folder)) {
+            continue;
+        }
         let (path, other) = match problem {
             DataError::NotAnImage { path, what } => {
                 (Some(path), Some(foreign::of_name(path).map_or(*what, |f| f.kind)))
@@ -118,7 +127,7 @@ fn problems(problems: &[DataError]) -> Vec<Finding> {
     }
     let told = |((_, folder, _), group): ((_, Option<PathBuf>, _), Vec<&DataError>)| match folder {
         Some(folder) => others(&folder, &group).map_or_else(
-            || few(group.iter().map(error).collect(), &format!("in {}", folder.display())),
+            || few(group.iter().map(error).collect(), &format!("like that in {}", folder.display())),
             |finding| vec![finding],
         ),
         None => group.iter().map(error).collect(),
@@ -138,7 +147,7 @@ fn others(folder: &Path, group: &[&DataError]) -> Option<Finding> {
     let message = match foreign::of_name(files.first()?) {
         Some(Foreign { kind, advice }) if count == 1 => format!("{folder}/{names}: by its name {kind}; {advice}"),
         Some(Foreign { kind, advice }) => {
-            format!("{folder}: {count} files are {kind} by their names ({names}); {advice}")
+            format!("{folder}: {count} files by their names each {kind} ({names}); {advice}")
         }
         None if count == 1 => return None,
         None => format!(
@@ -269,8 +278,9 @@ fn check_files(dataset: &Dataset, listings: &[Listed], hashes: &FileHashes, find
         listings.iter().flat_map(|(split, n, a)| n.iter().chain(a).map(move |item| (*split, item))).collect();
     let looked: Vec<Looked<'_>> = items.par_iter().map(|(_, item)| Looked::at(item, hashes)).collect();
     let inspection = inspect(dataset, &looked);
-    for (_, messages) in inspection.unusable {
-        findings.extend(few(messages.iter().map(error).collect(), &format!("in [{}]", dataset.name())));
+    for (kind, messages) in inspection.unusable {
+        let what = format!("like that in [{}]: {}", dataset.name(), kind.plural());
+        findings.extend(few(messages.iter().map(error).collect(), &what));
     }
     findings.extend(inspection.findings);
     let mut by_pixels: BTreeMap<[u8; 32], Vec<(Split, &Item)>> = BTreeMap::new();
@@ -300,7 +310,7 @@ fn check_files(dataset: &Dataset, listings: &[Listed], hashes: &FileHashes, find
             }
         }
     }
-    for found in [labels, splits, twice] {
-        findings.extend(few(found, &format!("in [{}]", dataset.name())));
+    for (found, what) in [(labels, "with different labels"), (splits, "in valid and in test"), (twice, "twice")] {
+        findings.extend(few(found, &format!("like that in [{}]: pictures {what}", dataset.name())));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness_data::{Dataset, FileHashes, Item, Looked, Severity, inspect, misfits, sample};
+use harness_data::{Dataset, FileHashes, Item, Looked, Severity, Unusable, inspect, misfits, sample};
 use harness_experiment::Plan;
 use harness_text::group;
 use rayon::prelude::*;
@@ -113,18 +113,15 @@ impl World {
     fn tell(&self, dataset: &Dataset, looked: &[Looked<'_>], misfits: Option<Vec<String>>, all: usize) {
         let mut inspection = inspect(dataset, looked);
         if let Some(misfits) = misfits.filter(|misfits| !misfits.is_empty()) {
-            inspection.unusable.retain(|(kind, _)| *kind != "mask of another size");
-            inspection.unusable.push(("mask of another size", misfits));
+            inspection.unusable.retain(|(kind, _)| *kind != Unusable::Size);
+            inspection.unusable.push((Unusable::Size, misfits));
         }
         let name = dataset.name();
         for (kind, messages) in inspection.unusable {
             let first = messages.first().map_or("", String::as_str);
-            let what = match kind {
-                "image" | "mask" if messages.len() == 1 => String::new(),
-                "image" | "mask" => format!("{} {kind}s can't be read, such as ", group(messages.len() as u64)),
-                _ if messages.len() == 1 => String::new(),
-                "empty mask" => format!("{} empty masks, such as ", group(messages.len() as u64)),
-                _ => format!("{} masks of another size, such as ", group(messages.len() as u64)),
+            let what = match messages.len() {
+                1 => String::new(),
+                many => format!("{} {}, such as ", group(many as u64), kind.plural()),
             };
             self.add_note(Severity::Warning, format!("[{name}]: cells that use it will fail: {what}{first}"));
         }

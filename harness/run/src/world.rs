@@ -121,7 +121,7 @@ impl World {
     }
 
     /// All that a reader of the numbers should know of the data: what is doubtful first.
-    pub(crate) fn data_notes(&self) -> Vec<String> {
+    pub fn data_notes(&self) -> Vec<String> {
         self.data_notes_of(|_| true)
     }
 
