@@ -41,8 +41,8 @@ impl Print {
     /// As [`FileHashes::of_source`].
     pub fn of(items: &[Item], hashes: &FileHashes) -> Result<Vec<Self>> {
         let print = |item: &Item| {
-            let content = hashes.of_source(&item.image)?;
-            Ok(Self { content, pixels: hashes.known_facts(&item.image).map(|facts| facts.pixels) })
+            let (content, pixels) = hashes.print(&item.image)?;
+            Ok(Self { content, pixels })
         };
         items.par_iter().map(print).collect()
     }

@@ -293,6 +293,13 @@ impl FileHashes {
         self.facts.get(&self.remembered(&key, &stamp)?.hash)
     }
 
+    /// [`FileHashes::of_source`], and the hash of its pixels where its facts are remembered.
+    pub(crate) fn print(&self, source: &Source) -> Result<([u8; 32], Option<[u8; 32]>)> {
+        let Source::File(path) = source else { return Ok((source.content_hash()?, None)) };
+        let (hash, seen, _) = self.image(path)?;
+        Ok((as_shown(hash, seen.orientation), self.facts.get(&hash).map(|facts| facts.pixels)))
+    }
+
     /// Hash of an image file's bytes and its head; its bytes too where they had to be read.
     fn image(&self, path: &Path) -> Result<([u8; 32], Seen, Option<Vec<u8>>)> {
         let key = canonical(path)?;
