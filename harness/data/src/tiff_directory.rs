@@ -14,7 +14,9 @@ const BYTE: u16 = 1;
 pub(crate) const SHORT: u16 = 3;
 const LONG: u16 = 4;
 /// More pages than this are not counted.
-const MAX_PAGES: u32 = 65_536;
+const MAX_PAGES: u32 = 10_000;
+/// A directory of more fields is none.
+const MAX_FIELDS: u16 = 1024;
 
 /// A classic TIFF's bytes, with its numbers in its own byte order.
 pub(crate) struct Tiff<'a> {
@@ -54,7 +56,7 @@ impl<'a> Tiff<'a> {
 
     /// Where a directory's field of this tag begins.
     pub(crate) fn field(&self, directory: usize, tag: u16) -> Option<usize> {
-        let entries = usize::from(self.u16(directory)?);
+        let entries = usize::from(self.u16(directory)?.min(MAX_FIELDS));
         (0..entries).map(|i| directory + 2 + 12 * i).find(|at| self.u16(*at) == Some(tag))
     }
 
@@ -71,7 +73,7 @@ impl<'a> Tiff<'a> {
 
     /// The directory that follows another.
     fn next(&self, directory: usize) -> Option<usize> {
-        let entries = usize::from(self.u16(directory)?);
+        let entries = usize::from(self.u16(directory).filter(|entries| *entries <= MAX_FIELDS)?);
         match self.u32(directory + 2 + 12 * entries)? {
             0 => None,
             at => usize::try_from(at).ok().filter(|at| self.u16(*at).is_some()),
