@@ -49,6 +49,7 @@ impl Observer for JsonLines {
                 json!({ "event": "cell", "status": "failed", "cell": cell, "message": message })
             }
             Notice::Warning(message) => json!({ "event": "warning", "message": message }),
+            Notice::Remark(message) => json!({ "event": "note", "message": message }),
             _ => return,
         });
     }

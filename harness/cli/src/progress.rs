@@ -196,6 +196,7 @@ impl Observer for Progress {
             }
             Notice::Failed { cell, message } => say(format!("  failed {}: {message}", title(cell))),
             Notice::Warning(message) => say(format!("warning: {message}")),
+            Notice::Remark(message) => say(format!("note: {message}")),
             _ => {}
         }
     }

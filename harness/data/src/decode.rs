@@ -1,12 +1,17 @@
-//! Decodes image files to 8-bit pixels, within limits, in Pillow's colour arithmetic.
+//! Decodes image files to 8-bit pixels, turned as their orientation tag says, within limits, in Pillow's colour
+//! arithmetic.
 
 use std::io::{Cursor, Read};
 use std::path::Path;
 
 use image::error::UnsupportedErrorKind;
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use crate::error::{DataError, Result};
+use crate::foreign;
+use crate::head::{self, Head};
+use crate::jpeg_scan;
 use crate::limits::MAX_FILE_BYTES;
 pub use crate::limits::{EXTENSIONS, MAX_PIXELS, MAX_SIDE};
 use crate::palette_tiff::PaletteTiff;
@@ -75,37 +80,78 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Width and height from a file's header; no pixel is decoded.
+/// Width and height as shown, from a file's header; no pixel is decoded.
 ///
 /// # Errors
-/// [`DataError::Io`], [`DataError::Decode`], [`DataError::TooLarge`].
+/// [`DataError::Io`], [`DataError::Decode`], [`DataError::NoKnownFormat`], [`DataError::TooLarge`].
 pub fn dimensions(path: &Path) -> Result<(u32, u32)> {
-    let reader =
-        ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(DataError::io("open", path))?;
-    let (width, height) = reader.into_dimensions().map_err(|source| decode_error(path, source))?;
-    check_size(path, width, height)?;
-    Ok((width, height))
+    let bytes = read(path)?;
+    let head = Head::of(&bytes);
+    let plain = PaletteTiff::of(&bytes).map_or(bytes, |palette| palette.indices);
+    let (width, height) = decoder(&plain, path)?.dimensions();
+    Ok(head::shown(width, height, head.map_or(1, |head| head.orientation)))
 }
 
 /// Decodes PNG, JPEG, BMP or TIFF, recognised by content; `path` is for messages.
 ///
 /// # Errors
 /// [`DataError::TooLarge`] before anything is allocated for pixels, [`DataError::Truncated`], [`DataError::Decode`],
-/// [`DataError::NoKnownFormat`], [`DataError::Pixels`] for floating-point samples.
+/// [`DataError::NoKnownFormat`], [`DataError::Pages`] for more than one picture, [`DataError::Pixels`] for
+/// floating-point samples.
 pub fn decode(bytes: &[u8], path: &Path, depth: Depth) -> Result<Pixels> {
-    if let Some(PaletteTiff { indices, colours }) = PaletteTiff::of(bytes) {
-        let pixels = decode_plain(&indices, path, Depth::Scaled)?;
-        let value = |v: &u8| if depth == Depth::Nonzero { u8::from(*v != 0) * 255 } else { *v };
-        let coloured = pixels.to_grey().iter().flat_map(|i| colours[usize::from(*i)].each_ref().map(value)).collect();
-        return Ok(Pixels { samples: Samples::Rgb(coloured), ..pixels });
-    }
-    decode_plain(bytes, path, depth)
+    pixels(decode_image(bytes, path)?, path, depth)
 }
 
-fn decode_plain(bytes: &[u8], path: &Path, depth: Depth) -> Result<Pixels> {
+/// [`decode`] as far as the decoder's own samples: turned, colours of a palette put in.
+pub(crate) fn decode_image(bytes: &[u8], path: &Path) -> Result<DynamicImage> {
+    let head = Head::of(bytes);
+    if let Some(head) = head.filter(|head| head.pages > 1 || head.begins_aside) {
+        let of = if bytes.starts_with(b"\x89PNG") { "frame" } else { "page" };
+        return Err(DataError::Pages { path: path.to_owned(), pages: head.pages, of, aside: head.begins_aside });
+    }
+    let mut image = match PaletteTiff::of(bytes) {
+        Some(PaletteTiff { indices, colours }) => {
+            let indices = decode_plain(&indices, path)?.into_luma8();
+            let (width, height) = indices.dimensions();
+            let coloured = indices.into_raw().into_iter().flat_map(|i| colours[usize::from(i)]).collect();
+            let image = ImageBuffer::from_raw(width, height, coloured).map(DynamicImage::ImageRgb8);
+            image.ok_or_else(|| DataError::TooLarge { path: path.to_owned(), width, height })?
+        }
+        None => decode_plain(bytes, path)?,
+    };
+    if let Some(turn) = head.and_then(|head| Orientation::from_exif(head.orientation)) {
+        image.apply_orientation(turn);
+    }
+    Ok(image)
+}
+
+/// A decoded image's samples as bytes.
+pub(crate) fn pixels(image: DynamicImage, path: &Path, depth: Depth) -> Result<Pixels> {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let samples = samples(image, depth)
+        .map_err(|color| DataError::Pixels { path: path.to_owned(), what: format!("samples of type {color:?}") })?;
+    Ok(Pixels { width, height, samples })
+}
+
+fn decode_plain(bytes: &[u8], path: &Path) -> Result<DynamicImage> {
+    let decoder = decoder(bytes, path)?;
+    if bytes.starts_with(b"\xFF\xD8") {
+        let cut = |what| DataError::Truncated { path: path.to_owned(), what };
+        if !jpeg_is_complete(bytes) {
+            return Err(cut("no end-of-image marker after the last scan"));
+        }
+        if let Some(what) = jpeg_scan::damage(bytes) {
+            return Err(DataError::Damaged { path: path.to_owned(), what });
+        }
+    }
+    DynamicImage::from_decoder(decoder).map_err(|source| decode_error(path, source))
+}
+
+/// A decoder that has read the header and found its size within the limits.
+fn decoder<'a>(bytes: &'a [u8], path: &Path) -> Result<impl ImageDecoder + use<'a>> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(DataError::io("read", path))?;
-    if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_is_complete(bytes) {
-        return Err(DataError::Truncated { path: path.to_owned(), what: "no end-of-image marker after the last scan" });
+    if reader.format().is_none_or(|format| !READ.contains(&format)) {
+        return Err(DataError::NoKnownFormat { path: path.to_owned(), what: foreign::of_bytes(bytes) });
     }
     let mut limits = Limits::default();
     // Sixteen-bit RGBA of the largest image, twice: a decoder may hold a copy.
@@ -114,17 +160,17 @@ fn decode_plain(bytes: &[u8], path: &Path, depth: Depth) -> Result<Pixels> {
     let decoder = reader.into_decoder().map_err(|source| decode_error(path, source))?;
     let (width, height) = decoder.dimensions();
     check_size(path, width, height)?;
-    let image = DynamicImage::from_decoder(decoder).map_err(|source| decode_error(path, source))?;
-    let samples = samples(image, depth)
-        .map_err(|color| DataError::Pixels { path: path.to_owned(), what: format!("samples of type {color:?}") })?;
-    Ok(Pixels { width: width as usize, height: height as usize, samples })
+    Ok(decoder)
 }
+
+/// The formats that are read.
+const READ: [ImageFormat; 4] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Bmp, ImageFormat::Tiff];
 
 fn decode_error(path: &Path, source: image::ImageError) -> DataError {
     let path = path.to_owned();
     match &source {
         ImageError::Unsupported(what) => match what.kind() {
-            UnsupportedErrorKind::Format(_) => DataError::NoKnownFormat { path },
+            UnsupportedErrorKind::Format(_) => DataError::NoKnownFormat { path, what: None },
             _ => DataError::Pixels { path, what: what.to_string() },
         },
         _ => DataError::Decode { path, source },

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::foreign::Foreign;
+
 /// Why data can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -120,10 +122,53 @@ pub enum DataError {
         source: image::ImageError,
     },
     /// Content in none of the formats that are read, whatever the file's name says.
-    #[error("{}: by its content neither PNG, JPEG, BMP nor TIFF; convert it to one of these, or remove it", path.display())]
+    #[error(
+        "{}: {}",
+        path.display(),
+        what.as_ref().map_or_else(
+            || "by its content neither PNG, JPEG, BMP nor TIFF; convert it to one of these, or remove it".to_owned(),
+            ToString::to_string
+        )
+    )]
     NoKnownFormat {
         /// The file.
         path: PathBuf,
+        /// What it is instead, where that is known, and the way out.
+        what: Option<Foreign>,
+    },
+    /// A folder without an image, full of files of another kind.
+    #[error("[{dataset}]: {}: no image in this folder: {what}", folder.display())]
+    OtherKinds {
+        /// The entry.
+        dataset: String,
+        /// The folder.
+        folder: PathBuf,
+        /// What its files are, and the way out.
+        what: String,
+    },
+    /// The coded pixels of a JPEG are damaged; a decoder would fill in grey.
+    #[error("{}: the file is damaged: {what}; fetch it again or remove it", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How it shows.
+        what: &'static str,
+    },
+    /// A file of several pictures.
+    #[error(
+        "{}: {}; one image a file is read: save the wanted {of} as a file of its own",
+        path.display(),
+        if *aside { "its first page is a reduced copy of another".to_owned() } else { format!("has {pages} {of}s") }
+    )]
+    Pages {
+        /// The file.
+        path: PathBuf,
+        /// How many it has.
+        pages: u32,
+        /// `page` or `frame`.
+        of: &'static str,
+        /// The first one is a reduced copy.
+        aside: bool,
     },
     /// The file ends before its image does.
     #[error("{}: the file is cut short: {what}; fetch it again or remove it", path.display())]
@@ -158,9 +203,15 @@ pub enum DataError {
     },
     /// A mask of another size than its image.
     #[error(
-        "{}: {mask_width} x {mask_height} pixels, but its image {} has {width} x {height}; export the mask at the image's size",
+        "{}: {mask_width} x {mask_height} pixels, but its image {} has {width} x {height}; {}",
         mask.display(),
-        image.display()
+        image.display(),
+        if *turned {
+            "as stored their sizes agree, but one is turned by its orientation tag: turn the pixels of both alike and \
+             remove the tag"
+        } else {
+            "export the mask at the image's size"
+        }
     )]
     MaskSize {
         /// The mask.
@@ -175,6 +226,8 @@ pub enum DataError {
         width: u32,
         /// The image's height.
         height: u32,
+        /// The sizes agree but for an orientation tag.
+        turned: bool,
     },
     /// The mask of an abnormal image marks nothing.
     #[error("{}: the mask of an abnormal image is empty at {size} x {size} pixels: {advice}", mask.display())]

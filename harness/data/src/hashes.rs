@@ -1,21 +1,27 @@
-//! Content hashes of files, remembered between runs, and hashes of lists of items.
+//! Content hashes and facts of files, remembered between runs, and hashes of lists of items.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use harness_disk::{DiskError, write_durable};
 use rayon::prelude::*;
 
+use crate::decode::{self, Depth};
 use crate::error::{DataError, Result};
+use crate::facts::Facts;
+use crate::facts_cache::FactsCache;
+use crate::head::{Head, shown};
 use crate::item::{Item, Source, hash_file};
+use crate::limits::MAX_FILE_BYTES;
 use crate::mask::MaskValues;
+use crate::sealed::{seal, unseal};
 
 /// Beginning of the cache file's first line, before the version and the checksum.
 const FORMAT: &str = "harness file hashes ";
 /// Version of the files that are written; [`parse`] has a reader for each older one.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// An unfinished cache file that nobody wrote to for so long is a dead process's.
 const IDLE: Duration = Duration::from_secs(3600);
 /// A file younger than this is not remembered: it may change again without its time changing.
@@ -69,6 +75,8 @@ struct Stamp {
     size: u64,
     /// Nanoseconds since 1970; negative before.
     modified: i128,
+    /// When content or metadata last changed, which no program can set back; 0 where the system doesn't say.
+    changed: i128,
     inode: u64,
 }
 
@@ -81,32 +89,105 @@ impl Stamp {
             Err(before) => -(before.duration().as_nanos() as i128),
         };
         #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+        let (inode, changed) = {
+            use std::os::unix::fs::MetadataExt;
+            (metadata.ino(), i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec()))
+        };
         #[cfg(not(unix))]
-        let inode = 0;
-        Ok((Self { size: metadata.len(), modified: nanoseconds, inode }, modified))
+        let (inode, changed) = (0, 0);
+        Ok((Self { size: metadata.len(), modified: nanoseconds, changed, inode }, modified))
     }
 }
 
-#[derive(Debug, Default)]
-struct State {
-    known: BTreeMap<PathBuf, (Stamp, [u8; 32])>,
-    /// What this process hashed; only this is written over what others wrote.
-    fresh: BTreeMap<PathBuf, (Stamp, [u8; 32])>,
+/// What is known of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    stamp: Stamp,
+    /// Of its bytes.
+    hash: [u8; 32],
+    /// Once it was looked at as an image.
+    head: Option<Seen>,
 }
 
-/// Hashes of files by path, size, time of modification and inode. Threads may share it.
-#[derive(Debug)]
+/// What an image's head said; width and height are zero where it said nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seen {
+    orientation: u8,
+    width: u32,
+    height: u32,
+}
+
+impl Seen {
+    fn of(bytes: &[u8]) -> Self {
+        Head::of(bytes).map_or(Self { orientation: 1, width: 0, height: 0 }, |head| Self {
+            orientation: head.orientation,
+            width: head.width,
+            height: head.height,
+        })
+    }
+}
+
+/// Width and height from an image's head, and how it is to be turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageSize {
+    /// Width and height as stored.
+    pub stored: (u32, u32),
+    /// Width and height as shown.
+    pub shown: (u32, u32),
+    /// The orientation tag, 1 to 8.
+    pub orientation: u8,
+}
+
+/// The hash that stands for an image's content: that of its bytes, and where an orientation tag turns it, of the tag too.
+/// Programs that ignored the tag saw other pixels.
+fn as_shown(hash: [u8; 32], orientation: u8) -> [u8; 32] {
+    if orientation == 1 {
+        return hash;
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"harness turned 1 ").update(&[orientation]).update(&hash);
+    *hasher.finalize().as_bytes()
+}
+
+/// The hash that stands for an image file's content, without a memory.
+pub(crate) fn image_hash(path: &Path) -> Result<[u8; 32]> {
+    let (hash, seen, _) = look(path)?;
+    Ok(as_shown(hash, seen.orientation))
+}
+
+/// Reads an image file: hash, head, and its bytes where they are few enough to be an image.
+fn look(path: &Path) -> Result<([u8; 32], Seen, Option<Vec<u8>>)> {
+    let length = std::fs::metadata(path).map_err(DataError::io("open", path))?.len();
+    if length > MAX_FILE_BYTES {
+        return Ok((hash_file(path)?, Seen { orientation: 1, width: 0, height: 0 }, None));
+    }
+    let bytes = decode::read(path)?;
+    Ok((*blake3::hash(&bytes).as_bytes(), Seen::of(&bytes), Some(bytes)))
+}
+
+type Entries = BTreeMap<PathBuf, Entry>;
+
+#[derive(Debug, Default)]
+struct State {
+    known: Entries,
+    /// What this process hashed; only this is written over what others wrote.
+    fresh: Entries,
+}
+
+/// Hashes of files by path, size, times of modification and change, and inode; and facts of images by hash. Threads may
+/// share it.
+#[derive(Debug, Default)]
 pub struct FileHashes {
     cache: Option<PathBuf>,
     verify: bool,
     state: Mutex<State>,
+    facts: FactsCache,
     note: Option<String>,
 }
 
 impl FileHashes {
-    /// Reads the cache file. One that can't be read is taken as empty, and [`FileHashes::note`] says why. With `verify`
-    /// nothing remembered is believed: each file is hashed again.
+    /// Reads the cache file, and the file `file-facts` beside it. One that can't be read is taken as empty, and
+    /// [`FileHashes::note`] says why. With `verify` nothing remembered is believed: each file is hashed again.
     pub fn open(cache: &Path, verify: bool) -> Self {
         // A leftover that can't be removed harms nobody.
         let _ = harness_disk::sweep(cache.parent().unwrap_or(Path::new(".")), IDLE);
@@ -114,70 +195,149 @@ impl FileHashes {
             Ok(known) => (known, None),
             Err(reason) => {
                 let note = format!("{}: the cache of hashes {reason}; all files are hashed again", cache.display());
-                (BTreeMap::new(), Some(note))
+                (Entries::new(), Some(note))
             }
         };
-        let state = State { known, ..State::default() };
-        Self { cache: Some(cache.to_owned()), verify, state: Mutex::new(state), note }
+        let (facts, facts_note) = FactsCache::open(&cache.with_file_name("file-facts"));
+        let state = Mutex::new(State { known, ..State::default() });
+        let notes: Vec<String> = note.into_iter().chain(facts_note).collect();
+        let note = (!notes.is_empty()).then(|| notes.join("; "));
+        Self { cache: Some(cache.to_owned()), verify, state, facts, note }
     }
 
-    /// Hashes remembered for the life of the process alone.
+    /// What is remembered for the life of the process alone.
     pub fn in_memory() -> Self {
-        Self { cache: None, verify: false, state: Mutex::default(), note: None }
+        Self::default()
     }
 
-    /// Why the cache file was taken as empty, where it was there and could not be read.
+    /// Why a cache file was taken as empty, where it was there and could not be read.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
 
-    /// The BLAKE3 hash of a file's content.
+    /// Whether facts of any file are remembered.
+    pub fn has_facts(&self) -> bool {
+        self.facts.any()
+    }
+
+    /// The BLAKE3 hash of a file's bytes.
     ///
     /// # Errors
     /// [`DataError::Io`]; [`DataError::Changed`] where the file changes while it is read.
     pub fn of(&self, path: &Path) -> Result<[u8; 32]> {
-        let key = std::fs::canonicalize(path).map_err(DataError::io("find", path))?;
+        let key = canonical(path)?;
         let (stamp, modified) = Stamp::of(&key)?;
-        {
-            let state = self.lock();
-            let known = if self.verify { state.fresh.get(&key) } else { state.known.get(&key) };
-            if let Some((known, hash)) = known
-                && *known == stamp
-            {
-                return Ok(*hash);
-            }
+        if let Some(entry) = self.remembered(&key, &stamp) {
+            return Ok(entry.hash);
         }
         let hash = hash_file(&key)?;
-        if Stamp::of(&key)?.0 != stamp {
-            return Err(DataError::Changed { what: path.display().to_string() });
-        }
-        let settled = SystemTime::now().duration_since(modified).is_ok_and(|age| age >= SETTLED);
-        if settled {
-            let mut state = self.lock();
-            state.known.insert(key.clone(), (stamp, hash));
-            state.fresh.insert(key, (stamp, hash));
-        }
+        self.remember(path, key, Entry { stamp, hash, head: None }, modified)?;
         Ok(hash)
     }
 
-    /// [`FileHashes::of`] for a file, the hash of the pixels for a generated plane.
+    /// The hash of an image's or mask's content: of the file's bytes, and of its orientation tag where that turns it; of
+    /// the pixels for a generated plane.
     ///
     /// # Errors
     /// As [`FileHashes::of`].
     pub fn of_source(&self, source: &Source) -> Result<[u8; 32]> {
         match source {
-            Source::File(path) => self.of(path),
+            Source::File(path) => self.image(path).map(|(hash, seen, _)| as_shown(hash, seen.orientation)),
             Source::Phantom(_) => source.content_hash(),
         }
     }
 
-    /// Writes what was hashed to the cache file, together with what other processes wrote meanwhile: beside it, synced,
-    /// then renamed.
+    /// Width and height from the head; `None` where it can't be read.
+    ///
+    /// # Errors
+    /// As [`FileHashes::of`].
+    pub fn size_of(&self, source: &Source) -> Result<Option<ImageSize>> {
+        let Source::File(path) = source else {
+            let size = source.dimensions()?;
+            return Ok(Some(ImageSize { stored: size, shown: size, orientation: 1 }));
+        };
+        let (_, Seen { orientation, width, height }, _) = self.image(path)?;
+        let size = ImageSize { stored: (width, height), shown: shown(width, height, orientation), orientation };
+        Ok((width > 0).then_some(size))
+    }
+
+    /// What is true of an image's pixels; its file is decoded once for all runs while its content stays the same.
+    ///
+    /// # Errors
+    /// As [`FileHashes::of`] and [`decode::decode`].
+    pub fn facts(&self, source: &Source) -> Result<Arc<Facts>> {
+        let Source::File(path) = source else {
+            return Ok(Arc::new(Facts::of_pixels(source.pixels(Depth::Scaled)?)));
+        };
+        let (hash, _, bytes) = self.image(path)?;
+        if let Some(facts) = self.facts.get(&hash) {
+            return Ok(facts);
+        }
+        let bytes = match bytes {
+            Some(bytes) => bytes,
+            None => decode::read(path)?,
+        };
+        if blake3::hash(&bytes) != blake3::Hash::from_bytes(hash) {
+            return Err(DataError::Changed { what: path.display().to_string() });
+        }
+        let facts = Arc::new(Facts::of(&bytes, path)?);
+        self.facts.put(hash, &facts);
+        Ok(facts)
+    }
+
+    /// [`FileHashes::facts`] where they are remembered; no file is opened.
+    pub fn known_facts(&self, source: &Source) -> Option<Arc<Facts>> {
+        let Source::File(path) = source else { return None };
+        let key = canonical(path).ok()?;
+        let (stamp, _) = Stamp::of(&key).ok()?;
+        self.facts.get(&self.remembered(&key, &stamp)?.hash)
+    }
+
+    /// [`FileHashes::of_source`], and the hash of its pixels where its facts are remembered.
+    pub(crate) fn print(&self, source: &Source) -> Result<([u8; 32], Option<[u8; 32]>)> {
+        let Source::File(path) = source else { return Ok((source.content_hash()?, None)) };
+        let (hash, seen, _) = self.image(path)?;
+        Ok((as_shown(hash, seen.orientation), self.facts.get(&hash).map(|facts| facts.pixels)))
+    }
+
+    /// Hash of an image file's bytes and its head; its bytes too where they had to be read.
+    fn image(&self, path: &Path) -> Result<([u8; 32], Seen, Option<Vec<u8>>)> {
+        let key = canonical(path)?;
+        let (stamp, modified) = Stamp::of(&key)?;
+        if let Some(Entry { hash, head: Some(seen), .. }) = self.remembered(&key, &stamp) {
+            return Ok((hash, seen, None));
+        }
+        let (hash, seen, bytes) = look(&key)?;
+        self.remember(path, key, Entry { stamp, hash, head: Some(seen) }, modified)?;
+        Ok((hash, seen, bytes))
+    }
+
+    fn remembered(&self, key: &Path, stamp: &Stamp) -> Option<Entry> {
+        let state = self.lock();
+        let known = if self.verify { state.fresh.get(key) } else { state.known.get(key) };
+        known.filter(|known| known.stamp == *stamp).copied()
+    }
+
+    fn remember(&self, path: &Path, key: PathBuf, entry: Entry, modified: SystemTime) -> Result<()> {
+        if Stamp::of(&key)?.0 != entry.stamp {
+            return Err(DataError::Changed { what: path.display().to_string() });
+        }
+        if SystemTime::now().duration_since(modified).is_ok_and(|age| age >= SETTLED) {
+            let mut state = self.lock();
+            state.known.insert(key.clone(), entry);
+            state.fresh.insert(key, entry);
+        }
+        Ok(())
+    }
+
+    /// Writes what was hashed and looked at to the cache files, together with what other processes wrote meanwhile:
+    /// beside them, synced, then renamed.
     ///
     /// # Errors
     /// [`DataError::Io`]; the old cache is then untouched.
     pub fn save(&self) -> Result<()> {
         let Some(cache) = &self.cache else { return Ok(()) };
+        self.facts.save()?;
         // One that can't be read is replaced.
         let mut all = load(cache).unwrap_or_default();
         {
@@ -188,16 +348,20 @@ impl FileHashes {
             all.extend(state.fresh.iter().map(|(path, entry)| (path.clone(), *entry)));
         }
         let mut body = String::new();
-        for (path, (stamp, hash)) in &all {
+        for (path, Entry { stamp, hash, head }) in &all {
             // A name the format can't hold is hashed again each time.
             if let Some(path) = path.to_str().filter(|path| !path.contains(['\n', '\r'])) {
                 let hash = blake3::Hash::from_bytes(*hash).to_hex();
-                body += &format!("{hash} {} {} {} {path}\n", stamp.size, stamp.modified, stamp.inode);
+                let Stamp { size, modified, changed, inode } = stamp;
+                let head = head.map_or_else(
+                    || "-".to_owned(),
+                    |Seen { orientation, width, height }| format!("{orientation}:{width}x{height}"),
+                );
+                body += &format!("{hash} {size} {modified} {changed} {inode} {head} {path}\n");
             }
         }
-        let text = format!("{FORMAT}{VERSION} {}\n{body}", blake3::hash(body.as_bytes()).to_hex());
         let failed = |error: DiskError| DataError::io("write the cache of hashes", cache)(error.into_io());
-        write_durable(cache, text.as_bytes()).map_err(failed)
+        write_durable(cache, seal(FORMAT, VERSION, &body).as_bytes()).map_err(failed)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -206,40 +370,48 @@ impl FileHashes {
     }
 }
 
-type Entries = BTreeMap<PathBuf, (Stamp, [u8; 32])>;
+fn canonical(path: &Path) -> Result<PathBuf> {
+    std::fs::canonicalize(path).map_err(DataError::io("find", path))
+}
 
 /// The entries of a cache file; none where there is no file. `Err` says why it can't be read.
 fn load(cache: &Path) -> std::result::Result<Entries, String> {
-    match std::fs::read(cache) {
-        Ok(bytes) => parse(&bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Entries::new()),
-        Err(error) => Err(format!("can't be read: {error}")),
-    }
-}
-
-fn parse(bytes: &[u8]) -> std::result::Result<Entries, String> {
-    let damaged = || "is damaged".to_owned();
-    let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
-    let (head, body) = text.split_once('\n').ok_or_else(damaged)?;
-    let (version, checksum) = head.strip_prefix(FORMAT).and_then(|rest| rest.split_once(' ')).ok_or_else(damaged)?;
-    if blake3::hash(body.as_bytes()).to_hex().as_str() != checksum {
-        return Err(damaged());
-    }
+    let bytes = match std::fs::read(cache) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Entries::new()),
+        Err(error) => return Err(format!("can't be read: {error}")),
+    };
+    let (version, body) = unseal(FORMAT, &bytes)?;
     match version {
-        "1" => parse_1(body).ok_or_else(damaged),
+        // Without the time of change none of its entries can be believed: the files are hashed again.
+        "1" => Ok(Entries::new()),
+        "2" => parse_2(body).ok_or_else(|| "is damaged".to_owned()),
         other => Err(format!("has version {other}, and this program reads up to {VERSION}")),
     }
 }
 
-fn parse_1(body: &str) -> Option<Entries> {
+fn parse_2(body: &str) -> Option<Entries> {
     body.lines()
         .map(|line| {
-            let mut fields = line.splitn(5, ' ');
-            let hash = blake3::Hash::from_hex(fields.next()?).ok()?;
+            let mut fields = line.splitn(7, ' ');
+            let hash = *blake3::Hash::from_hex(fields.next()?).ok()?.as_bytes();
             let size = fields.next()?.parse().ok()?;
             let modified = fields.next()?.parse().ok()?;
+            let changed = fields.next()?.parse().ok()?;
             let inode = fields.next()?.parse().ok()?;
-            Some((PathBuf::from(fields.next()?), (Stamp { size, modified, inode }, *hash.as_bytes())))
+            let head = match fields.next()? {
+                "-" => None,
+                seen => {
+                    let (orientation, size) = seen.split_once(':')?;
+                    let (width, height) = size.split_once('x')?;
+                    Some(Seen {
+                        orientation: orientation.parse().ok()?,
+                        width: width.parse().ok()?,
+                        height: height.parse().ok()?,
+                    })
+                }
+            };
+            Some((PathBuf::from(fields.next()?), Entry { stamp: Stamp { size, modified, changed, inode }, hash, head }))
         })
         .collect()
 }

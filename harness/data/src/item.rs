@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use crate::decode::{self, Depth, Pixels, Samples};
 use crate::error::{DataError, Result};
+use crate::hashes::image_hash;
+use crate::head::Head;
 use crate::limits::MAX_SIDE;
 use crate::mask::{MaskValues, marks};
 use crate::phantom::PhantomPlane;
@@ -28,18 +30,18 @@ impl std::fmt::Display for Source {
 }
 
 impl Source {
-    /// BLAKE3 of the file's bytes, or of the generated plane.
+    /// BLAKE3 of the file's bytes, and of its orientation tag where that turns the picture; or of the generated plane.
     ///
     /// # Errors
     /// [`DataError::Io`].
     pub fn content_hash(&self) -> Result<[u8; 32]> {
         match self {
-            Self::File(path) => hash_file(path),
+            Self::File(path) => image_hash(path),
             Self::Phantom(plane) => Ok(plane.content_hash()),
         }
     }
 
-    /// Width and height, from the header.
+    /// Width and height as shown, from the header.
     ///
     /// # Errors
     /// [`DataError::Io`], [`DataError::Decode`], [`DataError::TooLarge`].
@@ -47,6 +49,14 @@ impl Source {
         match self {
             Self::File(path) => decode::dimensions(path),
             Self::Phantom(plane) => Ok((plane.spec.side as u32, plane.spec.side as u32)),
+        }
+    }
+
+    /// Width and height as stored, whatever the orientation tag says; `None` where the head can't be read.
+    fn stored_size(&self) -> Result<Option<(u32, u32)>> {
+        match self {
+            Self::File(path) => Ok(Head::of(&decode::read(path)?).map(|head| (head.width, head.height))),
+            Self::Phantom(_) => self.dimensions().map(Some),
         }
     }
 
@@ -175,8 +185,9 @@ impl Item {
         let mask = self.mask.as_ref().ok_or_else(|| DataError::NoMask { item: self.name.clone() })?;
         let ((width, height), (mask_width, mask_height)) = (self.image.dimensions()?, mask.dimensions()?);
         if (width, height) != (mask_width, mask_height) {
+            let turned = self.image.stored_size()? == mask.stored_size()?;
             let (mask, image) = (mask.path(), self.image.path());
-            return Err(DataError::MaskSize { mask, mask_width, mask_height, image, width, height });
+            return Err(DataError::MaskSize { mask, mask_width, mask_height, image, width, height, turned });
         }
         Ok(Some(mask))
     }

@@ -1,18 +1,21 @@
 //! Looks for everything that can be wrong with a dataset's files at once: every file is read and decoded.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::{Discriminant, discriminant};
+use std::path::{Path, PathBuf};
 
 use harness_method::options::Side;
 use rayon::prelude::*;
 
 use crate::checks::shared_patients;
 use crate::dataset::Dataset;
-use crate::decode::{self, Depth};
-use crate::error::{DataError, Result};
-use crate::item::{Item, Source, empty_advice};
+use crate::error::DataError;
+use crate::foreign::{self, Foreign};
+use crate::hashes::FileHashes;
+use crate::inspect::{Looked, inspect, named};
+use crate::item::Item;
 use crate::layout::Split;
 use crate::layouts;
-use crate::mask::{MaskValues, marks};
 use crate::support_list;
 
 /// How bad a finding is.
@@ -20,8 +23,10 @@ use crate::support_list;
 pub enum Severity {
     /// A run would fail, or its numbers would be wrong.
     Error,
-    /// Worth knowing.
+    /// Numbers may be wrong.
     Warning,
+    /// Worth knowing.
+    Note,
 }
 
 /// One thing that is wrong.
@@ -31,24 +36,45 @@ pub struct Finding {
     pub severity: Severity,
     /// What, where, and what to do.
     pub message: String,
+    /// How many things like that it stands for.
+    pub count: usize,
 }
 
 fn error(message: impl ToString) -> Finding {
-    Finding { severity: Severity::Error, message: message.to_string() }
+    Finding { severity: Severity::Error, message: message.to_string(), count: 1 }
 }
 
 fn warning(message: impl ToString) -> Finding {
-    Finding { severity: Severity::Warning, message: message.to_string() }
+    Finding { severity: Severity::Warning, message: message.to_string(), count: 1 }
+}
+
+/// Findings of one kind that are told one by one.
+const TOLD: usize = 5;
+
+/// The first few of many findings of one kind, and how many more there are.
+fn few(mut findings: Vec<Finding>, what: &str) -> Vec<Finding> {
+    if findings.len() > TOLD + 1 {
+        let more = findings.split_off(TOLD);
+        let count = more.iter().map(|finding| finding.count).sum();
+        let severity = findings[0].severity;
+        findings.push(Finding { severity, message: format!("and {count} more {what}"), count });
+    }
+    findings
 }
 
 /// Looks for everything at once; an empty list means that nothing was found. Errors come before warnings.
 pub fn verify(dataset: &Dataset) -> Vec<Finding> {
+    verify_with(dataset, &FileHashes::in_memory())
+}
+
+/// [`verify`] with facts of files that `hashes` may remember.
+pub fn verify_with(dataset: &Dataset, hashes: &FileHashes) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut listings = Vec::new();
     for split in [Split::Valid, Split::Test] {
         match dataset.listing(split) {
             Ok(listing) => {
-                findings.extend(listing.problems.iter().map(error));
+                findings.extend(problems(&listing.problems));
                 listings.push((split, listing.normal, listing.abnormal));
             }
             Err(e) => findings.push(error(e)),
@@ -60,12 +86,77 @@ pub fn verify(dataset: &Dataset) -> Vec<Finding> {
     check_counts(dataset, &listings, &mut findings);
     check_lists(dataset, &mut findings);
     check_patients(dataset, &listings, &mut findings);
-    check_files(dataset, &listings, &mut findings);
+    check_files(dataset, &listings, hashes, &mut findings);
     // Listing both splits of one table or folder finds the same thing twice.
     let mut seen = BTreeSet::new();
     findings.retain(|finding| seen.insert(finding.message.clone()));
     findings.sort_by_key(|finding| finding.severity);
     findings
+}
+
+/// Problems of a listing: files of another kind in one line a folder, of the rest a few of each kind.
+fn problems(problems: &[DataError]) -> Vec<Finding> {
+    type Key = (Discriminant<DataError>, Option<PathBuf>, Option<&'static str>);
+    let mut groups: Vec<(Key, Vec<&DataError>)> = Vec::new();
+    let folder_of = |problem: &DataError| match problem {
+        DataError::NotAnImage { path, .. } => path.parent().map(Path::to_owned),
+        _ => None,
+    };
+    let full: BTreeSet<PathBuf> = problems.iter().filter_map(folder_of).collect();
+    for problem in problems {
+        // What a folder holds instead of images says more than that it holds none.
+        if matches!(problem, DataError::EmptyFolder { folder, .. } if full.contains(folder)) {
+            continue;
+        }
+        let (path, other) = match problem {
+            DataError::NotAnImage { path, what } => {
+                (Some(path), Some(foreign::of_name(path).map_or(*what, |f| f.kind)))
+            }
+            DataError::MissingMask { image: path, .. } | DataError::MaskWithoutImage { mask: path, .. } => {
+                (Some(path), None)
+            }
+            DataError::List { path, .. } => (Some(path), None),
+            _ => (None, None),
+        };
+        let folder = path.and_then(|path| path.parent()).map(Path::to_owned);
+        let key = (discriminant(problem), folder, other);
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, group)) => group.push(problem),
+            None => groups.push((key, vec![problem])),
+        }
+    }
+    let told = |((_, folder, _), group): ((_, Option<PathBuf>, _), Vec<&DataError>)| match folder {
+        Some(folder) => others(&folder, &group).map_or_else(
+            || few(group.iter().map(error).collect(), &format!("like that in {}", folder.display())),
+            |finding| vec![finding],
+        ),
+        None => group.iter().map(error).collect(),
+    };
+    groups.into_iter().flat_map(told).collect()
+}
+
+/// Several files of one other kind in a folder.
+fn others(folder: &Path, group: &[&DataError]) -> Option<Finding> {
+    let files = group.iter().map(|problem| match problem {
+        DataError::NotAnImage { path, .. } => Some(path.as_path()),
+        _ => None,
+    });
+    let files: Vec<&Path> = files.collect::<Option<_>>()?;
+    let names = named(files.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy()));
+    let (folder, count) = (folder.display(), files.len());
+    let message = match foreign::of_name(files.first()?) {
+        Some(Foreign { kind, advice }) if count == 1 => format!("{folder}/{names}: by its name {kind}; {advice}"),
+        Some(Foreign { kind, advice }) => {
+            format!("{folder}: {count} files by their names each {kind} ({names}); {advice}")
+        }
+        None if count == 1 => return None,
+        None => format!(
+            "{folder}: {count} entries are no image files by their names ({names}); only {} files belong here: move them \
+             away",
+            crate::limits::EXTENSIONS.join(", ")
+        ),
+    };
+    Some(Finding { severity: Severity::Error, message, count })
 }
 
 type Listed = (Split, Vec<Item>, Vec<Item>);
@@ -181,77 +272,45 @@ fn some(names: &[String]) -> String {
     format!("{}{rest}", names[..names.len().min(SHOWN)].join(", "))
 }
 
-/// Reads every file once: hash, decoding, mask against image; then contents against each other.
-fn check_files(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Finding>) {
+/// Every file once: decoding, mask against image, masks and images as a whole; then pictures against each other.
+fn check_files(dataset: &Dataset, listings: &[Listed], hashes: &FileHashes, findings: &mut Vec<Finding>) {
     let items: Vec<(Split, &Item)> =
         listings.iter().flat_map(|(split, n, a)| n.iter().chain(a).map(move |item| (*split, item))).collect();
-    let checked: Vec<(Option<[u8; 32]>, Vec<Finding>)> =
-        items.par_iter().map(|(_, item)| check_item(item, dataset.mask_values())).collect();
-    let mut by_hash: BTreeMap<[u8; 32], Vec<(Split, &Item)>> = BTreeMap::new();
-    for ((split, item), (hash, found)) in items.iter().zip(checked) {
-        findings.extend(found);
-        if let Some(hash) = hash {
-            by_hash.entry(hash).or_default().push((*split, item));
+    let looked: Vec<Looked<'_>> = items.par_iter().map(|(_, item)| Looked::at(item, hashes)).collect();
+    let inspection = inspect(dataset, &looked);
+    for (kind, messages) in inspection.unusable {
+        let what = format!("like that in [{}]: {}", dataset.name(), kind.plural());
+        findings.extend(few(messages.iter().map(error).collect(), &what));
+    }
+    findings.extend(inspection.findings);
+    let mut by_pixels: BTreeMap<[u8; 32], Vec<(Split, &Item)>> = BTreeMap::new();
+    for ((split, item), looked) in items.iter().zip(&looked) {
+        if let Ok(image) = &looked.image {
+            by_pixels.entry(image.pixels).or_default().push((*split, item));
         }
     }
-    for same in by_hash.values() {
+    let (mut labels, mut splits, mut twice) = (Vec::new(), Vec::new(), Vec::new());
+    for same in by_pixels.values() {
         let (first_split, first) = same[0];
         for (split, item) in &same[1..] {
-            let pair = format!("{} and {} have the same content", first.name, item.name);
+            let bytes = |item: &Item| hashes.of_source(&item.image).ok();
+            let what = || if bytes(first) == bytes(item) { "have the same content" } else { "show the same pixels" };
+            let pair = || format!("[{}]: {} and {} {}", dataset.name(), first.name, item.name, what());
             if first.name == item.name {
                 // One image, listed for both splits.
             } else if first.abnormal != item.abnormal {
-                findings.push(error(format!("[{}]: {pair} but different labels; remove one", dataset.name())));
+                labels.push(error(format!("{} but different labels; remove one", pair())));
             } else if first_split != *split {
-                findings.push(error(format!(
-                    "[{}]: {pair}, one in valid and one in test: a run could train on its test image; remove one",
-                    dataset.name()
+                splits.push(error(format!(
+                    "{}, one in valid and one in test: a run could train on its test image; remove one",
+                    pair()
                 )));
             } else {
-                findings.push(warning(format!("[{}]: {pair}; they count twice", dataset.name())));
+                twice.push(warning(format!("{}; they count twice", pair())));
             }
         }
     }
-}
-
-fn check_item(item: &Item, values: MaskValues) -> (Option<[u8; 32]>, Vec<Finding>) {
-    let mut findings = Vec::new();
-    let read = |source: &Source, depth| -> Result<([u8; 32], decode::Pixels)> {
-        match source {
-            Source::File(path) => {
-                let bytes = decode::read(path)?;
-                let pixels = decode::decode(&bytes, path, depth)?;
-                Ok((*blake3::hash(&bytes).as_bytes(), pixels))
-            }
-            Source::Phantom(_) => Ok((source.content_hash()?, source.pixels(depth)?)),
-        }
-    };
-    let image = read(&item.image, Depth::Scaled).map_err(|e| findings.push(error(e))).ok();
-    if let Some(source) = &item.mask {
-        match read(source, values.depth()) {
-            Err(e) => findings.push(error(e)),
-            Ok((_, mask)) => {
-                let grey: Vec<u8> = mask.to_grey().into_iter().map(|value| values.flatten(value)).collect();
-                if !grey.iter().any(|&v| marks(v)) {
-                    let largest = grey.iter().copied().max().unwrap_or(0);
-                    let any = source.pixels(Depth::Nonzero).is_ok_and(|p| p.to_grey().into_iter().any(|v| v > 0));
-                    let advice = empty_advice(largest, any);
-                    findings.push(error(format!("{source}: the mask of an abnormal image is empty: {advice}")));
-                }
-                if let Some((_, image)) = &image
-                    && (image.width, image.height) != (mask.width, mask.height)
-                {
-                    findings.push(error(DataError::MaskSize {
-                        mask: source.path(),
-                        mask_width: mask.width as u32,
-                        mask_height: mask.height as u32,
-                        image: item.image.path(),
-                        width: image.width as u32,
-                        height: image.height as u32,
-                    }));
-                }
-            }
-        }
+    for (found, what) in [(labels, "with different labels"), (splits, "in valid and in test"), (twice, "twice")] {
+        findings.extend(few(found, &format!("like that in [{}]: pictures {what}", dataset.name())));
     }
-    (image.map(|(hash, _)| hash), findings)
 }

@@ -5,7 +5,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{Set, encoded, names, palette_bmp, palette_png, palette_tiff};
+use common::{Set, crc32, encoded, names, palette_bmp, palette_png, palette_tiff};
 use harness_data::decode::{self, Depth, decode};
 use harness_data::{DataError, Source};
 use image::{DynamicImage, ImageFormat, RgbImage};
@@ -42,12 +42,6 @@ fn declaring(width: u32, height: u32) -> Vec<u8> {
     // A data chunk that could grow to all those pixels.
     bytes.extend(b"\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e");
     bytes
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { 0xEDB8_8320 ^ (c >> 1) } else { c >> 1 })
-    })
 }
 
 /// Peak of this process's resident memory in MiB, where the system tells.

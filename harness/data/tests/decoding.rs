@@ -199,10 +199,8 @@ fn floating_point_pixels_are_refused_with_what_to_do() {
 
 #[test]
 fn what_is_no_image_at_all_is_told_from_a_damaged_one() {
-    for bytes in [&b""[..], b"label,image,mask\n", b"GIF89a\x01\x00\x01\x00"] {
-        let error = decode(bytes, Path::new("a.png"), Depth::Scaled).unwrap_err();
-        names(&error, Path::new("a.png"), &["neither PNG, JPEG, BMP nor TIFF"]);
-    }
+    let error = decode(b"\x01\x02\x03\x04", Path::new("a.png"), Depth::Scaled).unwrap_err();
+    names(&error, Path::new("a.png"), &["neither PNG, JPEG, BMP nor TIFF"]);
     let error = decode(b"\x89PNG\r\n\x1a\n", Path::new("a.png"), Depth::Scaled).unwrap_err().to_string();
     says(&error, &["damaged or cut short"]);
 }

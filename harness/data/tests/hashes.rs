@@ -15,7 +15,7 @@ fn settle(path: &Path) {
     File::options().write(true).open(path).unwrap().set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
 }
 
-/// Changes a byte and puts the time back: what only hashing again can see.
+/// Changes a byte and puts the time back, as `rsync --inplace -t` and `tar` do.
 fn change_unseen(path: &Path) {
     let time = fs::metadata(path).unwrap().modified().unwrap();
     let mut bytes = fs::read(path).unwrap();
@@ -23,6 +23,40 @@ fn change_unseen(path: &Path) {
     let inode = File::options().write(true).open(path).unwrap();
     std::io::Write::write_all(&mut &inode, &bytes).unwrap();
     inode.set_modified(time).unwrap();
+}
+
+/// Not the hash of anything here.
+const FORGED: &str = "00000000000000000000000000000000000000000000000000000000000000aa";
+
+#[test]
+fn a_file_changed_under_its_old_size_and_time_is_hashed_again() {
+    let set = Set::new("");
+    let (file, cache) = (set.write("a", "one"), set.path("cache/hashes"));
+    settle(&file);
+    let first = FileHashes::open(&cache, false);
+    let hash = first.of(&file).unwrap();
+    first.save().unwrap();
+    let before = fs::metadata(&file).unwrap();
+    change_unseen(&file);
+    let after = fs::metadata(&file).unwrap();
+    assert_eq!((before.len(), before.modified().unwrap()), (after.len(), after.modified().unwrap()));
+    let again = FileHashes::open(&cache, false).of(&file).unwrap();
+    assert_eq!(again, *blake3::hash(&fs::read(&file).unwrap()).as_bytes());
+    assert_ne!(again, hash);
+}
+
+#[test]
+fn a_cache_of_the_first_version_is_read_without_a_word_and_its_files_are_hashed_again() {
+    let set = Set::new("");
+    let (file, cache) = (set.write("a", "one"), set.path("hashes"));
+    settle(&file);
+    let body = format!("{FORGED} 3 1 1 {}\n", file.display());
+    fs::write(&cache, format!("harness file hashes 1 {}\n{body}", blake3::hash(body.as_bytes()).to_hex())).unwrap();
+    let hashes = FileHashes::open(&cache, false);
+    assert!(hashes.note().is_none());
+    assert_eq!(hashes.of(&file).unwrap(), *blake3::hash(b"one").as_bytes());
+    hashes.save().unwrap();
+    assert!(fs::read_to_string(&cache).unwrap().starts_with("harness file hashes 2 "));
 }
 
 #[test]
@@ -34,9 +68,11 @@ fn a_remembered_hash_is_used_until_the_file_changes() {
     let hash = first.of(&file).unwrap();
     assert_eq!(hash, *blake3::hash(b"one").as_bytes());
     first.save().unwrap();
-    change_unseen(&file);
-    assert_eq!(FileHashes::open(&cache, false).of(&file).unwrap(), hash, "believed");
-    assert_ne!(FileHashes::open(&cache, true).of(&file).unwrap(), hash, "verified");
+    let forged = fs::read_to_string(&cache).unwrap().replacen(blake3::hash(b"one").to_hex().as_str(), FORGED, 1);
+    let body = forged.split_once('\n').unwrap().1;
+    fs::write(&cache, format!("harness file hashes 2 {}\n{body}", blake3::hash(body.as_bytes()).to_hex())).unwrap();
+    assert_ne!(FileHashes::open(&cache, false).of(&file).unwrap(), hash, "believed");
+    assert_eq!(FileHashes::open(&cache, true).of(&file).unwrap(), hash, "verified");
     set.write("a", "two");
     assert_eq!(FileHashes::open(&cache, false).of(&file).unwrap(), *blake3::hash(b"two").as_bytes());
 }
@@ -123,9 +159,9 @@ fn a_cache_of_a_newer_version_is_taken_as_empty_with_a_note_and_replaced() {
     let checksum = blake3::hash(b"{}\n").to_hex();
     fs::write(&cache, format!("harness file hashes 7 {checksum}\n{{}}\n")).unwrap();
     let hashes = FileHashes::open(&cache, false);
-    common::says(hashes.note().unwrap(), &[cache.to_str().unwrap(), "version 7", "reads up to 1", "hashed again"]);
+    common::says(hashes.note().unwrap(), &[cache.to_str().unwrap(), "version 7", "reads up to 2", "hashed again"]);
     hashes.of(&file).unwrap();
     hashes.save().unwrap();
     assert!(FileHashes::open(&cache, false).note().is_none());
-    assert!(fs::read_to_string(&cache).unwrap().starts_with("harness file hashes 1 "));
+    assert!(fs::read_to_string(&cache).unwrap().starts_with("harness file hashes 2 "));
 }

@@ -30,6 +30,9 @@ pub struct Provenance {
     /// What was generated in place of every dataset's own images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generated: Option<PhantomSpec>,
+    /// What a reader of the numbers should know of the data, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data_notes: Vec<String>,
 }
 
 impl Stored for Provenance {
@@ -56,6 +59,7 @@ impl Provenance {
             registry: absolute(registry),
             allow_overlap,
             generated: None,
+            data_notes: Vec::new(),
         }
     }
 

@@ -104,6 +104,12 @@ fn compose(input: &ReportInput, table: &str, sections: &str, figures: &str) -> R
             let _ = writeln!(out, "- {}: {}", line(name), line(value));
         }
     }
+    if !input.data_notes.is_empty() {
+        out.push_str("\n## Notes on the data\n\n");
+        for note in &input.data_notes {
+            let _ = writeln!(out, "- {}", line(note));
+        }
+    }
     let _ = write!(out, "\n## Summary\n\n{table}");
     if input.results.iter().any(|row| row.status == Status::Done) {
         out.push_str("\nMean ± sample standard deviation over seeds and draws; n is the number of cells behind it.\n");

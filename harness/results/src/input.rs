@@ -24,6 +24,8 @@ pub struct ReportInput {
     pub smoke: bool,
     /// Versions, hashes and the like: a name and what it is, in the order to print.
     pub provenance: Vec<(String, String)>,
+    /// What a reader should know of the data, a sentence each.
+    pub data_notes: Vec<String>,
     /// Names of the variants, in the order to print.
     pub variants: Vec<String>,
     /// Rows of the results table.

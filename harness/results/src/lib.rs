@@ -62,7 +62,9 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         },
     );
     let (rows, statistics, figures, backends) = (rows?, statistics?, figures?, backends?);
+    let data_notes = provenance.as_ref().map(|provenance| provenance.data_notes.clone()).unwrap_or_default();
     let report = ReportInput {
+        data_notes,
         experiment: plan.name.clone(),
         smoke: plan.smoke,
         provenance: provenance.map(|provenance| provenance_lines(plan, &provenance)).unwrap_or_default(),

@@ -91,6 +91,9 @@ pub enum Error {
         /// What happened, with the last lines of the worker's log where it died.
         message: String,
     },
+    /// What a plan would have refused.
+    #[error(transparent)]
+    Catalogue(#[from] harness_experiment::CatalogueError),
     /// The user ended the run.
     #[error("interrupted")]
     Interrupted,
@@ -132,7 +135,7 @@ impl Error {
             Self::Job { class, .. } => *class,
             Self::Metrics(_) => Class::Numeric,
             Self::File { .. } | Self::Tables(_) | Self::Disk(_) | Self::Full { .. } => Class::Disk,
-            Self::Data(_) | Self::Weights(_) | Self::Experiment(_) => Class::Input,
+            Self::Data(_) | Self::Weights(_) | Self::Experiment(_) | Self::Catalogue(_) => Class::Input,
             Self::Record { .. } | Self::Changed { .. } | Self::Unusable { .. } => Class::Input,
             Self::Interrupted => Class::Internal,
         }

@@ -86,8 +86,10 @@ pub enum Notice<'a> {
         /// Which.
         evaluation: &'a Evaluation,
     },
-    /// Something a person should know.
+    /// Something a person should look into.
     Warning(&'a str),
+    /// Something worth knowing.
+    Remark(&'a str),
 }
 
 /// Who watches a run.

@@ -89,7 +89,7 @@ pub fn run(
     disk::check(plan, &missing, &room, options.free_space)?;
     let provenance =
         Provenance::new(&options.experiment, world.registry().path(), options.threads, world.allow_overlap());
-    folder.freeze(plan, &Provenance { generated: world.generated(), ..provenance })?;
+    folder.freeze(plan, &Provenance { generated: world.generated(), data_notes: world.data_notes(), ..provenance })?;
     run.all(&complete, &missing, &mut |backend| Ok(Box::new(crew(plan, folder, world, options, backend)?)))
 }
 

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use harness_data::phantom::PhantomSpec;
-use harness_data::{Dataset, FileHashes, Item, Registry, SupportSet, images_hash, overlap, shared_patients};
+use harness_data::{
+    Dataset, FileHashes, Item, Print, Registry, Severity, SupportSet, images_hash, same_pictures, shared_patients,
+};
 use harness_experiment::{
     BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, SupportFacts,
     Training, WeightsFacts,
@@ -43,10 +45,12 @@ pub struct WorldOptions {
 }
 
 /// A dataset that was asked for.
-struct Known {
-    dataset: Dataset,
-    test: Vec<Item>,
+pub(crate) struct Known {
+    pub(crate) dataset: Dataset,
+    pub(crate) test: Vec<Item>,
     facts: DatasetFacts,
+    /// What tells its test images from others, once it was asked for.
+    prints: RefCell<Option<Rc<Vec<Print>>>>,
 }
 
 /// The world.
@@ -58,7 +62,11 @@ pub struct World {
     backends: RefCell<HashMap<String, BackendInfo>>,
     /// By dataset, fold and side.
     truths: RefCell<HashMap<(String, String, usize), Rc<Truth>>>,
+    /// By dataset, shots and draw.
+    supports: RefCell<HashMap<(String, u32, u64), Rc<SupportSet>>>,
     warnings: RefCell<BTreeSet<String>>,
+    /// What is doubtful about the data, and what is worth knowing of it.
+    data_notes: RefCell<BTreeSet<(Severity, String)>>,
 }
 
 impl World {
@@ -75,6 +83,8 @@ impl World {
             datasets: RefCell::default(),
             backends: RefCell::default(),
             truths: RefCell::default(),
+            supports: RefCell::default(),
+            data_notes: RefCell::default(),
             warnings: RefCell::new(warnings),
             options,
         })
@@ -100,9 +110,33 @@ impl World {
         self.options.allow_overlap
     }
 
-    /// What answers gave reason to warn of, sorted.
+    /// What answers gave reason to warn of, and what is doubtful about the data; each sorted.
     pub fn warnings(&self) -> Vec<String> {
-        self.warnings.borrow().iter().cloned().collect()
+        let warnings = self.warnings.borrow().iter().cloned().collect::<Vec<_>>();
+        warnings.into_iter().chain(self.data_notes_of(|severity| severity < Severity::Note)).collect()
+    }
+
+    /// What is worth knowing of the data, sorted.
+    pub fn notes(&self) -> Vec<String> {
+        self.data_notes_of(|severity| severity == Severity::Note)
+    }
+
+    /// All that a reader of the numbers should know of the data: what is doubtful first.
+    pub fn data_notes(&self) -> Vec<String> {
+        self.data_notes_of(|_| true)
+    }
+
+    fn data_notes_of(&self, which: impl Fn(Severity) -> bool) -> Vec<String> {
+        let notes = self.data_notes.borrow();
+        notes.iter().filter(|(severity, _)| which(*severity)).map(|(_, note)| note.clone()).collect()
+    }
+
+    pub(crate) fn add_note(&self, severity: Severity, note: String) {
+        self.data_notes.borrow_mut().insert((severity, note));
+    }
+
+    pub(crate) fn hashes(&self) -> &FileHashes {
+        &self.hashes
     }
 
     /// Remembers the hashes of files for the next time.
@@ -142,36 +176,70 @@ impl World {
     /// Refuses support images that are also test images, unless that is allowed, and warns of shared patients.
     fn check_overlap(&self, what: &str, set: &SupportSet, known: &Known) -> Result<(), CatalogueError> {
         let items: Vec<Item> = set.normal.iter().chain(&set.abnormal).cloned().collect();
-        let hashes = &self.hashes;
-        let pairs = overlap(&items, &known.test, &|source| hashes.of_source(source)).map_err(unanswered)?;
+        let (prints, tests) = (Print::of(&items, &self.hashes).map_err(unanswered)?, self.prints(known)?);
+        let pairs = same_pictures(&prints, &tests);
         if let Some((support, test)) = pairs.first() {
             let more = if pairs.len() > 1 { format!(", and {} more", pairs.len() - 1) } else { String::new() };
-            let message = format!("the support image {support} is also the test image {test}{more}");
+            let is =
+                if prints[*support].content == tests[*test].content { "is also" } else { "shows the same pixels as" };
+            let (support, test) = (&items[*support].name, &known.test[*test].name);
+            let message = format!("the support image {support} {is} the test image {test}{more}");
             if !self.options.allow_overlap {
                 let advice =
                     "remove it from one of them, or run with --allow-overlap (marked in every row of the results)";
                 return Err(CatalogueError::new(format!("{message}; {advice}")));
             }
-            self.warnings.borrow_mut().insert(format!("{what}: {message}"));
+            self.add_note(Severity::Warning, format!("{what}: {message}"));
         }
         let patients = shared_patients(&items, &known.test);
         if !patients.is_empty() {
-            self.warnings.borrow_mut().insert(format!(
+            let note = format!(
                 "{what}: {} patients have images in the support set and in the test set ({}): scores may be too good",
                 patients.len(),
                 patients.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
-            ));
+            );
+            self.add_note(Severity::Warning, note);
         }
         Ok(())
     }
 
-    /// A support set, its files hashed once for all plans while they stay the same.
-    fn support_set(&self, known: &Known, shots: u32, draw: u64) -> Result<SupportSet, CatalogueError> {
-        let hashes = &self.hashes;
-        known.dataset.support_with(shots as usize, draw, &|source| hashes.of_source(source)).map_err(unanswered)
+    /// [`Catalogue::check_transfer`], or the same within a dataset, for a plan that was made.
+    pub(crate) fn check_images(&self, dataset: &str, shots: u32, draw: u64, target: &str) -> Result<(), Error> {
+        let set = self.support_set(&*self.known(dataset)?, shots, draw)?;
+        let of = if dataset == target { String::new() } else { format!(", for the test set of [{target}]") };
+        let what = format!("[{dataset}], K {shots}, draw {draw}{of}");
+        let checked = self.check_overlap(&what, &set, &*self.known(target)?);
+        checked.map_err(|error| Error::Unusable { what: format!("{what}: {error}") })
     }
 
-    fn known(&self, name: &str) -> Result<Rc<Known>, CatalogueError> {
+    fn prints(&self, known: &Known) -> Result<Rc<Vec<Print>>, CatalogueError> {
+        if let Some(prints) = &*known.prints.borrow() {
+            return Ok(Rc::clone(prints));
+        }
+        let prints = Rc::new(Print::of(&known.test, &self.hashes).map_err(unanswered)?);
+        *known.prints.borrow_mut() = Some(Rc::clone(&prints));
+        Ok(prints)
+    }
+
+    /// Pixels of more images are known now.
+    pub(crate) fn forget_prints(&self) {
+        self.datasets.borrow().values().for_each(|known| *known.prints.borrow_mut() = None);
+    }
+
+    /// A support set, its files hashed once for all plans while they stay the same.
+    pub(crate) fn support_set(&self, known: &Known, shots: u32, draw: u64) -> Result<Rc<SupportSet>, CatalogueError> {
+        let key = (known.dataset.name().to_owned(), shots, draw);
+        if let Some(set) = self.supports.borrow().get(&key) {
+            return Ok(Rc::clone(set));
+        }
+        let hashes = &self.hashes;
+        let set = known.dataset.support_with(shots as usize, draw, &|source| hashes.of_source(source));
+        let set = Rc::new(set.map_err(unanswered)?);
+        self.supports.borrow_mut().insert(key, Rc::clone(&set));
+        Ok(set)
+    }
+
+    pub(crate) fn known(&self, name: &str) -> Result<Rc<Known>, CatalogueError> {
         if let Some(known) = self.datasets.borrow().get(name) {
             return Ok(Rc::clone(known));
         }
@@ -186,7 +254,7 @@ impl World {
             test_images: test.len() as u64,
             test_hash: content_hash(&hash)?,
         };
-        let known = Rc::new(Known { dataset, test, facts });
+        let known = Rc::new(Known { dataset, test, facts, prints: RefCell::default() });
         self.datasets.borrow_mut().insert(name.to_owned(), Rc::clone(&known));
         Ok(known)
     }

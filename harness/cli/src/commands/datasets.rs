@@ -1,12 +1,12 @@
 //! `harness datasets list` and `verify`.
 
 use clap::Subcommand;
-use harness_data::{Dataset, Registry, Severity, Summary, verify};
+use harness_data::{Dataset, FileHashes, Registry, Severity, Summary, verify_with};
 use harness_tables::{Frame, Values};
 use harness_text::count;
 
 use crate::exit::{Exit, Failure};
-use crate::flags::RegistryFile;
+use crate::flags::{CacheFolder, Hashing, RegistryFile};
 use crate::output::{print, say};
 use crate::paths;
 
@@ -21,8 +21,10 @@ pub(crate) enum Datasets {
     },
     /// Read every file of datasets and print what is wrong
     ///
-    /// Finds unreadable images, missing and misshapen masks, and images that are both in the support pool and in the
-    /// test set. Exits with code 1 if it finds an error.
+    /// Finds unreadable images, missing and misshapen masks, masks and images that can't be what they seem (inverted,
+    /// labels where two values are meant, nearly black), and images that are both in the support pool and in the test set.
+    /// Exits with code 1 if it finds an error. What it learns of a file is kept in the cache folder while the file stays the
+    /// same.
     #[command(after_help = "Example:\n  harness datasets verify Brain")]
     Verify {
         /// Names of datasets [default: all whose files are there]
@@ -30,13 +32,25 @@ pub(crate) enum Datasets {
         names: Vec<String>,
         #[command(flatten)]
         registry: RegistryFile,
+        #[command(flatten)]
+        cache: CacheFolder,
+        #[command(flatten)]
+        hashing: Hashing,
     },
 }
 
 pub(super) fn datasets(arguments: &Datasets) -> Result<Exit, Failure> {
     match arguments {
         Datasets::List { registry } => list(registry),
-        Datasets::Verify { names, registry } => verify_all(names, registry),
+        Datasets::Verify { names, registry, cache, hashing } => {
+            let hashes = FileHashes::open(&paths::hashes(&paths::cache(cache)?), hashing.verify);
+            let exit = verify_all(names, registry, &hashes)?;
+            // What was learned is lost, and the verdict stands.
+            if let Err(error) = hashes.save() {
+                say(format!("warning: {error}"));
+            }
+            Ok(exit)
+        }
     }
 }
 
@@ -72,7 +86,7 @@ fn list(file: &RegistryFile) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn verify_all(names: &[String], file: &RegistryFile) -> Result<Exit, Failure> {
+fn verify_all(names: &[String], file: &RegistryFile, hashes: &FileHashes) -> Result<Exit, Failure> {
     let registry = Registry::load(&paths::registry(file.datasets.as_deref(), None)?)?;
     let all = if names.is_empty() { registry.names().map(str::to_owned).collect() } else { names.to_vec() };
     let mut errors = 0;
@@ -85,17 +99,20 @@ fn verify_all(names: &[String], file: &RegistryFile) -> Result<Exit, Failure> {
             }
             Err(error) => return Err(error.into()),
         };
-        let findings = verify(&dataset);
+        let findings = verify_with(&dataset, hashes);
         for finding in &findings {
             let kind = match finding.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
+                Severity::Note => "note",
             };
             print(format!("{kind}: {}\n", finding.message));
         }
-        let found = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-        let verdict =
-            format!("{}, {}", count(found as u64, "error"), count((findings.len() - found) as u64, "warning"));
+        let of = |severity| -> usize {
+            findings.iter().filter(|finding| finding.severity == severity).map(|finding| finding.count).sum()
+        };
+        let (found, warnings) = (of(Severity::Error), of(Severity::Warning));
+        let verdict = format!("{}, {}", count(found as u64, "error"), count(warnings as u64, "warning"));
         match Summary::of(&dataset) {
             Ok(counts) => print(format!(
                 "{name}: {verdict}; {} + {} support images, {} + {} test images (normal + abnormal)\n",

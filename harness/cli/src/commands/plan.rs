@@ -1,7 +1,7 @@
 //! `harness plan`.
 
 use clap::Args;
-use harness_run::Pace;
+use harness_run::{Extent, Pace};
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{ExperimentFile, Surroundings, Threads};
@@ -34,8 +34,13 @@ pub(crate) struct Plan {
 
 pub(super) fn plan(arguments: &Plan) -> Result<Exit, Failure> {
     let (plan, world) = planned(&arguments.file, &arguments.surroundings)?;
+    world.look(&plan, Extent::Sample, &|| true, &mut |_, _| {})?;
+    world.save_hashes()?;
     for warning in world.warnings() {
         say(format!("warning: {warning}"));
+    }
+    for note in world.notes() {
+        say(format!("note: {note}"));
     }
     if arguments.toml {
         print(plan.to_toml()?);

@@ -7,8 +7,8 @@ use clap::Args;
 use harness_experiment::{EncoderSource, Filter, Plan};
 use harness_records::Folder;
 use harness_results::collect;
-use harness_run::{Finished, Limits, Notice, Observer, Options, Pace};
-use harness_text::{count, duration};
+use harness_run::{Extent, Finished, Limits, Notice, Observer, Options, Pace};
+use harness_text::{count, duration, group};
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{ExperimentFile, Surroundings, Threads};
@@ -117,8 +117,18 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
         Some(progress) => progress,
         None => &mut lines,
     };
+    let looked = world.look(&plan, Extent::All, options.go_on, &mut |name, files| {
+        if !arguments.json {
+            say(format!("[{name}]: looking at {} images that are not known yet", group(files as u64)));
+        }
+    });
+    world.save_hashes()?;
+    looked?;
     for warning in world.warnings() {
         observer.notice(&Notice::Warning(&warning));
+    }
+    for note in world.notes() {
+        observer.notice(&Notice::Remark(&note));
     }
     // Held until the report is written: a run that waits for it would delete our half-written files as leftovers.
     let lock = harness_run::lock(&folder, observer, options.go_on)?;

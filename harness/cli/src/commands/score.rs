@@ -1,8 +1,9 @@
 //! `harness score`.
 
 use clap::Args;
+use harness_records::Provenance;
 use harness_results::collect;
-use harness_run::{Scored, World, WorldOptions};
+use harness_run::{Extent, Scored, World, WorldOptions};
 use harness_text::count;
 
 use crate::exit::{Exit, Failure};
@@ -33,7 +34,7 @@ pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
     let folder = paths::results_folder(&arguments.results.folder)?;
     let (plan, provenance) = (folder.read_plan()?, folder.read_provenance()?);
     let world = World::open(WorldOptions {
-        registry: arguments.registry.datasets.clone().unwrap_or(provenance.registry),
+        registry: arguments.registry.datasets.clone().unwrap_or_else(|| provenance.registry.clone()),
         generated: provenance.generated,
         hashes: paths::hashes(&paths::cache(&arguments.cache)?),
         verify: arguments.hashing.verify,
@@ -45,7 +46,15 @@ pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
     let lock = harness_run::lock(&folder, &mut progress, &|| true)?;
     let scored = harness_run::score(&plan, &folder, &lock, &world, &|| true, &mut progress)?;
     progress.clear();
+    // What was doubtful before may be corrected.
+    match world.look(&plan, Extent::All, &|| true, &mut |_, _| {}) {
+        Ok(()) => folder.freeze(&plan, &Provenance { data_notes: world.data_notes(), ..provenance })?,
+        Err(error) => say(format!("note: the notes on the data are those of the last run: {error}")),
+    }
     world.save_hashes()?;
+    for warning in world.warnings() {
+        say(format!("warning: {warning}"));
+    }
     let results = collect(&plan, &folder, Some(world.registry()))?;
     for note in &results.notes {
         say(format!("note: {note}"));

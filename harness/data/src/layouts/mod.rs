@@ -10,6 +10,7 @@ use harness_method::options::Side;
 
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
+use crate::foreign;
 use crate::item::Item;
 use crate::layout::{Layout, Split};
 
@@ -28,7 +29,22 @@ impl Listing {
     /// # Errors
     /// The first problem.
     pub(crate) fn complete(mut self) -> Result<Self> {
-        if self.problems.is_empty() { Ok(self) } else { Err(self.problems.swap_remove(0)) }
+        if self.problems.is_empty() {
+            return Ok(self);
+        }
+        let first = self.problems.remove(0);
+        Err(self.other_kinds(&first).unwrap_or(first))
+    }
+
+    /// What a folder without an image holds instead, where that is known.
+    fn other_kinds(&self, problem: &DataError) -> Option<DataError> {
+        let DataError::EmptyFolder { dataset, folder, .. } = problem else { return None };
+        let others = self.problems.iter().filter_map(|other| match other {
+            DataError::NotAnImage { path, .. } if path.parent() == Some(folder) => Some(path.as_path()),
+            _ => None,
+        });
+        let what = foreign::of_names(others)?;
+        Some(DataError::OtherKinds { dataset: dataset.clone(), folder: folder.clone(), what })
     }
 
     fn sort(&mut self) {

@@ -21,7 +21,12 @@ impl Set {
 
     /// Layout `mvfa` with masks: in each split three normal and three abnormal images of 8 x 8 pixels, all different.
     pub fn mvfa() -> Self {
-        let set = Self::new("layout = \"mvfa\"\nmasks = true\n");
+        Self::mvfa_with("")
+    }
+
+    /// [`Set::mvfa`] with more keys in its entry.
+    pub fn mvfa_with(keys: &str) -> Self {
+        let set = Self::new(&format!("layout = \"mvfa\"\nmasks = true\n{keys}"));
         for (s, split) in ["valid", "test"].into_iter().enumerate() {
             for i in 0..3u8 {
                 let value = 10 * (i + 1) + 40 * s as u8;
@@ -76,8 +81,13 @@ impl Set {
 }
 
 pub fn errors(dataset: &Dataset) -> Vec<String> {
-    let wrong = |finding: &Finding| finding.severity == Severity::Error;
-    verify(dataset).into_iter().filter(wrong).map(|finding| finding.message).collect()
+    found(dataset, Severity::Error)
+}
+
+/// What `verify` finds of a severity, messages alone.
+pub fn found(dataset: &Dataset, severity: Severity) -> Vec<String> {
+    let of = |finding: &Finding| finding.severity == severity;
+    verify(dataset).into_iter().filter(of).map(|finding| finding.message).collect()
 }
 
 pub fn png(image: &GrayImage) -> Vec<u8> {
@@ -140,6 +150,79 @@ pub fn palette_tiff(width: u32, height: u32, indices: &[u8], colour: impl Fn(u8)
     }
     bytes.extend([0; 4]);
     bytes
+}
+
+/// A page of [`grey_tiff`]: its pixels, and more fields of one number each.
+pub struct Page<'a> {
+    pub width: u32,
+    pub height: u32,
+    pub pixels: &'a [u8],
+    pub fields: &'a [(u16, u32)],
+}
+
+/// A little-endian TIFF of eight-bit grey pages; 262 among the fields of a page replaces "zero is black".
+pub fn grey_tiff(pages: &[Page<'_>]) -> Vec<u8> {
+    let mut bytes = b"II\x2A\x00\0\0\0\0".to_vec();
+    let mut link = 4;
+    for page in pages {
+        let strip = bytes.len() as u32;
+        bytes.extend(page.pixels);
+        let mut fields: Vec<(u16, u32)> = [
+            (256, page.width),
+            (257, page.height),
+            (258, 8),
+            (259, 1),
+            (262, 1),
+            (273, strip),
+            (277, 1),
+            (278, page.height),
+            (279, page.pixels.len() as u32),
+        ]
+        .into_iter()
+        .filter(|(tag, _)| page.fields.iter().all(|(other, _)| other != tag))
+        .chain(page.fields.iter().copied())
+        .collect();
+        fields.sort_unstable();
+        let directory = bytes.len() as u32;
+        bytes[link..link + 4].copy_from_slice(&directory.to_le_bytes());
+        bytes.extend((fields.len() as u16).to_le_bytes());
+        for (tag, value) in fields {
+            bytes.extend([tag.to_le_bytes(), 4u16.to_le_bytes()].concat());
+            bytes.extend([1u32.to_le_bytes(), value.to_le_bytes()].concat());
+        }
+        link = bytes.len();
+        bytes.extend([0; 4]);
+    }
+    bytes
+}
+
+/// An Exif block of nothing but an orientation.
+pub fn exif(orientation: u8) -> Vec<u8> {
+    let mut block = b"MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    block.extend([orientation, 0, 0, 0, 0, 0, 0]);
+    block
+}
+
+/// A JPEG with an orientation.
+pub fn turned_jpeg(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+    let block = [b"Exif\0\0".to_vec(), exif(orientation)].concat();
+    let length = (block.len() as u16 + 2).to_be_bytes();
+    [&jpeg[..2], &[0xFF, 0xE1], &length, &block, &jpeg[2..]].concat()
+}
+
+/// A PNG with an orientation, before or after its pixels.
+pub fn turned_png(png: &[u8], orientation: u8, after: bool) -> Vec<u8> {
+    let end = png.windows(4).rposition(|kind| kind == b"IEND").unwrap() - 4;
+    let at = if after { end } else { 33 };
+    let chunk = [b"eXIf".to_vec(), exif(orientation)].concat();
+    let length = (chunk.len() as u32 - 4).to_be_bytes();
+    [&png[..at], &length, &chunk, &crc32(&chunk).to_be_bytes(), &png[at..]].concat()
+}
+
+pub fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { 0xEDB8_8320 ^ (c >> 1) } else { c >> 1 })
+    })
 }
 
 /// A BMP of eight-bit indices into a palette.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use harness_data::Source;
 use harness_data::decode::{Depth, EXTENSIONS};
+use harness_data::foreign;
 use rayon::prelude::*;
 
 use crate::error::Error;
@@ -36,7 +37,9 @@ pub fn list(given: &[PathBuf]) -> Result<Vec<InputImage>, Error> {
         let found = images_in(path)?;
         if found.is_empty() {
             let what = format!("{}: there is no image in this folder ({})", path.display(), EXTENSIONS.join(", "));
-            return Err(Error::Unusable { what });
+            let others: Vec<PathBuf> = entries(path)?;
+            let others = foreign::of_names(others.iter().map(PathBuf::as_path));
+            return Err(Error::Unusable { what: others.map_or(what.clone(), |others| format!("{what}: {others}")) });
         }
         paths.extend(found);
     }
@@ -48,10 +51,14 @@ pub fn list(given: &[PathBuf]) -> Result<Vec<InputImage>, Error> {
     Ok(once.into_iter().map(|path| InputImage { name: named(&path, &mut names), path }).collect())
 }
 
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = std::fs::read_dir(folder).map_err(Error::file("list", folder))?;
+    entries.map(|entry| Ok(entry.map_err(Error::file("list", folder))?.path())).collect()
+}
+
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(Error::file("list", folder))? {
-        let path = entry.map_err(Error::file("list", folder))?.path();
+    for path in entries(folder)? {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if !hidden && path.is_file() && EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()) {

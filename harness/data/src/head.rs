@@ -1,0 +1,130 @@
+//! What the head of an image file says: its size, the orientation it is to be shown in, and how many pictures it holds.
+
+use image::metadata::Orientation;
+
+use crate::tiff_directory::Tiff;
+
+/// What a file's head says. Nothing of it is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// Pixels a row as stored.
+    pub(crate) width: u32,
+    /// Rows as stored.
+    pub(crate) height: u32,
+    /// The orientation tag, 1 to 8: how the stored picture is to be turned.
+    pub(crate) orientation: u8,
+    /// Pages of a TIFF, frames of an animated PNG; else 1.
+    pub(crate) pages: u32,
+    /// The picture that is read is a reduced copy of one that follows.
+    pub(crate) begins_aside: bool,
+    /// Compressed with loss.
+    pub(crate) lossy: bool,
+}
+
+impl Head {
+    /// The head of a PNG, JPEG, BMP or TIFF; `None` where its beginning is none of them, or is damaged.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0x89, b'P', b'N', b'G', ..] => png(bytes),
+            [0xFF, 0xD8, ..] => jpeg(bytes),
+            [b'B', b'M', ..] => bmp(bytes),
+            _ => tiff(bytes),
+        }
+    }
+}
+
+/// Width and height of a picture once it is turned as its tag says.
+pub(crate) fn shown(width: u32, height: u32, orientation: u8) -> (u32, u32) {
+    if orientation >= 5 { (height, width) } else { (width, height) }
+}
+
+fn plain(width: u32, height: u32) -> Head {
+    Head { width, height, orientation: 1, pages: 1, begins_aside: false, lossy: false }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+/// The orientation in an Exif block; some writers keep the prefix that JPEG wants before it.
+fn exif(block: &[u8]) -> u8 {
+    let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
+    Orientation::from_exif_chunk(block).map_or(1, Orientation::to_exif)
+}
+
+fn png(bytes: &[u8]) -> Option<Head> {
+    let mut head = plain(u32_at(bytes, 16)?, u32_at(bytes, 20)?);
+    let mut at = 8usize;
+    // The tag may follow the pixels.
+    while let (Some(length), Some(kind)) = (u32_at(bytes, at), bytes.get(at + 4..at + 8)) {
+        let data = at + 8;
+        match kind {
+            b"eXIf" => {
+                let end = data.checked_add(length as usize)?;
+                head.orientation = bytes.get(data..end).map_or(1, exif);
+            }
+            b"acTL" => head.pages = u32_at(bytes, data).unwrap_or(1).max(1),
+            b"IEND" => break,
+            _ => {}
+        }
+        at = data.checked_add(length as usize)?.checked_add(4)?;
+    }
+    Some(head)
+}
+
+fn jpeg(bytes: &[u8]) -> Option<Head> {
+    let (mut at, mut orientation) = (2usize, None);
+    loop {
+        while *bytes.get(at)? != 0xFF {
+            at += 1;
+        }
+        while *bytes.get(at)? == 0xFF {
+            at += 1;
+        }
+        let marker = bytes[at];
+        at += 1;
+        if matches!(marker, 0 | 1 | 0xD0..=0xD9) {
+            continue;
+        }
+        let length = usize::from(u16_at(bytes, at)?);
+        let segment = bytes.get(at + 2..at + length)?;
+        match marker {
+            0xE1 if segment.starts_with(b"Exif\0\0") => orientation = orientation.or(Some(exif(segment))),
+            // Frames; not tables of Huffman codes, extensions and arithmetic coding.
+            0xC0..=0xCF if !matches!(marker, 0xC4 | 0xC8 | 0xCC) => {
+                let (height, width) = (u16_at(segment, 1)?, u16_at(segment, 3)?);
+                let head = plain(width.into(), height.into());
+                return Some(Head { orientation: orientation.unwrap_or(1), lossy: true, ..head });
+            }
+            0xDA => return None,
+            _ => {}
+        }
+        at += length;
+    }
+}
+
+fn bmp(bytes: &[u8]) -> Option<Head> {
+    let number = |at: usize| Some(i32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let short = |at: usize| Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
+    if number(14)? == 12 {
+        return Some(plain(short(18)?.into(), short(20)?.into()));
+    }
+    // Rows from the top have a negative height.
+    Some(plain(number(18)?.unsigned_abs(), number(22)?.unsigned_abs()))
+}
+
+fn tiff(bytes: &[u8]) -> Option<Head> {
+    let file = Tiff::of(bytes)?;
+    let (width, height) = file.size()?;
+    Some(Head {
+        orientation: file.orientation(),
+        pages: file.pages().max(1),
+        begins_aside: file.begins_aside(),
+        lossy: file.is_lossy(),
+        ..plain(width, height)
+    })
+}

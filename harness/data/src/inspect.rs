@@ -1,0 +1,394 @@
+//! Checks of images and masks over their facts: what can't be what it seems, and what to set. `verify` has them of all
+//! files, a plan of a sample, a run of every file that it uses.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::dataset::Dataset;
+use crate::error::DataError;
+use crate::facts::Facts;
+use crate::hashes::FileHashes;
+use crate::item::{Item, Source, empty_advice};
+use crate::mask::MaskValues;
+use crate::verify::{Finding, Severity};
+
+/// An image and its mask with what is known of them.
+#[derive(Debug)]
+pub struct Looked<'a> {
+    /// Which image.
+    pub item: &'a Item,
+    /// Facts of the image, or why it can't be read.
+    pub image: Result<Arc<Facts>, DataError>,
+    /// Facts of the mask, where it has one.
+    pub mask: Option<Result<Arc<Facts>, DataError>>,
+}
+
+impl<'a> Looked<'a> {
+    /// Decodes what is not remembered.
+    pub fn at(item: &'a Item, hashes: &FileHashes) -> Self {
+        let mask = item.mask.as_ref().map(|mask| hashes.facts(mask));
+        Self { item, image: hashes.facts(&item.image), mask }
+    }
+
+    /// What is remembered; `None` where something would have to be decoded.
+    pub fn remembered(item: &'a Item, hashes: &FileHashes) -> Option<Self> {
+        let image = hashes.known_facts(&item.image)?;
+        let mask = match &item.mask {
+            Some(mask) => Some(Ok(hashes.known_facts(mask)?)),
+            None => None,
+        };
+        Some(Self { item, image: Ok(image), mask })
+    }
+
+    /// What makes the image or its mask unusable.
+    fn errors(&self, values: MaskValues) -> Vec<(Unusable, String)> {
+        let mut errors = Vec::new();
+        if let Err(error) = &self.image {
+            errors.push((Unusable::Image, error.to_string()));
+        }
+        let Some(source) = &self.item.mask else { return errors };
+        match &self.mask {
+            Some(Err(error)) => errors.push((Unusable::Mask, error.to_string())),
+            Some(Ok(mask)) => {
+                if mask.marked(values) == 0 {
+                    errors.push((Unusable::Empty, format!("{source}: {}", empty(mask))));
+                }
+                if let Ok(image) = &self.image {
+                    errors.extend(misfit(self.item, image, mask).map(|error| (Unusable::Size, error)));
+                }
+            }
+            None => {}
+        }
+        errors
+    }
+}
+
+/// A mask that marks nothing.
+fn empty(mask: &Facts) -> String {
+    let scale = |value: u16| (u32::from(value) * 255 / u32::from(mask.full)) as u8;
+    let advice = if mask.alpha_varies {
+        "the lesion seems to be in its alpha channel, which is not read; save the mask as grey without alpha".to_owned()
+    } else if mask.coloured && mask.nonzero > 0 {
+        "it is coloured, and no colour of it is brighter than half of full scale; if every colour but black marks a \
+         lesion, set `mask_values = \"nonzero\"` for the dataset"
+            .to_owned()
+    } else {
+        empty_advice(scale(mask.largest), mask.nonzero > 0)
+    };
+    format!("the mask of an abnormal image is empty: {advice}")
+}
+
+/// A mask of another size than its image.
+fn misfit(item: &Item, image: &Facts, mask: &Facts) -> Option<String> {
+    let stored = |facts: &Facts| crate::head::shown(facts.width, facts.height, facts.orientation);
+    misfit_of(item, (image.width, image.height), (mask.width, mask.height), stored(image) == stored(mask))
+}
+
+fn misfit_of(item: &Item, image: (u32, u32), mask: (u32, u32), turned: bool) -> Option<String> {
+    let source = item.mask.as_ref().filter(|_| image != mask)?;
+    let ((width, height), (mask_width, mask_height)) = (image, mask);
+    let (mask, image) = (source.path(), item.image.path());
+    Some(DataError::MaskSize { mask, mask_width, mask_height, image, width, height, turned }.to_string())
+}
+
+/// Masks whose size is not their image's, from the heads of all files: no pixel is decoded, and heads are remembered.
+/// Files that can't be read are left to other checks.
+pub fn misfits(items: &[Item], hashes: &FileHashes) -> Vec<String> {
+    use rayon::prelude::*;
+    let check = |item: &Item| {
+        let image = hashes.size_of(&item.image).ok()??;
+        let mask = hashes.size_of(item.mask.as_ref()?).ok()??;
+        misfit_of(item, image.shown, mask.shown, image.stored == mask.stored)
+    };
+    items.par_iter().filter_map(check).collect()
+}
+
+/// Why a file can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unusable {
+    /// An image that can't be read.
+    Image,
+    /// A mask that can't be read.
+    Mask,
+    /// A mask of another size than its image.
+    Size,
+    /// A mask that marks nothing.
+    Empty,
+}
+
+impl Unusable {
+    const ALL: [Self; 4] = [Self::Image, Self::Mask, Self::Size, Self::Empty];
+
+    /// Such files, in the plural.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Image => "images that can't be read",
+            Self::Mask => "masks that can't be read",
+            Self::Size => "masks of another size",
+            Self::Empty => "empty masks",
+        }
+    }
+}
+
+/// What is wrong with files one by one, and what is doubtful about them together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// Files that can't be used, by kind: a message for each.
+    pub unusable: Vec<(Unusable, Vec<String>)>,
+    /// What is doubtful, or worth knowing.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks images and masks of a dataset.
+pub fn inspect(dataset: &Dataset, looked: &[Looked<'_>]) -> Inspection {
+    let values = dataset.mask_values();
+    let errors: Vec<(Unusable, String)> = looked.iter().flat_map(|looked| looked.errors(values)).collect();
+    let of = |kind| errors.iter().filter(|(other, _)| *other == kind).map(|(_, message)| message.clone()).collect();
+    let unusable = Unusable::ALL.map(|kind| (kind, of(kind)));
+    let unusable = unusable.into_iter().filter(|(_, messages): &(_, Vec<String>)| !messages.is_empty()).collect();
+    let checks = Checks::of(dataset, looked);
+    let findings =
+        [checks.inverted(), checks.whole(), checks.values(), checks.alpha(), checks.own_image(), checks.dark()];
+    let findings = findings.into_iter().flatten().chain(checks.turned()).collect();
+    Inspection { unusable, findings }
+}
+
+/// Some names of many: `a.png, b.png and 3 more`.
+pub(crate) fn named<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
+    let shown = names[..names.len().min(3)].join(", ");
+    if names.len() > 3 { format!("{shown} and {} more", names.len() - 3) } else { shown }
+}
+
+fn share(part: usize, all: usize) -> String {
+    if part == all { format!("all {all}") } else { format!("{part} of {all}") }
+}
+
+/// What the checks are about.
+struct Checks<'a> {
+    name: &'a str,
+    values: MaskValues,
+    /// Images that could be read.
+    images: Vec<(&'a Source, &'a Facts)>,
+    /// Masks that could be read and mark something.
+    masks: Vec<(&'a Source, &'a Facts)>,
+    /// Both.
+    pairs: Vec<(&'a Item, &'a Facts, &'a Facts)>,
+}
+
+impl<'a> Checks<'a> {
+    fn of(dataset: &'a Dataset, looked: &'a [Looked<'a>]) -> Self {
+        let values = dataset.mask_values();
+        let mut checks =
+            Self { name: dataset.name(), values, images: Vec::new(), masks: Vec::new(), pairs: Vec::new() };
+        for Looked { item, image, mask } in looked {
+            if let Ok(image) = image {
+                checks.images.push((&item.image, image));
+            }
+            let (Some(source), Some(Ok(mask))) = (&item.mask, mask) else { continue };
+            if mask.marked(values) > 0 {
+                checks.masks.push((source, mask));
+            }
+            if let Ok(image) = image {
+                checks.pairs.push((item, image, mask));
+            }
+        }
+        checks
+    }
+
+    fn warning(&self, message: impl std::fmt::Display) -> Finding {
+        Finding { severity: Severity::Warning, message: format!("[{}]: {message}", self.name), count: 1 }
+    }
+
+    /// Lesions that are larger than the rest.
+    fn inverted(&self) -> Option<Finding> {
+        let mut shares: Vec<f64> = self.masks.iter().map(|(_, mask)| mask.share(self.values)).collect();
+        shares.sort_by(f64::total_cmp);
+        let median = *shares.get(shares.len() / 2)?;
+        (median > 0.5).then(|| {
+            self.warning(format_args!(
+                "the masks seem to be inverted: in the median of {} masks {:.0} % of the pixels count as lesion; save them \
+                 so that lesions are bright and the rest is black",
+                shares.len(),
+                100.0 * median
+            ))
+        })
+    }
+
+    /// Masks of nothing but lesion, among others.
+    fn whole(&self) -> Option<Finding> {
+        let whole: Vec<_> = self.masks.iter().filter(|(_, mask)| mask.share(self.values) >= 1.0).collect();
+        (!whole.is_empty() && 2 * whole.len() < self.masks.len()).then(|| {
+            self.warning(format_args!(
+                "{} masks mark every pixel as lesion ({}); look whether they are right",
+                share(whole.len(), self.masks.len()),
+                named(whole.iter().map(|(source, _)| source))
+            ))
+        })
+    }
+
+    /// Values that say more than lesion or not.
+    fn values(&self) -> Option<Finding> {
+        match self.values {
+            MaskValues::Half => self.between(),
+            MaskValues::Nonzero => self.soft().or_else(|| self.labels()),
+        }
+    }
+
+    /// Under `half`: values that are neither black nor full scale.
+    fn between(&self) -> Option<Finding> {
+        let odd: Vec<_> = self.masks.iter().filter(|(_, mask)| mask.between > 0 && !mask.lossy).collect();
+        let (first, facts) = odd.first()?;
+        let full = facts.full;
+        let few = odd.iter().all(|(_, mask)| mask.distinct as usize <= Facts::VALUES);
+        let values: BTreeSet<u16> =
+            odd.iter().flat_map(|(_, mask)| mask.values.iter().copied()).filter(|v| *v > 0 && *v < full).collect();
+        let what = if few {
+            format!("hold values other than 0 and {full}: {}", named(values))
+        } else {
+            format!("hold many values between 0 and {full}, such as soft edges have")
+        };
+        Some(self.warning(format_args!(
+            "{} masks {what} ({first}); with `mask_values = \"half\"` only values above {} mark a lesion, and edges near \
+             that value move when images are warped: write lesions as {full} and the rest as 0, or set \
+             `mask_values = \"nonzero\"` if every value above 0 marks a lesion",
+            share(odd.len(), self.masks.len()),
+            full / 2
+        )))
+    }
+
+    /// Under `nonzero`: what compression or smoothing leaves around a lesion is taken for lesion.
+    fn soft(&self) -> Option<Finding> {
+        let is_soft = |mask: &Facts| {
+            mask.distinct > 2 && (mask.lossy || mask.distinct as usize > Facts::VALUES) && mask.nonzero > mask.half
+        };
+        let soft: Vec<_> = self.masks.iter().filter(|(_, mask)| is_soft(mask)).collect();
+        let (first, _) = soft.first()?;
+        let (faint, all) =
+            soft.iter().fold((0, 0), |(faint, all), (_, mask)| (faint + mask.nonzero - mask.half, all + mask.nonzero));
+        let lossy = soft.iter().any(|(_, mask)| mask.lossy);
+        let why = if lossy { "JPEG leaves faint values around a lesion" } else { "they have soft edges" };
+        Some(self.warning(format_args!(
+            "{} masks hold faint values ({first}): {why}, and with `mask_values = \"nonzero\"` all of them count as lesion, \
+             {:.0} % of what is marked; set `mask_values = \"half\"`, or save the masks as PNG of two values",
+            share(soft.len(), self.masks.len()),
+            100.0 * faint as f64 / (all as f64).max(1.0)
+        )))
+    }
+
+    /// Under `nonzero`: labels by number, of which some may be organ and not lesion.
+    fn labels(&self) -> Option<Finding> {
+        let values: BTreeSet<u16> =
+            self.masks.iter().flat_map(|(_, mask)| mask.values.iter().copied()).filter(|value| *value > 0).collect();
+        let several = self.masks.iter().filter(|(_, mask)| mask.values.iter().filter(|v| **v > 0).count() > 1).count();
+        let coloured = self.masks.iter().any(|(_, mask)| mask.coloured);
+        (values.len() > 1).then(|| {
+            self.warning(format_args!(
+                "masks hold several labels ({}{}; {} masks hold more than one), and with `mask_values = \"nonzero\"` each \
+                 counts as lesion: if one is the organ or the background, write masks of the lesion alone",
+                if coloured { "colours, as grey: " } else { "" },
+                if values.len() > 8 { format!("{} values", values.len()) } else { listed(&values) },
+                several
+            ))
+        })
+    }
+
+    /// Lesions that only the alpha channel shows.
+    fn alpha(&self) -> Option<Finding> {
+        let odd: Vec<_> =
+            self.masks.iter().filter(|(_, mask)| mask.alpha_varies && (mask.flat || mask.hidden > 0)).collect();
+        let (first, _) = odd.first()?;
+        Some(self.warning(format_args!(
+            "{} masks seem to hold the lesion in their alpha channel ({first}), which is not read: transparent pixels count \
+             as lesion; save the masks as grey without alpha",
+            share(odd.len(), self.masks.len())
+        )))
+    }
+
+    /// Masks that are a copy of their image.
+    fn own_image(&self) -> Option<Finding> {
+        let same: Vec<_> = self.pairs.iter().filter(|(_, image, mask)| image.pixels == mask.pixels).collect();
+        let (item, ..) = same.first()?;
+        Some(self.warning(format_args!(
+            "{} masks are copies of their image ({}); put the masks in their place",
+            share(same.len(), self.pairs.len()),
+            item.name
+        )))
+    }
+
+    /// Images whose values fill a small part of full scale.
+    fn dark(&self) -> Option<Finding> {
+        let wide: Vec<&Facts> = self.images.iter().map(|(_, image)| *image).filter(|image| image.full > 255).collect();
+        let first = self.images.iter().find(|(_, image)| image.full > 255)?.0;
+        let largest = wide.iter().map(|image| image.largest).max()?;
+        let smallest = wide.iter().map(|image| image.smallest).min()?;
+        let mut ranges: Vec<u16> = wide.iter().map(|image| image.largest - image.smallest).collect();
+        ranges.sort_unstable();
+        // A quarter: 14-bit values. Of single bright pixels in most images the median knows nothing.
+        let dark = largest - smallest <= u16::MAX / 4 || ranges[ranges.len() / 2] < u16::MAX / 8;
+        dark.then(|| {
+            let bits = match largest {
+                0..=255 => ": 8-bit values in 16-bit files",
+                256..=4095 => ": values of at most 12 bits in 16-bit files",
+                4096..=16_383 => ": values of at most 14 bits in 16-bit files",
+                _ => "",
+            };
+            let become_ = if largest <= u16::MAX / 4 { "nearly black" } else { "nearly without contrast" };
+            self.warning(format_args!(
+                "values of {} 16-bit images are from {smallest} to {largest} of 65535{bits} ({first}); they become \
+                 {become_}: rescale them to the full 16 bit, or save them as 8 bit",
+                wide.len()
+            ))
+        })
+    }
+
+    /// Pictures that an orientation tag turns, and pairs of which it turns one.
+    fn turned(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let turned = |files: &[(&Source, &Facts)]| files.iter().filter(|(_, facts)| facts.orientation != 1).count();
+        let (images, masks) = (turned(&self.images), turned(&self.masks));
+        let count = |number: usize, noun: &str| match number {
+            0 => None,
+            1 => Some(format!("1 {noun}")),
+            _ => Some(format!("{number} {noun}s")),
+        };
+        let both: Vec<String> = count(images, "image").into_iter().chain(count(masks, "mask")).collect();
+        if !both.is_empty() {
+            let verb = if images + masks == 1 { "is turned by its" } else { "are turned by their" };
+            let message =
+                format!("[{}]: {} {verb} orientation tag, as viewers show them", self.name, both.join(" and "));
+            findings.push(Finding { severity: Severity::Note, message, count: 1 });
+        }
+        // Where the sizes fit only as they are now shown, the mask was drawn on what viewers show.
+        let stored = |facts: &Facts| crate::head::shown(facts.width, facts.height, facts.orientation);
+        let doubtful: Vec<_> = (self.pairs.iter())
+            .filter(|(_, image, mask)| {
+                image.orientation != mask.orientation
+                    && (image.width, image.height) == (mask.width, mask.height)
+                    && stored(image) == stored(mask)
+            })
+            .collect();
+        if let Some((item, image, mask)) = doubtful.first() {
+            findings.push(self.warning(format_args!(
+                "{} of {} images and masks are turned differently by their orientation tags ({}: image {}, mask {}), and \
+                 their sizes don't tell which is meant; look whether they fit, or turn the pixels and remove the tags",
+                doubtful.len(),
+                self.pairs.len(),
+                item.name,
+                image.orientation,
+                mask.orientation
+            )));
+        }
+        findings
+    }
+}
+
+fn listed(values: &BTreeSet<u16>) -> String {
+    values.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Evenly spaced ones of many, at most `most`.
+pub fn sample<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
+    let taken = all.len().min(most);
+    (0..taken).map(move |i| &all[i * all.len() / taken.max(1)])
+}

@@ -1,0 +1,146 @@
+//! Files of another kind are called by their name, with the way out; files of several pictures are refused.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+mod common;
+
+use std::path::Path;
+
+use common::{Page, Set, crc32, grey_tiff, png, says};
+use harness_data::decode::{Depth, decode};
+use harness_data::{DataError, Source};
+use image::{GrayImage, Luma};
+
+/// Bytes, what they are called, and what to do.
+fn foreign() -> Vec<(Vec<u8>, &'static str, &'static str)> {
+    let at = |place: usize, bytes: &[u8]| [vec![0; place], bytes.to_vec(), vec![0; 40]].concat();
+    let nifti = |head: [u8; 4]| [head.to_vec(), vec![0; 340], b"n+1\0".to_vec(), vec![7; 40]].concat();
+    vec![
+        (Vec::new(), "empty (0 bytes)", "fetch it again"),
+        (at(128, b"DICM\x02\0\0\0UL"), "DICOM", "with the window"),
+        (nifti(348u32.to_le_bytes()), "NIfTI", "PNG"),
+        (nifti(348u32.to_be_bytes()), "NIfTI", "PNG"),
+        (b"\x1F\x8B\x08\x08\0\0\0\0\0\x03scan.nii\0\x03\0".to_vec(), "NIfTI", "PNG"),
+        (b"\x1F\x8B\x08\0\0\0\0\0\0\x03\x03\0".to_vec(), "gzip", "unpack"),
+        (b"GIF89a\x01\x00\x01\x00".to_vec(), "GIF", "PNG"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ".to_vec(), "WebP", "convert"),
+        (b"\x93NUMPY\x01\0v\0{'descr': '|u1'}".to_vec(), "a NumPy array", "PNG"),
+        (b"\x89HDF\r\n\x1a\n\0\0".to_vec(), "HDF5", "PNG"),
+        (b"PK\x03\x04\x14\0".to_vec(), "an archive", "unpack"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n".to_vec(), "a Git LFS pointer", "git lfs pull"),
+        (b"/annex/objects/SHA256E-s10--ab.png\n".to_vec(), "a git-annex pointer", "git annex get"),
+        (b"II+\0\x08\0\0\0".to_vec(), "BigTIFF", "plain TIFF"),
+        (b"MM\0+\0\x08\0\0".to_vec(), "BigTIFF", "plain TIFF"),
+        (b"<!DOCTYPE html><html>login</html>".to_vec(), "an HTML page", "log in"),
+        (b"\n <HTML>\n".to_vec(), "an HTML page", "log in"),
+        (b"\0\0\0\x0CjP  \r\n".to_vec(), "JPEG 2000", "PNG"),
+        (b"\0\0\0 ftypavif".to_vec(), "HEIF or AVIF", "convert"),
+        (b"P5\n3 2\n255\nabcdef".to_vec(), "PNM", "PNG"),
+        (b"{\"message\": \"quota exceeded\"}".to_vec(), "text", "fetch the file itself"),
+        (vec![0; 300], "nothing but zeros", "fetch it again"),
+        (b"%PDF-1.4".to_vec(), "PDF", "PNG"),
+    ]
+}
+
+#[test]
+fn content_of_another_kind_is_called_by_its_name_with_the_way_out() {
+    for (bytes, kind, advice) in foreign() {
+        let error = decode(&bytes, Path::new("a.png"), Depth::Scaled).unwrap_err();
+        assert!(matches!(error, DataError::NoKnownFormat { .. }), "{kind}: {error}");
+        says(&error.to_string(), &["a.png", "by its content", kind, advice]);
+        let set = Set::new("");
+        let source = Source::File(set.write("a.png", &bytes));
+        assert_eq!(
+            source.dimensions().unwrap_err().to_string().replace(&source.to_string(), "a.png"),
+            error.to_string()
+        );
+    }
+}
+
+#[test]
+fn a_folder_of_another_kind_is_one_line_that_says_what_to_do() {
+    for (ending, kind, advice) in [
+        ("dcm", "DICOM", "with the window"),
+        ("nii.gz", "NIfTI", "PNG"),
+        ("gif", "GIF", "PNG"),
+        ("webp", "WebP", "convert"),
+        ("npy", "a NumPy array", "PNG"),
+        ("mha", "a volume", "PNG"),
+        ("svs", "a whole-slide image", "patches"),
+    ] {
+        let set = Set::mvfa();
+        for i in 0..3 {
+            set.remove(&format!("test/good/img/n{i}.png"));
+        }
+        for i in 0..40 {
+            set.write(&format!("test/good/img/n{i}.{ending}"), "x");
+        }
+        let errors = set.errors();
+        let folder = set.path("test/good/img").display().to_string();
+        let about: Vec<&String> = errors.iter().filter(|error| error.starts_with(&folder)).collect();
+        assert_eq!(about.len(), 1, "{errors:#?}");
+        says(about[0], &["40 files by their names each", kind, advice, "and 37 more"]);
+        // The run refuses the set with the same words.
+        let error = set.dataset().test_set().unwrap_err().to_string();
+        says(&error, &[&folder, "no image in this folder", "40 files, each", kind, advice]);
+    }
+}
+
+#[test]
+fn long_lists_are_cut_with_a_count() {
+    let set = Set::mvfa();
+    for i in 0..40 {
+        set.image(&format!("test/Ungood/img/more{i:02}.png"), 60 + i);
+    }
+    let findings = harness_data::verify(&set.dataset());
+    assert!(findings.len() < 12, "{findings:#?}");
+    assert_eq!(findings.iter().map(|finding| finding.count).sum::<usize>(), 40);
+    assert!(findings.iter().any(|finding| finding.message.contains("and 35 more like that")), "{findings:#?}");
+}
+
+const PIXELS: [u8; 6] = [0, 50, 100, 150, 200, 250];
+
+fn page(fields: &[(u16, u32)]) -> Page<'_> {
+    Page { width: 3, height: 2, pixels: &PIXELS, fields }
+}
+
+#[test]
+fn several_pages_are_refused_and_reduced_copies_are_no_pages() {
+    let read = |pages: &[Page<'_>]| decode(&grey_tiff(pages), Path::new("a.tif"), Depth::Scaled);
+    assert_eq!(read(&[page(&[])]).unwrap().to_grey(), PIXELS);
+    let error = read(&[page(&[]), page(&[]), page(&[])]).unwrap_err().to_string();
+    says(&error, &["a.tif: has 3 pages", "one image a file is read"]);
+    // Further pages that are thumbnails or transparency masks of the first.
+    for aside in [(254, 1), (254, 4), (255, 2)] {
+        assert_eq!(read(&[page(&[(254, 0)]), page(&[aside])]).unwrap().to_grey(), PIXELS);
+    }
+    says(&read(&[page(&[(254, 2)]), page(&[(254, 2)])]).unwrap_err().to_string(), &["has 2 pages"]);
+    says(&read(&[page(&[(254, 1)]), page(&[])]).unwrap_err().to_string(), &["a reduced copy of another"]);
+}
+
+#[test]
+fn a_chain_of_pages_that_never_ends_is_not_walked_for_ever() {
+    let mut bytes = grey_tiff(&[page(&[])]);
+    let first = bytes[4..8].to_vec();
+    let link = bytes.len() - 4;
+    bytes[link..].copy_from_slice(&first);
+    says(&decode(&bytes, Path::new("a.tif"), Depth::Scaled).unwrap_err().to_string(), &["one image a file is read"]);
+}
+
+#[test]
+fn a_tiff_in_which_white_is_zero_is_read_as_it_looks() {
+    let bytes = grey_tiff(&[page(&[(262, 0)])]);
+    assert_eq!(decode(&bytes, Path::new("a.tif"), Depth::Scaled).unwrap().to_grey(), PIXELS.map(|value| 255 - value));
+}
+
+#[test]
+fn an_animated_png_is_refused_and_one_of_a_single_frame_is_read() {
+    let picture = png(&GrayImage::from_pixel(4, 4, Luma([9])));
+    let animated = |frames: u32| {
+        let chunk = [b"acTL".to_vec(), frames.to_be_bytes().to_vec(), vec![0; 4]].concat();
+        let parts = [&picture[..33], &8u32.to_be_bytes(), &chunk, &crc32(&chunk).to_be_bytes(), &picture[33..]];
+        parts.concat()
+    };
+    let error = decode(&animated(2), Path::new("a.png"), Depth::Scaled).unwrap_err().to_string();
+    says(&error, &["a.png: has 2 frames", "one image a file is read"]);
+    assert_eq!(decode(&animated(1), Path::new("a.png"), Depth::Scaled).unwrap().to_grey(), [9; 16]);
+}
