@@ -128,14 +128,14 @@ impl<'a> OfWorker<'a> {
 
     fn encoded(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, Error> {
         let size = 3 * self.training.options.image_size().pow(2);
-        let images = Images::U8(images.chunks_exact(size).map(<[u8]>::to_vec).collect());
+        let images: Vec<Vec<u8>> = images.chunks_exact(size).map(<[u8]>::to_vec).collect();
         let store = std::rc::Rc::clone(&self.lab.store);
         let mut writer = if store.fits(images.len() as u64, self.encoding.shape)? {
             Some(store.writer(self.encoding.shape, &format!("{} support", self.training.dataset))?)
         } else {
             None
         };
-        let (_, taps) = self.lab.taps(self.training, &self.encoding, &images, writer.as_mut())?;
+        let (_, taps) = self.lab.taps(self.training, &self.encoding, &Images::U8(images), writer.as_mut())?;
         writer.map_or(Ok(()), harness_features::TapWriter::finish)?;
         Ok(taps)
     }

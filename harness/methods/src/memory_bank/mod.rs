@@ -114,7 +114,7 @@ impl Options {
             FromTaps::All => 0..count,
             FromTaps::Last => count.saturating_sub(1)..count,
             // Of an odd number the one in the middle and the one before it.
-            FromTaps::Middle => (count.saturating_sub(1) / 2).min(count.saturating_sub(2))..(count / 2 + 1).min(count),
+            FromTaps::Middle => count.saturating_sub(2) / 2..(count.saturating_sub(2) / 2 + 2).min(count),
         }
     }
 
@@ -240,5 +240,19 @@ impl Prepared for Ready {
                 Failed::Device(never) => match never {},
             },
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_taps_in_the_middle_are_two_where_there_are_two() {
+        let options = Options { from_taps: FromTaps::Middle, ..Options::default() };
+        let used = [0, 1, 2, 3, 4, 5].map(|count| options.used_taps(count));
+        assert_eq!(used, [0..0, 0..1, 0..2, 0..2, 1..3, 1..3]);
+        let last = Options { from_taps: FromTaps::Last, ..Options::default() };
+        assert_eq!((last.used_taps(0), last.used_taps(4)), (0..0, 3..4));
     }
 }

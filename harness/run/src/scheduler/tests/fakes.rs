@@ -8,7 +8,8 @@ use harness_experiment::{
     BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, EvaluationId,
     ImageScore, Plan, Spec, SupportFacts, Training, WeightsFacts,
 };
-use harness_method::{Arch, Options};
+use harness_method::Arch;
+use harness_methods::Sentences;
 use harness_metrics::Metric;
 use harness_records::{
     Class, Cost, EpochMetrics, EvaluationRecord, Folder, Measured, Measurement, RecordId, ReplicateSet, StoredFormat,
@@ -98,7 +99,7 @@ impl Catalogue for Answers {
         })
     }
 
-    fn check_sentences(&self, _: &str, _: &Options, _: &Arch) -> Result<(), CatalogueError> {
+    fn check_sentences(&self, _: &str, _: Sentences, _: &Arch) -> Result<(), CatalogueError> {
         Ok(())
     }
 }
