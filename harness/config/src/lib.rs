@@ -8,6 +8,7 @@ mod problems;
 mod reader;
 mod source;
 pub mod suggest;
+mod text;
 mod value;
 
 pub use describe::Describe;
@@ -16,6 +17,7 @@ pub use named::UnknownName;
 pub use problems::{Findings, Problem, Problems};
 pub use reader::{Homes, Table, parse, start};
 pub use source::Source;
+pub use text::{escaped, read_text, without_mark};
 pub use toml::Spanned;
 pub use toml::de::DeValue;
 pub use value::{FromValue, Kind, choose, names, wrong_kind};

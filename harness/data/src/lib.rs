@@ -14,6 +14,7 @@ pub mod layout;
 mod layouts;
 mod limits;
 pub mod mask;
+mod names;
 mod palette_tiff;
 pub mod phantom;
 pub mod registry;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use harness_config::{Findings, Homes, Source, Spanned, Table};
+use harness_config::{Findings, Homes, Source, Spanned, Table, read_text};
 use harness_method::{Arch, ImageScore, Options, Overrides, Precision, Preset, Selection, StorePrecision};
 
 use crate::error::Error;
@@ -218,7 +218,7 @@ impl Spec {
     /// `Read` for a file that can't be read, `Problems` for text that isn't TOML. What is wrong with values comes from
     /// [`Spec::plan`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let text = read_text(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         Self::parse(path, text)
     }
 
