@@ -21,7 +21,8 @@ pub enum ExpandError {
 }
 
 /// Replaces `$NAME`, `${NAME}` and `${NAME:-default}` with what `variable` knows; `$$` is a dollar sign. An empty
-/// variable counts as unset. A default is taken as it is and ends at the first `}`.
+/// variable counts as unset. A default is taken as it is and ends at the first `}`. A `~` at the beginning, by itself or
+/// before `/`, then stands for `$HOME`.
 ///
 /// # Errors
 /// A variable without value and default, or a malformed one.
@@ -43,8 +44,18 @@ pub fn expand(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<S
     let expanded = shellexpand::env_with_context(text, lookup);
     match malformed.into_inner() {
         Some(malformed) => Err(malformed),
-        None => expanded.map(Cow::into_owned).map_err(|error| error.cause),
+        None => at_home(expanded.map(Cow::into_owned).map_err(|error| error.cause)?, &variable),
     }
+}
+
+/// A path that begins with `~`, with the home folder instead. Another user's, `~name`, can be a file's name as well.
+fn at_home(path: String, variable: impl Fn(&str) -> Option<String>) -> Result<String, ExpandError> {
+    if path != "~" && !path.starts_with("~/") {
+        return Ok(path);
+    }
+    let home = variable("HOME").filter(|home| !home.is_empty());
+    let home = home.ok_or_else(|| ExpandError::Unset { name: "HOME".to_owned() })?;
+    Ok(shellexpand::tilde_with_context(&path, || Some(home)).into_owned())
 }
 
 fn is_name(name: &str) -> bool {
@@ -77,6 +88,17 @@ mod tests {
         assert_eq!(expand("$HOME/w.pt", variable).as_deref(), Ok("/home/a/w.pt"));
         assert_eq!(expand("a$$b/$/c", variable).as_deref(), Ok("a$b/$/c"));
         assert_eq!(expand("{shots}-{draw}", variable).as_deref(), Ok("{shots}-{draw}"));
+    }
+
+    #[test]
+    fn a_tilde_at_the_beginning_is_the_home_folder() {
+        assert_eq!(expand("~/w.pt", variable).as_deref(), Ok("/home/a/w.pt"));
+        assert_eq!(expand("~", variable).as_deref(), Ok("/home/a"));
+        assert_eq!(expand("${NONE:-~/data}/x", variable).as_deref(), Ok("/home/a/data/x"));
+        for plain in ["~other/w.pt", "a/~/w.pt", "a~"] {
+            assert_eq!(expand(plain, variable).as_deref(), Ok(plain));
+        }
+        assert_eq!(expand("~/w.pt", |_| None), Err(ExpandError::Unset { name: "HOME".to_owned() }));
     }
 
     #[test]

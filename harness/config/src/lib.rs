@@ -9,6 +9,7 @@ mod reader;
 mod real;
 mod source;
 pub mod suggest;
+mod text;
 mod value;
 
 pub use describe::Describe;
@@ -18,6 +19,7 @@ pub use problems::{Findings, Problem, Problems};
 pub use reader::{Homes, Table, parse, start};
 pub use real::Real;
 pub use source::Source;
+pub use text::{escaped, read_text, without_mark};
 pub use toml::Spanned;
 pub use toml::de::DeValue;
 pub use value::{FromValue, Kind, choose, names, wrong_kind};

@@ -26,13 +26,38 @@ pub fn parse<T>(
 ) -> Result<T, Problems> {
     let (document, errors) = DeTable::parse_recoverable(source.text());
     for error in &errors {
-        let offset = error.span().map_or(0, |span| span.start);
-        findings.add(offset, format!("not TOML: {}; correct the syntax", error.message()));
+        let span = error.span().unwrap_or_default();
+        let (offset, message) = syntax(source.text(), span, error.message());
+        findings.add(offset, message);
     }
     if !errors.is_empty() {
         std::mem::take(findings).into_problems(source)?;
     }
     Ok(read(Table::top(document.get_ref(), homes, findings)))
+}
+
+/// Where a mistake of syntax is, and what to do about it.
+fn syntax(text: &str, span: Range<usize>, message: &str) -> (usize, String) {
+    if message == "duplicate key"
+        && let Some(key) = text.get(span.clone()).filter(|key| !key.is_empty())
+    {
+        return (span.start, format!("not TOML: `{key}` stands here a second time; remove one of the two"));
+    }
+    if (message.contains("escape") || message.contains("unicode"))
+        && let Some(start) = basic_string(text, span.start)
+    {
+        let advice = "`\\` in double quotes begins an escape; write paths with `/`, or in single quotes";
+        return (start, format!("not TOML: {advice}"));
+    }
+    (span.start, format!("not TOML: {message}; correct the syntax"))
+}
+
+/// Where the string in double quotes begins that a byte of its line is in, if that has a backslash.
+fn basic_string(text: &str, offset: usize) -> Option<usize> {
+    let line = text.get(..offset)?.rfind('\n').map_or(0, |end| end + 1);
+    let end = text[offset..].find('\n').map_or(text.len(), |end| offset + end);
+    let start = line + text.get(line..offset)?.find('"')?;
+    text.get(start..end)?.contains('\\').then_some(start)
 }
 
 /// A table being read.

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use harness_config::{Findings, Spanned, Table, expand, start};
+use harness_config::{Findings, Spanned, Table, escaped, expand, start};
 use regex::Regex;
 
 use crate::error::{DataError, Result};
@@ -292,6 +292,11 @@ impl Typed {
     /// Variables and placeholders; values of variables are looked up when a dataset is opened.
     fn check_paths(&self, findings: &mut Findings) {
         let any = |_: &str| Some("x".to_owned());
+        for typed in [&self.root, &self.support, &self.csv].into_iter().flatten() {
+            if let Some(message) = escaped(typed.get_ref()) {
+                findings.add(start(typed), message);
+            }
+        }
         for (key, typed) in [(keys::ROOT, &self.root), (keys::SUPPORT, &self.support)] {
             let Some(typed) = typed else { continue };
             match expand(typed.get_ref(), any) {

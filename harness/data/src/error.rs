@@ -1,6 +1,6 @@
 //! What can go wrong with a registry, a dataset or an image file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::foreign::Foreign;
 
@@ -63,17 +63,27 @@ pub enum DataError {
         /// The registry file.
         registry: PathBuf,
     },
-    /// A folder that must hold images and holds none, or is missing.
-    #[error("[{dataset}]: {}: {what}; layout `{layout}` expects images there", folder.display())]
+    /// A folder that must hold images or masks and holds none, or is missing.
+    #[error("[{dataset}]: {}: {what}; layout `{layout}` expects {holds} there", folder.display())]
     EmptyFolder {
         /// The entry.
         dataset: String,
         /// The folder.
         folder: PathBuf,
-        /// Missing or empty.
-        what: &'static str,
+        /// Missing or empty, and what may be meant.
+        what: String,
         /// The layout's name.
         layout: &'static str,
+        /// What it must hold.
+        holds: &'static str,
+    },
+    /// A file or folder whose name has another case than the layout's.
+    #[error("{}: a name that differs from {} by case alone; rename it", path.display(), expected.display())]
+    Misnamed {
+        /// What is there.
+        path: PathBuf,
+        /// What the layout has.
+        expected: PathBuf,
     },
     /// Something among images that is not an image by its name.
     #[error("{}: {what}; only {} files belong here: move it away", path.display(), crate::limits::EXTENSIONS.join(", "))]
@@ -84,24 +94,35 @@ pub enum DataError {
         what: &'static str,
     },
     /// An abnormal image without its mask.
-    #[error(
-        "{}: no mask {}; add it (an image's mask must be exactly there), remove the image, or set `masks = false` for the dataset",
-        image.display(),
-        expected.display()
-    )]
+    #[error("{}: no mask {}; {}", image.display(), expected.display(), advice_on_mask(expected, meant))]
     MissingMask {
         /// The image.
         image: PathBuf,
         /// Where its mask was looked for.
         expected: PathBuf,
+        /// Masks that may be its, by their names.
+        meant: Vec<PathBuf>,
     },
     /// A mask without its image.
-    #[error("{}: a mask without an image {}; add the image or remove the mask", mask.display(), expected.display())]
+    #[error(
+        "{}: {}",
+        mask.display(),
+        match beside {
+            Some(other) => format!(
+                "by its name another mask of the image of {}; one mask of an image is read: unite them in that file, and \
+                 move this one away",
+                other.display()
+            ),
+            None => format!("a mask without an image in {}; add the image or remove the mask", images.display()),
+        }
+    )]
     MaskWithoutImage {
         /// The mask.
         mask: PathBuf,
-        /// Where its image was looked for.
-        expected: PathBuf,
+        /// The folder of the images.
+        images: PathBuf,
+        /// The mask of the image that it may be meant for.
+        beside: Option<PathBuf>,
     },
     /// A test set of one class, on which no AUROC exists.
     #[error("[{dataset}]: the test set has no {missing} image ({location}); image metrics need both classes")]
@@ -305,7 +326,39 @@ pub enum DataError {
     },
 }
 
+/// What to do about a mask that is not where it must be.
+fn advice_on_mask(expected: &Path, meant: &[PathBuf]) -> String {
+    match meant {
+        [] => {
+            "add it (an image's mask must be exactly there), remove the image, or set `masks = false` for the dataset"
+                .to_owned()
+        }
+        [one] => {
+            let extension = |path: &Path| path.extension().map(|e| e.to_ascii_lowercase());
+            let other = extension(one) != extension(expected);
+            let why = if other { " (what a file is, is read from its content)" } else { "" };
+            format!("there is {}: rename it{why}", one.display())
+        }
+        several => {
+            let names: Vec<_> = several.iter().take(3).map(|path| path.display().to_string()).collect();
+            let more = if several.len() > 3 { ", ..." } else { "" };
+            format!(
+                "there are {} by their names: {}{more}; one mask of an image is read: unite them in that file",
+                several.len(),
+                names.join(", ")
+            )
+        }
+    }
+}
+
 impl DataError {
+    /// Whether the system refused to write, or has no room: nothing that was given is wrong.
+    pub fn is_system(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let Self::Io { action, source, .. } = self else { return false };
+        action.starts_with("write") || matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
+    }
+
     /// An [`DataError::Io`] maker for `map_err`.
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

@@ -39,18 +39,41 @@ pub fn items_hash<'a>(
     values: MaskValues,
     hash_of: &HashOf<'_>,
 ) -> Result<String> {
+    Ok(parts_hash(&parts(items, hash_of)?, values))
+}
+
+/// [`items_hash`], and the same without the order: over the hashes of each item by itself, sorted.
+///
+/// # Errors
+/// Those of `hash_of`.
+pub(crate) fn set_hashes<'a>(
+    items: impl IntoIterator<Item = &'a Item>,
+    values: MaskValues,
+    hash_of: &HashOf<'_>,
+) -> Result<(String, String)> {
+    let parts = parts(items, hash_of)?;
+    let mut single: Vec<String> = parts.iter().map(|part| parts_hash(std::slice::from_ref(part), values)).collect();
+    single.sort_unstable();
+    Ok((parts_hash(&parts, values), blake3::hash(single.concat().as_bytes()).to_hex().to_string()))
+}
+
+/// What of an item is hashed: label, image, mask.
+type Part = (bool, [u8; 32], Option<[u8; 32]>);
+
+fn parts<'a>(items: impl IntoIterator<Item = &'a Item>, hash_of: &HashOf<'_>) -> Result<Vec<Part>> {
     let items: Vec<&Item> = items.into_iter().collect();
-    let parts: Vec<(bool, [u8; 32], Option<[u8; 32]>)> = items
-        .par_iter()
-        .map(|item| Ok((item.abnormal, hash_of(&item.image)?, item.mask.as_ref().map(hash_of).transpose()?)))
-        .collect::<Result<_>>()?;
+    let part = |item: &&Item| Ok((item.abnormal, hash_of(&item.image)?, item.mask.as_ref().map(hash_of).transpose()?));
+    items.par_iter().map(part).collect()
+}
+
+fn parts_hash(parts: &[Part], values: MaskValues) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"harness items 1 ").update(values.name().as_bytes());
     for (abnormal, image, mask) in parts {
-        hasher.update(&[u8::from(abnormal)]).update(&image).update(&[u8::from(mask.is_some())]);
+        hasher.update(&[u8::from(*abnormal)]).update(image).update(&[u8::from(mask.is_some())]);
         hasher.update(&mask.unwrap_or_default());
     }
-    Ok(hasher.finalize().to_hex().to_string())
+    hasher.finalize().to_hex().to_string()
 }
 
 /// BLAKE3, hexadecimal, over the images of `items` in their order: what decides predictions, and not how they are

@@ -20,6 +20,7 @@ pub mod layout;
 mod layouts;
 mod limits;
 pub mod mask;
+mod names;
 mod palette_tiff;
 pub mod phantom;
 pub mod registry;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use harness_config::{Findings, Source, suggest};
+use harness_config::{Findings, Source, read_text, suggest};
 
 use crate::entry::{Counts, Entry, Typed};
 use crate::error::{DataError, Result};
@@ -24,7 +24,7 @@ impl Registry {
     /// # Errors
     /// [`DataError::Io`]; [`DataError::Registry`] with everything wrong with the file.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(DataError::io("read", path))?;
+        let text = read_text(path).map_err(DataError::io("read", path))?;
         Self::parse(&text, path)
     }
 

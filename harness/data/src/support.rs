@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use harness_config::suggest::nearest;
 use harness_method::options::Side;
 use harness_method::streams::permutation;
 
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
-use crate::hashes::{HashOf, items_hash};
+use crate::hashes::{HashOf, set_hashes};
 use crate::item::{Item, Source};
 use crate::layout::Split;
 use crate::layouts;
-use crate::support_list::{self, Listed};
+use crate::names::{Names, plain};
+use crate::support_list::{self, Listed, SupportList};
 
 /// The images a run trains on.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct SupportSet {
     pub abnormal: Vec<Item>,
     /// BLAKE3, hexadecimal, over contents of images and masks in order, with labels.
     pub hash: String,
+    /// The same without the order: draws with equal ones hold the same images, masks and labels.
+    pub unordered: String,
     /// Drawn by a random stream, not named in a list.
     pub drawn: bool,
 }
@@ -49,13 +51,17 @@ impl Dataset {
         }
         let (normal, abnormal) = self.support_pool()?;
         let (normal, abnormal) = match self.lists() {
-            Some(pattern) => self.listed(pattern, shots, draw, &normal, &abnormal)?,
+            Some(pattern) => {
+                let path = self.folder().join(support_list::expand(pattern, shots, draw));
+                let list = support_list::read(&path, Some(draw), pattern.contains("{draw}"))?;
+                self.listed((&path, &list), shots, draw, &Names::of(&normal), &Names::of(&abnormal))?
+            }
             None => {
                 (self.drawn(&normal, shots, draw, Side::Normal)?, self.drawn(&abnormal, shots, draw, Side::Abnormal)?)
             }
         };
-        let hash = items_hash(normal.iter().chain(&abnormal), self.mask_values(), hash_of)?;
-        Ok(SupportSet { normal, abnormal, hash, drawn: self.lists().is_none() })
+        let (hash, unordered) = set_hashes(normal.iter().chain(&abnormal), self.mask_values(), hash_of)?;
+        Ok(SupportSet { normal, abnormal, hash, unordered, drawn: self.lists().is_none() })
     }
 
     fn drawn(&self, pool: &[Item], shots: usize, draw: u64, side: Side) -> Result<Vec<Item>> {
@@ -73,56 +79,35 @@ impl Dataset {
         Ok(order[..shots].iter().map(|&i| pool[i].clone()).collect())
     }
 
-    fn listed(
+    /// The images that a list names for a draw, normal and abnormal.
+    ///
+    /// # Errors
+    /// [`DataError::ListCount`], [`DataError::List`].
+    pub(crate) fn listed(
         &self,
-        pattern: &str,
+        (path, list): (&Path, &SupportList),
         shots: usize,
         draw: u64,
-        normal: &[Item],
-        abnormal: &[Item],
+        normal: &Names<'_>,
+        abnormal: &Names<'_>,
     ) -> Result<(Vec<Item>, Vec<Item>)> {
-        let path = self.folder().join(support_list::expand(pattern, shots, draw));
-        let list = support_list::read(&path, Some(draw), pattern.contains("{draw}"))?;
-        let mut sides = Vec::new();
-        for (listed, pool, side) in [(&list.normal, normal, Side::Normal), (&list.abnormal, abnormal, Side::Abnormal)] {
-            if listed.len() != shots {
-                let class = side.name();
-                return Err(DataError::ListCount { path, class, draw, found: listed.len(), wanted: shots });
-            }
-            sides.push(self.resolve(&path, listed, pool, side)?);
-        }
-        let abnormal = sides.pop().unwrap_or_default();
-        Ok((sides.pop().unwrap_or_default(), abnormal))
+        list.check_count(path, shots, draw)?;
+        let normal = self.resolve(path, &list.normal, normal, Side::Normal)?;
+        Ok((normal, self.resolve(path, &list.abnormal, abnormal, Side::Abnormal)?))
     }
 
-    /// The pool's items of those names: whole names below the root, or file names where these are unique.
-    fn resolve(&self, path: &Path, listed: &[Listed], pool: &[Item], side: Side) -> Result<Vec<Item>> {
+    /// The images of those names.
+    fn resolve(&self, path: &Path, listed: &[Listed], pool: &Names<'_>, side: Side) -> Result<Vec<Item>> {
         let wrong = |line, message| DataError::List { path: path.to_owned(), line, message };
-        let mut by_name: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
-        for item in pool {
-            by_name.entry(&item.name).or_default().push(item);
-            if let Some((_, file_name)) = item.name.rsplit_once('/') {
-                by_name.entry(file_name).or_default().push(item);
-            }
-        }
         let mut seen = BTreeMap::new();
         let mut items = Vec::new();
         for entry in listed {
-            let item = match by_name.get(entry.image.as_str()).map(Vec::as_slice) {
-                Some([item]) => *item,
-                Some(_) => {
-                    let message =
-                        format!("`{}` is the name of several images; write the path below the root", entry.image);
-                    return Err(wrong(entry.line, message));
-                }
-                None => {
-                    let location = layouts::location(self, Split::Valid, side);
-                    let near = nearest(&entry.image, by_name.keys().copied());
-                    let near = near.map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default();
-                    let message =
-                        format!("`{}` is not among the {} images of {location}{near}", entry.image, side.name());
-                    return Err(wrong(entry.line, message));
-                }
+            let found = pool.find(&entry.image).map_err(|message| wrong(entry.line, message))?;
+            let Some(item) = found else {
+                let location = layouts::location(self, Split::Valid, side);
+                let near = pool.near(&entry.image).map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default();
+                let message = format!("`{}` is not among the {} images of {location}{near}", entry.image, side.name());
+                return Err(wrong(entry.line, message));
             };
             if let Some(first) = seen.insert(&item.name, entry.line) {
                 return Err(wrong(
@@ -132,6 +117,7 @@ impl Dataset {
             }
             if let (Some(mask), Some(Source::File(expected))) = (&entry.mask, &item.mask)
                 && self.folder().join(mask) != *expected
+                && self.folder().join(plain(mask)) != *expected
             {
                 let message =
                     format!("mask `{mask}`: the layout's mask of this image is {}; write that one", expected.display());

@@ -1,7 +1,10 @@
 //! Support list files: their names, and the two formats they come in (docs/method.md section 6).
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use harness_config::{read_text, without_mark};
+use harness_method::options::Side;
 use regex::Regex;
 
 use crate::error::{DataError, Result};
@@ -24,6 +27,22 @@ pub struct SupportList {
     pub normal: Vec<Listed>,
     /// Abnormal images.
     pub abnormal: Vec<Listed>,
+    /// Columns of a table that are not read.
+    pub unread: Vec<String>,
+}
+
+impl SupportList {
+    /// # Errors
+    /// [`DataError::ListCount`] where it has not `shots` images of each class.
+    pub(crate) fn check_count(&self, path: &Path, shots: usize, draw: u64) -> Result<()> {
+        for (listed, side) in [(&self.normal, Side::Normal), (&self.abnormal, Side::Abnormal)] {
+            if listed.len() != shots {
+                let (path, class) = (path.to_owned(), side.name());
+                return Err(DataError::ListCount { path, class, draw, found: listed.len(), wanted: shots });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether a pattern, its variables replaced, has no placeholder but `{shots}` and `{draw}`.
@@ -101,8 +120,30 @@ fn fits(component: &str, name: &str) -> Option<(Option<usize>, Option<u64>)> {
 /// # Errors
 /// [`DataError::Io`], [`DataError::List`].
 pub(crate) fn read(path: &Path, draw: Option<u64>, draw_in_name: bool) -> Result<SupportList> {
-    let text = std::fs::read_to_string(path).map_err(DataError::io("read the support list", path))?;
-    parse(path, &text, draw, draw_in_name)
+    parse(path, &text(path)?, draw, draw_in_name)
+}
+
+/// The text of a list file.
+///
+/// # Errors
+/// [`DataError::Io`].
+pub(crate) fn text(path: &Path) -> Result<String> {
+    read_text(path).map_err(DataError::io("read the support list", path))
+}
+
+/// The draws that a list's text has, sorted; a table has one, 0.
+pub(crate) fn draws(text: &str) -> BTreeSet<u64> {
+    if is_table(text) {
+        return BTreeSet::from([0]);
+    }
+    text.lines().filter_map(head).map(|(_, draw, _)| draw).collect()
+}
+
+/// Whether a list's text is a table, by its header.
+fn is_table(text: &str) -> bool {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let column = |name: &str| name.trim().trim_matches('"').eq_ignore_ascii_case("label");
+    first.split([',', ';', '\t', '|']).any(column)
 }
 
 /// Reads a list's text; as the file at `path`, whose name is for messages, would be read.
@@ -111,10 +152,10 @@ pub(crate) fn read(path: &Path, draw: Option<u64>, draw_in_name: bool) -> Result
 /// [`DataError::List`].
 pub fn parse(path: &Path, text: &str, draw: Option<u64>, draw_in_name: bool) -> Result<SupportList> {
     let wrong = |line: u64, message: String| DataError::List { path: path.to_owned(), line, message };
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty());
-    match first {
-        None => Err(wrong(1, "the list is empty".to_owned())),
-        Some(line) if line.split(',').any(|column| column.trim() == "label") => {
+    let text = without_mark(text);
+    match text {
+        empty if empty.trim().is_empty() => Err(wrong(1, "the list is empty".to_owned())),
+        table if is_table(table) => {
             if let Some(draw) = draw.filter(|&draw| draw != 0 && !draw_in_name) {
                 let message =
                     format!("the list holds one draw, 0, not {draw}; put {{draw}} into the dataset's `support`");
@@ -122,8 +163,15 @@ pub fn parse(path: &Path, text: &str, draw: Option<u64>, draw_in_name: bool) -> 
             }
             read_csv(path, text)
         }
-        Some(_) => read_lines(path, text, draw),
+        lines => read_lines(path, lines, draw),
     }
+}
+
+/// Side, draw and names of a line of MVFA's format.
+fn head(line: &str) -> Option<(&str, u64, &str)> {
+    let (head, names) = line.trim().split_once(':')?;
+    let (side, draw) = head.split_once('-')?;
+    Some((matches!(side, "a" | "n").then_some(side)?, draw.trim().parse().ok()?, names))
 }
 
 /// MVFA's format: lines `a-<draw>: name name ...` and `n-<draw>: ...`.
@@ -132,11 +180,7 @@ fn read_lines(path: &Path, text: &str, draw: Option<u64>) -> Result<SupportList>
     let mut list = SupportList::default();
     let (mut draws, mut sides) = (Vec::new(), Vec::new());
     for (line, content) in (1..).zip(text.lines()).filter(|(_, content)| !content.trim().is_empty()) {
-        let head = content.trim().split_once(':').and_then(|(head, names)| {
-            let (side, draw) = head.split_once('-')?;
-            Some((matches!(side, "a" | "n").then_some(side)?, draw.trim().parse::<u64>().ok()?, names))
-        });
-        let Some((side, number, names)) = head else {
+        let Some((side, number, names)) = head(content) else {
             let message =
                 "neither `a-<draw>: name name ...` or `n-<draw>: ...`, nor a table with columns label,image,mask";
             return Err(wrong(line, message.to_owned()));
@@ -168,7 +212,7 @@ fn read_lines(path: &Path, text: &str, draw: Option<u64>) -> Result<SupportList>
 /// The table format: columns label (0 or 1), image and mask, paths below the root.
 fn read_csv(path: &Path, text: &str) -> Result<SupportList> {
     let table = crate::table::Table::parse(path, text, &["label", "image"], &["mask"])?;
-    let mut list = SupportList::default();
+    let mut list = SupportList { unread: table.unread, ..SupportList::default() };
     for row in table.rows {
         let listed = Listed { line: row.line, image: row.required[1].clone(), mask: row.optional[0].clone() };
         if row.label(path, 0)? { list.abnormal.push(listed) } else { list.normal.push(listed) }

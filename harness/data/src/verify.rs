@@ -16,6 +16,7 @@ use crate::inspect::{Looked, inspect, named};
 use crate::item::Item;
 use crate::layout::Split;
 use crate::layouts;
+use crate::names::Names;
 use crate::support_list;
 
 /// How bad a finding is.
@@ -75,6 +76,7 @@ pub fn verify_with(dataset: &Dataset, hashes: &FileHashes) -> Vec<Finding> {
         match dataset.listing(split) {
             Ok(listing) => {
                 findings.extend(problems(&listing.problems));
+                findings.extend(listing.notes.iter().map(warning));
                 listings.push((split, listing.normal, listing.abnormal));
             }
             Err(e) => findings.push(error(e)),
@@ -219,20 +221,56 @@ fn check_lists(dataset: &Dataset, findings: &mut Vec<Finding>) {
             dataset.folder().display()
         )));
     }
+    // A pool with problems of its own has been reported; without it names can't be looked up.
+    let pool = dataset.support_pool().ok();
+    let names = pool.as_ref().map(|(normal, abnormal)| (Names::of(normal), Names::of(abnormal)));
     for list in lists {
-        let draw = list.draw.or((!pattern.contains("{draw}")).then_some(0));
-        let shots = match list.shots {
-            Some(shots) => Ok(shots),
-            None => support_list::read(&list.path, draw, true).map(|read| read.normal.len()),
+        let text = match support_list::text(&list.path) {
+            Ok(text) => text,
+            Err(e) => {
+                findings.push(error(e));
+                continue;
+            }
         };
-        // A pool with problems of its own has been reported.
-        if let Err(e) = shots.and_then(|shots| dataset.support(shots, draw.unwrap_or(0)))
-            && matches!(e, DataError::List { .. } | DataError::ListCount { .. } | DataError::NoShots { .. })
-        {
-            findings.push(error(e));
+        let draws = list.draw.map_or_else(|| support_list::draws(&text), |draw| [draw].into());
+        if draws.is_empty() {
+            // No line of it can be read: which one, says reading it.
+            findings.extend(support_list::parse(&list.path, &text, None, true).err().map(error));
+        }
+        let in_name = pattern.contains("{draw}");
+        let mut unread = Vec::new();
+        let mut check = |draw: u64| -> Result<()> {
+            let read = support_list::parse(&list.path, &text, Some(draw), in_name)?;
+            unread.clone_from(&read.unread);
+            let shots = list.shots.unwrap_or(read.normal.len());
+            if shots == 0 {
+                return Err(DataError::NoShots { dataset: dataset.name().to_owned() });
+            }
+            match &names {
+                Some((normal, abnormal)) => {
+                    dataset.listed((&list.path, &read), shots, draw, normal, abnormal).map(|_| ())
+                }
+                None => read.check_count(&list.path, shots, draw),
+            }
+        };
+        let mut wrong: Vec<String> =
+            draws.into_iter().filter_map(|draw| check(draw).err()).map(|e| e.to_string()).collect();
+        // A line that can't be read is met by every draw.
+        wrong.dedup();
+        findings.extend(wrong.iter().take(DRAWS_TOLD).map(error));
+        if wrong.len() > DRAWS_TOLD {
+            let more = wrong.len() - DRAWS_TOLD;
+            findings.push(error(format!("{}: and {more} more of its draws are wrong", list.path.display())));
+        }
+        if !unread.is_empty() {
+            let columns = unread.join("`, `");
+            findings.push(warning(format!("{}: columns that are not read: `{columns}`", list.path.display())));
         }
     }
 }
+
+/// Wrong draws of one list that are told one by one.
+const DRAWS_TOLD: usize = 5;
 
 fn check_patients(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Finding>) {
     let all = |split: Split| -> Vec<Item> {

@@ -133,7 +133,7 @@ fn a_mask_without_an_image_and_an_image_without_a_mask_are_named() {
     names(
         &set.dataset().test_set().unwrap_err(),
         &set.path("test/Ungood/anomaly_mask/zz.png"),
-        &["a mask without an image", set.path("test/Ungood/img/zz.png").to_str().unwrap()],
+        &["a mask without an image", set.path("test/Ungood/img").to_str().unwrap()],
     );
     set.remove("test/Ungood/anomaly_mask/zz.png");
     set.remove("test/Ungood/anomaly_mask/a1.png");
@@ -147,7 +147,7 @@ fn a_mask_without_an_image_and_an_image_without_a_mask_are_named() {
     set.remove("ground_truth/scratch/001_mask.png");
     let errors = set.errors();
     assert_eq!(errors.len(), 2, "{errors:?}");
-    says(&errors[0], &["ground_truth/dent/other_mask.png", "test/dent/other.png"]);
+    says(&errors[0], &["ground_truth/dent/other_mask.png", "a mask without an image", "test/dent"]);
     says(&errors[1], &["test/scratch/001.png", "ground_truth/scratch/001_mask.png"]);
 }
 

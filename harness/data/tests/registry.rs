@@ -220,3 +220,20 @@ proptest! {
         drop(parse(&format!("{}{with}{}", &text[..at], &text[at + 1..])));
     }
 }
+
+#[test]
+fn a_windows_path_in_double_quotes_is_told_to_be_written_otherwise() {
+    // `\U` and `\d` are no escapes; `\t` and `\n` are, and make a path that nobody typed.
+    for (path, column) in [(r"C:\Users\me\data", 8), (r"D:\data", 8), (r"C:\tmp\new", 8)] {
+        let message = refusal(&ENTRY.replace("data/Liver", path));
+        assert_eq!(message.lines().count(), 1, "{message}");
+        says(&message, &[&format!("datasets.toml:2:{column}: "), "write paths with `/`, or in single quotes"]);
+    }
+    assert!(parse(&ENTRY.replace("\"data/Liver\"", r"'C:\tmp\new'")).is_ok());
+}
+
+#[test]
+fn a_key_that_stands_twice_is_named() {
+    says(&refusal(&format!("{ENTRY}object = \"x\"\n")), &["datasets.toml:7:1: ", "`object` stands here a second time"]);
+    says(&refusal(&format!("{ENTRY}{ENTRY}")), &["datasets.toml:7:", "`Liver` stands here a second time"]);
+}

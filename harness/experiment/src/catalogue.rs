@@ -77,6 +77,10 @@ pub struct DatasetFacts {
 pub struct SupportFacts {
     /// Content of its images, masks and labels, in order.
     pub hash: ContentHash,
+    /// The same without the order: draws with equal ones hold the same images.
+    pub set: ContentHash,
+    /// Drawn by a random stream that has the dataset's name in it, not named in a list.
+    pub drawn: bool,
 }
 
 /// Where the encoder's weights come from.

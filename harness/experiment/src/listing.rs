@@ -149,7 +149,12 @@ impl Listing<'_> {
             factors.insert(2, count(plan.targets.len() as u64, "target"));
         }
         let left_out = plan.product().saturating_sub(costs.cells);
-        let less = if left_out > 0 { format!(" less {} that rules leave out", group(left_out)) } else { String::new() };
+        let who = match (plan.rules.is_empty(), plan.warnings.is_empty()) {
+            (true, _) => "of draws that repeat others",
+            (false, true) => "that rules leave out",
+            (false, false) => "that rules or repeated draws leave out",
+        };
+        let less = if left_out > 0 { format!(" less {} {who}", group(left_out)) } else { String::new() };
         writeln!(f, "\ncost, before results and taps that are already there are reused")?;
         writeln!(f, "  cells        {} = {}{less}", group(costs.cells), factors.join(" x "))?;
         let folds = plan.trainings.iter().filter(|training| training.fold.is_some()).count();

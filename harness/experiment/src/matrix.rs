@@ -15,10 +15,12 @@ use crate::spec::TransferObject;
 pub(crate) fn expand(plan: &mut Plan) -> Result<(), Error> {
     let mut records = Records::default();
     let parts = Parts::of(plan);
+    let mut kept = HashSet::new();
     plan.axes().each(&plan.rules, |at| match parts.row(plan, at) {
-        Some(row) => records.add(&row),
-        // Only a frozen plan that was edited gets here, and its reader finds that the records differ.
-        None => Ok(()),
+        Some(row) if parts.is_kept(&row, at, &mut kept) => records.add(&row),
+        // A draw that was left out as it repeats another; or a frozen plan that was edited, and its reader finds that the
+        // records differ.
+        _ => Ok(()),
     })?;
     let Records { trainings, evaluations, cells, .. } = records;
     (plan.trainings, plan.evaluations, plan.cells) = (trainings, evaluations, cells);
@@ -32,6 +34,8 @@ struct Parts<'a> {
     targets: HashMap<&'a str, &'a Dataset>,
     backends: HashMap<&'a str, &'a Backend>,
     supports: HashMap<(&'a str, u32, u64), &'a Support>,
+    /// Dataset, shots and draw of those that others repeat.
+    repeated: HashSet<(&'a str, u32, u64)>,
 }
 
 impl<'a> Parts<'a> {
@@ -44,7 +48,15 @@ impl<'a> Parts<'a> {
             targets: datasets(if plan.targets.is_empty() { &plan.datasets } else { &plan.targets }),
             backends: plan.backends.iter().map(|backend| (backend.name.as_str(), backend)).collect(),
             supports: plan.supports.iter().map(|support| (key(support), support)).collect(),
+            repeated: plan.supports.iter().filter_map(|s| Some((s.dataset.as_str(), s.shots, s.repeats?))).collect(),
         }
+    }
+
+    /// Whether no cell before this one differs from it in nothing but the order of the same support images; `kept` holds
+    /// those that might. The draws of a plan come in its order, so the first one is kept.
+    fn is_kept(&self, row: &Row<'a>, at: Coordinates<'a>, kept: &mut HashSet<Coordinates<'a>>) -> bool {
+        let draw = row.support.repeats.unwrap_or(at.draw);
+        !self.repeated.contains(&(at.dataset, at.shots, draw)) || kept.insert(Coordinates { draw, ..at })
     }
 
     fn row(&self, plan: &'a Plan, at: Coordinates<'a>) -> Option<Row<'a>> {

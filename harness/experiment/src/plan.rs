@@ -41,6 +41,9 @@ pub struct Plan {
     /// What a reader should know of how this plan came about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What makes its numbers say less than they seem to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The encoder that every cell shares.
     pub encoder: Encoder,
     /// The training settings that every cell shares.
@@ -166,6 +169,10 @@ pub struct Support {
     pub draw: u64,
     /// Its content.
     pub hash: ContentHash,
+    /// The draw before it, in the file's order, that holds the same images in another order. A cell of this draw is left
+    /// out where the same cell of that one, or of another draw between with these images, takes part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<u64>,
     /// Its folds, where `best-on-support` is asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub folds: Vec<Fold>,

@@ -36,12 +36,14 @@ impl Spec {
     /// `Problems` with all that is wrong, in the file's order.
     pub fn plan(&self, catalogue: &dyn Catalogue, variable: &dyn Fn(&str) -> Option<String>) -> Result<Plan, Error> {
         let (typed, findings) = (&self.typed, self.findings.clone());
-        let mut planner = Planner { spec: self, typed, catalogue, findings, notes: self.notes.clone() };
+        let notes = self.notes.clone();
+        let mut planner = Planner { spec: self, typed, catalogue, findings, notes, warnings: Vec::new() };
         let plan = planner.plan(variable);
         planner.findings.into_problems(&self.source)?;
         let why = || "a value is missing, and nothing says why".to_owned();
         let mut plan = plan.ok_or_else(|| Error::Encode { what: "plan", why: why() })?;
         matrix::expand(&mut plan)?;
+        parts::leave_out_repeated(&mut plan);
         Ok(plan)
     }
 }
@@ -52,6 +54,7 @@ struct Planner<'a> {
     catalogue: &'a dyn Catalogue,
     findings: Findings,
     notes: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl Planner<'_> {
@@ -84,6 +87,7 @@ impl Planner<'_> {
             image_scores,
             transfer_object: self.typed.top.transfer_object(),
             notes: std::mem::take(&mut self.notes),
+            warnings: std::mem::take(&mut self.warnings),
             encoder: encoder?,
             train,
             backends,

@@ -8,7 +8,7 @@ use harness_method::Selection;
 use serde::{Deserialize, Serialize};
 
 /// A cell's choice on every axis.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Coordinates<'a> {
     pub(crate) variant: &'a str,
     pub(crate) dataset: &'a str,

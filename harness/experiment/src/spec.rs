@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use harness_config::{Findings, Source, Spanned, Table};
+use harness_config::{Findings, Source, Spanned, Table, read_text};
 use harness_method::{Arch, ImageScore, Precision, Selection, StorePrecision};
 use harness_methods::{EncodingOverrides, Method, MethodOverrides};
 
@@ -224,7 +224,7 @@ impl Spec {
     /// `Read` for a file that can't be read, `Problems` for text that isn't TOML. What is wrong with values comes from
     /// [`Spec::plan`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let text = read_text(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         Self::parse(path, text)
     }
 

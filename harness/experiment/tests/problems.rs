@@ -259,7 +259,7 @@ fn text_that_is_no_toml_is_reported_with_its_place() {
     let error = World::default().plan("name = \"a\nshots = [4]\n").unwrap_err().to_string();
     says(&error, &["experiments/test.toml:1:", "not TOML", "correct the syntax"]);
     let error = World::default().plan("name = \"a\"\nname = \"b\"\n").unwrap_err().to_string();
-    says(&error, &["experiments/test.toml:2:1: ", "duplicate key"]);
+    says(&error, &["experiments/test.toml:2:1: ", "`name` stands here a second time"]);
 }
 
 #[test]

@@ -269,7 +269,8 @@ impl Catalogue for World {
         let known = self.known(dataset)?;
         let set = self.support_set(&known, shots, draw)?;
         self.check_overlap(&format!("[{dataset}], K {shots}, draw {draw}"), &set, &known)?;
-        Ok(SupportFacts { hash: content_hash(&set.hash)? })
+        let (hash, unordered) = (content_hash(&set.hash)?, content_hash(&set.unordered)?);
+        Ok(SupportFacts { hash, set: unordered, drawn: set.drawn })
     }
 
     fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {

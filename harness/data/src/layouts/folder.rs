@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::near;
+use crate::dataset::Dataset;
 use crate::decode::EXTENSIONS;
 use crate::error::{DataError, Result};
 
@@ -35,7 +37,7 @@ pub(super) fn read(path: &Path) -> Result<Folder> {
             folder.problems.push(problem("the name is not UTF-8"));
             continue;
         };
-        if name.starts_with('.') || matches!(name, "Thumbs.db" | "desktop.ini") {
+        if is_litter(name) {
             continue;
         }
         let extension = entry.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
@@ -56,6 +58,39 @@ pub(super) fn read(path: &Path) -> Result<Folder> {
     Ok(folder)
 }
 
+/// Whether a file or folder is hidden, or left behind by systems, archives and file servers.
+pub(crate) fn is_litter(name: &str) -> bool {
+    const LITTER: [&str; 12] = [
+        "Thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "Icon\r",
+        "__MACOSX",
+        "@eaDir",
+        "#recycle",
+        "@Recycle",
+        "$RECYCLE.BIN",
+        "System Volume Information",
+        "lost+found",
+        "__pycache__",
+    ];
+    name.starts_with('.') || LITTER.iter().any(|litter| litter.eq_ignore_ascii_case(name))
+}
+
+/// The problem of a folder without what a layout expects in it; `exists`: whether it is there.
+pub(super) fn empty(dataset: &Dataset, folder: &Path, exists: bool, holds: &'static str) -> DataError {
+    let what = if exists {
+        format!("no {} in this folder", if holds == IMAGES { "image" } else { "mask" })
+    } else {
+        format!("no such folder{}", near::folder(dataset.folder(), folder).unwrap_or_default())
+    };
+    let (dataset, folder, layout) = (dataset.name().to_owned(), folder.to_owned(), dataset.entry().layout.name());
+    DataError::EmptyFolder { dataset, folder, what, layout, holds }
+}
+
+/// What most folders hold.
+pub(super) const IMAGES: &str = "images";
+
 /// The folders inside a folder, byte-sorted; hidden ones don't count.
 ///
 /// # Errors
@@ -70,7 +105,7 @@ pub(super) fn subfolders(path: &Path) -> Result<Vec<String>> {
     for entry in entries {
         let entry = entry.map_err(DataError::io("read the folder", path))?.path();
         if let Some(name) = entry.file_name().and_then(|name| name.to_str())
-            && !name.starts_with('.')
+            && !is_litter(name)
             && entry.is_dir()
         {
             names.push(name.to_owned());

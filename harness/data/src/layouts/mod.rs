@@ -1,9 +1,11 @@
 //! The images of a split, for each layout in its own file.
 
 mod csv;
-mod folder;
+pub(crate) mod folder;
+mod masks;
 mod mvfa;
 mod mvtec;
+mod near;
 mod phantom;
 
 use harness_method::options::Side;
@@ -21,6 +23,8 @@ pub(crate) struct Listing {
     pub(crate) abnormal: Vec<Item>,
     /// In the order found; an item with a problem may be missing above.
     pub(crate) problems: Vec<DataError>,
+    /// What is worth knowing of it.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Listing {

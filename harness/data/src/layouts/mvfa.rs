@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use harness_method::options::Side;
 
-use super::{Listing, folder};
+use super::{Listing, folder, masks};
 use crate::dataset::Dataset;
-use crate::error::{DataError, Result};
+use crate::error::Result;
 use crate::item::{Item, Source};
 use crate::layout::Split;
 
@@ -31,40 +31,21 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
         let path = folder(dataset, split, side);
         let images = folder::read(&path)?;
         if images.names.is_empty() {
-            listing.problems.push(DataError::EmptyFolder {
-                dataset: dataset.name().to_owned(),
-                folder: path.clone(),
-                what: if images.exists { "no image in this folder" } else { "no such folder" },
-                layout: "mvfa",
-            });
+            listing.problems.push(folder::empty(dataset, &path, images.exists, folder::IMAGES));
         }
         listing.problems.extend(images.problems);
         let masks_folder = dataset.folder().join(class_folder(split, side)).join("anomaly_mask");
-        let masks =
-            if side == Side::Abnormal && dataset.has_masks() {
-                let found = folder::read(&masks_folder)?;
-                listing.problems.extend(found.problems);
-                let without_image = found.names.iter().filter(|name| images.names.binary_search(name).is_err());
-                listing.problems.extend(without_image.map(|name| DataError::MaskWithoutImage {
-                    mask: masks_folder.join(name),
-                    expected: path.join(name),
-                }));
-                Some(found.names)
-            } else {
-                None
-            };
+        let masks = if side == Side::Abnormal && dataset.has_masks() {
+            Some(masks::present(dataset, (&path, &images.names), &masks_folder, &str::to_owned, &mut listing)?)
+        } else {
+            None
+        };
         for name in images.names {
             let image = path.join(&name);
             let mask = match &masks {
                 None => None,
-                Some(masks) => {
-                    let expected = masks_folder.join(&name);
-                    if masks.binary_search(&name).is_err() {
-                        listing.problems.push(DataError::MissingMask { image, expected });
-                        continue;
-                    }
-                    Some(Source::File(expected))
-                }
+                Some(masks) if !masks.contains(&name) => continue,
+                Some(_) => Some(Source::File(masks_folder.join(&name))),
             };
             let item = Item {
                 patient: dataset.patient_of(&name),

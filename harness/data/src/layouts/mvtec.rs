@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use harness_method::options::Side;
 
-use super::{Listing, folder};
+use super::{Listing, folder, masks};
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::item::{Item, Source};
 use crate::layout::Split;
+use crate::names::Names;
 use crate::support_list;
 
+const GOOD: &str = "good";
 const TRAIN_GOOD: &str = "train/good";
 const TEST_GOOD: &str = "test/good";
 
@@ -34,32 +36,48 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
     };
     images(dataset, normal, false, &mut listing)?;
     for defect in folder::subfolders(&dataset.folder().join("test"))? {
-        if defect != "good" {
-            images(dataset, &format!("test/{defect}"), true, &mut listing)?;
+        if defect == GOOD {
+            continue;
         }
+        if defect.eq_ignore_ascii_case(GOOD) {
+            // Taken for a defect's, its images would count as abnormal.
+            let (path, good) = (dataset.folder().join("test").join(&defect), dataset.folder().join(TEST_GOOD));
+            listing.problems.push(DataError::Misnamed { path, expected: good });
+            continue;
+        }
+        images(dataset, &format!("test/{defect}"), true, &mut listing)?;
     }
     if split == Split::Test {
-        let held_out = held_out(dataset)?;
-        let keep = |item: &Item| {
-            let file_name = item.name.rsplit('/').next().unwrap_or_default();
-            !held_out.contains(&item.name) && !held_out.contains(file_name)
-        };
-        listing.normal.retain(keep);
-        listing.abnormal.retain(keep);
+        let held_out = held_out(dataset, &listing.abnormal, &mut listing.problems)?;
+        listing.abnormal.retain(|item| !held_out.contains(&item.name));
     }
     Ok(listing)
 }
 
-/// Every name in every support list of the dataset.
-fn held_out(dataset: &Dataset) -> Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
-    let Some(pattern) = dataset.lists() else { return Ok(names) };
+/// The abnormal images that any support list of the dataset names. Normal supports come from train/good, so nothing in
+/// test/good can be meant, though its files may have the same names.
+fn held_out(dataset: &Dataset, abnormal: &[Item], problems: &mut Vec<DataError>) -> Result<BTreeSet<String>> {
+    let mut held_out = BTreeSet::new();
+    let Some(pattern) = dataset.lists() else { return Ok(held_out) };
+    let names = Names::of(abnormal);
     for file in support_list::existing(dataset.folder(), pattern)? {
-        let list = support_list::read(&file.path, None, true)?;
-        // Normal supports come from train/good, whose file names the test folder uses again.
-        names.extend(list.abnormal.into_iter().map(|listed| listed.image));
+        let list = match support_list::read(&file.path, None, true) {
+            Ok(list) => list,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        for listed in list.abnormal {
+            match names.find(&listed.image) {
+                Ok(Some(item)) => _ = held_out.insert(item.name.clone()),
+                // Nothing to leave out; a run with this list is refused.
+                Ok(None) => {}
+                Err(message) => problems.push(DataError::List { path: file.path.clone(), line: listed.line, message }),
+            }
+        }
     }
-    Ok(names)
+    Ok(held_out)
 }
 
 /// Adds the images of one folder below the root.
@@ -67,12 +85,7 @@ fn images(dataset: &Dataset, below: &str, abnormal: bool, listing: &mut Listing)
     let path = dataset.folder().join(below);
     let images = folder::read(&path)?;
     if images.names.is_empty() {
-        listing.problems.push(DataError::EmptyFolder {
-            dataset: dataset.name().to_owned(),
-            folder: path.clone(),
-            what: if images.exists { "no image in this folder" } else { "no such folder" },
-            layout: "mvtec",
-        });
+        listing.problems.push(folder::empty(dataset, &path, images.exists, folder::IMAGES));
     }
     listing.problems.extend(images.problems);
     let mask_name = |name: &str| {
@@ -80,17 +93,10 @@ fn images(dataset: &Dataset, below: &str, abnormal: bool, listing: &mut Listing)
         format!("{stem}_mask.png")
     };
     let masks_folder = below.strip_prefix("test/").map(|defect| dataset.folder().join("ground_truth").join(defect));
-    let masks = match &masks_folder {
-        Some(masks_folder) if abnormal && dataset.has_masks() => {
-            let found = folder::read(masks_folder)?;
-            listing.problems.extend(found.problems);
-            let expected: BTreeSet<String> = images.names.iter().map(|name| mask_name(name)).collect();
-            for name in found.names.iter().filter(|name| !expected.contains(*name)) {
-                let stem = name.strip_suffix("_mask.png").unwrap_or(name);
-                let expected = path.join(format!("{stem}.png"));
-                listing.problems.push(DataError::MaskWithoutImage { mask: masks_folder.join(name), expected });
-            }
-            Some((masks_folder, found.names))
+    let masks = match masks_folder {
+        Some(folder) if abnormal && dataset.has_masks() => {
+            let present = masks::present(dataset, (&path, &images.names), &folder, &mask_name, listing)?;
+            Some((folder, present))
         }
         _ => None,
     };
@@ -98,15 +104,8 @@ fn images(dataset: &Dataset, below: &str, abnormal: bool, listing: &mut Listing)
         let image = path.join(&name);
         let mask = match &masks {
             None => None,
-            Some((masks_folder, names)) => {
-                let mask = mask_name(&name);
-                let expected = masks_folder.join(&mask);
-                if names.binary_search(&mask).is_err() {
-                    listing.problems.push(DataError::MissingMask { image, expected });
-                    continue;
-                }
-                Some(Source::File(expected))
-            }
+            Some((_, present)) if !present.contains(&name) => continue,
+            Some((folder, _)) => Some(Source::File(folder.join(mask_name(&name)))),
         };
         let patient = dataset.patient_of(&name);
         let item = Item { name: format!("{below}/{name}"), abnormal, image: Source::File(image), mask, patient };

@@ -27,5 +27,5 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Listing {
             })
             .collect()
     };
-    Listing { normal: class(false), abnormal: class(true), problems: Vec::new() }
+    Listing { normal: class(false), abnormal: class(true), ..Listing::default() }
 }

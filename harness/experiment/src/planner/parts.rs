@@ -8,7 +8,8 @@ use harness_method::{ImageScore, Selection};
 
 use super::{List, Planner, unique};
 use crate::folds::folds;
-use crate::plan::{Dataset, MAX_CELLS, Support, Variant, all_scores};
+use crate::ids::ContentHash;
+use crate::plan::{Cell, Dataset, MAX_CELLS, Plan, Support, Variant, all_scores};
 use crate::rules::{Axes, Coordinates, RuleSpec, Rules};
 use crate::spec::Typed;
 
@@ -88,8 +89,10 @@ impl Planner<'_> {
 
     pub(super) fn supports(&mut self, datasets: &[Dataset], parts: &Parts) -> Vec<Support> {
         let mut supports = Vec::new();
+        let mut drawn = Vec::new();
         for dataset in datasets {
             for (offset, shots) in unique(self.typed.top.shots.as_ref()).into_iter().filter(|(_, shots)| **shots > 0) {
+                let mut sets = HashMap::new();
                 for (_, draw) in unique(self.typed.top.draws.as_ref()) {
                     let key = (dataset.name.clone(), *shots, *draw);
                     if !parts.supports.contains(&key) {
@@ -108,8 +111,13 @@ impl Planner<'_> {
                         shots: *shots,
                         draw: *draw,
                         hash: facts.hash,
+                        repeats: sets.get(&facts.set).copied(),
                         folds: Vec::new(),
                     };
+                    sets.entry(facts.set).or_insert(*draw);
+                    if facts.drawn {
+                        drawn.push((dataset, *shots, *draw, facts.set));
+                    }
                     if parts.folded.contains(&key) && *shots > 1 {
                         let patients = self.catalogue.patients(&dataset.name, *shots, *draw);
                         match patients.map(|patients| folds(*shots, &patients)) {
@@ -126,7 +134,34 @@ impl Planner<'_> {
                 }
             }
         }
+        self.confounded(&drawn);
         supports
+    }
+
+    /// Warns of datasets with the same test images whose supports are drawn: the dataset's name decides the draw.
+    fn confounded(&mut self, drawn: &[(&Dataset, u32, u64, ContentHash)]) {
+        let mut groups: Vec<(ContentHash, Vec<&str>)> = Vec::new();
+        let mut first: HashMap<(ContentHash, u32, u64), (&str, ContentHash)> = HashMap::new();
+        for (dataset, shots, draw, set) in drawn {
+            let test = dataset.facts.test_hash;
+            let (other, other_set) = *first.entry((test, *shots, *draw)).or_insert((&dataset.name, *set));
+            if other_set == *set {
+                continue;
+            }
+            match groups.iter_mut().find(|(known, _)| *known == test) {
+                Some((_, group)) if group.contains(&dataset.name.as_str()) => {}
+                Some((_, group)) => group.push(&dataset.name),
+                None => groups.push((test, vec![other, &dataset.name])),
+            }
+        }
+        let names = |group: Vec<&str>| group.into_iter().map(|name| format!("[{name}]")).collect::<Vec<_>>();
+        self.warnings.extend(groups.into_iter().map(|(_, group)| {
+            format!(
+                "{} have the same test images but other support images, as a dataset's name decides which are drawn: \
+                 their difference is partly that of the support sets; name the same images in lists (`support`)",
+                and(&names(group))
+            )
+        }));
     }
 
     pub(super) fn transfers(&mut self, datasets: &[Dataset], targets: &[Dataset], parts: &Parts) {
@@ -167,5 +202,52 @@ impl Planner<'_> {
             }
         }
         scores
+    }
+}
+
+/// Removes support sets that no cell of an expanded plan uses, as they repeat another, and warns of what was left out.
+pub(super) fn leave_out_repeated(plan: &mut Plan) {
+    if plan.supports.iter().all(|support| support.repeats.is_none()) {
+        return;
+    }
+    let key = |cell: &Cell| (cell.trained_on.clone(), cell.shots, cell.draw);
+    let used: HashSet<(String, u32, u64)> = plan.cells.iter().map(key).collect();
+    // Dataset, K and first draw, with the draws that hold the same images; in part: some cells of them are kept.
+    let mut repeated: Vec<((&str, u32, u64), Vec<String>)> = Vec::new();
+    let mut in_part = Vec::new();
+    for support in &plan.supports {
+        let Some(first) = support.repeats else { continue };
+        let (at, of) = ((support.dataset.as_str(), support.shots, first), support.draw);
+        if used.contains(&(support.dataset.clone(), support.shots, of)) {
+            in_part.push(format!(
+                "[{}], K {}: draw {of} holds the same images as draw {first}; its cells stand only where draw {first} \
+                 has none",
+                support.dataset, support.shots
+            ));
+            continue;
+        }
+        match repeated.iter_mut().find(|(known, _)| *known == at) {
+            Some((_, draws)) => draws.push(of.to_string()),
+            None => repeated.push((at, vec![of.to_string()])),
+        }
+    }
+    let warnings = repeated.into_iter().map(|((dataset, shots, first), draws)| {
+        let (draws, them) = match draws.as_slice() {
+            [one] => (format!("draw {one} holds"), "is left out"),
+            several => (format!("draws {} hold", and(several)), "are left out"),
+        };
+        format!("[{dataset}], K {shots}: {draws} the same images as draw {first} and {them}; n counts them once")
+    });
+    let warnings: Vec<String> = warnings.chain(in_part).collect();
+    plan.warnings.extend(warnings);
+    plan.supports.retain(|support| used.contains(&(support.dataset.clone(), support.shots, support.draw)));
+}
+
+/// "a, b and c".
+fn and(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
 }

@@ -1,6 +1,6 @@
 //! The encoder of an experiment: where its weights come from, and what they are.
 
-use harness_config::{expand, start};
+use harness_config::{escaped, expand, start};
 
 use super::{Planner, value};
 use crate::catalogue::EncoderSource;
@@ -48,6 +48,10 @@ impl Planner<'_> {
                     let message = format!("`{key}` is only for weights = \"synthetic\"; remove it");
                     self.findings.add(offset, message);
                 }
+            }
+            if let Some(message) = escaped(weights.get_ref()) {
+                self.findings.add(start(weights), message);
+                return None;
             }
             let path = match expand(weights.get_ref(), variable) {
                 Ok(path) if path.is_empty() => {

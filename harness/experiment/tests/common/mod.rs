@@ -26,6 +26,10 @@ pub struct World {
     pub patients: Vec<Option<String>>,
     /// Pairs of a support set's dataset and a target with images in both.
     pub shared: Vec<(String, String)>,
+    /// Draws that hold the same images as another one, in another order.
+    pub repeats: BTreeMap<u64, u64>,
+    /// Support sets are drawn.
+    pub drawn: bool,
     /// Questions asked.
     pub asked: RefCell<Vec<String>>,
 }
@@ -72,6 +76,8 @@ impl Default for World {
             arch: VIT_L,
             shared: Vec::new(),
             patients: Vec::new(),
+            repeats: BTreeMap::new(),
+            drawn: true,
             asked: RefCell::default(),
         }
     }
@@ -118,7 +124,9 @@ impl Catalogue for World {
         if shots > self.pool {
             return Err(CatalogueError::new(format!("{shots} images are wanted, and there are {}", self.pool)));
         }
-        Ok(SupportFacts { hash: hash(&format!("{dataset} {shots} {draw}")) })
+        let content = |draw: u64| hash(&format!("{dataset} {shots} {draw}"));
+        let set = content(self.repeats.get(&draw).copied().unwrap_or(draw));
+        Ok(SupportFacts { hash: content(draw), set, drawn: self.drawn })
     }
 
     fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {

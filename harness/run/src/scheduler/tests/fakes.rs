@@ -58,8 +58,8 @@ impl Catalogue for Answers {
         Ok(DatasetFacts { object: "Brain".to_owned(), has_masks: true, test_images: 4, test_hash: hash(1) })
     }
 
-    fn support(&self, _: &str, shots: u32, _: u64) -> Result<SupportFacts, CatalogueError> {
-        Ok(SupportFacts { hash: hash(shots as u8) })
+    fn support(&self, _: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError> {
+        Ok(SupportFacts { hash: hash(shots as u8), set: hash(100 + draw as u8), drawn: true })
     }
 
     fn patients(&self, _: &str, _: u32, _: u64) -> Result<Vec<Option<String>>, CatalogueError> {
