@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::checks::shared_patients;
 use crate::dataset::Dataset;
-use crate::error::DataError;
+use crate::error::{DataError, Result};
 use crate::foreign::{self, Foreign};
 use crate::hashes::FileHashes;
 use crate::inspect::{Looked, inspect, named};
