@@ -30,6 +30,7 @@ mod process;
 mod retry;
 mod scheduler;
 mod scoring;
+mod sound;
 mod truth;
 mod unit;
 mod units;

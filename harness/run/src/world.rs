@@ -14,7 +14,7 @@ use harness_experiment::{
     BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, SupportFacts,
     Training, WeightsFacts,
 };
-use harness_method::options::{Activation, Side};
+use harness_method::options::Side;
 use harness_method::{Arch, prompts};
 use harness_methods::Sentences;
 use harness_records::registry;
@@ -24,6 +24,7 @@ use harness_worker::test_set;
 
 use crate::error::Error;
 use crate::process::Program;
+use crate::sound::SoundWeights;
 use crate::truth::Truth;
 use crate::watch::probe;
 
@@ -288,14 +289,7 @@ impl Catalogue for World {
 
     fn weights(&self, encoder: &EncoderSource) -> Result<WeightsFacts, CatalogueError> {
         let weights = open_weights(encoder).map_err(unanswered)?;
-        if let Some(activation) = weights.suggested_activation() {
-            let name = match activation {
-                Activation::Gelu => "gelu",
-                Activation::QuickGelu => "quick_gelu",
-            };
-            let note = format!("the weights' origin suggests the activation `{name}`; the option `activation` decides");
-            self.warnings.borrow_mut().insert(note);
-        }
+        self.warnings.borrow_mut().extend(weights.notes().iter().cloned());
         let files = weights.files();
         let hash = if files.is_empty() {
             weights.hash().to_owned()
@@ -303,6 +297,11 @@ impl Catalogue for World {
             let hash = |path: &PathBuf| self.hashes.of(path).map(|bytes| ContentHash::from_bytes(bytes).to_string());
             combine_hashes(&files.iter().map(hash).collect::<Result<Vec<_>, _>>().map_err(unanswered)?)
         };
+        let sound = SoundWeights::beside(&self.options.hashes, self.options.verify);
+        if !files.is_empty() && !sound.has(&hash) {
+            weights.check_finite().map_err(unanswered)?;
+            sound.add(&hash);
+        }
         Ok(WeightsFacts { hash: content_hash(&hash)?, arch: weights.arch().clone() })
     }
 

@@ -16,6 +16,11 @@ impl<'a> Bytes<'a> {
         self.at
     }
 
+    /// All that is not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.data.get(self.at..).unwrap_or_default()
+    }
+
     pub(crate) fn take(&mut self, n: usize) -> Option<&'a [u8]> {
         let end = self.at.checked_add(n)?;
         let taken = self.data.get(self.at..end)?;

@@ -13,14 +13,14 @@ use crate::tensor::Dtype;
 pub enum Difference {
     /// The architecture has a tensor that the file doesn't.
     Missing {
-        /// OpenAI's name.
+        /// The file's own name.
         name: String,
         /// The shape it should have, where that is known.
         expected: Option<Vec<usize>>,
     },
     /// A tensor has another shape.
     Misshapen {
-        /// OpenAI's name.
+        /// The file's own name.
         name: String,
         /// The shape the architecture implies.
         expected: Vec<usize>,
@@ -29,10 +29,16 @@ pub enum Difference {
     },
     /// A tensor doesn't hold floating-point numbers.
     NotFloat {
-        /// OpenAI's name.
+        /// The file's own name.
         name: String,
         /// Its element type.
         found: Dtype,
+    },
+    /// The tensors are another kind of encoder's, contradict a file beside them, or have parts that are not read though
+    /// results depend on them.
+    OtherEncoder {
+        /// What it is, and what to do.
+        what: String,
     },
     /// The tensors imply no architecture.
     NoArchitecture {
@@ -52,17 +58,35 @@ impl fmt::Display for Difference {
                 write!(f, "`{name}` has shape {found:?}, expected {expected:?}")
             }
             Self::NotFloat { name, found } => write!(f, "`{name}` holds {found}, expected floating-point numbers"),
+            Self::OtherEncoder { what } => f.write_str(what),
             Self::NoArchitecture { what } => write!(f, "no architecture: {what}"),
         }
     }
 }
 
 impl Difference {
+    /// The tensor's name, where one is at fault.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Missing { name, .. } | Self::Misshapen { name, .. } | Self::NotFloat { name, .. } => Some(name),
+            Self::OtherEncoder { .. } | Self::NoArchitecture { .. } => None,
+        }
+    }
+
+    /// The same with another name of the tensor.
+    pub(crate) fn renamed(mut self, rename: impl Fn(&str) -> String) -> Self {
+        if let Self::Missing { name, .. } | Self::Misshapen { name, .. } | Self::NotFloat { name, .. } = &mut self {
+            *name = rename(name);
+        }
+        self
+    }
+
     pub(crate) fn into_error(self, origin: String) -> WeightsError {
         match self {
             Self::Missing { name, expected } => WeightsError::Missing { origin, name, expected },
             Self::Misshapen { name, expected, found } => WeightsError::Misshapen { origin, name, expected, found },
             Self::NotFloat { name, found } => WeightsError::NotFloat { origin, name, found: found.to_string() },
+            Self::OtherEncoder { what } => WeightsError::OtherEncoder { origin, what },
             Self::NoArchitecture { what } => WeightsError::NotClip { origin, what },
         }
     }

@@ -46,6 +46,17 @@ pub enum WeightsError {
         /// Module and name.
         global: String,
     },
+    /// A module saved whole, with its class, instead of its state dict.
+    #[error(
+        "{}: a whole module was saved (`torch.save(model, ...)`), whose class `{class}` would have to be run; nothing was run. \
+         Save `model.state_dict()` instead, or as safetensors", path.display()
+    )]
+    WholeModule {
+        /// The file.
+        path: PathBuf,
+        /// Module and name of the class.
+        class: String,
+    },
     /// A legal file that uses something not read here.
     #[error("{}: {what}", path.display())]
     Unsupported {
@@ -62,12 +73,33 @@ pub enum WeightsError {
         /// What speaks against it.
         what: String,
     },
+    /// Tensors of another kind of encoder, or with parts that are not read though its results depend on them.
+    #[error("{origin}: {what}")]
+    OtherEncoder {
+        /// Where the weights come from.
+        origin: String,
+        /// What it is, and what to do.
+        what: String,
+    },
+    /// A tensor with values that are NaN or infinite.
+    #[error(
+        "{origin}: tensor `{name}` holds {found}; every result would be wrong: fetch the file again, or use weights of an \
+         earlier step of their training"
+    )]
+    NotFinite {
+        /// Where the weights come from.
+        origin: String,
+        /// The file's own name of the tensor.
+        name: String,
+        /// What it holds, such as "3 values that are NaN or infinite".
+        found: String,
+    },
     /// A tensor that the architecture has and the weights don't.
     #[error("{origin}: tensor `{name}` is missing{}", expected.as_ref().map_or(String::new(), |s| format!(" (expected shape {s:?})")))]
     Missing {
         /// Where the weights come from.
         origin: String,
-        /// OpenAI's name, or the file's own where it names it.
+        /// The file's own name.
         name: String,
         /// The shape it should have, where that is known.
         expected: Option<Vec<usize>>,

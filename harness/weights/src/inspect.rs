@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use harness_method::Arch;
-use harness_method::options::Activation;
 use serde::Serialize;
 
 use crate::WeightsError;
@@ -13,11 +12,12 @@ use crate::arch::{self, Heads};
 use crate::checkpoint::Contents;
 use crate::difference::Difference;
 use crate::kind::Kind;
-use crate::naming;
+use crate::known;
+use crate::reading::Reading;
 use crate::safetensors_file;
 use crate::source::Source;
 use crate::tensor::View;
-use crate::weights::{combine_hashes, hash_file, heads_of, suggested_activation};
+use crate::weights::{combine_hashes, hash_file};
 
 /// A file of weights.
 #[derive(Clone, Debug, Serialize)]
@@ -33,10 +33,12 @@ pub struct File {
 /// A tensor with values that are not numbers or infinite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NonFinite {
-    /// OpenAI's name.
+    /// The file's own name.
     pub name: String,
     /// How many of its values.
     pub count: usize,
+    /// Whether the method computes with it.
+    pub used: bool,
 }
 
 /// What weights are.
@@ -52,11 +54,13 @@ pub struct Report {
     pub files: Vec<File>,
     /// As [`crate::Weights::hash`].
     pub hash: String,
+    /// The published file that this is, by its SHA-256, such as "OpenAI ViT-L/14@336px".
+    pub known: Option<String>,
     /// Tensors by element type.
     pub dtypes: BTreeMap<String, usize>,
     /// The architecture, where shapes imply one.
     pub arch: Option<Arch>,
-    /// What is missing, misshapen or of a wrong type; empty for usable weights.
+    /// What is missing, misshapen, of a wrong type or of another kind of encoder; empty for usable weights.
     pub differences: Vec<Difference>,
     /// Names and shapes of tensors that this method doesn't know, under the file's names.
     pub extra: Vec<(String, Vec<usize>)>,
@@ -71,9 +75,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether [`crate::Weights::open`] takes the files and all values are finite.
+    /// Whether [`crate::Weights::open`] takes the files and all values that are used are finite.
     pub fn is_usable(&self) -> bool {
-        self.arch.is_some() && self.differences.is_empty() && self.non_finite.is_empty()
+        self.arch.is_some() && self.differences.is_empty() && !self.non_finite.iter().any(|tensor| tensor.used)
     }
 
     /// Whether it is a trained state, this program's or the authors', instead of an encoder's weights.
@@ -107,6 +111,10 @@ pub fn inspect_with(path: &Path, heads: Heads) -> Result<Report, WeightsError> {
         naming: String::new(),
         prefix: String::new(),
         hash: combine_hashes(&files.iter().map(|file| file.hash.clone()).collect::<Vec<_>>()),
+        known: match source.files.as_slice() {
+            [file] => known::name(file.bytes()).map(str::to_owned),
+            _ => None,
+        },
         files,
         dtypes: count_types(&source.tensors),
         arch: None,
@@ -122,56 +130,26 @@ pub fn inspect_with(path: &Path, heads: Heads) -> Result<Report, WeightsError> {
     };
     if report.is_state() {
         for (name, view) in &source.tensors {
-            let mut values = Vec::new();
-            view.append_to(&mut values)?;
-            count_non_finite(name, &values, &mut report.non_finite);
+            let count = view.count_non_finite()?;
+            if count > 0 {
+                report.non_finite.push(NonFinite { name: name.clone(), count, used: true });
+            }
         }
         return Ok(report);
     }
-    let heads = heads_of(&source, heads);
-    report.notes.extend(suggested_activation(&source).map(activation_note));
-    let all: Vec<_> = source.tensors.iter().map(|(name, view)| (name.clone(), view.shape().to_vec())).collect();
-    let named = match naming::to_openai(source.tensors) {
-        Ok(named) => named,
-        Err(what) => {
-            report.differences.push(Difference::NoArchitecture { what });
-            report.extra = all;
-            return Ok(report);
+    let Reading { named, arch, differences, extra, notes, .. } = Reading::of(source, heads);
+    (report.arch, report.differences, report.extra, report.notes) = (arch, differences, extra, notes);
+    if let Some(named) = named {
+        report.naming = named.naming.to_string();
+        for (name, tensor) in &named.tensors {
+            let count = tensor.count_non_finite()?;
+            if count > 0 {
+                report.non_finite.push(NonFinite { name: named.own_name(name), count, used: arch::is_used(name) });
+            }
         }
-    };
-    report.naming = named.naming.to_string();
-    report.prefix = named.prefix;
-    report.extra = named.extra;
-    report.differences = named.differences;
-    match arch::deduce(&named.tensors, heads) {
-        Ok(arch) => {
-            let (differences, stray) = arch::compare(&arch, &named.tensors);
-            // A joined tensor whose parts are at fault is reported by its parts.
-            let by_parts: Vec<String> = report.differences.iter().filter_map(joined_name).collect();
-            report.differences.extend(
-                differences
-                    .into_iter()
-                    .filter(|d| !matches!(d, Difference::Missing { name, .. } if by_parts.contains(name))),
-            );
-            report.extra.extend(stray.into_iter().map(|name| {
-                let shape = named.tensors[&name].shape();
-                (name, shape)
-            }));
-            report.arch = Some(arch);
-        }
-        Err(difference) => report.differences.push(difference),
-    }
-    for (name, tensor) in &named.tensors {
-        count_non_finite(name, &tensor.values()?, &mut report.non_finite);
+        report.prefix = named.prefix;
     }
     Ok(report)
-}
-
-fn count_non_finite(name: &str, values: &[f32], found: &mut Vec<NonFinite>) {
-    let count = values.iter().filter(|value| !value.is_finite()).count();
-    if count > 0 {
-        found.push(NonFinite { name: name.to_owned(), count });
-    }
 }
 
 fn count_types(tensors: &[(String, View)]) -> BTreeMap<String, usize> {
@@ -180,18 +158,4 @@ fn count_types(tensors: &[(String, View)]) -> BTreeMap<String, usize> {
         *types.entry(view.dtype().to_string()).or_default() += 1;
     }
     types
-}
-
-/// `x` of a difference in `x (q_proj)`.
-fn joined_name(difference: &Difference) -> Option<String> {
-    let (Difference::Missing { name, .. } | Difference::Misshapen { name, .. }) = difference else { return None };
-    name.split_once(" (").map(|(joined, _)| joined.to_owned())
-}
-
-fn activation_note(activation: Activation) -> String {
-    let name = match activation {
-        Activation::Gelu => "gelu",
-        Activation::QuickGelu => "quick_gelu",
-    };
-    format!("the file's origin suggests the activation `{name}`; the option `activation` decides")
 }

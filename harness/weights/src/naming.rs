@@ -59,6 +59,11 @@ impl Joined {
         Ok(Floats::F16(halves))
     }
 
+    /// How many values are NaN or infinite.
+    pub(crate) fn count_non_finite(&self) -> Result<usize, WeightsError> {
+        self.0.iter().map(View::count_non_finite).sum()
+    }
+
     /// Values, row-major.
     pub(crate) fn values(&self) -> Result<Vec<f32>, WeightsError> {
         let mut values = Vec::with_capacity(self.shape().iter().product());
@@ -67,6 +72,9 @@ impl Joined {
     }
 }
 
+/// Between a joined tensor's name and the letter of its part.
+const PART: char = '#';
+
 /// Tensors under OpenAI's names.
 pub(crate) struct Named {
     pub(crate) naming: Naming,
@@ -74,8 +82,39 @@ pub(crate) struct Named {
     pub(crate) prefix: String,
     pub(crate) tensors: BTreeMap<String, Joined>,
     /// Tensors that a CLIP does not have, under the file's names.
-    pub(crate) extra: Vec<(String, Vec<usize>)>,
+    pub(crate) extra: Vec<(String, View)>,
+    /// What is wrong with parts of joined tensors, by OpenAI's names.
     pub(crate) differences: Vec<Difference>,
+}
+
+impl Named {
+    /// The file's own name of a tensor that has OpenAI's name `openai`.
+    pub(crate) fn own_name(&self, openai: &str) -> String {
+        self.naming.own_name(&self.prefix, openai)
+    }
+
+    /// Whether the text tower has any tensor.
+    pub(crate) fn has_text_tower(&self) -> bool {
+        self.tensors.keys().any(|name| !name.starts_with("visual.") && name != "logit_scale")
+    }
+}
+
+impl Naming {
+    /// The name that a file with this naming gives a tensor of OpenAI's name `openai`, or a part of one.
+    pub(crate) fn own_name(self, prefix: &str, openai: &str) -> String {
+        let own = match self {
+            Self::OpenAi => openai.to_owned(),
+            Self::OpenClipText if openai.starts_with("visual.") || openai == "logit_scale" => openai.to_owned(),
+            Self::OpenClipText => format!("text.{openai}"),
+            Self::Transformers => transformers_name(openai),
+        };
+        format!("{prefix}{own}")
+    }
+}
+
+/// OpenAI's name of the joined tensor that `name` is a part of.
+pub(crate) fn joined(name: &str) -> Option<&str> {
+    name.split_once(PART).map(|(joined, _)| joined)
 }
 
 /// The tensor that tells a naming and a prefix.
@@ -94,14 +133,14 @@ pub(crate) fn to_openai(tensors: Vec<(String, View)>) -> Result<Named, String> {
             Some(Target::Whole(target)) => drop(named.tensors.insert(target, Joined(vec![view]))),
             Some(Target::Transposed(target)) => drop(named.tensors.insert(target, Joined(vec![view.transposed()]))),
             Some(Target::Part(target, part)) => split.entry(target).or_default()[part] = Some(view),
-            None => named.extra.push((name, view.shape().to_vec())),
+            None => named.extra.push((name, view)),
         }
     }
     for (target, parts) in split {
         let Some(model) = parts.iter().flatten().next().map(|view| view.shape().to_vec()) else { continue };
         let mut joined = Vec::new();
         for (part, letter) in parts.into_iter().zip(["q", "k", "v"]) {
-            let name = || format!("{target} ({letter}_proj)");
+            let name = || format!("{target}{PART}{letter}");
             match part {
                 None => named.differences.push(Difference::Missing { name: name(), expected: Some(model.clone()) }),
                 Some(view) if view.shape() != model || model.is_empty() => {
@@ -116,6 +155,15 @@ pub(crate) fn to_openai(tensors: Vec<(String, View)>) -> Result<Named, String> {
         }
     }
     Ok(named)
+}
+
+/// Whether a tensor is there by which a CLIP is known.
+pub(crate) fn has_mark(tensors: &[(String, View)]) -> bool {
+    tensors.iter().any(|(name, _)| {
+        [OPENAI_MARK, TRANSFORMERS_MARK]
+            .into_iter()
+            .any(|mark| name.strip_suffix(mark).is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('.')))
+    })
 }
 
 fn detect(tensors: &[(String, View)]) -> Result<(Naming, String), String> {
@@ -202,28 +250,38 @@ pub(crate) fn block(name: &str) -> Option<(&'static str, usize, &str)> {
     Some((tower, index, rest))
 }
 
+/// Tensors outside blocks: transformers' names and OpenAI's. Projections are stored the other way round.
+const TRANSFORMERS: [(&str, &str); 14] = [
+    ("logit_scale", "logit_scale"),
+    ("vision_model.embeddings.class_embedding", "visual.class_embedding"),
+    ("vision_model.embeddings.patch_embedding.weight", "visual.conv1.weight"),
+    ("vision_model.embeddings.position_embedding.weight", "visual.positional_embedding"),
+    ("vision_model.pre_layrnorm.weight", "visual.ln_pre.weight"),
+    ("vision_model.pre_layrnorm.bias", "visual.ln_pre.bias"),
+    ("vision_model.post_layernorm.weight", "visual.ln_post.weight"),
+    ("vision_model.post_layernorm.bias", "visual.ln_post.bias"),
+    ("text_model.embeddings.token_embedding.weight", "token_embedding.weight"),
+    ("text_model.embeddings.position_embedding.weight", "positional_embedding"),
+    ("text_model.final_layer_norm.weight", "ln_final.weight"),
+    ("text_model.final_layer_norm.bias", "ln_final.bias"),
+    ("visual_projection.weight", "visual.proj"),
+    ("text_projection.weight", "text_projection"),
+];
+
+/// Parts of a block: transformers' names and OpenAI's.
+const TRANSFORMERS_BLOCK: [(&str, &str); 5] = [
+    ("layer_norm1", "ln_1"),
+    ("layer_norm2", "ln_2"),
+    ("self_attn.out_proj", "attn.out_proj"),
+    ("mlp.fc1", "mlp.c_fc"),
+    ("mlp.fc2", "mlp.c_proj"),
+];
+
 fn transformers(name: &str) -> Option<Target> {
-    const WHOLE: [(&str, &str); 12] = [
-        ("logit_scale", "logit_scale"),
-        ("vision_model.embeddings.class_embedding", "visual.class_embedding"),
-        ("vision_model.embeddings.patch_embedding.weight", "visual.conv1.weight"),
-        ("vision_model.embeddings.position_embedding.weight", "visual.positional_embedding"),
-        ("vision_model.pre_layrnorm.weight", "visual.ln_pre.weight"),
-        ("vision_model.pre_layrnorm.bias", "visual.ln_pre.bias"),
-        ("vision_model.post_layernorm.weight", "visual.ln_post.weight"),
-        ("vision_model.post_layernorm.bias", "visual.ln_post.bias"),
-        ("text_model.embeddings.token_embedding.weight", "token_embedding.weight"),
-        ("text_model.embeddings.position_embedding.weight", "positional_embedding"),
-        ("text_model.final_layer_norm.weight", "ln_final.weight"),
-        ("text_model.final_layer_norm.bias", "ln_final.bias"),
-    ];
-    if let Some((_, openai)) = WHOLE.iter().find(|(theirs, _)| *theirs == name) {
-        return Some(Target::Whole((*openai).to_owned()));
-    }
-    match name {
-        "visual_projection.weight" => return Some(Target::Transposed("visual.proj".to_owned())),
-        "text_projection.weight" => return Some(Target::Transposed("text_projection".to_owned())),
-        _ => {}
+    if let Some((_, openai)) = TRANSFORMERS.iter().find(|(theirs, _)| *theirs == name) {
+        let openai = (*openai).to_owned();
+        let transposed = matches!(name, "visual_projection.weight" | "text_projection.weight");
+        return Some(if transposed { Target::Transposed(openai) } else { Target::Whole(openai) });
     }
     let (tower, rest) = match name.strip_prefix("vision_model.encoder.layers.") {
         Some(rest) => ("visual.transformer", rest),
@@ -232,16 +290,28 @@ fn transformers(name: &str) -> Option<Target> {
     let (number, rest) = rest.split_once('.')?;
     let (part, kind) = rest.rsplit_once('.').filter(|(_, kind)| matches!(*kind, "weight" | "bias"))?;
     let block = format!("{tower}.resblocks.{number}");
-    let whole = match part {
-        "layer_norm1" => "ln_1",
-        "layer_norm2" => "ln_2",
-        "self_attn.out_proj" => "attn.out_proj",
-        "mlp.fc1" => "mlp.c_fc",
-        "mlp.fc2" => "mlp.c_proj",
-        _ => {
-            let third = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"].iter().position(|p| *p == part)?;
-            return Some(Target::Part(format!("{block}.attn.in_proj_{kind}"), third));
+    if let Some((_, openai)) = TRANSFORMERS_BLOCK.iter().find(|(theirs, _)| *theirs == part) {
+        return Some(Target::Whole(format!("{block}.{openai}.{kind}")));
+    }
+    let third = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"].iter().position(|p| *p == part)?;
+    Some(Target::Part(format!("{block}.attn.in_proj_{kind}"), third))
+}
+
+/// The other way round; a joined tensor's name stands for its three parts.
+fn transformers_name(openai: &str) -> String {
+    if let Some((theirs, _)) = TRANSFORMERS.iter().find(|(_, ours)| *ours == openai) {
+        return (*theirs).to_owned();
+    }
+    let Some((tower, number, rest)) = block(openai) else { return openai.to_owned() };
+    let model = if tower == "transformer" { "text_model" } else { "vision_model" };
+    let (rest, letter) = rest.split_once(PART).map_or((rest, None), |(rest, letter)| (rest, Some(letter)));
+    let theirs = match rest.strip_prefix("attn.in_proj_") {
+        Some(kind) => format!("self_attn.{}_proj.{kind}", letter.unwrap_or("{q,k,v}")),
+        None => {
+            let (part, kind) = rest.rsplit_once('.').unwrap_or((rest, "weight"));
+            let part = TRANSFORMERS_BLOCK.iter().find(|(_, ours)| *ours == part).map_or(part, |(theirs, _)| theirs);
+            format!("{part}.{kind}")
         }
     };
-    Some(Target::Whole(format!("{block}.{whole}.{kind}")))
+    format!("{model}.encoder.layers.{number}.{theirs}")
 }

@@ -25,6 +25,7 @@ pub(crate) const SHORT_BINSTRING: u8 = b'U';
 pub(crate) const BINBYTES: u8 = b'B';
 pub(crate) const SHORT_BINBYTES: u8 = b'C';
 pub(crate) const BINBYTES8: u8 = 0x8e;
+pub(crate) const BYTEARRAY8: u8 = 0x96;
 
 pub(crate) const EMPTY_TUPLE: u8 = b')';
 pub(crate) const TUPLE: u8 = b't';
@@ -54,5 +55,6 @@ pub(crate) const STACK_GLOBAL: u8 = 0x93;
 pub(crate) const INST: u8 = b'i';
 pub(crate) const REDUCE: u8 = b'R';
 pub(crate) const NEWOBJ: u8 = 0x81;
+pub(crate) const NEWOBJ_EX: u8 = 0x92;
 pub(crate) const BUILD: u8 = b'b';
 pub(crate) const BINPERSID: u8 = b'Q';

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use crate::bytes::Bytes;
 use crate::opcode as op;
-use crate::pickle::{Global, Id, Pickle, Refusal, StorageRef, TensorRef, Value, allowed};
+use crate::pickle::{Global, Id, Pickle, Refusal, StorageRef, TensorRef, Value, allowed, is_module};
+use crate::tensor::Dtype;
 
 /// Values of a pickle; ViT-L has some 20,000.
 const MAX_VALUES: usize = 1 << 22;
@@ -106,6 +107,11 @@ impl<'a> Machine<'a> {
                 let made = self.call(callee, arguments)?;
                 self.stack.push(made);
             }
+            op::NEWOBJ_EX => {
+                let (_, arguments, callee) = (self.pop()?, self.pop()?, self.pop()?);
+                let made = self.call(callee, arguments)?;
+                self.stack.push(made);
+            }
             op::BINPERSID => {
                 let id = self.pop()?;
                 let storage = self.storage(id)?;
@@ -181,7 +187,7 @@ impl<'a> Machine<'a> {
             op::BINUNICODE8 => text(at.size().and_then(|n| at.take(n)))?,
             op::SHORT_BINSTRING | op::SHORT_BINBYTES => at.u8().and_then(|n| at.take(n.into())).map(|_| Value::Opaque),
             op::BINSTRING | op::BINBYTES => at.u32().and_then(|n| at.take(n as usize)).map(|_| Value::Opaque),
-            op::BINBYTES8 => at.size().and_then(|n| at.take(n)).map(|_| Value::Opaque),
+            op::BINBYTES8 | op::BYTEARRAY8 => at.size().and_then(|n| at.take(n)).map(|_| Value::Opaque),
             op::GLOBAL | op::INST => {
                 let (Some(module), Some(name)) = (at.line(), at.line()) else { return Ok(None) };
                 let (module, name) = (String::from_utf8_lossy(module), String::from_utf8_lossy(name));
@@ -238,12 +244,21 @@ impl<'a> Machine<'a> {
 
     fn global(&mut self, module: &str, name: &str) -> Result<(), Refusal> {
         let Some(global) = allowed(module, name) else {
-            return Err(Refusal::Forbidden(format!("{module}.{name}")));
+            let global = format!("{module}.{name}");
+            let module = is_module(module, name) || self.describes_modules() && name.starts_with(char::is_uppercase);
+            return Err(if module { Refusal::Module(global) } else { Refusal::Forbidden(global) });
         };
         if global == Global::Module {
             self.classes.push(format!("{module}.{name}"));
         }
         self.push(Value::Global(global))
+    }
+
+    /// Whether what follows has the attributes of a `torch.nn.Module`.
+    fn describes_modules(&self) -> bool {
+        let rest = self.at.rest();
+        let has = |text: &[u8]| rest.windows(text.len()).any(|window| window == text);
+        has(b"_parameters") && has(b"_buffers") && has(b"_modules")
     }
 
     fn top(&mut self) -> Result<&mut Value<'a>, Refusal> {
@@ -255,6 +270,7 @@ impl<'a> Machine<'a> {
     fn extend_list(&mut self, items: Vec<Id>) -> Result<(), Refusal> {
         match self.top()? {
             Value::List(list) => list.extend(items),
+            Value::Opaque => {}
             _ => return damaged("its pickle appends to something other than a list"),
         }
         Ok(())
@@ -263,6 +279,7 @@ impl<'a> Machine<'a> {
     fn extend_dict(&mut self, items: Vec<(Id, Id)>) -> Result<(), Refusal> {
         match self.top()? {
             Value::Dict(dict) => dict.extend(items),
+            Value::Opaque => {}
             _ => return damaged("its pickle sets items of something other than a dictionary"),
         }
         Ok(())
@@ -273,7 +290,7 @@ impl<'a> Machine<'a> {
         let state = self.pop()?;
         match self.top()? {
             Value::Object(slot) => *slot = Some(state),
-            Value::Dict(_) | Value::Tensor(_) => {}
+            Value::Dict(_) | Value::Tensor(_) | Value::Opaque => {}
             _ => return damaged("its pickle sets the state of something without state"),
         }
         Ok(())
@@ -283,35 +300,67 @@ impl<'a> Machine<'a> {
         let (Value::Global(global), Value::Tuple(arguments)) = (self.get(callee), self.get(arguments)) else {
             return damaged("its pickle calls something that can't be called");
         };
-        let (global, arguments) = (*global, arguments.clone());
+        let (mut global, mut arguments) = (*global, arguments.clone());
+        // A tensor with attributes is made by one of the other functions, which is called in its place.
+        if let (Global::RebuildSubclass, [function, _, given, ..]) = (global, arguments.as_slice()) {
+            match (self.get(*function), self.get(*given)) {
+                (Value::Global(Global::RebuildSubclass), _) => return damaged("its pickle nests a tensor's functions"),
+                (Value::Global(function), Value::Tuple(given)) => (global, arguments) = (*function, given.clone()),
+                _ => return damaged("its pickle describes an impossible tensor"),
+            }
+        }
         match (global, arguments.as_slice()) {
             (Global::RebuildTensor, [storage, first, shape, strides, ..]) => {
-                let tensor = self.tensor(*storage, *first, *shape, *strides);
-                match tensor {
-                    Some(tensor) => self.make(Value::Tensor(Box::new(tensor))),
-                    None => damaged("its pickle describes an impossible tensor"),
-                }
+                let tensor = self.tensor(*storage, *first, *shape, *strides, None)?;
+                self.make(Value::Tensor(Box::new(tensor)))
             }
-            (Global::RebuildParameter, [tensor, ..]) | (Global::Transparent, [tensor, ..]) => Ok(*tensor),
-            (Global::OrderedDict, []) => self.make(Value::Dict(Vec::new())),
-            (Global::OrderedDict, [list]) => {
-                let Value::List(items) = self.get(*list) else { return damaged("its pickle fills a dictionary oddly") };
-                let pair = |id: &Id| match self.get(*id) {
-                    Value::Tuple(pair) | Value::List(pair) if pair.len() == 2 => Some((pair[0], pair[1])),
-                    _ => None,
+            (Global::RebuildTyped, [storage, first, shape, strides, _, _, dtype, ..]) => {
+                let dtype = match self.get(*dtype) {
+                    Value::Global(Global::Dtype(dtype)) => *dtype,
+                    Value::Global(Global::Unread(what)) => return Err(Refusal::Unread((*what).to_owned())),
+                    _ => return damaged("its pickle describes an impossible tensor"),
                 };
-                match items.iter().map(pair).collect() {
-                    Some(items) => self.make(Value::Dict(items)),
-                    None => damaged("its pickle fills a dictionary oddly"),
-                }
+                let tensor = self.tensor(*storage, *first, *shape, *strides, Some(dtype))?;
+                self.make(Value::Tensor(Box::new(tensor)))
             }
+            (Global::Unread(what), _) => Err(Refusal::Unread(what.to_owned())),
+            (Global::RebuildParameter, [tensor, ..]) | (Global::Transparent, [tensor, ..]) => Ok(*tensor),
+            (Global::OrderedDict, []) | (Global::DefaultDict, [] | [_]) => self.make(Value::Dict(Vec::new())),
+            (Global::OrderedDict, [items]) | (Global::DefaultDict, [_, items]) => self.dictionary(*items),
             (Global::Module, _) => self.make(Value::Object(None)),
+            (Global::Inert, _) => self.make(Value::Opaque),
             _ => damaged("its pickle calls a known function with unknown arguments"),
         }
     }
 
-    fn tensor(&self, storage: Id, first: Id, shape: Id, strides: Id) -> Option<TensorRef<'a>> {
-        let Value::Storage(storage) = self.get(storage) else { return None };
+    /// A dictionary of another's items, or of a list's pairs.
+    fn dictionary(&mut self, items: Id) -> Result<Id, Refusal> {
+        let items = match self.get(items) {
+            Value::Dict(items) => Some(items.clone()),
+            Value::List(items) => {
+                let pair = |id: &Id| match self.get(*id) {
+                    Value::Tuple(pair) | Value::List(pair) if pair.len() == 2 => Some((pair[0], pair[1])),
+                    _ => None,
+                };
+                items.iter().map(pair).collect()
+            }
+            _ => None,
+        };
+        match items {
+            Some(items) => self.make(Value::Dict(items)),
+            None => damaged("its pickle fills a dictionary oddly"),
+        }
+    }
+
+    /// A tensor over a storage, of element type `dtype` where the storage is of bytes.
+    fn tensor(
+        &self,
+        storage: Id,
+        first: Id,
+        shape: Id,
+        strides: Id,
+        dtype: Option<Dtype>,
+    ) -> Result<TensorRef<'a>, Refusal> {
         let size = |id: &Id| match self.get(*id) {
             Value::Int(n) => usize::try_from(*n).ok(),
             _ => None,
@@ -320,7 +369,19 @@ impl<'a> Machine<'a> {
             Value::Tuple(items) | Value::List(items) => items.iter().map(size).collect::<Option<Vec<_>>>(),
             _ => None,
         };
-        Some(TensorRef { storage: *storage, first: size(&first)?, shape: sizes(shape)?, strides: sizes(strides)? })
+        let described = || {
+            let Value::Storage(storage) = self.get(storage) else { return None };
+            let storage = match dtype {
+                // The storage's length is in bytes.
+                Some(dtype) if storage.elements.is_multiple_of(dtype.size()) => {
+                    StorageRef { dtype, elements: storage.elements / dtype.size(), ..*storage }
+                }
+                Some(_) => return None,
+                None => *storage,
+            };
+            Some(TensorRef { storage, first: size(&first)?, shape: sizes(shape)?, strides: sizes(strides)? })
+        };
+        described().map_or_else(|| damaged("its pickle describes an impossible tensor"), Ok)
     }
 
     fn storage(&self, id: Id) -> Result<StorageRef<'a>, Refusal> {
@@ -330,18 +391,19 @@ impl<'a> Machine<'a> {
         };
         match items.as_slice() {
             // The sixth item, in old files, is a view of another storage; PyTorch has long written none.
-            [Value::Text("storage"), Value::Global(Global::Storage(dtype)), Value::Text(key), _, Value::Int(n)]
-            | [
-                Value::Text("storage"),
-                Value::Global(Global::Storage(dtype)),
-                Value::Text(key),
-                _,
-                Value::Int(n),
-                Value::Opaque,
-            ] => match usize::try_from(*n) {
-                Ok(elements) => Ok(StorageRef { dtype: *dtype, key, elements }),
-                Err(_) => damaged(format!("its storage `{key}` has a negative length")),
-            },
+            [Value::Text("storage"), Value::Global(kind), Value::Text(key), _, Value::Int(n)]
+            | [Value::Text("storage"), Value::Global(kind), Value::Text(key), _, Value::Int(n), Value::Opaque] => {
+                let dtype = match kind {
+                    Global::Storage(dtype) => *dtype,
+                    Global::Bytes => Dtype::U8,
+                    Global::Unread(what) => return Err(Refusal::Unread((*what).to_owned())),
+                    _ => return damaged("its pickle refers to storage in an unknown way"),
+                };
+                match usize::try_from(*n) {
+                    Ok(elements) => Ok(StorageRef { dtype, key, elements }),
+                    Err(_) => damaged(format!("its storage `{key}` has a negative length")),
+                }
+            }
             _ => damaged("its pickle refers to storage in an unknown way"),
         }
     }

@@ -7,33 +7,21 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::WeightsError;
+use crate::config::{self, Config};
 use crate::kind::Kind;
 use crate::mapped::Mapped;
+use crate::naming::Naming;
 use crate::safetensors_file;
 use crate::tensor::View;
 use crate::torch_file::PickleFile;
-
-/// What transformers' `config.json` says beyond shapes.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Config {
-    #[serde(default)]
-    pub(crate) vision_config: TowerConfig,
-    #[serde(default)]
-    pub(crate) text_config: TowerConfig,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct TowerConfig {
-    pub(crate) num_attention_heads: Option<usize>,
-    pub(crate) hidden_act: Option<String>,
-}
 
 /// Tensors under the file's own names.
 pub(crate) struct Source {
     pub(crate) kind: Kind,
     pub(crate) files: Vec<Arc<Mapped>>,
     pub(crate) tensors: Vec<(String, View)>,
-    pub(crate) config: Option<Config>,
+    /// What the JSON files beside them say.
+    pub(crate) configs: Vec<Config>,
     /// TorchScript classes the file mentions.
     pub(crate) classes: Vec<String>,
 }
@@ -44,6 +32,12 @@ const FOLDER_FILES: [&str; 4] =
 const INDEX_SUFFIX: &str = ".index.json";
 
 impl Source {
+    /// What is said beside tensors of these names: by the file of the library that uses them, else by the other one.
+    pub(crate) fn config(&self, naming: Naming) -> Option<&Config> {
+        let own = if naming == Naming::Transformers { config::TRANSFORMERS } else { config::OPEN_CLIP };
+        self.configs.iter().find(|config| config.file == own).or(self.configs.first())
+    }
+
     pub(crate) fn read(path: &Path) -> Result<Self, WeightsError> {
         if path.is_dir() {
             return Self::folder(path);
@@ -53,7 +47,10 @@ impl Source {
         }
         let file = Arc::new(Mapped::open(path)?);
         let (kind, tensors, classes) = tensors_of(&file)?;
-        Ok(Self { kind, files: vec![file], tensors, config: None, classes })
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Beside a file of any other name, `config.json` is likely to be about something else.
+        let usual = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| FOLDER_FILES.contains(&name));
+        Ok(Self { kind, files: vec![file], tensors, configs: configs(folder, usual)?, classes })
     }
 
     fn folder(folder: &Path) -> Result<Self, WeightsError> {
@@ -62,7 +59,7 @@ impl Source {
             let index = folder.join(format!("{name}{INDEX_SUFFIX}"));
             if file.is_file() {
                 let single = Self::read(&file)?;
-                return Ok(Self { kind: Kind::Folder, config: config(folder)?, ..single });
+                return Ok(Self { kind: Kind::Folder, ..single });
             }
             if index.is_file() {
                 return Self::sharded(folder, &index);
@@ -103,7 +100,7 @@ impl Source {
                 expected: None,
             });
         }
-        Ok(Self { kind: Kind::Folder, files, tensors, config: config(folder)?, classes: Vec::new() })
+        Ok(Self { kind: Kind::Folder, files, tensors, configs: configs(folder, true)?, classes: Vec::new() })
     }
 }
 
@@ -126,9 +123,9 @@ fn tensors_of(file: &Arc<Mapped>) -> Result<Read, WeightsError> {
     }
 }
 
-fn config(folder: &Path) -> Result<Option<Config>, WeightsError> {
-    let path = folder.join("config.json");
-    if path.is_file() { json(&path).map(Some) } else { Ok(None) }
+fn configs(folder: &Path, of_transformers: bool) -> Result<Vec<Config>, WeightsError> {
+    let theirs = if of_transformers { Config::read(folder, config::TRANSFORMERS)? } else { None };
+    Ok(theirs.into_iter().chain(Config::read(folder, config::OPEN_CLIP)?).collect())
 }
 
 fn json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, WeightsError> {

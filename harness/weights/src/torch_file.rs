@@ -185,5 +185,9 @@ fn refused(file: &Mapped, refusal: Refusal) -> WeightsError {
     match refusal {
         Refusal::Damaged(what) => file.damaged(what),
         Refusal::Forbidden(global) => WeightsError::Forbidden { path: file.path().to_owned(), global },
+        Refusal::Module(class) => WeightsError::WholeModule { path: file.path().to_owned(), class },
+        Refusal::Unread(what) => {
+            file.unsupported(format!("it holds {what}, which is not read; convert it to f16, bf16 or f32"))
+        }
     }
 }

@@ -9,10 +9,11 @@ use harness_method::options::Activation;
 use harness_method::synthetic::{Synthetic, clip_state};
 
 use crate::WeightsError;
-use crate::arch::{self, Heads};
+use crate::arch::{self, Heads, is_used};
 use crate::kind::Kind;
 use crate::mapped::Mapped;
-use crate::naming::{self, Joined, Named};
+use crate::naming::{Joined, Named, Naming};
+use crate::reading::Reading;
 use crate::source::Source;
 use crate::tensor::{Floats, Tensor};
 
@@ -30,21 +31,22 @@ pub struct Weights {
     values: Values,
     hash: OnceLock<String>,
     activation: Option<Activation>,
+    notes: Vec<String>,
 }
 
 #[derive(Debug)]
 enum Values {
-    Files { files: Vec<Arc<Mapped>>, tensors: BTreeMap<String, Joined> },
+    Files { files: Vec<Arc<Mapped>>, tensors: BTreeMap<String, Joined>, naming: Naming, prefix: String },
     Rule { seed: u64 },
 }
 
 impl Weights {
-    /// Opens weights of any known format (docs/method.md section 12), heads as a transformers folder states them, else
-    /// width / 64. `path` is a file, a folder, or a folder's `*.index.json`.
+    /// Opens weights of any known format (docs/method.md section 12), heads as a file beside them states or as published
+    /// towers of their width have, else width / 64. `path` is a file, a folder, or a folder's `*.index.json`.
     ///
     /// # Errors
-    /// No such file, an unknown or damaged format, a pickle that names code, no CLIP, or a tensor that is missing,
-    /// misshapen or no float's.
+    /// No such file, an unknown or damaged format, a pickle that names code, no CLIP, one with parts that are not read, one
+    /// that the file beside it contradicts, or a tensor that is missing, misshapen or no float's.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         Self::open_with(path, Heads::default())
     }
@@ -57,23 +59,15 @@ impl Weights {
         let origin = path.display().to_string();
         let source = Source::read(path)?;
         let (kind, files) = (source.kind, source.files.clone());
-        let (heads, activation) = (heads_of(&source, heads), suggested_activation(&source));
-        let named =
-            naming::to_openai(source.tensors).map_err(|what| WeightsError::NotClip { origin: origin.clone(), what })?;
-        let Named { tensors, differences, .. } = named;
-        let arch = arch::deduce(&tensors, heads);
-        let first = match &arch {
-            // What naming found explains what the comparison would find again.
-            Ok(arch) => differences.into_iter().chain(arch::compare(arch, &tensors).0).next(),
-            Err(difference) => differences.into_iter().next().or(Some(difference.clone())),
-        };
-        match (arch, first) {
-            (Ok(arch), None) => {
+        let Reading { named, arch, differences, activation, notes, .. } = Reading::of(source, heads);
+        match (named, arch, differences.into_iter().next()) {
+            (Some(Named { naming, prefix, tensors, .. }), Some(arch), None) => {
                 let layout = clip_state(&arch).into_iter().filter(|t| tensors.contains_key(&t.name)).collect();
-                let values = Values::Files { files, tensors };
-                Ok(Self { origin, kind, arch, layout, values, hash: OnceLock::new(), activation })
+                let values = Values::Files { files, tensors, naming, prefix };
+                Ok(Self { origin, kind, arch, layout, values, hash: OnceLock::new(), activation, notes })
             }
-            (_, Some(difference)) | (Err(difference), None) => Err(difference.into_error(origin)),
+            (_, _, Some(difference)) => Err(difference.into_error(origin)),
+            (_, _, None) => Err(WeightsError::NotClip { origin, what: "it has no tensors".to_owned() }),
         }
     }
 
@@ -94,6 +88,7 @@ impl Weights {
             values: Values::Rule { seed },
             hash: OnceLock::new(),
             activation: None,
+            notes: Vec::new(),
         })
     }
 
@@ -107,10 +102,16 @@ impl Weights {
         self.kind
     }
 
-    /// The activation that the files' origin suggests (TorchScript classes, `config.json`). The option `activation`
+    /// The activation that the files' origin suggests (TorchScript classes, the JSON files beside them). The option `activation`
     /// decides; a user may want to know where the two differ.
     pub fn suggested_activation(&self) -> Option<Activation> {
         self.activation
+    }
+
+    /// What a user should know before computing with these weights: what they suggest that an option decides, what is a
+    /// guess, what in the files is not read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The files that hold the values, in canonical order; none for synthetic weights.
@@ -172,12 +173,39 @@ impl Weights {
     /// A tensor's values in f16 where the file has them so, else in f32: half the memory where all of a tower is held.
     ///
     /// # Errors
-    /// As [`Self::tensor`].
+    /// As [`Self::tensor`]; values that are NaN or infinite.
     pub fn floats(&self, name: &str) -> Result<Floats, WeightsError> {
         match &self.values {
-            Values::Files { tensors, .. } => tensors.get(name).ok_or_else(|| self.missing(name))?.floats(),
+            Values::Files { tensors, .. } => {
+                let tensor = tensors.get(name).ok_or_else(|| self.missing(name))?;
+                self.check(name, tensor)?;
+                tensor.floats()
+            }
             Values::Rule { .. } => Ok(Floats::F32(self.tensor(name)?.data)),
         }
+    }
+
+    /// Reads every value that is computed with.
+    ///
+    /// # Errors
+    /// The first tensor with values that are NaN or infinite; a file that changed since it was opened.
+    pub fn check_finite(&self) -> Result<(), WeightsError> {
+        let Values::Files { tensors, .. } = &self.values else { return Ok(()) };
+        tensors.iter().filter(|(name, _)| is_used(name)).try_for_each(|(name, tensor)| self.check(name, tensor))
+    }
+
+    fn check(&self, name: &str, tensor: &Joined) -> Result<(), WeightsError> {
+        let count = tensor.count_non_finite()?;
+        if count == 0 {
+            return Ok(());
+        }
+        let Values::Files { naming, prefix, .. } = &self.values else { return Ok(()) };
+        let total: usize = tensor.shape().iter().product();
+        Err(WeightsError::NotFinite {
+            origin: self.origin.clone(),
+            name: naming.own_name(prefix, name),
+            found: format!("{count} of {total} values that are NaN or infinite"),
+        })
     }
 
     fn missing(&self, name: &str) -> WeightsError {
@@ -238,25 +266,4 @@ fn hash_rule(arch: &Arch, seed: u64) -> String {
          text_heads={text_heads}"
     );
     blake3::hash(text.as_bytes()).to_hex().to_string()
-}
-
-/// Heads as asked, else as a folder's configuration states them.
-pub(crate) fn heads_of(source: &Source, asked: Heads) -> Heads {
-    let Some(config) = &source.config else { return asked };
-    Heads {
-        image: asked.image.or(config.vision_config.num_attention_heads),
-        text: asked.text.or(config.text_config.num_attention_heads),
-    }
-}
-
-/// The activation a file's origin suggests, where it suggests one.
-pub(crate) fn suggested_activation(source: &Source) -> Option<Activation> {
-    if source.classes.iter().any(|class| class.ends_with(".QuickGELU")) {
-        return Some(Activation::QuickGelu);
-    }
-    match source.config.as_ref()?.vision_config.hidden_act.as_deref() {
-        Some("quick_gelu") => Some(Activation::QuickGelu),
-        Some("gelu") => Some(Activation::Gelu),
-        _ => None,
-    }
 }

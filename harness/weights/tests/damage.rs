@@ -187,7 +187,13 @@ fn globals_that_look_like_a_tensor_s_are_refused() {
         ("torch._utils\n_rebuild_tensor_v2.__globals__", false),
         ("torch.serialization\nload", false),
         ("__torch__x\nEvil", false),
-        ("numpy.core.multiarray\n_reconstruct", false),
+        ("numpy.core.multiarray\n_reconstruct", true),
+        ("numpy.testing._private.utils\nrunstring", false),
+        ("torch.storage\n_load_from_bytes", false),
+        ("builtins\ngetattr", false),
+        ("collections\ndefaultdict", true),
+        ("torch\nfloat16", true),
+        ("torch\nload", false),
         ("__torch__.clip\nModel", true),
         ("collections\nOrderedDict", true),
     ] {
@@ -196,6 +202,103 @@ fn globals_that_look_like_a_tensor_s_are_refused() {
         let refused = matches!(PickleFile::open(&path), Err(WeightsError::Forbidden { .. }));
         assert_eq!(refused, !listed, "{global}");
     }
+}
+
+/// A pickle of protocol 2: a dictionary of tensor `t` and a value `x` beside it.
+fn beside(value: &[u8]) -> Vec<u8> {
+    let tensor = one_tensor(0, &[4], &[1]);
+    let body = &tensor[..tensor.len() - 1];
+    [body, b"X\x01\x00\x00\x00x", value, b"s."].concat()
+}
+
+#[test]
+fn plain_values_beside_tensors_are_left_out_and_nothing_is_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage: Vec<u8> = [1.0f32, 2.0, 3.0, 4.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    for value in [
+        // numpy.float64(0.5), as NumPy 1 and 2 write it.
+        &b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\nX\x02\x00\x00\x00f8\x89\x88\x87R(K\x03X\x01\x00\x00\x00<NNNtbC\x01atR"[..],
+        b"cnumpy._core.multiarray\nscalar\n)R",
+        // Namespace(lr=1): an object with a state.
+        b"cargparse\nNamespace\n)\x81}X\x02\x00\x00\x00lrK\x01sb",
+        b"ccopy_reg\n_reconstructor\n(cargparse\nNamespace\nc__builtin__\nobject\nNtR}X\x02\x00\x00\x00lrK\x01sb",
+        // defaultdict(list), a set, a dtype, a device, a size, a date, a path, bytes of protocol 2.
+        b"ccollections\ndefaultdict\nc__builtin__\nlist\n\x85R(K\x01K\x02u",
+        b"c__builtin__\nset\n](K\x01K\x02e\x85R",
+        b"ctorch\nfloat16\n",
+        b"ctorch\ndevice\nX\x03\x00\x00\x00cpu\x85R",
+        b"ctorch\nSize\nK\x01K\x02\x86\x85R",
+        b"cdatetime\ndatetime\nc_codecs\nencode\nX\x01\x00\x00\x00aX\x06\x00\x00\x00latin1\x86R\x85R",
+        b"cpathlib\nPurePosixPath\nX\x01\x00\x00\x00/X\x01\x00\x00\x00x\x86R",
+        b"ccollections\nCounter\n}X\x01\x00\x00\x00aK\x01s\x85R",
+    ] {
+        let path = file(&folder, &archive(&[("x/data.pkl", &beside(value)), ("x/data/0", &storage)]));
+        let file = PickleFile::open(&path).unwrap_or_else(|error| panic!("{error}: {}", value.escape_ascii()));
+        assert_eq!(file.tensor("t").unwrap().data, [1.0, 2.0, 3.0, 4.0]);
+        let names: Vec<&str> = file.tensors().map(|(name, _)| name).collect();
+        assert_eq!(names, ["t"], "{}", value.escape_ascii());
+    }
+}
+
+#[test]
+fn a_dictionary_with_a_default_and_a_parameter_with_attributes_hold_their_tensors() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage: Vec<u8> = [1.0f32, 2.0, 3.0, 4.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let whole = one_tensor(0, &[4], &[1]);
+    // Protocol, `}`, the key, the tensor, `s.`.
+    let tensor = &whole[2 + 1 + 6..whole.len() - 2];
+    let call = b"ctorch._utils\n_rebuild_tensor_v2\n";
+    let arguments = &tensor[call.len()..tensor.len() - 1];
+    let subclass = [
+        &b"ctorch._tensor\n_rebuild_from_type_v2\n("[..],
+        call,
+        b"ctorch.nn.parameter\nParameter\n",
+        arguments,
+        b"}tR",
+    ]
+    .concat();
+    let with_state = [&b"ctorch._utils\n_rebuild_parameter_with_state\n("[..], tensor, b"\x88N}tR"].concat();
+    for value in [tensor, &subclass, &with_state] {
+        let start = b"\x80\x02ccollections\ndefaultdict\nc__builtin__\nlist\n\x85RX\x01\x00\x00\x00t";
+        let pickle = [&start[..], value, b"s."].concat();
+        let path = file(&folder, &archive(&[("x/data.pkl", &pickle), ("x/data/0", &storage)]));
+        assert_eq!(PickleFile::open(&path).unwrap().tensor("t").unwrap().data, [1.0, 2.0, 3.0, 4.0]);
+    }
+}
+
+#[test]
+fn a_module_saved_whole_is_called_so_and_its_state_dict_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = b")\x81}(X\x0b\x00\x00\x00_parameters}X\x08\x00\x00\x00_buffers}X\x08\x00\x00\x00_modules}ub.";
+    for class in ["torch.nn.modules.linear\nLinear", "__main__\nNet", "open_clip.model\nCLIP"] {
+        let pickle = [b"\x80\x02c", class.as_bytes(), b"\n", state].concat();
+        let error = Weights::open(&file(&folder, &archive(&[("data.pkl", &pickle)]))).unwrap_err();
+        assert!(matches!(&error, WeightsError::WholeModule { .. }), "{error}");
+        assert!(error.to_string().contains("`model.state_dict()`"), "{error}");
+    }
+    let other = b"\x80\x02c__main__\nNet\n)\x81.";
+    let error = Weights::open(&file(&folder, &archive(&[("data.pkl", other)]))).unwrap_err();
+    assert!(matches!(&error, WeightsError::Forbidden { global, .. } if global == "__main__.Net"), "{error}");
+}
+
+#[test]
+fn a_storage_of_bytes_is_read_by_the_type_beside_it_and_eight_bit_floats_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage: Vec<u8> = [1.0f32, 2.0, 3.0, 4.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let read = |dtype: &str| {
+        let pickle = [
+            &b"\x80\x02}X\x01\x00\x00\x00tctorch._utils\n_rebuild_tensor_v3\n((X\x07\x00\x00\x00storagectorch.storage\n"[..],
+            b"UntypedStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x10tQK\x00(K\x04t(K\x01t\x89ccollections\nOrderedDict\n)Rctorch\n",
+            dtype.as_bytes(),
+            b"\ntRs.",
+        ]
+        .concat();
+        PickleFile::open(&file(&folder, &archive(&[("x/data.pkl", &pickle), ("x/data/0", &storage)])))
+    };
+    assert_eq!(read("float32").unwrap().tensor("t").unwrap().data, [1.0, 2.0, 3.0, 4.0]);
+    assert!(matches!(read("float64"), Err(WeightsError::Damaged { .. })), "four values of eight bytes are not there");
+    let error = read("float8_e4m3fn").unwrap_err().to_string();
+    assert!(error.contains("8-bit floating-point numbers") && error.contains("convert it"), "{error}");
 }
 
 /// A pickle of one tensor `t` over a storage of four f32.
@@ -347,6 +450,37 @@ fn values_that_are_not_finite_are_counted() {
     assert_eq!(report.non_finite.len(), 1);
     assert_eq!((report.non_finite[0].name.as_str(), report.non_finite[0].count), ("ln_final.bias", 3));
     assert!(!report.is_usable() && report.differences.is_empty());
+}
+
+#[test]
+fn weights_that_are_not_finite_are_the_reason_given_and_values_that_nobody_uses_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    let weights = small();
+    let write = |name: &str, precision| {
+        write_safetensors(&path, &without(&weights, ""), precision, |other| {
+            let mut data = weights.tensor(other)?.data;
+            if other == name {
+                data[1..3].copy_from_slice(&[f32::NAN, f32::NEG_INFINITY]);
+            }
+            Ok(data)
+        })
+        .unwrap();
+        Weights::open(&path).unwrap()
+    };
+    for precision in [StorePrecision::F16, StorePrecision::F32] {
+        let name = "visual.transformer.resblocks.0.mlp.c_fc.bias";
+        let opened = write(name, precision);
+        for error in [opened.check_finite().unwrap_err(), opened.floats(name).map(drop).unwrap_err()] {
+            let says = error.to_string();
+            assert!(says.contains("a.safetensors") && says.contains(name), "{says}");
+            assert!(says.contains("2 of 256 values that are NaN or infinite"), "{says}");
+        }
+        assert!(opened.floats("visual.ln_pre.bias").is_ok());
+        write("visual.proj", precision).check_finite().unwrap();
+        let report = inspect(&path).unwrap();
+        assert!(report.is_usable() && !report.non_finite[0].used, "{report:?}");
+    }
 }
 
 #[test]

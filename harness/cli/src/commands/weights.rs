@@ -57,6 +57,9 @@ fn listing(file: &Path, report: &Report) -> String {
         line("", format!("{} ({})", part.path.display(), bytes(part.bytes)));
     }
     line("hash", format!("BLAKE3 {}", report.hash));
+    if let Some(known) = &report.known {
+        line("known as", format!("{known}, by its SHA-256"));
+    }
     let types: Vec<String> = report.dtypes.iter().map(|(dtype, count)| format!("{count} of {dtype}")).collect();
     line("tensors", types.join(", "));
     match &report.arch {
@@ -79,18 +82,17 @@ fn listing(file: &Path, report: &Report) -> String {
         }
         None => line("architecture", "can't be told from the shapes of its tensors".to_owned()),
     }
-    for difference in &report.differences {
-        line("wrong", difference.to_string());
-    }
-    for (name, shape) in &report.extra {
-        line("unused", format!("{name} {shape:?}"));
-    }
+    let unused: Vec<String> = report.extra.iter().map(|(name, shape)| format!("{name} {shape:?}")).collect();
+    shortened(&mut line, "unused", &unused);
     for tensor in &report.non_finite {
-        line("not finite", format!("{} values of {}", tensor.count, tensor.name));
+        let note = if tensor.used { "" } else { ", which is not used" };
+        line("not finite", format!("{} values of {}{note}", tensor.count, tensor.name));
     }
     for note in &report.notes {
         line("note", note.clone());
     }
+    let wrong: Vec<String> = report.differences.iter().map(ToString::to_string).collect();
+    shortened(&mut line, "wrong", &wrong);
     let usable = match report {
         _ if report.is_state() => "yes, to predict with (harness predict --state FILE); it is not an encoder",
         _ if report.is_usable() => "yes",
@@ -98,6 +100,17 @@ fn listing(file: &Path, report: &Report) -> String {
     };
     line("usable", usable.to_owned());
     text
+}
+
+/// A line for each of the first, and how many more there are.
+fn shortened(line: &mut impl FnMut(&str, String), name: &str, values: &[String]) {
+    const SHOWN: usize = 5;
+    for value in values.iter().take(SHOWN) {
+        line(name, value.clone());
+    }
+    if values.len() > SHOWN {
+        line(name, format!("and {} more; --json lists all", values.len() - SHOWN));
+    }
 }
 
 /// What a trained state says about itself, or what its tensors show of its model.

@@ -1,0 +1,196 @@
+//! What the JSON files beside weights say of a CLIP that shapes don't: transformers' `config.json` and open_clip's
+//! `open_clip_config.json`.
+
+use std::path::Path;
+
+use harness_method::options::Activation;
+use serde_json::Value;
+
+use crate::WeightsError;
+use crate::difference::Difference;
+
+/// transformers' file.
+pub(crate) const TRANSFORMERS: &str = "config.json";
+/// open_clip's file.
+pub(crate) const OPEN_CLIP: &str = "open_clip_config.json";
+
+/// Channels of a head where open_clip's file doesn't say.
+const HEAD_WIDTH: usize = 64;
+
+/// What a file says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Config {
+    /// The file's name.
+    pub(crate) file: &'static str,
+    pub(crate) image: Tower,
+    pub(crate) text: Tower,
+    /// The activation that it states.
+    pub(crate) activation: Option<Activation>,
+    /// What a user should know.
+    pub(crate) notes: Vec<String>,
+    /// What it states that is not computed here.
+    pub(crate) refusals: Vec<String>,
+}
+
+/// What a file says of one tower.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tower {
+    pub(crate) width: Option<usize>,
+    pub(crate) layers: Option<usize>,
+    pub(crate) patch: Option<usize>,
+    heads: Option<Count>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Count {
+    /// As it stands there.
+    Stated(usize),
+    /// What the library takes where nothing stands there.
+    Default(usize),
+    /// Channels of each head.
+    OfWidth(usize),
+}
+
+impl Tower {
+    /// Attention heads of a tower of `width` channels.
+    pub(crate) fn heads(&self, width: usize) -> Option<usize> {
+        match self.heads? {
+            Count::Stated(heads) => Some(heads),
+            Count::Default(heads) => width.is_multiple_of(heads).then_some(heads),
+            Count::OfWidth(channels) => (width.is_multiple_of(channels)).then_some(width / channels),
+        }
+    }
+}
+
+impl Config {
+    /// The file `name` of a folder, where it is there.
+    ///
+    /// # Errors
+    /// The system's; a file that is not JSON or has something other than a number where one belongs.
+    pub(crate) fn read(folder: &Path, name: &'static str) -> Result<Option<Self>, WeightsError> {
+        let path = folder.join(name);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = std::fs::read(&path).map_err(|source| WeightsError::Io { path: path.clone(), source })?;
+        let damaged = |what: String| WeightsError::Damaged { path: path.clone(), what };
+        let value: Value = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        if !value.is_object() {
+            return Err(damaged("it is not a table of names and values".to_owned()));
+        }
+        let config = if name == OPEN_CLIP { open_clip(&value) } else { transformers(&value) };
+        config.map(Some).map_err(damaged)
+    }
+
+    /// Where the tensors' sizes contradict the file's.
+    pub(crate) fn contradiction(
+        &self,
+        tower: &str,
+        said: Option<usize>,
+        what: &str,
+        found: usize,
+    ) -> Option<Difference> {
+        let said = said.filter(|said| *said != found)?;
+        Some(Difference::OtherEncoder {
+            what: format!(
+                "{} beside it says that the {tower} tower's {what} is {said}, its tensors have {found}; keep each weights \
+                 file in a folder with its own {}",
+                self.file, self.file
+            ),
+        })
+    }
+}
+
+/// A whole number above 0; lists (of blocks of a ResNet, of the two sides of a patch) say nothing here.
+fn number(table: &Value, key: &str) -> Result<Option<usize>, String> {
+    match &table[key] {
+        Value::Null | Value::Array(_) => Ok(None),
+        value => match value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0) {
+            Some(number) => Ok(Some(number)),
+            None => Err(format!("`{key}` is {value}; it should be a whole number above 0")),
+        },
+    }
+}
+
+fn transformers(value: &Value) -> Result<Config, String> {
+    // Of a file that leaves the heads out, transformers takes these.
+    const VISION_HEADS: usize = 12;
+    const TEXT_HEADS: usize = 8;
+    let mut config = Config { file: TRANSFORMERS, ..Config::default() };
+    for (tower, key, heads) in [("image", "vision_config", VISION_HEADS), ("text", "text_config", TEXT_HEADS)] {
+        let table = &value[key];
+        if !table.is_object() {
+            continue;
+        }
+        let said = Tower {
+            width: number(table, "hidden_size")?,
+            layers: number(table, "num_hidden_layers")?,
+            patch: number(table, "patch_size")?,
+            heads: Some(number(table, "num_attention_heads")?.map_or(Count::Default(heads), Count::Stated)),
+        };
+        let activation = table["hidden_act"].as_str();
+        let known = match activation {
+            Some("quick_gelu") => Some(Activation::QuickGelu),
+            Some("gelu") => Some(Activation::Gelu),
+            Some(other) => {
+                config.notes.push(format!("{TRANSFORMERS} says the activation `{other}` of the {tower} tower, {NEAR}"));
+                None
+            }
+            None => None,
+        };
+        epsilon(&mut config, TRANSFORMERS, tower, &table["layer_norm_eps"]);
+        if tower == "image" {
+            (config.image, config.activation) = (said, known);
+        } else {
+            config.text = said;
+        }
+    }
+    Ok(config)
+}
+
+/// Of an activation or a norm that the options don't have.
+const NEAR: &str = "which is not computed here: taps and text features will differ a little from its authors'";
+
+fn epsilon(config: &mut Config, file: &str, tower: &str, value: &Value) {
+    if let Some(epsilon) = value.as_f64().filter(|epsilon| (epsilon / 1e-5 - 1.0).abs() > 1e-3) {
+        config.notes.push(format!("{file} says {epsilon:e} for the epsilon of the {tower} tower's norms, {NEAR}"));
+    }
+}
+
+fn open_clip(value: &Value) -> Result<Config, String> {
+    // A file of the hub has the model's table in `model_cfg`; open_clip's own are that table.
+    let model = if value["model_cfg"].is_object() { &value["model_cfg"] } else { value };
+    let (vision, text) = (&model["vision_cfg"], &model["text_cfg"]);
+    let mut config = Config { file: OPEN_CLIP, ..Config::default() };
+    if vision.is_object() {
+        config.image = Tower {
+            width: number(vision, "width")?,
+            layers: number(vision, "layers")?,
+            patch: number(vision, "patch_size")?,
+            heads: Some(Count::OfWidth(number(vision, "head_width")?.unwrap_or(HEAD_WIDTH))),
+        };
+        let quick = model["quick_gelu"].as_bool().unwrap_or(false);
+        config.activation = Some(if quick { Activation::QuickGelu } else { Activation::Gelu });
+    }
+    if text.is_object() {
+        config.text = Tower {
+            width: number(text, "width")?,
+            layers: number(text, "layers")?,
+            patch: None,
+            heads: Some(number(text, "heads")?.map_or(Count::Default(8), Count::Stated)),
+        };
+        if text["no_causal_mask"].as_bool() == Some(true) {
+            config.refusals.push("`no_causal_mask`: its tokens see those after them".to_owned());
+        }
+        if let Some(pool) = text["pool_type"].as_str().filter(|pool| *pool != "argmax") {
+            config.refusals.push(format!("`pool_type` \"{pool}\": its features are those of another token"));
+        }
+    }
+    for (tower, table) in [("image", vision), ("text", text)] {
+        if let Some(form) = table["act_kwargs"]["approximate"].as_str().filter(|form| *form != "none") {
+            config.notes.push(format!("{OPEN_CLIP} says GELU by its {form} form for the {tower} tower, {NEAR}"));
+        }
+        epsilon(&mut config, OPEN_CLIP, tower, &table["norm_kwargs"]["eps"]);
+    }
+    Ok(config)
+}
