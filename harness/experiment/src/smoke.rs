@@ -14,9 +14,10 @@ use crate::spec::{ArchSpec, Spec, Typed};
 const FEW: usize = 2;
 /// Fewest images a step.
 const BATCH: u32 = 64;
-/// Side of a patch, and how far apart sizes of images are.
-const PATCH: usize = 8;
-/// The smallest size of images: four patches a side.
+/// Side of a patch, and how far apart sizes of images are. Small enough that some patches lie in generated lesions, which a
+/// bank of both classes needs.
+const PATCH: usize = 4;
+/// The smallest size of images: eight patches a side.
 const SMALLEST: usize = 32;
 
 /// Side of the generated images that suit [`Spec::smoke`].

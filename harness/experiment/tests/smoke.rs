@@ -59,7 +59,7 @@ fn a_small_experiment_keeps_taps_and_tells_sizes_apart() {
     let text = file("image_size = 240\n\n[variants.large]\nimage_size = 336\n\n[variants.deep]\ntaps = [3, 24]\n");
     let spec = Spec::parse("a.toml".as_ref(), text).unwrap();
     let plan = plan(&spec.smoke(), &World::default());
-    assert_eq!(plan.variants.iter().map(|v| v.options.image_size()).collect::<Vec<_>>(), [32, 40, 32]);
+    assert_eq!(plan.variants.iter().map(|v| v.options.image_size()).collect::<Vec<_>>(), [32, 36, 32]);
     assert_eq!(plan.variants[2].options.taps(), [3, 24]);
     assert_eq!(plan.encoder.arch.layers, 24);
     assert_eq!(plan.notes.len(), 1);

@@ -111,7 +111,7 @@ pub(super) fn predict(arguments: &Predict) -> Result<Exit, Failure> {
             progress.clear();
             print(table(&rows));
             let maps = if rows.iter().any(|row| row.map.is_empty()) {
-                " (no maps: the state was trained without masks)"
+                " (no maps: its method has none, or it was trained without masks)"
             } else {
                 ", maps and pictures"
             };
