@@ -109,7 +109,9 @@ pub fn summary(results: &[ResultRow], variants: &[String]) -> Result<Vec<Summary
 fn counted_once(results: &[ResultRow]) -> Vec<ResultRow> {
     let mut seen = HashSet::new();
     let key = |row: &ResultRow| {
-        (row.variant.clone(), row.dataset.clone(), row.cell.clone(), row.status, row.metric, row.image_score)
+        let group = (row.variant.clone(), row.dataset.clone(), row.trained_on.clone(), row.shots, row.backend.clone());
+        let how = (row.precision.clone(), row.allow_overlap, row.selection);
+        (group, how, row.cell.clone(), row.status, row.metric, row.image_score)
     };
     results.iter().filter(|row| seen.insert(key(row))).cloned().collect()
 }

@@ -244,6 +244,16 @@ fn draws_and_seeds_are_averaged_and_nothing_else_is() {
 }
 
 #[test]
+fn a_cell_that_stands_for_several_seeds_counts_once() {
+    let one = result("v", "last", 0, ("image_auroc", "map-max"), 0.5);
+    let again = ResultRow { seed: 1, ..one.clone() };
+    let other = ResultRow { draw: 1, cell: "b".into(), value: Some(0.7), ..one.clone() };
+    let rows = summary(&[one, again, other], &[]).unwrap();
+    assert_eq!((rows.len(), rows[0].count), (1, 2));
+    assert!((rows[0].mean.unwrap() - 0.6).abs() < 1e-12);
+}
+
+#[test]
 fn the_wide_table_is_as_people_read_it() {
     let table = wide(&summary(&results(), &[]).unwrap()).unwrap().to_markdown().unwrap();
     assert_eq!(
