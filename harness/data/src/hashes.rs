@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime};
 use harness_disk::{DiskError, write_durable};
 use rayon::prelude::*;
 
+use crate::content::{Seen, as_shown, hash_file, look};
 use crate::decode::{self, Depth};
 use crate::error::{DataError, Result};
 use crate::facts::Facts;
 use crate::facts_cache::FactsCache;
-use crate::head::{Head, shown};
-use crate::item::{Item, Source, hash_file};
-use crate::limits::MAX_FILE_BYTES;
+use crate::head::shown;
+use crate::item::{Item, Source};
 use crate::mask::MaskValues;
 use crate::sealed::{seal, unseal};
 
@@ -132,24 +132,6 @@ struct Entry {
     head: Option<Seen>,
 }
 
-/// What an image's head said; width and height are zero where it said nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seen {
-    orientation: u8,
-    width: u32,
-    height: u32,
-}
-
-impl Seen {
-    fn of(bytes: &[u8]) -> Self {
-        Head::of(bytes).map_or(Self { orientation: 1, width: 0, height: 0 }, |head| Self {
-            orientation: head.orientation,
-            width: head.width,
-            height: head.height,
-        })
-    }
-}
-
 /// Width and height from an image's head, and how it is to be turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageSize {
@@ -159,33 +141,6 @@ pub struct ImageSize {
     pub shown: (u32, u32),
     /// The orientation tag, 1 to 8.
     pub orientation: u8,
-}
-
-/// The hash that stands for an image's content: that of its bytes, and where an orientation tag turns it, of the tag too.
-/// Programs that ignored the tag saw other pixels.
-fn as_shown(hash: [u8; 32], orientation: u8) -> [u8; 32] {
-    if orientation == 1 {
-        return hash;
-    }
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"harness turned 1 ").update(&[orientation]).update(&hash);
-    *hasher.finalize().as_bytes()
-}
-
-/// The hash that stands for an image file's content, without a memory.
-pub(crate) fn image_hash(path: &Path) -> Result<[u8; 32]> {
-    let (hash, seen, _) = look(path)?;
-    Ok(as_shown(hash, seen.orientation))
-}
-
-/// Reads an image file: hash, head, and its bytes where they are few enough to be an image.
-fn look(path: &Path) -> Result<([u8; 32], Seen, Option<Vec<u8>>)> {
-    let length = std::fs::metadata(path).map_err(DataError::io("open", path))?.len();
-    if length > MAX_FILE_BYTES {
-        return Ok((hash_file(path)?, Seen { orientation: 1, width: 0, height: 0 }, None));
-    }
-    let bytes = decode::read(path)?;
-    Ok((*blake3::hash(&bytes).as_bytes(), Seen::of(&bytes), Some(bytes)))
 }
 
 type Entries = BTreeMap<PathBuf, Entry>;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::facts::Facts;
+use crate::finding::{Finding, Severity};
 use crate::hashes::FileHashes;
 use crate::item::{Item, Source, empty_advice};
 use crate::mask::MaskValues;
-use crate::verify::{Finding, Severity};
 
 /// An image and its mask with what is known of them.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::content::image_hash;
 use crate::decode::{self, Depth, Pixels, Samples};
 use crate::error::{DataError, Result};
-use crate::hashes::image_hash;
 use crate::head::Head;
 use crate::limits::MAX_SIDE;
 use crate::mask::{MaskValues, marks};
@@ -77,14 +77,6 @@ impl Source {
     pub(crate) fn path(&self) -> PathBuf {
         PathBuf::from(self.to_string())
     }
-}
-
-/// BLAKE3 of a file's bytes, read as a stream.
-pub(crate) fn hash_file(path: &std::path::Path) -> Result<[u8; 32]> {
-    let file = std::fs::File::open(path).map_err(DataError::io("open", path))?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file).map_err(DataError::io("read", path))?;
-    Ok(*hasher.finalize().as_bytes())
 }
 
 /// An image as RGB planar `[3, S, S]`, resized by Pillow's bicubic (docs/method.md section 6).

@@ -3,12 +3,14 @@
 
 pub mod augment;
 pub mod checks;
+mod content;
 pub mod dataset;
 pub mod decode;
 pub mod entry;
 pub mod error;
 pub mod facts;
 mod facts_cache;
+pub mod finding;
 pub mod foreign;
 pub mod hashes;
 mod head;
@@ -41,6 +43,7 @@ pub use dataset::Dataset;
 pub use entry::{Counts, Entry};
 pub use error::{DataError, Result};
 pub use facts::Facts;
+pub use finding::{Finding, Severity};
 pub use hashes::{FileHashes, ImageSize, images_hash, items_hash};
 pub use inspect::{Inspection, Looked, Unusable, inspect, misfits, sample};
 pub use item::{Item, Source, load_image, load_mask, load_support_mask};
@@ -51,4 +54,4 @@ pub use summary::Summary;
 pub use support::SupportSet;
 pub use support_images::SupportImages;
 pub use support_list::ListFile;
-pub use verify::{Finding, Severity, verify, verify_with};
+pub use verify::{verify, verify_with};

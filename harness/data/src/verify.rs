@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use crate::checks::shared_patients;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
+use crate::finding::{Finding, Severity};
 use crate::foreign::{self, Foreign};
 use crate::hashes::FileHashes;
 use crate::inspect::{Looked, inspect, named};
@@ -18,28 +19,6 @@ use crate::layout::Split;
 use crate::layouts;
 use crate::names::Names;
 use crate::support_list;
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// A run would fail, or its numbers would be wrong.
-    Error,
-    /// Numbers may be wrong.
-    Warning,
-    /// Worth knowing.
-    Note,
-}
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// What, where, and what to do.
-    pub message: String,
-    /// How many things like that it stands for.
-    pub count: usize,
-}
 
 fn error(message: impl ToString) -> Finding {
     Finding { severity: Severity::Error, message: message.to_string(), count: 1 }

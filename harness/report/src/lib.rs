@@ -27,6 +27,7 @@ mod numbers;
 mod optimism;
 mod overlay;
 mod panel;
+mod picture;
 mod published;
 mod published_lines;
 mod raster;

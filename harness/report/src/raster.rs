@@ -5,7 +5,7 @@ use image::codecs::png::PngEncoder;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 
-use crate::vector::Picture;
+use crate::picture::Picture;
 use crate::{ReportError, font};
 
 /// RGB bytes of an opaque SVG document, a pixel a unit, with pictures above it; `figure` names it in messages.

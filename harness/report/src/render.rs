@@ -8,7 +8,8 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters_backend::DrawingBackend;
 
 use crate::colour::RED;
-use crate::vector::{self, Picture, Vector};
+use crate::picture::Picture;
+use crate::vector::{self, Vector};
 use crate::{ReportError, font, raster};
 
 /// Width of a drawing in units; 85 mm.

@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use plotters::backend::SVGBackend;
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind};
 
+use crate::picture::Picture;
+
 /// Width of every figure in millimetres: a column of a two-column page.
 const MILLIMETRES: f64 = 85.0;
 
@@ -18,13 +20,6 @@ const MILLIMETRES: f64 = 85.0;
 pub(crate) struct Vector<'a> {
     inner: SVGBackend<'a>,
     pictures: &'a mut Vec<Picture>,
-}
-
-/// RGB bytes and where they are drawn.
-pub(crate) struct Picture {
-    pub(crate) at: BackendCoord,
-    pub(crate) size: (u32, u32),
-    pub(crate) rgb: Vec<u8>,
 }
 
 impl<'a> Vector<'a> {

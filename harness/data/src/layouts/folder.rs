@@ -3,8 +3,6 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::near;
-use crate::dataset::Dataset;
 use crate::decode::EXTENSIONS;
 use crate::error::{DataError, Result};
 
@@ -75,17 +73,6 @@ pub(crate) fn is_litter(name: &str) -> bool {
         "__pycache__",
     ];
     name.starts_with('.') || LITTER.iter().any(|litter| litter.eq_ignore_ascii_case(name))
-}
-
-/// The problem of a folder without what a layout expects in it; `exists`: whether it is there.
-pub(super) fn empty(dataset: &Dataset, folder: &Path, exists: bool, holds: &'static str) -> DataError {
-    let what = if exists {
-        format!("no {} in this folder", if holds == IMAGES { "image" } else { "mask" })
-    } else {
-        format!("no such folder{}", near::folder(dataset.folder(), folder).unwrap_or_default())
-    };
-    let (dataset, folder, layout) = (dataset.name().to_owned(), folder.to_owned(), dataset.entry().layout.name());
-    DataError::EmptyFolder { dataset, folder, what, layout, holds }
 }
 
 /// What most folders hold.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use harness_method::options::Side;
 
-use super::{Listing, folder, masks};
+use super::{Listing, folder, masks, near};
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::item::{Item, Source};
@@ -31,7 +31,7 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
         let path = folder(dataset, split, side);
         let images = folder::read(&path)?;
         if images.names.is_empty() {
-            listing.problems.push(folder::empty(dataset, &path, images.exists, folder::IMAGES));
+            listing.problems.push(near::empty(dataset, &path, images.exists, folder::IMAGES));
         }
         listing.problems.extend(images.problems);
         let masks_folder = dataset.folder().join(class_folder(split, side)).join("anomaly_mask");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use harness_method::options::Side;
 
-use super::{Listing, folder, masks};
+use super::{Listing, folder, masks, near};
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::item::{Item, Source};
@@ -85,7 +85,7 @@ fn images(dataset: &Dataset, below: &str, abnormal: bool, listing: &mut Listing)
     let path = dataset.folder().join(below);
     let images = folder::read(&path)?;
     if images.names.is_empty() {
-        listing.problems.push(folder::empty(dataset, &path, images.exists, folder::IMAGES));
+        listing.problems.push(near::empty(dataset, &path, images.exists, folder::IMAGES));
     }
     listing.problems.extend(images.problems);
     let mask_name = |name: &str| {

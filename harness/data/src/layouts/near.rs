@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use harness_config::suggest::nearest;
 
+use crate::dataset::Dataset;
+use crate::error::DataError;
+
 /// What people call the folders of the layouts.
 const ALSO: [(&str, &[&str]); 8] = [
     ("valid", &["train", "training", "val", "validation", "support"]),
@@ -67,6 +70,17 @@ pub(super) fn folder(root: &Path, missing: &Path) -> Option<String> {
         };
     }
     None
+}
+
+/// The problem of a folder without what a layout expects in it; `exists`: whether it is there.
+pub(super) fn empty(dataset: &Dataset, folder: &Path, exists: bool, holds: &'static str) -> DataError {
+    let what = if exists {
+        format!("no {} in this folder", if holds == super::folder::IMAGES { "image" } else { "mask" })
+    } else {
+        format!("no such folder{}", self::folder(dataset.folder(), folder).unwrap_or_default())
+    };
+    let (dataset, folder, layout) = (dataset.name().to_owned(), folder.to_owned(), dataset.entry().layout.name());
+    DataError::EmptyFolder { dataset, folder, what, layout, holds }
 }
 
 /// A file's name less what the names of an image and of its mask differ by: extension, case, separators, and `_mask` and

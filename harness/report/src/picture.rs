@@ -1,0 +1,10 @@
+//! A picture inside a figure.
+
+use plotters_backend::BackendCoord;
+
+/// RGB bytes and where they are drawn.
+pub(crate) struct Picture {
+    pub(crate) at: BackendCoord,
+    pub(crate) size: (u32, u32),
+    pub(crate) rgb: Vec<u8>,
+}
