@@ -50,6 +50,7 @@ pub(crate) fn encode_png(width: u32, height: u32, rgb: &[u8]) -> image::ImageRes
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::vector;
 

@@ -83,7 +83,7 @@ fn heads_that_no_file_says_are_called_a_guess() {
     assert!(notes[0].contains("image tower's 2 attention heads are a guess") && notes[0].contains("set `heads`"));
     assert!(notes[1].contains("text tower's 1 attention heads are a guess") && notes[1].contains("set `text_heads`"));
     let given = Weights::open_with(&path, Heads { image: Some(4), text: Some(2) }).unwrap();
-    assert_eq!(given.notes(), [String::new(); 0], "heads that a person gave are no guess");
+    assert!(given.notes().is_empty(), "heads that a person gave are no guess");
 }
 
 #[test]

@@ -205,6 +205,9 @@ impl Planner<'_> {
     }
 }
 
+/// Dataset, K and the draw that others repeat.
+type FirstDraw<'a> = (&'a str, u32, u64);
+
 /// Removes support sets that no cell of an expanded plan uses, as they repeat another, and warns of what was left out.
 pub(super) fn leave_out_repeated(plan: &mut Plan) {
     if plan.supports.iter().all(|support| support.repeats.is_none()) {
@@ -213,7 +216,7 @@ pub(super) fn leave_out_repeated(plan: &mut Plan) {
     let key = |cell: &Cell| (cell.trained_on.clone(), cell.shots, cell.draw);
     let used: HashSet<(String, u32, u64)> = plan.cells.iter().map(key).collect();
     // Dataset, K and first draw, with the draws that hold the same images; in part: some cells of them are kept.
-    let mut repeated: Vec<((&str, u32, u64), Vec<String>)> = Vec::new();
+    let mut repeated: Vec<(FirstDraw<'_>, Vec<String>)> = Vec::new();
     let mut in_part = Vec::new();
     for support in &plan.supports {
         let Some(first) = support.repeats else { continue };
