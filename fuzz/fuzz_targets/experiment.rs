@@ -8,7 +8,8 @@ use harness_experiment::{
     WeightsFacts,
 };
 use harness_fuzz::tokens;
-use harness_method::{Arch, Options};
+use harness_method::Arch;
+use harness_methods::Sentences;
 use libfuzzer_sys::fuzz_target;
 
 /// A world in which every name exists.
@@ -76,7 +77,7 @@ impl Catalogue for World {
         })
     }
 
-    fn check_sentences(&self, _: &str, _: &Options, _: &Arch) -> Result<(), CatalogueError> {
+    fn check_sentences(&self, _: &str, _: Sentences, _: &Arch) -> Result<(), CatalogueError> {
         Ok(())
     }
 }
