@@ -125,13 +125,13 @@ section! {
         store: StorePrecision {
             default: StorePrecision::default(),
         }
-        /// Attention heads of the image tower, where a file has others
+        /// Attention heads of the image tower
         heads: usize {
-            otherwise: "width / 64",
+            otherwise: "what a file says",
         }
-        /// Attention heads of the text tower, where a file has others
+        /// Attention heads of the text tower
         text_heads: usize {
-            otherwise: "width / 64",
+            otherwise: "what a file says",
         }
         /// Seed of the values of synthetic weights
         seed: u64 {
