@@ -1,6 +1,6 @@
 //! Tensors that a file has beside those of a CLIP: which of them would change what the encoder computes.
 
-use crate::tensor::{Dtype, View};
+use crate::tensor::View;
 
 /// What a tensor that is not read means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,28 +97,26 @@ pub(crate) fn classify(prefix: &str, name: &str, view: &View) -> Leftover {
     if any(&|part| part.contains("adapter") || part.contains("adaptmlp")) {
         return Leftover::Part("adapters; save the plain CLIP without them");
     }
-    let Some(rest) = name.strip_prefix(prefix) else { return Leftover::Unknown };
-    if OTHERS.contains(&rest.split('.').next().unwrap_or_default()) {
+    // Whole numbers are counters and indices, but for those that say where a position stands.
+    let unknown = if view.dtype().is_float() { Leftover::Unknown } else { Leftover::Harmless };
+    let Some(rest) = name.strip_prefix(prefix) else { return unknown };
+    let other = OTHERS.contains(&rest.split('.').next().unwrap_or_default());
+    if other || is_buffer(rest, view) || AFTER.iter().any(|begin| rest.starts_with(begin)) {
         return Leftover::Harmless;
     }
-    inside(rest, view)
+    if TOWERS.iter().any(|begin| rest.starts_with(begin)) { inside(rest) } else { unknown }
 }
 
-fn inside(rest: &str, view: &View) -> Leftover {
-    const BUFFERS: [&str; 6] =
-        ["position_ids", "input_resolution", "context_length", "vocab_size", "num_batches_tracked", "causal_mask"];
-    let plain = rest.strip_prefix("text.").unwrap_or(rest);
+/// A constant that some keep among their tensors.
+fn is_buffer(rest: &str, view: &View) -> bool {
+    const COUNTS: [&str; 5] =
+        ["position_ids", "input_resolution", "context_length", "vocab_size", "num_batches_tracked"];
     let last = rest.rsplit('.').next().unwrap_or_default();
-    let counts = !view.dtype().is_float() || view.dtype() == Dtype::Bool;
-    if BUFFERS.contains(&last) && (counts || last == "causal_mask") || plain == "attn_mask" {
-        return Leftover::Harmless;
-    }
-    if AFTER.iter().any(|begin| rest.starts_with(begin)) {
-        return Leftover::Harmless;
-    }
-    if !TOWERS.iter().any(|begin| rest.starts_with(begin)) {
-        return Leftover::Unknown;
-    }
+    let plain = rest.strip_prefix("text.").unwrap_or(rest);
+    COUNTS.contains(&last) && !view.dtype().is_float() || last == "causal_mask" || plain == "attn_mask"
+}
+
+fn inside(rest: &str) -> Leftover {
     if rest.contains("pos_emb") || rest.contains("position") || rest.contains("rope") || rest.contains("rel_pos") {
         return Leftover::Part("positions");
     }
@@ -137,7 +135,7 @@ fn inside(rest: &str, view: &View) -> Leftover {
     if rest.contains("norm") || rest.contains("ln_") {
         return Leftover::Part("norms");
     }
-    if last == "bias" {
+    if rest.ends_with(".bias") {
         return Leftover::Part("biases");
     }
     Leftover::Unknown

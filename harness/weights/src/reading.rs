@@ -88,6 +88,7 @@ impl Reading {
             Ok((arch, notes)) => {
                 self.notes.extend(notes);
                 let (differences, stray) = arch::compare(&arch, &named.tensors);
+                wrong.extend(differences.iter().find_map(other_ratio));
                 // A joined tensor whose parts are at fault is reported by its parts.
                 let by_parts: Vec<&str> =
                     named.differences.iter().filter_map(|d| d.name().and_then(naming::joined)).collect();
@@ -135,6 +136,18 @@ impl Reading {
         };
         parts.into_iter().map(part).collect()
     }
+}
+
+/// Of perceptrons that are not four times as wide as their tower.
+fn other_ratio(difference: &Difference) -> Option<Difference> {
+    let Difference::Misshapen { name, expected, found } = difference else { return None };
+    let ([wide, width], [found, same]) = (expected.as_slice(), found.as_slice()) else { return None };
+    (name.ends_with("mlp.c_fc.weight") && width == same).then(|| Difference::OtherEncoder {
+        what: format!(
+            "`{name}` makes {found} channels of {width}, where only {wide}, four times as many, are computed here (open_clip's \
+             ViT-g, ViT-bigG and ViT-e have others): use a ViT-B, ViT-L or ViT-H"
+        ),
+    })
 }
 
 fn few(names: &[&str]) -> String {

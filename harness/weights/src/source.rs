@@ -111,16 +111,29 @@ fn tensors_of(file: &Arc<Mapped>) -> Result<Read, WeightsError> {
         Some(Kind::TorchZip) => Ok(PickleFile::zipped(file)?.into_parts()),
         Some(Kind::TorchLegacy) => Ok(PickleFile::legacy(file)?.into_parts()),
         Some(kind) => Ok((kind, safetensors_file::tensors(file)?, Vec::new())),
-        None => {
-            let start = &file.bytes()[..file.bytes().len().min(16)];
-            let found = if start.starts_with(b"version https://") {
-                "a Git LFS pointer; fetch the file itself".to_owned()
-            } else {
-                format!("it begins with \"{}\"", start.escape_ascii())
-            };
-            Err(WeightsError::Unrecognised { path: file.path().to_owned(), found })
-        }
+        None => Err(WeightsError::Unrecognised { path: file.path().to_owned(), found: called(file.bytes()) }),
     }
+}
+
+/// What a file of no known format is, by its first bytes.
+fn called(data: &[u8]) -> String {
+    const KINDS: [(&[u8], &str); 9] = [
+        (b"version https://", "a Git LFS pointer; fetch the file itself"),
+        (b"\x1f\x8b", "compressed with gzip; unpack it"),
+        (b"BZh", "compressed with bzip2; unpack it"),
+        (b"\xfd7zXZ", "compressed with xz; unpack it"),
+        (b"\x28\xb5\x2f\xfd", "compressed with zstd; unpack it"),
+        (b"GGUF", "a GGUF file; fetch the weights as safetensors"),
+        (b"\x89HDF", "an HDF5 file, as Keras writes; fetch the weights as safetensors"),
+        (b"<!DOCTYPE", "a web page (<!DOCTYPE html>) in place of the file; fetch it again"),
+        (b"<html", "a web page in place of the file; fetch it again"),
+    ];
+    let start = &data[..data.len().min(16)];
+    if data.get(257..262) == Some(b"ustar") {
+        return "a tar archive; unpack it".to_owned();
+    }
+    let known = KINDS.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, called)| (*called).to_owned());
+    known.unwrap_or_else(|| format!("it begins with \"{}\"", start.escape_ascii()))
 }
 
 fn configs(folder: &Path, of_transformers: bool) -> Result<Vec<Config>, WeightsError> {

@@ -500,7 +500,9 @@ fn a_file_that_is_not_weights_is_refused_with_what_it_is() {
     for (bytes, says) in [
         (&b""[..], "empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
-        (b"<!DOCTYPE html>", "<!DOCTYPE html>"),
+        (b"<!DOCTYPE html>", "a web page (<!DOCTYPE html>)"),
+        (b"\x1f\x8b\x08", "compressed with gzip; unpack it"),
+        (b"GGUF\x03", "a GGUF file"),
         (&archive(&[("readme", b"x")]), "without PyTorch's `data.pkl`"),
         (b"\x80\x02K\x01.", "torch.save did not write"),
     ] {

@@ -256,6 +256,18 @@ fn other_families_are_called_by_their_names() {
     assert!(error.contains("a DINOv2 image tower: it has no text tower"), "{error}");
 }
 
+#[test]
+fn perceptrons_of_another_width_are_called_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    let mut all = layout();
+    let name = "visual.transformer.resblocks.0.mlp.c_fc.weight";
+    all.iter_mut().find(|(other, _)| other == name).unwrap().1 = vec![560, 128];
+    write(&path, &all);
+    let error = Weights::open(&path).unwrap_err().to_string();
+    assert!(error.contains(name) && error.contains("560 channels of 128") && error.contains("only 512"), "{error}");
+}
+
 /// A CLIP of one block under transformers' names.
 fn transformers() -> Layout {
     let mut all: Layout = Vec::new();
