@@ -7,7 +7,8 @@ use common::Place;
 use harness_method::{Arch, StorePrecision};
 use harness_weights::{Weights, write_safetensors};
 
-/// A place whose experiment reads `clip.safetensors`: the encoder of its own, with `change` made to values and `more` tensors.
+/// A place whose experiment reads `clip.safetensors`: the encoder of its own, with `change` made to values and
+/// `more` tensors.
 fn place(encoder: &str, change: impl Fn(&str, &mut Vec<f32>), more: &[&str]) -> Place {
     let place = Place::new();
     let experiment: toml::Table = toml::from_str(common::EXPERIMENT).unwrap();

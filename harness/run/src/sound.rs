@@ -1,5 +1,5 @@
-//! Remembers weights in which no value was found to be NaN or infinite, by the hash of their content, so that a plan does not read
-//! gigabytes again.
+//! Remembers, by the hash of their content, weights in which no value was found to be NaN or infinite, so that a plan
+//! does not read gigabytes again.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,8 @@ pub(crate) struct SoundWeights {
 }
 
 impl SoundWeights {
-    /// What is remembered beside the cache `hashes`; with `verify` nothing is believed. A file that can't be read remembers nothing.
+    /// What is remembered beside the cache `hashes`; with `verify` nothing is believed. A file that can't be read
+    /// remembers nothing.
     pub(crate) fn beside(hashes: &Path, verify: bool) -> Self {
         let path = hashes.with_file_name(NAME);
         let text = if verify { String::new() } else { std::fs::read_to_string(&path).unwrap_or_default() };

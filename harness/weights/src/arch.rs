@@ -18,8 +18,8 @@ const IMAGE_HEADS: [(usize, usize); 8] =
 /// Heads of published text towers by width.
 const TEXT_HEADS: [(usize, usize); 5] = [(384, 6), (512, 8), (768, 12), (1024, 16), (1280, 20)];
 
-/// Attention heads, which shapes don't tell. `None`: what a file beside the weights states, else what published towers of
-/// the width have, else width / 64.
+/// Attention heads, which shapes don't tell. `None`: what a file beside the weights states, else what published towers
+/// of the width have, else width / 64.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heads {
     /// Heads of the image tower.

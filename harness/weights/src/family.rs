@@ -1,9 +1,9 @@
-//! Encoders of other families, told by the names of their tensors, so that a file that can't be read is called by its name.
+//! Encoders of other families, told by the names of their tensors, so that a file that can't be read is called by name.
 
 use crate::tensor::View;
 
-/// A family: what to call it, and what its files have. A mark is a tensor's name, or its beginning where it ends in a dot or
-/// a digit's place; anything may stand before it, up to a dot. One of the alternatives must be there with all its marks.
+/// A family: what to call it, and what its files have. A mark is a tensor's name, or its beginning where the mark
+/// ends in a dot; anything may stand before it, up to a dot. One of the alternatives must be there with all its marks.
 struct Family {
     name: &'static str,
     /// Why it can't be read, and the way out.

@@ -90,8 +90,8 @@ pub(crate) enum Global {
     Module,
 }
 
-/// The list: what PyTorch's own `weights_only` reader takes, and plain values of Python and NumPy that training scripts keep
-/// beside weights. Any other global is refused before anything is made of it; of these, too, nothing is run.
+/// The list: what PyTorch's own `weights_only` reader takes, and plain values of Python and NumPy that training scripts
+/// keep beside weights. Any other global is refused before anything is made of it; of these, too, nothing is run.
 pub(crate) fn allowed(module: &str, name: &str) -> Option<Global> {
     Some(match (module, name) {
         ("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor") => Global::RebuildTensor,
@@ -223,7 +223,7 @@ fn is_inert(module: &str, name: &str) -> bool {
     }
 }
 
-/// Whether a global seems to be a class of modules: what `torch.save(model)` writes where `model.state_dict()` is meant.
+/// Whether a global seems to be a class of modules: `torch.save(model)` writes it where `model.state_dict()` is meant.
 pub(crate) fn is_module(module: &str, name: &str) -> bool {
     const PACKAGES: [&str; 8] = [
         "torch.nn.modules",

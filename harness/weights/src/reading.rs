@@ -80,7 +80,7 @@ impl Reading {
             self.named = Some(named);
             return;
         }
-        // What a person has to undo comes first; of another tensor, the one that is missing may be the better explanation.
+        // What a person has to undo comes first; else a missing tensor may explain one that is not known.
         let (undo, parts): (Vec<_>, Vec<_>) = leftovers.into_iter().partition(|(undo, _)| *undo);
         self.differences.extend(undo.into_iter().map(|(_, difference)| difference));
         let mut wrong = named.differences.clone();

@@ -41,12 +41,12 @@ enum Values {
 }
 
 impl Weights {
-    /// Opens weights of any known format (docs/method.md section 12), heads as a file beside them states or as published
-    /// towers of their width have, else width / 64. `path` is a file, a folder, or a folder's `*.index.json`.
+    /// Opens weights of any known format (docs/method.md section 12), heads as a file beside them states or as
+    /// published towers of their width have, else width / 64. `path` is a file, a folder, or a folder's `*.index.json`.
     ///
     /// # Errors
-    /// No such file, an unknown or damaged format, a pickle that names code, no CLIP, one with parts that are not read, one
-    /// that the file beside it contradicts, or a tensor that is missing, misshapen or no float's.
+    /// No such file, an unknown or damaged format, a pickle that names code, no CLIP, one with parts that are not read,
+    /// one that the file beside it contradicts, or a tensor that is missing, misshapen or no float's.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         Self::open_with(path, Heads::default())
     }
@@ -102,8 +102,8 @@ impl Weights {
         self.kind
     }
 
-    /// The activation that the files' origin suggests (TorchScript classes, the JSON files beside them). The option `activation`
-    /// decides; a user may want to know where the two differ.
+    /// The activation that the files' origin suggests (TorchScript classes, the JSON files beside them). The option
+    /// `activation` decides; a user may want to know where the two differ.
     pub fn suggested_activation(&self) -> Option<Activation> {
         self.activation
     }
