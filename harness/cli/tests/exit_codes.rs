@@ -52,7 +52,8 @@ fn code_4_is_a_refusal_by_the_system() {
 fn code_4_is_also_a_cache_or_a_figure_that_cannot_be_written() {
     let place = Place::new();
     place.write("taken", "a file where a folder should be");
-    place.harness(&["plan", "small.toml", "--cache", "taken/cache"]).expect(4).says(&["error: ", "taken/cache"]);
+    let elsewhere = ["run", "small.toml", "--cache", "taken/cache", "--out", "elsewhere"];
+    place.harness(&elsewhere).expect(4).says(&["error: ", "taken/cache"]);
     place.run(&["--only", "selection=last"]).expect(0);
     std::fs::remove_dir_all(place.file("out/figures")).unwrap();
     place.write("out/figures", "a file where a folder should be");

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use harness_data::decode::{Depth, EXTENSIONS};
-use harness_data::{foreign, is_litter};
+use harness_data::{Source, foreign, is_litter};
 use harness_text::count;
 use rayon::prelude::*;
 
