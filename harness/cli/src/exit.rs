@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
+use harness_data::DataError;
 use harness_records::Class;
+use harness_report::ReportError;
 use harness_run::Error;
 
-use crate::output::say;
+use crate::output::{lost, say};
 
 /// Exit codes, as the README documents them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,17 +86,38 @@ macro_rules! of_class {
 
 of_class!(
     harness_experiment::Error: Input,
-    harness_data::DataError: Input,
     harness_weights::WeightsError: Input,
     harness_features::Error: Disk,
-    harness_tables::TablesError: Disk,
-    harness_report::ReportError: Internal
+    harness_tables::TablesError: Disk
 );
 
-/// Prints a failure's message and returns the process's exit code.
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        Self::of(if error.is_system() { Class::Disk } else { Class::Input }, error)
+    }
+}
+
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Self {
+        let class = match error {
+            ReportError::Disk(_) | ReportError::Tables(_) => Class::Disk,
+            _ => Class::Internal,
+        };
+        Self::of(class, error)
+    }
+}
+
+/// Prints a failure's message and returns the process's exit code. Results that could not be printed are a failure, though
+/// the work was done.
 pub(crate) fn code(result: Result<Exit, Failure>) -> ExitCode {
     let exit = match result {
-        Ok(exit) => exit,
+        Ok(exit) => match lost() {
+            Some(reason) if exit != Exit::Interrupted => {
+                say(format!("error: can't write to standard output: {reason}"));
+                Exit::System
+            }
+            _ => exit,
+        },
         Err(failure) => {
             if !failure.message.is_empty() {
                 say(format!("error: {}", failure.message));

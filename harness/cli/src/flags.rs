@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::output::say;
+
 /// Where backends are found besides the usual folders.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct BackendFolders {
@@ -50,15 +52,26 @@ pub(crate) struct Hashing {
 /// CPU threads.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Threads {
-    /// CPU threads of a worker [default: as many as the machine has]
-    #[arg(long = "threads", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    number: Option<u16>,
+    /// CPU threads of a worker, at most 4 times as many as the machine has [default: as many as it has]
+    #[arg(long = "threads", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    number: Option<u32>,
 }
 
+/// Threads for each of the machine's. More are no faster, and thousands take its memory.
+const THREADS_EACH: usize = 4;
+
 impl Threads {
-    /// The number asked for.
+    /// The number asked for, or the largest that is used, with a warning.
     pub(crate) fn number(self) -> Option<usize> {
-        self.number.map(usize::from)
+        let asked = self.number? as usize;
+        let here = std::thread::available_parallelism().map_or(1, usize::from);
+        let most = THREADS_EACH * here;
+        if asked > most {
+            say(format!(
+                "warning: --threads {asked}: this machine has {here}, and at most {THREADS_EACH} times that are used: {most}"
+            ));
+        }
+        Some(asked.min(most))
     }
 }
 

@@ -43,19 +43,25 @@ Exit codes:
   1    a check found something wrong
   2    arguments, experiment, registry, data or weights are wrong; nothing was started
   3    some cells failed
-  4    the system refused: a folder, a disk or memory
+  4    the system refused: a folder, a disk, memory, or standard output
   5    a fault of the program or of a backend
   130  interrupted";
 
 fn main() -> ExitCode {
-    exit::code(parse().and_then(|arguments| commands::perform(&arguments.command)))
+    exit::code(match parse() {
+        Ok(arguments) => commands::perform(&arguments.command),
+        Err(wrong) => wrong.map_or(Ok(Exit::Done), Err),
+    })
 }
 
-/// Reads the process's arguments. Help, version and mistakes are printed here.
-fn parse() -> Result<Arguments, Failure> {
+/// Reads the process's arguments. Help, version and mistakes are printed here; none but mistakes are a failure.
+fn parse() -> Result<Arguments, Option<Failure>> {
     Arguments::try_parse().map_err(|error| {
-        let _ = error.print();
-        let exit = if error.use_stderr() { Exit::Input } else { Exit::Done };
-        Failure { exit, message: String::new() }
+        if error.use_stderr() {
+            let _ = error.print();
+            return Some(Failure { exit: Exit::Input, message: String::new() });
+        }
+        output::written(error.print());
+        None
     })
 }

@@ -1,8 +1,8 @@
 //! Where text goes: results to standard output, everything else to standard error, and both above the progress bars.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write, stderr, stdout};
-use std::sync::LazyLock;
+use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
+use std::sync::{LazyLock, OnceLock};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
@@ -26,12 +26,26 @@ pub(crate) fn can_draw() -> bool {
     stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|name| name != "dumb")
 }
 
-/// Text on standard output. A reader that has gone, such as `head`, is not a failure.
+/// Why something of standard output could not be written, where that happened.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Text on standard output. Where it can't be written the work continues, and the process ends as one that failed.
 pub(crate) fn print(text: impl Display) {
-    BARS.suspend(|| {
-        let _ = write!(stdout(), "{text}");
-        let _ = stdout().flush();
-    });
+    BARS.suspend(|| written(write!(stdout(), "{text}").and_then(|()| stdout().flush())));
+}
+
+/// Remembers that standard output could not be written. A reader that has gone, such as `head`, is not a failure.
+pub(crate) fn written(result: std::io::Result<()>) {
+    if let Err(error) = result
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error.to_string());
+    }
+}
+
+/// Why something of standard output could not be written, where that happened.
+pub(crate) fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 /// Lines on standard error, broken between words where they are longer than the terminal is wide. Nobody may be there to

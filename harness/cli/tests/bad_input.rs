@@ -140,6 +140,16 @@ fn a_test_set_of_one_class_is_refused_at_plan_time() {
 }
 
 #[test]
+fn more_threads_than_a_machine_can_use_are_cut_with_a_warning() {
+    let place = Place::new();
+    let most = 4 * std::thread::available_parallelism().map_or(1, usize::from);
+    let ended = place.run(&["--threads", "9999", "--only", "selection=last"]).expect(0);
+    ended.says(&["warning: --threads 9999: this machine has", &format!("are used: {most}")]);
+    let run = std::fs::read_to_string(place.file("out/run.toml")).unwrap();
+    assert!(run.contains(&format!("threads = {most}\n")), "{run}");
+}
+
+#[test]
 fn wrong_arguments_end_with_2_and_help_with_0() {
     let place = Place::new();
     place.harness(&["run"]).expect(2).says(&["EXPERIMENT.toml"]);

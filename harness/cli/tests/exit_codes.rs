@@ -49,6 +49,47 @@ fn code_4_is_a_refusal_by_the_system() {
 }
 
 #[test]
+fn code_4_is_also_a_cache_or_a_figure_that_cannot_be_written() {
+    let place = Place::new();
+    place.write("taken", "a file where a folder should be");
+    let elsewhere = ["run", "small.toml", "--cache", "taken/cache", "--out", "elsewhere"];
+    place.harness(&elsewhere).expect(4).says(&["error: ", "taken/cache"]);
+    place.run(&["--only", "selection=last"]).expect(0);
+    std::fs::remove_dir_all(place.file("out/figures")).unwrap();
+    place.write("out/figures", "a file where a folder should be");
+    place.harness(&["report", "out"]).expect(4).says(&["error: ", "out/figures"]);
+    std::fs::remove_file(place.file("out/figures")).unwrap();
+    place.harness(&["report", "out"]).expect(0);
+}
+
+/// Linux's device that has no room.
+#[cfg(target_os = "linux")]
+#[test]
+fn code_4_is_also_standard_output_that_cannot_be_written() {
+    let place = Place::new();
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for arguments in [
+        &["plan", "small.toml", "--cache", "cache", "--toml"][..],
+        &["plan", "small.toml", "--cache", "cache"],
+        &["datasets", "list"],
+        &["datasets", "verify"],
+        &["cache", "list", "--cache", "cache"],
+        &["backends", "list"],
+        &["run", "--help"],
+        &["--version"],
+        &["run", "small.toml", "--cache", "cache", "--out", "out", "--json"],
+        &["report", "out"],
+    ] {
+        let output = place.command(arguments).stdout(full()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}: {told}");
+        assert!(told.contains("error: can't write to standard output: "), "{arguments:?}: {told}");
+    }
+    // The work was done all the same.
+    place.run(&[]).expect(0).says(&["already done"]);
+}
+
+#[test]
 fn code_5_is_a_backend_that_dies() {
     let place = common::files::on_files();
     place.edit("selection = [\"last\", \"best-on-test\"]", "selection = [\"last\"]");

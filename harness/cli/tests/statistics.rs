@@ -89,6 +89,21 @@ fn find<'a>(rows: &'a [IntervalRow], variant: &str) -> &'a IntervalRow {
 }
 
 #[test]
+fn draws_of_the_same_images_are_one_row_and_the_report_says_so() {
+    let place = Place::new();
+    // As many images as K, so that every draw has them all.
+    let registry = common::REGISTRY.replace("valid = 4", "valid = 2");
+    place.write("datasets.toml", &registry);
+    place.edit("draws = [0]", "draws = [4, 0, 7]");
+    let told = "[Small], K 2: draws 0 and 7 hold the same images as draw 4 and are left out; n counts them once";
+    place.harness(&["plan", "small.toml", "--cache", "cache"]).expect(0).says(&[&format!("warning: {told}")]);
+    place.run(&["--only", "selection=last"]).expect(0).says(&[&format!("warning: {told}")]);
+    assert!(place.results().iter().all(|row| row.get("draw") == "4"));
+    let report = std::fs::read_to_string(place.file("out/report.md")).unwrap();
+    assert!(report.contains(&told.replace('[', "\\[").replace(']', "\\]")) || report.contains(told), "{report}");
+}
+
+#[test]
 fn rows_are_what_the_library_makes_of_the_stored_scores() {
     let place = variants();
     place.run(&[]).expect(0);

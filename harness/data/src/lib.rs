@@ -48,6 +48,7 @@ pub use hashes::{FileHashes, ImageSize, images_hash, items_hash};
 pub use inspect::{Inspection, Looked, Unusable, inspect, misfits, sample};
 pub use item::{Item, Source, load_image, load_mask, load_support_mask};
 pub use layout::{Layout, Split};
+pub use layouts::folder::is_litter;
 pub use mask::MaskValues;
 pub use registry::Registry;
 pub use summary::Summary;

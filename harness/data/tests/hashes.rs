@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use common::Set;
-use harness_data::{FileHashes, images_hash, items_hash};
+use harness_data::{DataError, FileHashes, images_hash, items_hash};
 
 /// Old enough to be remembered.
 fn settle(path: &Path) {
@@ -27,6 +27,16 @@ fn change_unseen(path: &Path) {
 
 /// Not the hash of anything here.
 const FORGED: &str = "00000000000000000000000000000000000000000000000000000000000000aa";
+
+#[test]
+fn a_cache_that_cannot_be_written_is_the_systems_fault_and_an_image_that_is_missing_is_not() {
+    use std::io::{Error, ErrorKind};
+    let error = |action, kind| DataError::Io { action, path: "cache".into(), source: Error::from(kind) };
+    assert!(error("write the cache of hashes", ErrorKind::PermissionDenied).is_system());
+    assert!(error("read", ErrorKind::StorageFull).is_system());
+    assert!(!error("read", ErrorKind::NotFound).is_system());
+    assert!(!error("read the folder", ErrorKind::PermissionDenied).is_system());
+}
 
 #[test]
 fn a_file_changed_under_its_old_size_and_time_is_hashed_again() {

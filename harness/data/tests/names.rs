@@ -297,10 +297,13 @@ fn a_near_miss_in_a_table_is_told() {
         (",test", ",Test", ["split `Test`", "did you mean `test`?"]),
         ("pictures/c.png", "pictures/c.jpg", ["no image", "`c.png` is there: write that name"]),
         ("marks/d.png", "marks/d_mask.png", ["no mask", "`d.png` is there: write that name"]),
+        // Another picture's name is none of an image's.
+        ("pictures/c.png", "pictures/c_mask.png", ["no image", "c_mask.png"]),
     ] {
         let set = csv(format!("{HEAD}\n{}\n", ROWS.join("\n")).replace(from, to));
         let errors = set.errors();
         assert!(errors.iter().any(|e| parts.iter().all(|part| e.contains(part))), "{parts:?}: {errors:?}");
+        assert!(to != "pictures/c_mask.png" || !errors[0].contains("write that name"), "{errors:?}");
     }
     let set = Set::mvfa();
     set.write("lists/1-shot.txt", "n-0: n0.jpg\na-0: a0.png\n");

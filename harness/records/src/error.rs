@@ -91,6 +91,7 @@ impl Error {
         match self {
             Self::Metrics(_) => Class::Numeric,
             Self::File { .. } | Self::Disk(_) => Class::Disk,
+            Self::Data(error) if error.is_system() => Class::Disk,
             Self::Experiment(_) | Self::Data(_) | Self::Weights(_) => Class::Input,
             // A damaged file is not this program's fault: nobody should report it as one.
             Self::Record { .. } | Self::Newer { .. } | Self::NotResults { .. } | Self::Occupied { .. } => Class::Input,

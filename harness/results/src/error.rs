@@ -66,6 +66,7 @@ impl Error {
             Self::Records(error) => error.class(),
             Self::Metrics(_) => Class::Numeric,
             Self::File { .. } | Self::Tables(_) => Class::Disk,
+            Self::Data(error) if error.is_system() => Class::Disk,
             Self::Data(_) | Self::Changed { .. } | Self::Record { .. } => Class::Input,
         }
     }

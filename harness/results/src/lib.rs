@@ -62,7 +62,8 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         },
     );
     let (rows, statistics, figures, backends) = (rows?, statistics?, figures?, backends?);
-    let data_notes = provenance.as_ref().map(|provenance| provenance.data_notes.clone()).unwrap_or_default();
+    let noted = provenance.iter().flat_map(|provenance| &provenance.data_notes);
+    let data_notes = plan.warnings.iter().chain(noted).cloned().collect();
     let report = ReportInput {
         data_notes,
         experiment: plan.name.clone(),

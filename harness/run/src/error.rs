@@ -135,6 +135,7 @@ impl Error {
             Self::Job { class, .. } => *class,
             Self::Metrics(_) => Class::Numeric,
             Self::File { .. } | Self::Tables(_) | Self::Disk(_) | Self::Full { .. } => Class::Disk,
+            Self::Data(error) if error.is_system() => Class::Disk,
             Self::Data(_) | Self::Weights(_) | Self::Experiment(_) | Self::Catalogue(_) => Class::Input,
             Self::Record { .. } | Self::Changed { .. } | Self::Unusable { .. } => Class::Input,
             Self::Interrupted => Class::Internal,

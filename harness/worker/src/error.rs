@@ -93,6 +93,7 @@ impl Error {
             Self::Job { class, .. } => *class,
             Self::Diverged { .. } | Self::Metrics(_) => Class::Numeric,
             Self::File { .. } | Self::Taps(_) | Self::Tables(_) => Class::Disk,
+            Self::Data(error) if error.is_system() => Class::Disk,
             Self::Data(_) | Self::Weights(_) | Self::Prompts(_) | Self::Changed { .. } => Class::Input,
         }
     }

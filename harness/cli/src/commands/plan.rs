@@ -36,7 +36,7 @@ pub(super) fn plan(arguments: &Plan) -> Result<Exit, Failure> {
     let (plan, world) = planned(&arguments.file, &arguments.surroundings)?;
     world.look(&plan, Extent::Sample, &|| true, &mut |_, _| {})?;
     world.save_hashes()?;
-    for warning in world.warnings() {
+    for warning in plan.warnings.iter().cloned().chain(world.warnings()) {
         say(format!("warning: {warning}"));
     }
     for note in world.notes() {

@@ -79,6 +79,12 @@ Examples:
 
 pub(super) fn predict(arguments: &Predict) -> Result<Exit, Failure> {
     let images = if arguments.test { Vec::new() } else { predict::list(&arguments.images)? };
+    for folder in predict::not_searched(&arguments.images) {
+        say(format!(
+            "note: {}: folders inside a folder are not searched; name it as well to score it",
+            folder.display()
+        ));
+    }
     let program = found::worker(&arguments.surroundings.backends)?;
     let Chosen { mut model, name, tested } = choose(arguments)?;
     if let Some(weights) = &arguments.weights {

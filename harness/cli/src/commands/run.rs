@@ -124,7 +124,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     });
     world.save_hashes()?;
     looked?;
-    for warning in world.warnings() {
+    for warning in plan.warnings.iter().cloned().chain(world.warnings()) {
         observer.notice(&Notice::Warning(&warning));
     }
     for note in world.notes() {
@@ -166,16 +166,15 @@ fn conclude(plan: &Plan, finished: &Finished, arguments: &Run, folder: &Folder, 
     say(format!("tables, figures and report: {}", out.join("report.md").display()));
     let why = format!("reasons are in {}, logs in {}", out.join("report.md").display(), out.join("logs").display());
     if *interrupted {
-        say(format!("interrupted; continue with: {}", this_command()));
+        // With --rerun, what it made again would be deleted once more.
+        say(format!("interrupted; continue with: {}", this_command(&["--rerun"])));
     } else if *given_up {
         say(format!("stopped because {} failed (--max-failures); {why}", count(*failed as u64, "cell")));
     } else if *failed > 0 {
-        say(format!("{why}; to try them again: {}", this_command()));
+        say(format!("{why}; to try them again: {}", this_command(&[])));
     } else if arguments.file.smoke {
-        say(format!(
-            "the smoke test passed; now: harness run {}",
-            quoted(&arguments.file.experiment.to_string_lossy())
-        ));
+        // The folder is the smoke test's.
+        say(format!("the smoke test passed; now: {}", this_command(&["--smoke", "--out", "--rerun"])));
     } else if plan.smoke {
         say("This was a smoke test: everything runs here, but its numbers say nothing about the method.\n\
              Next, with real weights and data:\n  \
@@ -201,10 +200,26 @@ fn outcome(done: usize, reused: usize, failed: usize, took: Duration) -> String 
     }
 }
 
-/// The command line as a shell would take it again.
-fn this_command() -> String {
-    let arguments = std::env::args_os().skip(1).map(|argument| quoted(&argument.to_string_lossy()));
-    std::iter::once("harness".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
+/// The command line as a shell would take it again, without some options.
+fn this_command(without: &[&str]) -> String {
+    command(std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()), without)
+}
+
+/// [`this_command`] of these arguments.
+fn command(arguments: impl Iterator<Item = String>, without: &[&str]) -> String {
+    let (mut words, mut is_value) = (vec!["harness".to_owned()], false);
+    for argument in arguments {
+        let option = argument.split_once('=').map_or(argument.as_str(), |(option, _)| option);
+        if std::mem::take(&mut is_value) {
+            continue;
+        }
+        if without.contains(&option) {
+            is_value = option == argument && option != "--smoke";
+        } else {
+            words.push(quoted(&argument));
+        }
+    }
+    words.join(" ")
 }
 
 /// A word of a shell's command line.
@@ -227,6 +242,14 @@ mod tests {
         assert_eq!(quoted("variant=base seed=0"), "'variant=base seed=0'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn advice_repeats_the_options_but_those_that_would_do_harm() {
+        let typed = "run a.toml --rerun failed --out x --datasets my.toml --rerun=failed --smoke --cache c";
+        let advice = |without: &[&str]| command(typed.split(' ').map(str::to_owned), without);
+        assert_eq!(advice(&["--rerun"]), "harness run a.toml --out x --datasets my.toml --smoke --cache c");
+        assert_eq!(advice(&["--smoke", "--out", "--rerun"]), "harness run a.toml --datasets my.toml --cache c");
     }
 
     #[test]

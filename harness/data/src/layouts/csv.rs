@@ -55,7 +55,7 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
         }
         let image = folder.join(name);
         if !image.is_file() {
-            let message = match near.file(&image) {
+            let message = match near.file(&image, false) {
                 Some(other) => format!("no image {}; `{other}` is there: write that name", image.display()),
                 None => format!("no image {}", image.display()),
             };
@@ -66,7 +66,7 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
             (Some(mask), true) => {
                 let mask = folder.join(mask);
                 if !mask.is_file() {
-                    listing.problems.push(match near.file(&mask) {
+                    listing.problems.push(match near.file(&mask, true) {
                         Some(other) => {
                             wrong(format!("no mask {}; `{other}` is there: write that name", mask.display()))
                         }

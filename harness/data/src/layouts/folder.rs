@@ -57,7 +57,7 @@ pub(super) fn read(path: &Path) -> Result<Folder> {
 }
 
 /// Whether a file or folder is hidden, or left behind by systems, archives and file servers.
-pub(crate) fn is_litter(name: &str) -> bool {
+pub fn is_litter(name: &str) -> bool {
     const LITTER: [&str; 12] = [
         "Thumbs.db",
         "ehthumbs.db",
@@ -75,8 +75,9 @@ pub(crate) fn is_litter(name: &str) -> bool {
     name.starts_with('.') || LITTER.iter().any(|litter| litter.eq_ignore_ascii_case(name))
 }
 
-/// What most folders hold.
+/// What a layout expects in a folder.
 pub(super) const IMAGES: &str = "images";
+pub(super) const MASKS: &str = "masks";
 
 /// The folders inside a folder, byte-sorted; hidden ones don't count.
 ///

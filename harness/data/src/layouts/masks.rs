@@ -23,7 +23,7 @@ pub(super) fn present(
         return Ok(BTreeSet::new());
     }
     if masks.is_empty() {
-        listing.problems.push(near::empty(dataset, folder, exists, "masks (or set `masks = false` for the dataset)"));
+        listing.problems.push(near::empty(dataset, folder, exists, folder::MASKS));
         return Ok(BTreeSet::new());
     }
     let wanted: BTreeMap<String, &String> = images.iter().map(|image| (expected(image), image)).collect();

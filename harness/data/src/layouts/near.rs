@@ -72,12 +72,16 @@ pub(super) fn folder(root: &Path, missing: &Path) -> Option<String> {
     None
 }
 
-/// The problem of a folder without what a layout expects in it; `exists`: whether it is there.
+/// The problem of a folder without what a layout expects in it, images or masks; `exists`: whether it is there.
 pub(super) fn empty(dataset: &Dataset, folder: &Path, exists: bool, holds: &'static str) -> DataError {
-    let what = if exists {
-        format!("no {} in this folder", if holds == super::folder::IMAGES { "image" } else { "mask" })
-    } else {
-        format!("no such folder{}", self::folder(dataset.folder(), folder).unwrap_or_default())
+    let near = if exists { None } else { self::folder(dataset.folder(), folder) };
+    let what = match (exists, near) {
+        (true, _) => format!("no {} in this folder", holds.trim_end_matches('s')),
+        (false, Some(near)) => format!("no such folder{near}"),
+        (false, None) if holds == super::folder::MASKS => {
+            "no such folder; add it, or set `masks = false` for the dataset".to_owned()
+        }
+        (false, None) => "no such folder".to_owned(),
     };
     let (dataset, folder, layout) = (dataset.name().to_owned(), folder.to_owned(), dataset.entry().layout.name());
     DataError::EmptyFolder { dataset, folder, what, layout, holds }
@@ -106,8 +110,9 @@ pub(super) fn key(name: &str) -> String {
 pub(super) struct Looked(BTreeMap<PathBuf, BTreeMap<String, Vec<String>>>);
 
 impl Looked {
-    /// The name of the file beside `missing` that may be meant by it: the only one with the same [`key`].
-    pub(super) fn file(&mut self, missing: &Path) -> Option<&str> {
+    /// The name of the file beside `missing`, an image or a mask, that may be meant by it: the only one with the same name
+    /// but for case and extension, or for a mask with the same [`key`].
+    pub(super) fn file(&mut self, missing: &Path, is_mask: bool) -> Option<&str> {
         let (folder, wanted) = (missing.parent()?, key(missing.file_name()?.to_str()?));
         let files = self.0.entry(folder.to_owned()).or_insert_with(|| {
             let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -119,8 +124,13 @@ impl Looked {
             }
             files
         });
-        match files.get(&wanted).map(Vec::as_slice) {
-            Some([one]) => Some(one),
+        let stem = |name: &str| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_lowercase();
+        let typed = stem(missing.file_name()?.to_str()?);
+        let (same, other): (Vec<&String>, Vec<&String>) =
+            files.get(&wanted)?.iter().partition(|name| stem(name) == typed);
+        match (same.as_slice(), other.as_slice()) {
+            ([one], _) => Some(one),
+            ([], [one]) if is_mask => Some(one),
             _ => None,
         }
     }

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use harness_data::Source;
 use harness_data::decode::{Depth, EXTENSIONS};
-use harness_data::foreign;
+use harness_data::{Source, foreign, is_litter};
+use harness_text::count;
 use rayon::prelude::*;
 
 use crate::error::Error;
@@ -39,7 +39,18 @@ pub fn list(given: &[PathBuf]) -> Result<Vec<InputImage>, Error> {
             let what = format!("{}: there is no image in this folder ({})", path.display(), EXTENSIONS.join(", "));
             let others: Vec<PathBuf> = entries(path)?;
             let others = foreign::of_names(others.iter().map(PathBuf::as_path));
-            return Err(Error::Unusable { what: others.map_or(what.clone(), |others| format!("{what}: {others}")) });
+            let others = others.map(|others| format!(": {others}")).unwrap_or_default();
+            let inside = folders_with_images(path);
+            let inside = match inside.first() {
+                Some(first) => format!(
+                    "; {} in it {} images, and folders inside are not searched: name them, such as {}",
+                    count(inside.len() as u64, "folder"),
+                    if inside.len() == 1 { "has" } else { "have" },
+                    first.display()
+                ),
+                None => String::new(),
+            };
+            return Err(Error::Unusable { what: what + &others + &inside });
         }
         paths.extend(found);
     }
@@ -56,12 +67,29 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     entries.map(|entry| Ok(entry.map_err(Error::file("list", folder))?.path())).collect()
 }
 
+/// Folders with images inside the folders of `given`, which are not searched and were not given themselves.
+pub fn not_searched(given: &[PathBuf]) -> Vec<PathBuf> {
+    let inside = given.iter().filter(|path| path.is_dir()).flat_map(|path| folders_with_images(path));
+    inside.filter(|folder| !given.iter().any(|path| path.components().eq(folder.components()))).collect()
+}
+
+/// Folders directly in one that have images directly in them, sorted.
+fn folders_with_images(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let litter = |path: &Path| path.file_name().is_some_and(|name| is_litter(&name.to_string_lossy()));
+    let mut found: Vec<PathBuf> = entries
+        .filter(|path| path.is_dir() && !litter(path) && images_in(path).is_ok_and(|images| !images.is_empty()))
+        .collect();
+    found.sort();
+    found
+}
+
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     for path in entries(folder)? {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden && path.is_file() && EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()) {
+        let litter = path.file_name().is_some_and(|name| is_litter(&name.to_string_lossy()));
+        if !litter && path.is_file() && EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()) {
             found.push(path);
         }
     }
@@ -115,6 +143,21 @@ mod tests {
         let names: Vec<&str> = images.iter().map(|image| image.name.as_str()).collect();
         assert_eq!(names, ["A-2", "a", "a-3", "b", "notes"]);
         assert!(images[1].path.ends_with("a.JPG") && images[2].path.ends_with("a.png"));
+    }
+
+    #[test]
+    fn folders_inside_are_not_searched_and_that_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["one/a.png", "two/b.png", "__MACOSX/c.png", "none/notes.txt"] {
+            std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let message = list(&[folder.path().to_owned()]).unwrap_err().to_string();
+        assert!(message.contains("2 folders in it have images") && message.contains("/one"), "{message}");
+        std::fs::write(folder.path().join("d.png"), "").unwrap();
+        let given = [folder.path().to_owned(), folder.path().join("two")];
+        assert_eq!(list(&given).unwrap().len(), 2);
+        assert_eq!(not_searched(&given), [folder.path().join("one")]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use harness_worker::protocol::Job;
 use harness_worker::{DETECTION, GRIDS};
 
 pub use self::evaluate::evaluate;
-pub use self::images::{InputImage, list};
+pub use self::images::{InputImage, list, not_searched};
 pub use self::model::{CellChoice, Model, find_cell};
 pub use self::output::{Draw, Picture};
 pub use self::work::PredictOptions;
