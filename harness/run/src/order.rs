@@ -51,10 +51,9 @@ fn orders(scored: &[String], current: &[&str]) -> Vec<Vec<usize>> {
     let mut left: HashMap<&str, usize> = current.iter().enumerate().map(|(index, name)| (*name, index)).collect();
     let mut places: Vec<Option<usize>> = scored.iter().map(|name| left.remove(name.as_str())).collect();
     let mut rest: Vec<usize> = left.into_values().sorted_by_key(|index| current[*index]).collect();
-    let by_file = rest.iter().copied().into_group_map_by(|index| file_name(current[*index]));
     let open = |places: &[Option<usize>]| places.iter().positions(Option::is_none).collect::<Vec<_>>();
-    let rivals = open(&places).into_iter().into_group_map_by(|place| file_name(&scored[*place]));
-    for (file, place) in &rivals {
+    let by_file = grouped(rest.iter().copied(), |index| file_name(current[index]));
+    for (file, place) in &grouped(open(&places), |place| file_name(&scored[place])) {
         if let ([place], Some([index])) = (place.as_slice(), by_file.get(file).map(Vec::as_slice)) {
             places[*place] = Some(*index);
             rest.retain(|other| other != index);
@@ -70,6 +69,14 @@ fn orders(scored: &[String], current: &[&str]) -> Vec<Vec<usize>> {
         0..=MOST => rest.iter().copied().permutations(rest.len()).map(arranged).collect(),
         _ => vec![arranged(rest)],
     }
+}
+
+fn grouped<'n>(all: impl IntoIterator<Item = usize>, by: impl Fn(usize) -> &'n str) -> HashMap<&'n str, Vec<usize>> {
+    let mut groups: HashMap<&str, Vec<usize>> = HashMap::new();
+    for one in all {
+        groups.entry(by(one)).or_default().push(one);
+    }
+    groups
 }
 
 /// The last part of a '/'-separated name.
