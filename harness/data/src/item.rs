@@ -147,12 +147,12 @@ pub struct Item {
 }
 
 impl Item {
-    /// The pixel labels `[S, S]`, 0 or 1: zeros for a normal image, and for an abnormal one whose lesion is too small to leave
-    /// a pixel at this size.
+    /// The pixel labels `[S, S]`, 0 or 1: zeros for a normal image, and for an abnormal one whose lesion is too small
+    /// to leave a pixel at this size.
     ///
     /// # Errors
-    /// [`DataError::NoMask`] for an abnormal image without one, [`DataError::MaskSize`], [`DataError::EmptyMask`] for a mask
-    /// that marks nothing at its own size, and as [`load_mask`].
+    /// [`DataError::NoMask`] for an abnormal image without one, [`DataError::MaskSize`], [`DataError::EmptyMask`] for a
+    /// mask that marks nothing at its own size, and as [`load_mask`].
     pub fn truth(&self, size: usize, values: MaskValues) -> Result<Vec<u8>> {
         let Some(mask) = self.checked_mask()? else { return Ok(vec![0; size * size]) };
         let bytes = load_mask_bytes(mask, size, values)?;
@@ -165,8 +165,8 @@ impl Item {
     /// The mask `[S, S]` in 0 to 1, to be thresholded after the warps of augmentation: zeros for a normal image.
     ///
     /// # Errors
-    /// As [`Item::truth`]; [`DataError::EmptyMask`] also where resizing leaves nothing of the lesion, since a model can't be
-    /// trained on that.
+    /// As [`Item::truth`]; [`DataError::EmptyMask`] also where resizing leaves nothing of the lesion, since a model
+    /// can't be trained on that.
     pub fn soft_truth(&self, size: usize, values: MaskValues) -> Result<Vec<f32>> {
         let Some(mask) = self.checked_mask()? else { return Ok(vec![0.0; size * size]) };
         let bytes = load_mask_bytes(mask, size, values)?;
@@ -224,7 +224,8 @@ fn why_empty(mask: &Source, bytes: &[u8], values: MaskValues) -> Result<Option<E
     Ok(Some(Empty::File(empty_advice(largest, any))))
 }
 
-/// Why a mask whose largest value is `largest`, at most half of full scale, marks nothing; `any`: some value is not zero.
+/// Why a mask whose largest value is `largest`, at most half of full scale, marks nothing; `any`: some value is not
+/// zero.
 pub(crate) fn empty_advice(largest: u8, any: bool) -> String {
     if !any {
         "every value is zero; correct the mask, or move the image to the normal ones".to_owned()

@@ -26,7 +26,7 @@ impl Run<'_> {
         for evaluation in self.plan.evaluations.iter().filter(|evaluation| missing.contains(&evaluation.id)) {
             let training = self.index.training(evaluation)?;
             let fold = evaluation.on_fold.then_some(training.id);
-            let key = (evaluation.dataset.as_str(), evaluation.test, training.options.image_size, fold);
+            let key = (evaluation.dataset.as_str(), evaluation.test, training.options.image_size(), fold);
             let why = known.entry(key).or_insert_with(|| self.judge.ready(evaluation, training).err().map(Rc::new));
             if let Some(why) = why {
                 unusable.push((evaluation.id, Rc::clone(why)));
@@ -72,7 +72,7 @@ impl World {
     /// # Errors
     /// As [`World::truth`]; images that can't be read, the first of them named.
     pub(crate) fn ready(&self, evaluation: &Evaluation, training: &Training) -> Result<(), Error> {
-        self.truth(evaluation, training, training.options.image_size)?;
+        self.truth(evaluation, training, training.options.image_size())?;
         if evaluation.on_fold {
             // Images of a support set fail its training, which reads them first.
             return Ok(());

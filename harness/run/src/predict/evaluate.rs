@@ -33,7 +33,7 @@ pub fn evaluate(
 ) -> Result<Measured, Error> {
     let training = model.training();
     // What can't be measured is not worth scoring.
-    let size = training.options.image_size;
+    let size = training.options.image_size();
     world.ready(evaluation, training)?;
     let truth = world.truth(evaluation, training, size)?;
     if let Some(note) = truth.lost_lesions(&evaluation.dataset, size) {
