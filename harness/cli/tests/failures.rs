@@ -48,6 +48,107 @@ fn a_dataset_that_fails_does_not_keep_the_others_from_their_numbers_and_is_tried
     assert_eq!((&last["reused"], &last["done"]), (&2.into(), &2.into()));
 }
 
+/// A dataset of files before the generated one.
+fn with_files(place: &Place) {
+    place.edit("datasets = [\"Small\"]", "datasets = [\"Files\", \"Small\"]");
+    files(place);
+    let registry = std::fs::read_to_string(place.file("datasets.toml")).unwrap();
+    let entry = "[Files]\nroot = \"files\"\nlayout = \"mvfa\"\nobject = \"Liver\"\nmodality = \"none\"\nmasks = true\n";
+    place.write("datasets.toml", &format!("{registry}\n{entry}"));
+}
+
+#[test]
+fn a_bad_file_of_a_test_set_fails_its_cells_before_they_are_trained_and_the_run_goes_on() {
+    let small = image::GrayImage::from_pixel(8, 8, image::Luma([255]));
+    let empty = image::GrayImage::new(32, 32);
+    let png = |image: &image::GrayImage| {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    };
+    let whole = png(&image::GrayImage::from_fn(32, 32, |x, y| image::Luma([(x * y % 251) as u8])));
+    let mask = "files/test/Ungood/anomaly_mask/a1.png";
+    for (file, bytes, told) in [
+        (mask, png(&small), "8 x 8 pixels, but its image"),
+        (mask, png(&empty), "the mask of an abnormal image is empty"),
+        (mask, b"GIF89a\x01\x00\x01\x00".to_vec(), "GIF"),
+        (mask, Vec::new(), "empty"),
+        ("files/test/Ungood/img/a1.png", whole[..whole.len() - 20].to_vec(), "a1.png"),
+    ] {
+        let place = Place::new();
+        with_files(&place);
+        let right = std::fs::read(place.file(file)).unwrap();
+        std::fs::write(place.file(file), &bytes).unwrap();
+        for (attempt, [done, reused]) in [[2, 0], [0, 2]].into_iter().enumerate() {
+            let ended = place.run(&["--json"]).expect(3);
+            let last = ended.last_event();
+            let counts = ["done", "reused", "failed"].map(|name| last[name].as_u64().unwrap());
+            assert_eq!(counts, [done, reused, 2], "{told}, attempt {attempt}");
+            for row in place.results() {
+                let failed = row.get("dataset") == "Files";
+                assert_eq!(row.get("status"), if failed { "failed" } else { "done" }, "{told}");
+                assert!(!failed || row.get("message").contains(told), "{told}: {}", row.get("message"));
+            }
+            // No training is paid for that comes to nothing.
+            assert_eq!(std::fs::read_dir(place.file("out/trainings")).unwrap().count(), 1, "{told}");
+            let report = std::fs::read_to_string(place.file("out/report.md")).unwrap();
+            assert!(report.contains("## Failed cells"), "{report}");
+        }
+        std::fs::write(place.file(file), &right).unwrap();
+        let last = place.run(&["--json"]).expect(0).last_event();
+        assert_eq!((&last["reused"], &last["done"]), (&2.into(), &2.into()), "{told}");
+        // What was measured before is no number of a mask that can't be read now.
+        std::fs::write(place.file(file), &bytes).unwrap();
+        if file == mask {
+            let last = place.run(&["--json"]).expect(3).last_event();
+            assert_eq!((&last["reused"], &last["failed"]), (&2.into(), &2.into()), "{told}");
+            assert!(place.results().iter().all(|row| (row.get("value") == "") == (row.get("dataset") == "Files")));
+        }
+    }
+}
+
+#[test]
+fn lesions_that_vanish_in_resizing_are_told_once_and_counted_as_no_pixels() {
+    let place = Place::new();
+    with_files(&place);
+    // 64 x 64 pixels, of which every second is left of each row and column: a lesion in one pixel of the others is
+    // lost.
+    let lesion =
+        |image: u32| move |x: u32, y: u32| if image == 0 { (x, y) == (2, 4) } else { (20..40).contains(&x) && y < 40 };
+    for split in ["valid", "test"] {
+        for i in 0..3 {
+            let lesion = lesion(if split == "test" { i } else { 1 });
+            let picture =
+                |x: u32, y: u32| image::Luma([((x * 7 + y * 3 + i * 31) % 97) as u8 + 90 * u8::from(lesion(x, y))]);
+            let mask = |x: u32, y: u32| image::Luma([255 * u8::from(lesion(x, y))]);
+            let path = |kind: &str| place.file(&format!("files/{split}/Ungood/{kind}/a{i}.png"));
+            image::GrayImage::from_fn(64, 64, picture).save(path("img")).unwrap();
+            image::GrayImage::from_fn(64, 64, mask).save(path("anomaly_mask")).unwrap();
+        }
+    }
+    let told = "[Files]: the lesion of 1 of 3 abnormal test images vanishes at 32 x 32 pixels; it counts as an abnormal \
+                image without lesion pixels";
+    let ended = place.run(&[]).expect(0);
+    let flowed = ended.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(flowed.matches(told).count(), 1, "{}", ended.err);
+    assert!(place.results().iter().all(|row| row.get("status") == "done"));
+    let report = || std::fs::read_to_string(place.file("out/report.md")).unwrap();
+    assert!(report().contains(told), "{}", report());
+    place.harness(&["score", "out", "--cache", "cache"]).expect(0);
+    assert!(report().contains(told), "{}", report());
+    // A support lesion that is lost can't be trained on.
+    for i in 0..3 {
+        std::fs::copy(
+            place.file("files/test/Ungood/anomaly_mask/a0.png"),
+            place.file(&format!("files/valid/Ungood/anomaly_mask/a{i}.png")),
+        )
+        .unwrap();
+    }
+    place.run(&[]).expect(3);
+    let failed = place.results().into_iter().find(|row| row.get("status") == "failed").unwrap();
+    assert!(failed.get("message").contains("too small to survive resizing"), "{}", failed.get("message"));
+}
+
 /// A dataset of files in the mvfa layout.
 fn files(place: &Place) {
     let write = |name: String, seed: u32, mask: bool| {

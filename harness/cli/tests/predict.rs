@@ -45,7 +45,7 @@ fn stored(place: &Place) -> Vec<ScoreRow> {
 }
 
 fn equal(predicted: &[PredictionRow], stored: &[ScoreRow]) {
-    let scores = |row: &PredictionRow| (row.map_max, Some(row.detection));
+    let scores = |row: &PredictionRow| (row.map_max, row.detection);
     let expected: Vec<_> = stored.iter().map(|row| (row.map_max, row.detection)).collect();
     assert_eq!(predicted.iter().map(scores).collect::<Vec<_>>(), expected);
 }
@@ -121,7 +121,26 @@ fn a_copied_state_needs_nothing_but_its_encoder_s_weights_and_takes_no_others() 
 }
 
 #[test]
-fn every_bad_image_is_named_before_anything_is_computed() {
+fn bad_images_are_named_with_the_reason_and_the_others_have_their_scores() {
+    let place = place();
+    let cell = place.results()[0].get("cell").to_owned();
+    place.write("images/01a.png", "no image");
+    let png = std::fs::read(place.file("images/00.png")).unwrap();
+    std::fs::write(place.file("images/zz.png"), &png[..png.len() / 2]).unwrap();
+    let given =
+        ["predict", "--cell", cell.as_str(), "--results", "out", "--cache", "cache", "--out", "mixed", "images"];
+    let ended = place.harness(&given).expect(3);
+    ended.says(&["failed: images/01a.png: ", "failed: images/zz.png: ", "2 of 14 images can't be read"]);
+    let (bad, good): (Vec<_>, Vec<_>) =
+        predictions(&place, "mixed").into_iter().partition(|row| !row.message.is_empty());
+    equal(&good, &stored(&place));
+    assert!(good.iter().all(|row| !row.map.is_empty() && !row.overlay.is_empty()));
+    assert_eq!(bad.iter().map(|row| row.image.as_str()).collect::<Vec<_>>(), ["images/01a.png", "images/zz.png"]);
+    assert!(bad.iter().all(|row| row.detection.is_none() && row.map_max.is_none() && row.map.is_empty()));
+}
+
+#[test]
+fn where_no_image_can_be_read_every_one_is_named_and_nothing_is_computed() {
     let place = place();
     let cell = place.results()[0].get("cell").to_owned();
     place.write("bad/one.png", "no image");
@@ -131,7 +150,8 @@ fn every_bad_image_is_named_before_anything_is_computed() {
         let given = ["predict", "--cell", cell.as_str(), "--results", "out", "--cache", "cache", "--out", "pictures"];
         place.harness(&[&given, images].concat()).expect(2)
     };
-    of(&["images/01.png", "bad", "bad/three.png"]).says(&["3 of 4 images", "one.png", "two.png", "three.png"]);
+    of(&["bad"]).says(&["2 of 2 images", "one.png", "two.png"]);
+    of(&["images/01.png", "bad/three.png"]).says(&["bad/three.png: there is no such file"]);
     std::fs::create_dir(place.file("empty")).unwrap();
     of(&["empty"]).says(&["empty", "there is no image in this folder"]);
     assert!(!place.file("pictures").exists(), "a refused call leaves nothing");

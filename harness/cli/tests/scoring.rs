@@ -83,6 +83,119 @@ fn a_corrected_mask_changes_pixel_metrics_and_calls_no_backend() {
     assert_eq!(place.run(&["--json"]).expect(0).last_event()["reused"], 4);
 }
 
+/// Image AUROC by its definition: of all pairs of an abnormal and a normal image, the share in which the abnormal one
+/// has the higher score, ties by half.
+fn auroc(of: &[(f64, bool)]) -> f64 {
+    let (abnormal, normal): (Vec<_>, Vec<_>) = of.iter().partition(|(_, label)| *label);
+    let wins = |a: f64, n: f64| {
+        if a > n {
+            1.0
+        } else if a == n {
+            0.5
+        } else {
+            0.0
+        }
+    };
+    let pairs = abnormal.iter().flat_map(|(a, _)| normal.iter().map(|(n, _)| wins(*a, *n)));
+    pairs.sum::<f64>() / (abnormal.len() * normal.len()) as f64
+}
+
+/// The image AUROC by detection that results tell of each cell's last epoch equals that of the stored scores under
+/// these labels.
+fn holds(place: &common::Place, label: &dyn Fn(&str) -> bool) -> Vec<f64> {
+    let mut values = Vec::new();
+    for row in place.results() {
+        if (row.get("metric"), row.get("image_score"), row.get("selection")) != ("image_auroc", "detection", "last") {
+            continue;
+        }
+        let path = place.file("out/evaluations").join(row.get("evaluation")).join("scores.parquet");
+        let scores = harness_tables::read_scores(&path).unwrap();
+        let scores = scores.iter().filter(|score| score.epoch.to_string() == row.get("epoch"));
+        let scores: Vec<(f64, bool)> = scores
+            .inspect(|score| assert_eq!(score.label, label(&score.image), "{}", score.image))
+            .map(|score| (score.detection.unwrap(), label(&score.image)))
+            .collect();
+        assert_eq!(scores.len(), 10);
+        assert!((auroc(&scores) - row.number("value")).abs() < 1e-12, "{} {}", auroc(&scores), row.get("value"));
+        values.push(row.number("value"));
+    }
+    assert_eq!(values.len(), 2);
+    values
+}
+
+#[test]
+fn corrected_labels_that_move_images_in_the_test_set_give_the_metrics_of_those_labels() {
+    let place = on_files();
+    let table = |normal: &[&str]| {
+        let mut table = String::from("image,label,split,mask\n");
+        for (split, count) in [("valid", 4), ("test", 5)] {
+            for i in 0..count {
+                table += &format!("{split}/good/img/n{i}.png,0,{split},\n");
+                let name = format!("{split}/Ungood/img/a{i}.png");
+                match normal.contains(&name.as_str()) {
+                    true => table += &format!("{name},0,{split},\n"),
+                    false => table += &format!("{name},1,{split},{split}/Ungood/anomaly_mask/a{i}.png\n"),
+                }
+            }
+        }
+        place.write("files/images.csv", &table);
+    };
+    let entry = "[Files]\nroot = \"files\"\nlayout = \"csv\"\nobject = \"Liver\"\nmodality = \"none\"\nmasks = true\n";
+    place.write("datasets.toml", entry);
+    table(&[]);
+    place.run(&[]).expect(0);
+    let maps = files(&place.file("out")).into_iter().filter(|(name, _)| name.ends_with("grids.f32"));
+    let maps: BTreeMap<PathBuf, Vec<u8>> = maps.collect();
+    let before = holds(&place, &|name| name.contains("Ungood"));
+    for normal in [&["test/Ungood/img/a2.png"][..], &["test/Ungood/img/a1.png", "test/Ungood/img/a3.png"], &[]] {
+        table(normal);
+        let ended = place.harness(&["score", "out", "--cache", "cache"]).expect(0);
+        ended.says(&["4 evaluations measured, 0 failed"]);
+        assert!(!ended.err.contains("no panels"), "{}", ended.err);
+        let after = holds(&place, &|name| name.contains("Ungood") && !normal.contains(&name));
+        assert_eq!(after == before, normal.is_empty(), "{before:?} {after:?}");
+    }
+    let after = files(&place.file("out"));
+    assert!(maps.iter().all(|(name, bytes)| after[name] == *bytes), "no map is scored again");
+}
+
+#[test]
+fn a_file_that_was_moved_to_the_other_class_is_the_image_that_was_scored() {
+    let place = on_files();
+    place.run(&[]).expect(0);
+    for (from, to) in [("a1", "a1"), ("a3", "moved")] {
+        std::fs::rename(
+            place.file(&format!("files/test/Ungood/img/{from}.png")),
+            place.file(&format!("files/test/good/img/{to}.png")),
+        )
+        .unwrap();
+        std::fs::remove_file(place.file(&format!("files/test/Ungood/anomaly_mask/{from}.png"))).unwrap();
+        place.harness(&["score", "out", "--cache", "cache"]).expect(0);
+        holds(&place, &|name| name.contains("Ungood"));
+    }
+}
+
+#[test]
+fn a_mask_that_cannot_be_used_fails_its_evaluations_and_the_others_are_scored() {
+    let place = on_files();
+    let registry = std::fs::read_to_string(place.file("datasets.toml")).unwrap();
+    place.write("datasets.toml", &format!("{registry}{}", common::REGISTRY));
+    place.edit("datasets = [\"Files\"]", "datasets = [\"Files\", \"Small\"]");
+    place.run(&[]).expect(0);
+    let mask = place.file("files/test/Ungood/anomaly_mask/a2.png");
+    let right = std::fs::read(&mask).unwrap();
+    let before = std::fs::read(place.file("out/results.csv")).unwrap();
+    image::GrayImage::new(5, 5).save(&mask).unwrap();
+    let ended = place.harness(&["score", "out", "--cache", "cache"]).expect(3);
+    ended.says(&["cells on [Files] fail", "a2.png: 5 x 5 pixels", "4 evaluations measured, 4 failed"]);
+    for row in place.results() {
+        assert_eq!(row.get("status"), if row.get("dataset") == "Files" { "failed" } else { "done" });
+    }
+    std::fs::write(&mask, right).unwrap();
+    place.harness(&["score", "out", "--cache", "cache"]).expect(0);
+    assert_eq!(std::fs::read(place.file("out/results.csv")).unwrap(), before);
+}
+
 #[test]
 fn where_corrected_labels_choose_another_epoch_a_transfer_is_scored_anew() {
     let place = on_files();

@@ -147,26 +147,32 @@ pub struct Item {
 }
 
 impl Item {
-    /// The pixel labels `[S, S]`, 0 or 1: zeros for a normal image.
+    /// The pixel labels `[S, S]`, 0 or 1: zeros for a normal image, and for an abnormal one whose lesion is too small
+    /// to leave a pixel at this size.
     ///
     /// # Errors
-    /// [`DataError::NoMask`] for an abnormal image without one, [`DataError::MaskSize`], [`DataError::EmptyMask`], and
-    /// as [`load_mask`].
+    /// [`DataError::NoMask`] for an abnormal image without one, [`DataError::MaskSize`], [`DataError::EmptyMask`] for a
+    /// mask that marks nothing at its own size, and as [`load_mask`].
     pub fn truth(&self, size: usize, values: MaskValues) -> Result<Vec<u8>> {
         let Some(mask) = self.checked_mask()? else { return Ok(vec![0; size * size]) };
         let bytes = load_mask_bytes(mask, size, values)?;
-        refuse_empty(mask, size, &bytes)?;
-        Ok(bytes.into_iter().map(|v| u8::from(marks(v))).collect())
+        match why_empty(mask, &bytes, values)? {
+            Some(Empty::File(advice)) => Err(DataError::EmptyMask { mask: mask.path(), size, advice }),
+            Some(Empty::Resized) | None => Ok(bytes.into_iter().map(|v| u8::from(marks(v))).collect()),
+        }
     }
 
     /// The mask `[S, S]` in 0 to 1, to be thresholded after the warps of augmentation: zeros for a normal image.
     ///
     /// # Errors
-    /// As [`Item::truth`].
+    /// As [`Item::truth`]; [`DataError::EmptyMask`] also where resizing leaves nothing of the lesion, since a model
+    /// can't be trained on that.
     pub fn soft_truth(&self, size: usize, values: MaskValues) -> Result<Vec<f32>> {
         let Some(mask) = self.checked_mask()? else { return Ok(vec![0.0; size * size]) };
         let bytes = load_mask_bytes(mask, size, values)?;
-        refuse_empty(mask, size, &bytes)?;
+        if let Some(why) = why_empty(mask, &bytes, values)? {
+            return Err(DataError::EmptyMask { mask: mask.path(), size, advice: why.advice() });
+        }
         Ok(bytes.into_iter().map(|v| f32::from(v) / 255.0).collect())
     }
 
@@ -185,28 +191,48 @@ impl Item {
     }
 }
 
-/// Refuses a mask that marks nothing at the size it is used at, and says why it does.
-fn refuse_empty(mask: &Source, size: usize, bytes: &[u8]) -> Result<()> {
-    if bytes.iter().any(|&v| marks(v)) {
-        return Ok(());
-    }
-    // The reason is in the whole mask, not in what nearest neighbour left of it.
-    let whole = mask.pixels(Depth::Scaled)?.to_grey();
-    let any = mask.pixels(Depth::Nonzero)?.to_grey().into_iter().any(|v| v > 0);
-    let largest = whole.into_iter().max().unwrap_or(0);
-    Err(DataError::EmptyMask { mask: mask.path(), size, advice: empty_advice(largest, any) })
+/// Why a mask marks nothing at the size it is used at.
+enum Empty {
+    /// It marks nothing at its own size either: what to do.
+    File(String),
+    /// Resizing left nothing of its lesion.
+    Resized,
 }
 
-/// Why a mask whose largest value is `largest` marks nothing; `any`: some value is not zero.
+impl Empty {
+    fn advice(self) -> String {
+        match self {
+            Self::File(advice) => advice,
+            Self::Resized => {
+                "its lesion is too small to survive resizing; use larger images or leave this one out".to_owned()
+            }
+        }
+    }
+}
+
+/// `None` where some of the resized mask's `bytes` mark a lesion.
+fn why_empty(mask: &Source, bytes: &[u8], values: MaskValues) -> Result<Option<Empty>> {
+    if bytes.iter().any(|&v| marks(v)) {
+        return Ok(None);
+    }
+    // The reason is in the whole mask, not in what nearest neighbour left of it.
+    if mask.pixels(values.depth())?.to_grey().into_iter().any(|v| marks(values.flatten(v))) {
+        return Ok(Some(Empty::Resized));
+    }
+    let largest = mask.pixels(Depth::Scaled)?.to_grey().into_iter().max().unwrap_or(0);
+    let any = mask.pixels(Depth::Nonzero)?.to_grey().into_iter().any(|v| v > 0);
+    Ok(Some(Empty::File(empty_advice(largest, any))))
+}
+
+/// Why a mask whose largest value is `largest`, at most half of full scale, marks nothing; `any`: some value is not
+/// zero.
 pub(crate) fn empty_advice(largest: u8, any: bool) -> String {
     if !any {
         "every value is zero; correct the mask, or move the image to the normal ones".to_owned()
-    } else if !marks(largest) {
+    } else {
         format!(
             "its largest value is {largest} of 255, at most half of full scale; if every value above zero marks a lesion, \
              set `mask_values = \"nonzero\"` for the dataset"
         )
-    } else {
-        "its lesion is too small to survive resizing; use larger images or leave this one out".to_owned()
     }
 }

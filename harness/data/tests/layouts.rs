@@ -176,13 +176,24 @@ fn the_empty_mask_of_an_abnormal_image_is_told_with_the_reason() {
         assert_eq!(errors.len(), 1, "{errors:?}");
         says(&errors[0], &[path.to_str().unwrap(), advice]);
     }
-    // A lesion of one pixel, which nearest neighbour steps over.
+}
+
+#[test]
+fn a_lesion_lost_in_resizing_is_no_lesion_pixel_of_a_test_image_and_can_not_be_trained_on() {
+    // One pixel, which nearest neighbour steps over.
     let set = Set::mvfa();
     let mask = image::GrayImage::from_fn(8, 8, |x, y| image::Luma([if (x, y) == (0, 0) { 255 } else { 0 }]));
     let path = set.write("test/Ungood/anomaly_mask/a0.png", common::png(&mask));
     let test = set.dataset().test_set().unwrap();
-    names(&test[3].truth(2, set.dataset().mask_values()).unwrap_err(), &path, &["too small to survive resizing"]);
-    assert!(test[3].truth(8, set.dataset().mask_values()).is_ok());
+    let values = set.dataset().mask_values();
+    assert_eq!(test[3].truth(2, values).unwrap(), [0; 4]);
+    assert_eq!(test[3].truth(8, values).unwrap().iter().map(|v| usize::from(*v)).sum::<usize>(), 1);
+    names(&test[3].soft_truth(2, values).unwrap_err(), &path, &["is empty at 2 x 2", "too small to survive resizing"]);
+    // The same lesion as a label, which only `nonzero` takes for one.
+    let mask = image::GrayImage::from_fn(8, 8, |x, y| image::Luma([u8::from((x, y) == (0, 0))]));
+    set.write("test/Ungood/anomaly_mask/a0.png", common::png(&mask));
+    assert_eq!(test[3].truth(2, harness_data::MaskValues::Nonzero).unwrap(), [0; 4]);
+    assert!(test[3].truth(2, harness_data::MaskValues::Half).is_err());
 }
 
 #[test]

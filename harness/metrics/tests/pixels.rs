@@ -134,6 +134,24 @@ fn pro_weighs_regions_and_not_pixels() {
 }
 
 #[test]
+fn an_abnormal_image_without_lesion_pixels_counts_with_normal_pixels_and_no_region() {
+    let map = |image: u32| (0..16).map(move |i| ((7 * i + 3 * image + i * i * (image + 1)) % 23) as f32 / 23.0);
+    let maps: Vec<f32> = (0..3).flat_map(map).collect();
+    let mut truth = PixelTruth::new(4, 4).unwrap();
+    truth.push_normal();
+    truth.push(&[0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1]).unwrap();
+    truth.push(&[0; 16]).unwrap();
+    let maps = Maps::new(&maps, 16).unwrap();
+    let metrics = PixelMetrics::compute(&truth, &maps).unwrap();
+    // By definition, in numpy: over 45 normal pixels, 3 lesion pixels and 2 regions.
+    let expected = [0.7296296296296296, 0.24924924924924924, 0.4444444444444444, 0.4166666666666667];
+    for (value, expected) in [metrics.auroc, metrics.ap, metrics.f1_max, metrics.pro_0_3].into_iter().zip(expected) {
+        assert!((value - expected).abs() < 1e-12, "{metrics:?}");
+    }
+    assert!(matches!(per_image_ap(&truth, &maps).unwrap()[..], [None, Some(_), None]));
+}
+
+#[test]
 fn auroc_alone_is_the_same_number() {
     let (_, maps, truth) = test_set(1000.0);
     let maps = Maps::new(&maps, SIDE * SIDE).unwrap();

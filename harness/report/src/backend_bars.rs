@@ -8,6 +8,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters_backend::DrawingBackend;
 
 use crate::colour::{GREY, INK, SERIES};
+use crate::labels::{LINE, labels, offsets};
 use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
 use crate::{ReportError, font};
 
@@ -53,16 +54,19 @@ pub fn bars(figure: &BarFigure, smoke: bool) -> Result<Rendered, ReportError> {
         return Err(ReportError::Figure { figure: figure.name.clone(), what });
     }
     let font = &font::font()?;
-    let mut figure = figure.clone();
-    for bar in figure.plots.iter_mut().flat_map(|plot| &mut plot.bars) {
-        bar.label = font::shorten(font, &bar.label, font::EM, f64::from(LEFT - 40));
-    }
-    render(&Sketch { figure }, smoke)
+    let names: Vec<&String> = figure.plots.iter().flat_map(|plot| &plot.bars).map(|bar| &bar.label).collect();
+    let labels = labels(font, &names, f64::from(LEFT - 40), LINES);
+    render(&Sketch { figure, labels }, smoke)
 }
 
-struct Sketch {
-    figure: BarFigure,
+struct Sketch<'a> {
+    figure: &'a BarFigure,
+    /// Of the bars of all plots, one after the other.
+    labels: Vec<Vec<String>>,
 }
+
+/// Most lines of a label.
+const LINES: usize = 3;
 
 const LEFT: i32 = 480;
 /// Room for a number beyond the longest bar.
@@ -72,17 +76,24 @@ const ROW: u32 = 96;
 const GAP: u32 = 30;
 const HALF: i32 = 30;
 
-impl Drawing for Sketch {
+/// Height of a bar with its room.
+fn row(lines: &[String]) -> u32 {
+    ROW.max(LINE * lines.len() as u32 + 20)
+}
+
+impl Drawing for Sketch<'_> {
     fn name(&self) -> &str {
         &self.figure.name
     }
 
     fn height(&self) -> u32 {
-        self.figure.plots.iter().map(|plot| TITLE + plot.bars.len() as u32 * ROW + GAP).sum::<u32>().max(ROW)
+        let plots = self.figure.plots.len() as u32 * (TITLE + GAP);
+        (plots + self.labels.iter().map(|lines| row(lines)).sum::<u32>()).max(ROW)
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         let mut top = 0;
+        let mut labels = self.labels.iter();
         for plot in &self.figure.plots {
             let longest = plot.bars.iter().flat_map(|bar| bar.value.into_iter().chain(bar.reach)).fold(0.0, f64::max);
             let room = f64::from(WIDTH as i32 - LEFT - RIGHT);
@@ -90,13 +101,17 @@ impl Drawing for Sketch {
             let style = font::style(INK, HPos::Left, VPos::Center);
             area.draw(&Text::new(plot.title.clone(), (20, (top + TITLE / 2) as i32 + 8), style))?;
             top += TITLE;
-            let foot = (top + plot.bars.len() as u32 * ROW) as i32;
+            let labels: Vec<&Vec<String>> = labels.by_ref().take(plot.bars.len()).collect();
+            let foot = (top + labels.iter().map(|lines| row(lines)).sum::<u32>()) as i32;
             area.draw(&PathElement::new(vec![(LEFT, top as i32), (LEFT, foot)], INK.stroke_width(4)))?;
-            for bar in &plot.bars {
-                let y = (top + ROW / 2) as i32;
-                area.draw(&Text::new(bar.label.clone(), (LEFT - 20, y), font::style(INK, HPos::Right, VPos::Center)))?;
+            for (bar, lines) in plot.bars.iter().zip(labels) {
+                let y = (top + row(lines) / 2) as i32;
+                for (words, offset) in lines.iter().zip(offsets(lines.len())) {
+                    let style = font::style(INK, HPos::Right, VPos::Center);
+                    area.draw(&Text::new(words.clone(), (LEFT - 20, y + offset), style))?;
+                }
                 draw_bar(area, bar, y, length)?;
-                top += ROW;
+                top += row(lines);
             }
             top += GAP;
         }

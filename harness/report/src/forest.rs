@@ -12,6 +12,7 @@ use plotters_backend::DrawingBackend;
 
 use crate::axes::Ticks;
 use crate::colour::{FAINT, GREY, INK};
+use crate::labels::{LINE, labels, offsets};
 use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
 use crate::{ReportError, font, marks};
 
@@ -59,16 +60,22 @@ pub fn forest(figure: &ForestFigure, smoke: bool) -> Result<Rendered, ReportErro
     }
     let font = &font::font()?;
     let mut figure = figure.clone();
+    let names: Vec<&String> = figure.plots.iter().flat_map(|plot| &plot.rows).map(|row| &row.label).collect();
+    let labels = labels(font, &names, f64::from(LEFT - 50), LINES);
     for row in figure.plots.iter_mut().flat_map(|plot| &mut plot.rows) {
-        row.label = font::shorten(font, &row.label, font::EM, f64::from(LEFT - 50));
         row.reason = font::shorten(font, &row.reason, font::EM, f64::from(WIDTH as i32 - LEFT - 2 * RIGHT));
     }
-    render(&Sketch { figure }, smoke)
+    render(&Sketch { figure, labels }, smoke)
 }
 
 struct Sketch {
     figure: ForestFigure,
+    /// Of the rows of all plots, one after the other.
+    labels: Vec<Vec<String>>,
 }
+
+/// Most lines of a label.
+const LINES: usize = 3;
 
 const LEFT: i32 = 560;
 const RIGHT: i32 = 60;
@@ -76,8 +83,25 @@ const ROW: u32 = 84;
 const ABOVE: u32 = 30;
 const BELOW: u32 = 190;
 
-fn height(plot: &ForestPlot) -> u32 {
-    ABOVE + plot.rows.len() as u32 * ROW + BELOW
+/// Height of each row.
+fn rows(labels: &[Vec<String>]) -> Vec<u32> {
+    labels.iter().map(|lines| ROW + (lines.len() as u32).saturating_sub(1) * LINE).collect()
+}
+
+fn height(labels: &[Vec<String>]) -> u32 {
+    ABOVE + rows(labels).iter().sum::<u32>() + BELOW
+}
+
+impl Sketch {
+    /// Each plot with the labels of its rows.
+    fn plots(&self) -> impl Iterator<Item = (&ForestPlot, &[Vec<String>])> {
+        let mut rest = self.labels.as_slice();
+        self.figure.plots.iter().map(move |plot| {
+            let (here, others) = rest.split_at(plot.rows.len().min(rest.len()));
+            rest = others;
+            (plot, here)
+        })
+    }
 }
 
 impl Drawing for Sketch {
@@ -86,24 +110,25 @@ impl Drawing for Sketch {
     }
 
     fn height(&self) -> u32 {
-        self.figure.plots.iter().map(height).sum::<u32>().max(ROW)
+        self.plots().map(|(_, labels)| height(labels)).sum::<u32>().max(ROW)
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         let mut rest = area.clone();
-        for plot in &self.figure.plots {
-            let (here, below) = rest.split_vertically(height(plot));
-            draw_plot(&here, plot)?;
+        for (plot, labels) in self.plots() {
+            let (here, below) = rest.split_vertically(height(labels));
+            draw_plot(&here, plot, labels)?;
             rest = below;
         }
         Ok(())
     }
 }
 
-fn draw_plot<B: DrawingBackend>(area: &DrawingArea<B, Shift>, plot: &ForestPlot) -> Drawn<B> {
+fn draw_plot<B: DrawingBackend>(area: &DrawingArea<B, Shift>, plot: &ForestPlot, labels: &[Vec<String>]) -> Drawn<B> {
     let range = range(plot);
     let right = WIDTH as i32 - RIGHT;
-    let bottom = (ABOVE + plot.rows.len() as u32 * ROW) as i32;
+    let heights = rows(labels);
+    let bottom = (ABOVE + heights.iter().sum::<u32>()) as i32;
     let to_x = |v: f64| LEFT + ((v - range.start) / (range.end - range.start) * f64::from(right - LEFT)).round() as i32;
     for (at, words) in Ticks::over(&range, 4).within(&range) {
         let x = to_x(at);
@@ -113,9 +138,14 @@ fn draw_plot<B: DrawingBackend>(area: &DrawingArea<B, Shift>, plot: &ForestPlot)
     }
     let zero = to_x(0.0);
     marks::reference(area, &[(zero, ABOVE as i32), (zero, bottom)], INK)?;
-    for (number, row) in plot.rows.iter().enumerate() {
-        let y = (ABOVE + number as u32 * ROW + ROW / 2) as i32;
-        area.draw(&Text::new(row.label.clone(), (20, y), font::style(INK, HPos::Left, VPos::Center)))?;
+    let mut top = ABOVE;
+    for ((row, lines), height) in plot.rows.iter().zip(labels).zip(heights) {
+        let y = (top + height / 2) as i32;
+        top += height;
+        for (words, offset) in lines.iter().zip(offsets(lines.len())) {
+            let style = font::style(INK, HPos::Left, VPos::Center);
+            area.draw(&Text::new(words.clone(), (20, y + offset), style))?;
+        }
         match row.difference {
             Some((difference, low, high)) => {
                 let (low, high) = (to_x(low), to_x(high));

@@ -8,6 +8,7 @@ use plotters::style::{Color, RGBColor, WHITE};
 use plotters_backend::DrawingBackend;
 
 use crate::colour::{GREY, INK, heat};
+use crate::labels::{LINE, labels, most_lines, offsets};
 use crate::panel::{SCALE, scale};
 use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
 use crate::{ReportError, font};
@@ -68,21 +69,23 @@ pub fn heat_map(figure: &HeatFigure, smoke: bool) -> Result<Rendered, ReportErro
     let side = side(&figure);
     let wide = |name: &String| font::width(font, name, font::EM) > f64::from(side) - 10.0;
     let upright = figure.targets.iter().any(wide);
-    let room = if upright { f64::from(UPRIGHT) - 20.0 } else { f64::from(side) };
-    figure.targets.iter_mut().for_each(|name| *name = font::shorten(font, name, font::EM, room));
-    figure
-        .sources
-        .iter_mut()
-        .for_each(|name| *name = font::shorten(font, name, font::EM, f64::from(LEFT - TITLE - 40)));
+    let beside = (((side - 10) / LINE) as usize).clamp(1, LINES);
+    let (room, most) = if upright { (f64::from(UPRIGHT) - 20.0, beside) } else { (f64::from(side), 1) };
+    let targets = labels(font, &figure.targets, room, most);
+    let sources = labels(font, &figure.sources, f64::from(LEFT - TITLE - 40), LINES);
     for cell in figure.cells.iter_mut().flatten() {
         cell.reason = font::shorten(font, &cell.reason, font::EM, f64::from(side) - 10.0);
     }
-    let widest = figure.sources.iter().map(|name| font::width(font, name, font::EM)).fold(0.0, f64::max);
-    render(&Sketch { figure, low, high, upright, widest: widest as i32 }, smoke)
+    let widest = sources.iter().flatten().map(|name| font::width(font, name, font::EM)).fold(0.0, f64::max);
+    render(&Sketch { figure, sources, targets, low, high, upright, widest: widest as i32 }, smoke)
 }
 
 struct Sketch {
     figure: HeatFigure,
+    /// Labels of the lines.
+    sources: Vec<Vec<String>>,
+    /// Labels of the columns.
+    targets: Vec<Vec<String>>,
     low: f64,
     high: f64,
     upright: bool,
@@ -97,6 +100,8 @@ const LEFT: u32 = 420;
 const RIGHT: u32 = 20;
 /// Room for names of columns that stand upright.
 const UPRIGHT: u32 = 330;
+/// Most lines of a label.
+const LINES: usize = 3;
 /// Most that a cell is wide.
 const MOST: u32 = 260;
 
@@ -112,7 +117,7 @@ impl Sketch {
 
     /// Height of a cell: no square where there are few columns.
     fn line(&self) -> u32 {
-        side(&self.figure).clamp(90, 170)
+        side(&self.figure).clamp(90, 170).max(most_lines(&self.sources) * LINE + 10)
     }
 }
 
@@ -137,19 +142,24 @@ impl Drawing for Sketch {
             ((left - self.widest - 100).max(14), top + height / 2),
             upright,
         ))?;
-        for (column, name) in self.figure.targets.iter().enumerate() {
+        for (column, lines) in self.targets.iter().enumerate() {
             let x = left + column as i32 * side + side / 2;
-            if self.upright {
-                let style = font::upright(INK, HPos::Left, VPos::Center);
-                area.draw(&Text::new(name.clone(), (x, top - 14), style))?;
-            } else {
-                area.draw(&Text::new(name.clone(), (x, top - TITLE as i32 / 2), centred.clone()))?;
+            for (words, offset) in lines.iter().zip(offsets(lines.len())) {
+                if self.upright {
+                    let style = font::upright(INK, HPos::Left, VPos::Center);
+                    area.draw(&Text::new(words.clone(), (x + offset, top - 14), style))?;
+                } else {
+                    let at = (x, top - TITLE as i32 / 2 + offset);
+                    area.draw(&Text::new(words.clone(), at, centred.clone()))?;
+                }
             }
         }
-        for (number, (name, cells)) in self.figure.sources.iter().zip(&self.figure.cells).enumerate() {
+        for (number, (lines, cells)) in self.sources.iter().zip(&self.figure.cells).enumerate() {
             let y = top + number as i32 * line;
-            let at = (left - 20, y + line / 2);
-            area.draw(&Text::new(name.clone(), at, font::style(INK, HPos::Right, VPos::Center)))?;
+            for (words, offset) in lines.iter().zip(offsets(lines.len())) {
+                let at = (left - 20, y + line / 2 + offset);
+                area.draw(&Text::new(words.clone(), at, font::style(INK, HPos::Right, VPos::Center)))?;
+            }
             for (column, cell) in cells.iter().enumerate() {
                 let x = left + column as i32 * side;
                 self.draw_cell(area, cell, [(x, y), (x + side - 1, y + line - 1)])?;

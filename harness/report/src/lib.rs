@@ -19,6 +19,7 @@ mod figures;
 mod font;
 mod forest;
 mod heat_map;
+mod labels;
 mod marks;
 mod material;
 mod means;

@@ -23,6 +23,8 @@ const RADIUS: i32 = 17;
 
 /// Height of one line of a legend.
 const LEGEND_LINE: u32 = 76;
+/// Most lines of a name in it.
+pub(crate) const LEGEND_LINES: usize = 3;
 
 type Point = (i32, i32);
 
@@ -82,7 +84,7 @@ pub(crate) fn reference<B: DrawingBackend>(
     Ok(())
 }
 
-/// Draws a legend: of each series its words, a line or two.
+/// Draws a legend: of each series its words, a few lines.
 pub(crate) fn legend<B: DrawingBackend>(area: &DrawingArea<B, Shift>, labels: &[Vec<String>]) -> Drawn<B> {
     let mut number = 0;
     for (index, lines) in labels.iter().enumerate() {

@@ -8,6 +8,7 @@ use plotters_backend::DrawingBackend;
 
 use crate::axes::{self, Axis, Ticks, axes};
 use crate::colour::GREY;
+use crate::labels::labels;
 use crate::marks::{self, MOST_SERIES};
 use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
 use crate::{ReportError, font};
@@ -30,19 +31,22 @@ pub fn roc(figure: &RocFigure, smoke: bool) -> Result<Rendered, ReportError> {
     }
     let font = &font::font()?;
     let room = marks::label_room();
-    let label = |series: &RocSeries| {
+    let names: Vec<&String> = figure.series.iter().map(|series| &series.label).collect();
+    let names = labels(font, &names, room, marks::LEGEND_LINES);
+    let label = |(series, mut lines): (&RocSeries, Vec<String>)| {
         let mut area = format!("AUROC {:.3}", series.auroc);
         if series.selection == Selection::BestOnTest {
             area.push_str(" (best-on-test)");
         }
-        let line = format!("{}, {area}", series.label);
-        if font::width(font, &line, font::EM) <= room {
-            vec![font::shorten(font, &line, font::EM, room)]
-        } else {
-            vec![font::shorten(font, &series.label, font::EM, room), area]
+        match lines.last_mut() {
+            Some(last) if font::width(font, &format!("{last}, {area}"), font::EM) <= room => {
+                *last += &format!(", {area}");
+            }
+            _ => lines.push(area),
         }
+        lines
     };
-    render(&Sketch { figure, labels: figure.series.iter().map(label).collect() }, smoke)
+    render(&Sketch { figure, labels: figure.series.iter().zip(names).map(label).collect() }, smoke)
 }
 
 struct Sketch<'a> {

@@ -7,6 +7,7 @@ use plotters::drawing::DrawingArea;
 use plotters_backend::DrawingBackend;
 
 use crate::axes::{ABOVE, Axis, BELOW, Ticks, axes};
+use crate::labels::labels;
 use crate::marks::{self, MOST_SERIES};
 use crate::render::{Drawing, Drawn, Rendered, render};
 use crate::{ReportError, font};
@@ -63,8 +64,8 @@ pub fn shots(figure: &ShotsFigure, smoke: bool) -> Result<Rendered, ReportError>
     all.sort_unstable();
     all.dedup();
     let font = &font::font()?;
-    let label = |label: &String| vec![font::shorten(font, label, font::EM, marks::label_room())];
-    render(&Sketch { figure, shots: all, labels: figure.labels.iter().map(label).collect() }, smoke)
+    let labels = labels(font, &figure.labels, marks::label_room(), marks::LEGEND_LINES);
+    render(&Sketch { figure, shots: all, labels }, smoke)
 }
 
 struct Sketch<'a> {

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use harness_results::{CurveFigure, CurveSeries};
+use harness_results::CurveFigure;
 use harness_tables::CurveRow;
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
 use plotters_backend::DrawingBackend;
 
 use crate::axes::{ABOVE, Axis, BELOW, Ticks, axes};
+use crate::labels::labels;
 use crate::marks::{self, MOST_SERIES};
 use crate::render::{Drawing, Drawn, Rendered, render};
 use crate::{ReportError, font};
@@ -23,7 +24,8 @@ pub fn training_curve(figure: &CurveFigure, smoke: bool) -> Result<Rendered, Rep
         return Err(ReportError::Figure { figure: figure.name.clone(), what });
     }
     let font = &font::font()?;
-    let label = |series: &CurveSeries| vec![font::shorten(font, &series.label, font::EM, marks::label_room())];
+    let names: Vec<&String> = figure.series.iter().map(|series| &series.label).collect();
+    let labels = labels(font, &names, marks::label_room(), marks::LEGEND_LINES);
     let mut losses: Vec<&str> = Vec::new();
     for row in figure.series.iter().flat_map(|series| &series.rows) {
         if !losses.contains(&row.loss.as_str()) {
@@ -38,7 +40,7 @@ pub fn training_curve(figure: &CurveFigure, smoke: bool) -> Result<Rendered, Rep
     let (low, high) = epochs.fold((f64::INFINITY, 0.0_f64), |(low, high), e| (low.min(e), high.max(e)));
     let low = if low.is_finite() { low } else { 0.0 };
     let epochs = if high > low { low..high } else { low - 0.5..low + 0.5 };
-    render(&Sketch { figure, labels: figure.series.iter().map(label).collect(), plots, epochs }, smoke)
+    render(&Sketch { figure, labels, plots, epochs }, smoke)
 }
 
 /// The name of a loss at its axis.

@@ -4,7 +4,7 @@ mod roc;
 
 use std::collections::HashMap;
 
-use harness_data::{Dataset, Registry, load_image};
+use harness_data::{Dataset, Item, Registry, load_image};
 use harness_experiment::{Cell, Plan, Selection, Training};
 use harness_metrics::MapSource;
 use harness_records::{CellRecords, Detail, Folder, Grids};
@@ -180,7 +180,10 @@ impl<'a> Group<'a> {
         let dataset = Dataset::open(registry, &cell.dataset)?;
         let items = dataset.test_set()?;
         let rows = scores_of(folder, cell, epoch)?;
-        if rows.len() != items.len() || rows.iter().zip(&items).any(|(row, item)| row.image != item.name) {
+        // By name: corrected labels move images in the test set, and not in what was scored.
+        let by_name: HashMap<&str, &Item> = items.iter().map(|item| (item.name.as_str(), item)).collect();
+        let scored: Vec<&Item> = rows.iter().filter_map(|row| by_name.get(row.image.as_str()).copied()).collect();
+        if rows.len() != items.len() || scored.len() != items.len() {
             return Err(Error::Changed { what: format!("[{}]: the test set", cell.dataset) });
         }
         let candidates: Vec<Candidate> =
@@ -188,7 +191,7 @@ impl<'a> Group<'a> {
         let slab = grids.read(epoch)?;
         let maps = slab.maps(record)?;
         let row = |(role, index): (Role, usize)| -> Result<PanelRow, Error> {
-            let (item, candidate) = (&items[index], &candidates[index]);
+            let (item, candidate) = (scored[index], &candidates[index]);
             let mut map = vec![0.0; maps.pixels()];
             maps.read(index, &mut map)?;
             Ok(PanelRow {

@@ -1,7 +1,5 @@
 //! Which test images a panel shows.
 
-use std::cmp::Ordering;
-
 use crate::Role;
 
 /// An image that [`choose`] can show.
@@ -17,14 +15,16 @@ pub struct Candidate {
     pub score: f64,
 }
 
-/// The best, the median and the worst abnormal image and the normal image with the highest score: their roles and indices in
-/// `candidates`. Equals are ordered by name; an image stands once.
+/// The best, the median and the worst abnormal image and the normal image with the highest score: their roles and
+/// indices in `candidates`. Equals are ordered by name; an image stands once, and one without a value, such as an
+/// abnormal image without lesion pixels, not at all.
 pub fn choose(candidates: &[Candidate]) -> Vec<(Role, usize)> {
     let ordered = |label: bool, key: fn(&Candidate) -> f64| {
-        let mut indices: Vec<usize> = (0..candidates.len()).filter(|i| candidates[*i].label == label).collect();
+        let has_value = |candidate: &Candidate| candidate.label == label && !key(candidate).is_nan();
+        let mut indices: Vec<usize> = (0..candidates.len()).filter(|i| has_value(&candidates[*i])).collect();
         indices.sort_by(|a, b| {
             let (a, b) = (&candidates[*a], &candidates[*b]);
-            key(b).partial_cmp(&key(a)).unwrap_or(Ordering::Equal).then_with(|| a.image.cmp(&b.image))
+            key(b).total_cmp(&key(a)).then_with(|| a.image.cmp(&b.image))
         });
         indices
     };

@@ -60,6 +60,14 @@ pub enum Error {
         /// What changed.
         what: String,
     },
+    /// A file of a test set that can't be used: the cells that need the set have no numbers.
+    #[error("[{dataset}]: {what}")]
+    TestSet {
+        /// The dataset.
+        dataset: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// What was asked for can't be done with what was given.
     #[error("{what}")]
     Unusable {
@@ -105,6 +113,15 @@ impl From<harness_worker::Error> for Error {
     }
 }
 
+/// What can be wrong with a test set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TestSetFault {
+    /// A file of it, or of what was predicted of it, can't be used.
+    File,
+    /// Its images are not those that were scored.
+    Changed,
+}
+
 /// What to do about a full disk.
 fn make_room(evictable: bool) -> &'static str {
     if evictable {
@@ -122,6 +139,23 @@ impl Error {
         move |source| Self::File { action, path, source }
     }
 
+    /// What can't be used of a dataset's test set.
+    pub(crate) fn test_set(dataset: &str, what: impl fmt::Display) -> Self {
+        Self::TestSet { dataset: dataset.to_owned(), what: what.to_string() }
+    }
+
+    /// What is wrong with one test set and no reason to leave the others alone; `None` where it is something else.
+    pub(crate) fn test_set_fault(&self) -> Option<TestSetFault> {
+        match self {
+            Self::TestSet { .. } | Self::Record { .. } | Self::Tables(_) => Some(TestSetFault::File),
+            Self::Changed { .. } => Some(TestSetFault::Changed),
+            Self::Work(error) if matches!(**error, harness_worker::Error::Changed { .. }) => {
+                Some(TestSetFault::Changed)
+            }
+            _ => None,
+        }
+    }
+
     /// A file that can't be used.
     pub(crate) fn record(path: &Path, what: impl fmt::Display) -> Self {
         Self::Record { path: path.to_owned(), what: what.to_string() }
@@ -137,7 +171,7 @@ impl Error {
             Self::File { .. } | Self::Tables(_) | Self::Disk(_) | Self::Full { .. } => Class::Disk,
             Self::Data(error) if error.is_system() => Class::Disk,
             Self::Data(_) | Self::Weights(_) | Self::Experiment(_) | Self::Catalogue(_) => Class::Input,
-            Self::Record { .. } | Self::Changed { .. } | Self::Unusable { .. } => Class::Input,
+            Self::Record { .. } | Self::Changed { .. } | Self::TestSet { .. } | Self::Unusable { .. } => Class::Input,
             Self::Interrupted => Class::Internal,
         }
     }

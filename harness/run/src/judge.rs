@@ -11,6 +11,12 @@ use crate::world::World;
 
 /// Knows what is true of test sets.
 pub(crate) trait Judge {
+    /// Whether an evaluation's images can be scored and judged, as far as their files tell.
+    ///
+    /// # Errors
+    /// Images, labels or masks that can't be read; test images that are not those of the plan.
+    fn ready(&self, evaluation: &Evaluation, training: &Training) -> Result<(), Error>;
+
     /// Which truth an evaluation is to be measured with.
     ///
     /// # Errors
@@ -31,6 +37,10 @@ pub(crate) trait Judge {
 }
 
 impl Judge for World {
+    fn ready(&self, evaluation: &Evaluation, training: &Training) -> Result<(), Error> {
+        World::ready(self, evaluation, training)
+    }
+
     fn truth(&self, evaluation: &Evaluation, training: &Training, record: &EvaluationRecord) -> Result<TruthId, Error> {
         Ok(World::truth(self, evaluation, training, record.image_size)?.id())
     }
@@ -42,6 +52,9 @@ impl Judge for World {
         record: &EvaluationRecord,
         folder: &Path,
     ) -> Result<Measurement, Error> {
-        measure::measure(folder, record, &*World::truth(self, evaluation, training, record.image_size)?)
+        let truth = World::truth(self, evaluation, training, record.image_size)?;
+        let made = measure::measure(folder, record, &truth)?;
+        measure::label(folder, &truth)?;
+        Ok(made)
     }
 }

@@ -23,6 +23,7 @@ mod looking;
 mod make;
 pub mod measure;
 mod notice;
+mod order;
 mod outcome;
 mod pace;
 pub mod predict;
@@ -34,6 +35,7 @@ mod sound;
 mod truth;
 mod unit;
 mod units;
+mod unusable;
 mod watch;
 mod world;
 

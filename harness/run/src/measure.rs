@@ -6,7 +6,7 @@ use std::path::Path;
 use harness_experiment::ImageScore;
 use harness_metrics::{ImageMetrics, Metric, PixelHistograms, PixelMetrics, per_image_ap};
 use harness_records::{EpochMetrics, EvaluationRecord, Grids, Measured, Measurement, ReplicateSet, best_epoch};
-use harness_tables::{ScoreRow, read_scores};
+use harness_tables::{ScoreRow, read_scores, write_scores};
 
 use crate::error::Error;
 pub use crate::truth::Truth;
@@ -71,6 +71,38 @@ pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Resul
         measured.reported.push(metrics);
     }
     Ok(Measurement { measured, replicates: (!record.evaluation.on_fold).then_some(replicates) })
+}
+
+/// Writes names and labels beside the scores in an evaluation's `folder` as they are now, where they were others.
+///
+/// # Errors
+/// Scores that can't be read, or are of another number of images; the system's.
+pub fn label(folder: &Path, truth: &Truth) -> Result<(), Error> {
+    let path = folder.join("scores.parquet");
+    let mut rows = read_scores(&path)?;
+    let mut other = false;
+    for epoch in rows.chunk_by_mut(|a, b| a.epoch == b.epoch) {
+        if epoch.len() != truth.images.len() {
+            let what = format!("{} rows of epoch {} for {} images", epoch.len(), epoch[0].epoch, truth.images.len());
+            return Err(Error::record(&path, what));
+        }
+        for (row, (image, label)) in epoch.iter_mut().zip(truth.images.iter().zip(&truth.labels)) {
+            other |= row.image != *image || row.label != *label;
+            row.image.clone_from(image);
+            row.label = *label;
+        }
+    }
+    if other { Ok(write_scores(&rows, &path)?) } else { Ok(()) }
+}
+
+/// Names of the images whose scores are in an evaluation's `folder`, in their order.
+///
+/// # Errors
+/// Scores that can't be read.
+pub(crate) fn images(folder: &Path) -> Result<Vec<String>, Error> {
+    let rows = read_scores(&folder.join("scores.parquet"))?;
+    let first = rows.first().map(|row| row.epoch);
+    Ok(rows.into_iter().take_while(|row| Some(row.epoch) == first).map(|row| row.image).collect())
 }
 
 /// Adds every metric that has a value.

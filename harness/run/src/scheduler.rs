@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use harness_experiment::{Cell, EvaluationId, Filter, Plan};
 use harness_records::{Entry, Folder, Journal, Lock, Provenance, journal, now, reads};
@@ -59,7 +60,7 @@ pub struct Finished {
 ///
 /// # Errors
 /// What keeps the whole run from continuing: a folder that can't be written to, or has another experiment's results; disks that
-/// can't hold what is to come; labels that can't be read. What fails of a cell is counted and reported to `observer`.
+/// can't hold what is to come. What fails of a cell is counted and reported to `observer`.
 pub fn run(
     plan: &Plan,
     folder: &Folder,
@@ -78,8 +79,14 @@ pub fn run(
     if options.rerun.is_some() {
         run.remove()?;
     }
+    let told: HashSet<String> = world.warnings().into_iter().collect();
     let complete = run.complete()?;
     let missing = run.missing(&complete);
+    let unusable = run.unusable(&missing)?;
+    let missing = run.usable(&missing, &unusable);
+    for warning in world.warnings().iter().filter(|warning| !told.contains(*warning)) {
+        run.observer.notice(&Notice::Warning(warning));
+    }
     let room = disk::Room {
         results: folder.path(),
         taps: &options.taps,
@@ -90,7 +97,7 @@ pub fn run(
     let provenance =
         Provenance::new(&options.experiment, world.registry().path(), options.threads, world.allow_overlap());
     folder.freeze(plan, &Provenance { generated: world.generated(), data_notes: world.data_notes(), ..provenance })?;
-    run.all(&complete, &missing, &mut |backend| Ok(Box::new(crew(plan, folder, world, options, backend)?)))
+    run.all(&complete, &missing, &unusable, &mut |backend| Ok(Box::new(crew(plan, folder, world, options, backend)?)))
 }
 
 /// Bytes of the files right in a folder, which may not exist.
@@ -190,11 +197,12 @@ impl<'a> Run<'a> {
         self.cells().flat_map(reads).filter(|id| !complete.contains(id)).collect()
     }
 
-    /// Makes what is missing.
+    /// Makes what is missing, after it has failed the cells that read what is `unusable`.
     pub(crate) fn all(
         &mut self,
         complete: &HashSet<EvaluationId>,
         missing: &HashSet<EvaluationId>,
+        unusable: &[(EvaluationId, Rc<Error>)],
         executors: Executors<'_>,
     ) -> Result<Finished, Error> {
         let reused =
@@ -207,6 +215,7 @@ impl<'a> Run<'a> {
         let (plan, out) = (self.plan, self.folder.path());
         self.observer.notice(&Notice::Begun { plan, out, cells, reused });
         self.prune_complete(complete)?;
+        self.fail_unusable(unusable)?;
         let units = units(plan, missing);
         self.clock = Clock::new(units.iter().map(|(_, units)| units.len()).sum());
         match self.units(units, executors) {
@@ -226,6 +235,9 @@ impl<'a> Run<'a> {
         let of = units.iter().map(|(_, units)| units.len()).sum();
         let mut number = 0;
         for (backend, units) in units {
+            if self.finished.given_up {
+                return Ok(());
+            }
             // Two numerical libraries in one process fight: a worker has one backend, and backends run one after the other.
             let mut executor = executors(&backend)?;
             for unit in units {

@@ -1,9 +1,10 @@
 //! What is true of a test set: labels, lesions, and who belongs together when it is resampled. Read here and nowhere else in a
 //! run.
 
-use harness_data::{Dataset, FileHashes, Item, MaskValues, items_hash};
+use harness_data::{DataError, Dataset, FileHashes, Item, MaskValues, items_hash};
 use harness_metrics::{PixelTruth, Resampling};
 use harness_records::{RESAMPLING_SEED, TruthId};
+use harness_text::{count, group};
 use rayon::prelude::*;
 
 use crate::error::Error;
@@ -13,10 +14,14 @@ use crate::error::Error;
 pub struct Truth {
     /// Hash of labels, images and masks in order, and of the side masks are taken at.
     pub hash: String,
-    /// True for an abnormal image, in test order.
+    /// Names of the images, in the order in which they are scored.
+    pub images: Vec<String>,
+    /// True for an abnormal image, in the same order.
     pub labels: Vec<bool>,
     /// The lesions; `None` without masks.
     pub pixels: Option<PixelTruth>,
+    /// Abnormal images whose lesions leave no pixel at this size: they count as abnormal images without lesion pixels.
+    pub lost: usize,
     /// How it is drawn again, by patient where the dataset's entry says who they are; `None` for a fold, and where a class has fewer
     /// than two images or patients.
     pub resampling: Option<Resampling>,
@@ -29,11 +34,30 @@ impl Truth {
         TruthId { hash: self.hash.clone(), pairing }
     }
 
+    /// What to say of lesions that leave no pixel.
+    pub(crate) fn lost_lesions(&self, dataset: &str, size: usize) -> Option<String> {
+        let abnormal = self.labels.iter().filter(|label| **label).count();
+        let images = count(abnormal as u64, "abnormal test image");
+        match self.lost {
+            0 => None,
+            1 => Some(format!(
+                "[{dataset}]: the lesion of 1 of {images} vanishes at {size} x {size} pixels; it counts as an abnormal image \
+                 without lesion pixels"
+            )),
+            lost => Some(format!(
+                "[{dataset}]: the lesions of {} of {images} vanish at {size} x {size} pixels; they count as abnormal images \
+                 without lesion pixels",
+                group(lost as u64)
+            )),
+        }
+    }
+
     /// Reads the labels and, where the dataset has any, the masks of some of its images at S = `size`. `resampled` names the
     /// test set by its images, so that variants draw alike; a fold has no name and is not resampled.
     ///
     /// # Errors
-    /// Images or masks that can't be read, a mask of an abnormal image that is empty.
+    /// [`Error::TestSet`]: images or masks that can't be read, an empty mask of an abnormal image, lesions of which
+    /// none is left at this size, or of a fold one.
     pub fn read(
         dataset: &Dataset,
         items: &[Item],
@@ -42,29 +66,52 @@ impl Truth {
         resampled: Option<&str>,
     ) -> Result<Self, Error> {
         let values = dataset.mask_values();
-        let hash = items_hash(items, values, &|source| hashes.of_source(source))?;
-        let pixels = if dataset.has_masks() { Some(pixels(items, size, values)?) } else { None };
+        let name = dataset.name();
+        let hash = items_hash(items, values, &|source| hashes.of_source(source));
+        let hash = hash.map_err(|error| Error::test_set(name, error))?;
         let labels: Vec<bool> = items.iter().map(|item| item.abnormal).collect();
+        let (pixels, lost) = if dataset.has_masks() { lesions(name, items, size, values)? } else { (None, 0) };
+        let abnormal = labels.iter().filter(|label| **label).count();
+        if lost > 0 && (lost == abnormal || resampled.is_none()) {
+            let what = format!(
+                "the lesions of {lost} of {abnormal} abnormal images are too small to leave a pixel at {size} x {size} pixels; \
+                 use a larger `image_size`, or `masks = false` for image metrics alone"
+            );
+            return Err(Error::test_set(name, what));
+        }
         let patients: Vec<Option<&str>> = items.iter().map(|item| item.patient.as_deref()).collect();
         let resampling = resampled.map(|name| resampling(name, &labels, &patients)).transpose()?.flatten();
-        Ok(Self { hash: format!("{hash}-{size}"), labels, pixels, resampling })
+        let images = items.iter().map(|item| item.name.clone()).collect();
+        Ok(Self { hash: format!("{hash}-{size}"), images, labels, pixels, lost, resampling })
     }
 }
 
-/// The lesions of images, read on all threads.
-fn pixels(items: &[Item], size: usize, values: MaskValues) -> Result<PixelTruth, Error> {
-    let masks: Vec<Option<Vec<u8>>> = items
-        .par_iter()
-        .map(|item| item.abnormal.then(|| item.truth(size, values)).transpose())
-        .collect::<Result<_, _>>()?;
-    let mut truth = PixelTruth::new(size, size)?;
+/// The lesions of images, read on all threads, and how many of them leave no pixel.
+fn lesions(name: &str, items: &[Item], size: usize, values: MaskValues) -> Result<(Option<PixelTruth>, usize), Error> {
+    let read = |item: &Item| item.abnormal.then(|| item.truth(size, values)).transpose();
+    let masks: Vec<Result<Option<Vec<u8>>, DataError>> = items.par_iter().map(read).collect();
+    // The first in order, whichever thread met one first.
+    let unusable = masks.iter().filter(|mask| mask.is_err()).count();
+    let (mut truth, mut lost) = (PixelTruth::new(size, size)?, 0);
     for mask in masks {
         match mask {
-            Some(mask) => truth.push(&mask)?,
-            None => truth.push_normal(),
+            Ok(Some(mask)) => {
+                lost += usize::from(mask.iter().all(|value| *value == 0));
+                truth.push(&mask)?;
+            }
+            Ok(None) => truth.push_normal(),
+            Err(error) => return Err(Error::test_set(name, and_more(error, unusable, "masks"))),
         }
     }
-    Ok(truth)
+    Ok((Some(truth), lost))
+}
+
+/// The first of `count` reasons.
+pub(crate) fn and_more(first: impl std::fmt::Display, count: usize, what: &str) -> String {
+    match count {
+        0 | 1 => first.to_string(),
+        many => format!("{first}; and {} more {what} can't be used", many - 1),
+    }
 }
 
 /// `None` where a class has too few to vary.

@@ -184,7 +184,13 @@ impl<'a> Run<'a> {
         let folder = self.folder.evaluation(evaluation.id);
         let Found::Whole(record) = self.folder.read_evaluation(evaluation.id) else { return Ok(Measuring::Nothing) };
         let training = self.index.training(evaluation)?;
-        let truth = self.judge.truth(evaluation, training, &record)?;
+        let truth = match self.judge.truth(evaluation, training, &record) {
+            Ok(truth) => truth,
+            Err(error) => {
+                self.fail_evaluation(evaluation.id, &error)?;
+                return Ok(Measuring::Over);
+            }
+        };
         if !MeasuredWith::read(&folder, evaluation.on_fold).is(&truth) {
             self.observer.notice(&Notice::Measuring { evaluation });
             match self.judge.measure(evaluation, training, &record, &folder) {

@@ -10,8 +10,8 @@ pub(crate) struct Unit<'a> {
     pub(crate) evaluations: Vec<&'a Evaluation>,
 }
 
-/// The units of the evaluations `missing`, backend by backend, in the plan's order; those of folds before the trainings whose
-/// epochs they choose.
+/// The units of the evaluations `missing`, backend by backend, in the plan's order; those that choose epochs before the
+/// trainings that wait for the choice, in whatever order a plan lists them.
 pub(crate) fn units<'a>(plan: &'a Plan, missing: &HashSet<EvaluationId>) -> Vec<(String, Vec<Unit<'a>>)> {
     let mut evaluations: HashMap<TrainingId, Vec<&'a Evaluation>> = HashMap::new();
     for evaluation in plan.evaluations.iter().filter(|evaluation| missing.contains(&evaluation.id)) {
@@ -24,13 +24,21 @@ pub(crate) fn units<'a>(plan: &'a Plan, missing: &HashSet<EvaluationId>) -> Vec<
     let mut by_backend: HashMap<&str, Vec<Unit<'a>>> = HashMap::new();
     let mut placed = HashSet::new();
     for training in &plan.trainings {
-        let choosers = evaluations.get(&training.id).into_iter().flatten().flat_map(|e| &e.chosen_by);
-        let before: Vec<TrainingId> = choosers.filter_map(|chooser| trained.get(chooser)).copied().collect();
-        for id in before.into_iter().chain([training.id]) {
-            if !placed.insert(id) {
+        // Below a training on the stack are those that wait for it: what chooses its epochs, itself excepted, comes
+        // first.
+        let mut waiting = vec![training.id];
+        while let Some(id) = waiting.last().copied() {
+            let choosers = evaluations.get(&id).into_iter().flatten().flat_map(|evaluation| &evaluation.chosen_by);
+            let before = choosers.filter_map(|chooser| trained.get(chooser)).copied();
+            let before: Vec<TrainingId> = before.filter(|id| !placed.contains(id) && !waiting.contains(id)).collect();
+            if !before.is_empty() {
+                waiting.extend(before.into_iter().rev());
                 continue;
             }
-            if let (Some(training), Some(evaluations)) = (trainings.get(&id), evaluations.remove(&id)) {
+            waiting.pop();
+            if placed.insert(id)
+                && let (Some(training), Some(evaluations)) = (trainings.get(&id), evaluations.remove(&id))
+            {
                 by_backend.entry(&training.backend.name).or_default().push(Unit { training, evaluations });
             }
         }

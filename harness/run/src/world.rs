@@ -23,6 +23,7 @@ use harness_worker::open_weights;
 use harness_worker::test_set;
 
 use crate::error::Error;
+use crate::order::as_scored;
 use crate::process::Program;
 use crate::sound::SoundWeights;
 use crate::truth::Truth;
@@ -61,8 +62,8 @@ pub struct World {
     hashes: FileHashes,
     datasets: RefCell<HashMap<String, Rc<Known>>>,
     backends: RefCell<HashMap<String, BackendInfo>>,
-    /// By dataset, fold and side.
-    truths: RefCell<HashMap<(String, String, usize), Rc<Truth>>>,
+    /// By dataset, fold and side; or why a file keeps it from being known.
+    truths: RefCell<HashMap<(String, String, usize), Result<Rc<Truth>, String>>>,
     /// By dataset, shots and draw.
     supports: RefCell<HashMap<(String, u32, u64), Rc<SupportSet>>>,
     warnings: RefCell<BTreeSet<String>>,
@@ -148,29 +149,62 @@ impl World {
         Ok(self.hashes.save()?)
     }
 
-    /// Labels and masks of the images that an evaluation scores, at S = `size`.
+    /// Labels and masks of the images that an evaluation scores, at S = `size`. Lesions that leave no pixel are among
+    /// [`World::warnings`].
     ///
     /// # Errors
     /// As [`Truth::read`]; images that are not those the evaluation was planned with.
     pub fn truth(&self, evaluation: &Evaluation, training: &Training, size: usize) -> Result<Rc<Truth>, Error> {
+        self.truth_as_scored(evaluation, training, size, &|| Ok(Vec::new()))
+    }
+
+    /// The same, in the order in which the images were scored where corrected labels have changed that of the test set:
+    /// then `names` are asked for, the images' names as they were scored.
+    pub(crate) fn truth_as_scored(
+        &self,
+        evaluation: &Evaluation,
+        training: &Training,
+        size: usize,
+        names: &dyn Fn() -> Result<Vec<String>, Error>,
+    ) -> Result<Rc<Truth>, Error> {
         let fold =
             training.fold.as_ref().filter(|_| evaluation.on_fold).map(|fold| format!("{} {fold:?}", training.support));
         let key = (evaluation.dataset.clone(), fold.unwrap_or_default(), size);
-        if let Some(truth) = self.truths.borrow().get(&key) {
-            return Ok(Rc::clone(truth));
+        let set = &evaluation.dataset;
+        if let Some(known) = self.truths.borrow().get(&key) {
+            return known.clone().map_err(|what| Error::test_set(set, what));
         }
+        let truth = match self.read_truth(evaluation, training, size, names) {
+            Ok(truth) => Ok(Rc::new(truth)),
+            Err(Error::TestSet { what, .. }) => Err(what),
+            Err(error) => return Err(error),
+        };
+        self.truths.borrow_mut().insert(key, truth.clone());
+        truth.map_err(|what| Error::test_set(set, what))
+    }
+
+    fn read_truth(
+        &self,
+        evaluation: &Evaluation,
+        training: &Training,
+        size: usize,
+        names: &dyn Fn() -> Result<Vec<String>, Error>,
+    ) -> Result<Truth, Error> {
+        let (hashes, set) = (&self.hashes, &evaluation.dataset);
         let items = test_set::items(&self.registry, evaluation, training)?;
-        let hashes = &self.hashes;
+        let dataset = Dataset::open(&self.registry, set)?;
         // A support set's hash was compared when it was listed.
-        if !evaluation.on_fold
-            && images_hash(&items, &|source| hashes.of_source(source))? != evaluation.test.to_string()
-        {
-            return Err(Error::Changed { what: format!("[{}]: a test image", evaluation.dataset) });
+        if evaluation.on_fold {
+            return Truth::read(&dataset, &items, size, hashes, None);
         }
-        let dataset = Dataset::open(&self.registry, &evaluation.dataset)?;
-        let name = (!evaluation.on_fold).then(|| evaluation.test.to_string());
-        let truth = Rc::new(Truth::read(&dataset, &items, size, &self.hashes, name.as_deref())?);
-        self.truths.borrow_mut().insert(key, Rc::clone(&truth));
+        let wanted = evaluation.test.to_string();
+        let Some(items) = as_scored(set, items, &wanted, hashes, names)? else {
+            return Err(Error::Changed { what: format!("[{set}]: a test image") });
+        };
+        let truth = Truth::read(&dataset, &items, size, hashes, Some(&wanted))?;
+        if let Some(note) = truth.lost_lesions(set, size) {
+            self.add_note(Severity::Warning, note);
+        }
         Ok(truth)
     }
 

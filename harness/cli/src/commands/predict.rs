@@ -10,6 +10,7 @@ use harness_records::{Folder, Measured};
 use harness_run::predict::{self, CellChoice, Model, PredictOptions};
 use harness_run::{Limits, Program, World, probe};
 use harness_tables::PredictionRow;
+use harness_text::{count, group};
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{Surroundings, Threads, one_of};
@@ -71,6 +72,9 @@ pub(crate) struct Predict {
     surroundings: Surroundings,
 }
 
+/// Images that can't be read of which each is named.
+const NAMED: usize = 20;
+
 const EXAMPLES: &str = "\
 Examples:
   harness predict --cell 3f2a scans/ one-more.png
@@ -116,12 +120,22 @@ pub(super) fn predict(arguments: &Predict) -> Result<Exit, Failure> {
             let rows = predict::predict(&model, &images, &out, &options, &mut progress)?;
             progress.clear();
             print(table(&rows));
-            let maps = if rows.iter().any(|row| row.map.is_empty()) {
+            let maps = if rows.iter().all(|row| row.map.is_empty()) {
                 " (no maps: its method has none, or it was trained without masks)"
             } else {
                 ", maps and pictures"
             };
             say(format!("scores.csv{maps} are in {}", out.display()));
+            let failed = rows.iter().filter(|row| !row.message.is_empty());
+            let reasons: Vec<&str> = failed.map(|row| row.message.as_str()).collect();
+            for reason in reasons.iter().take(NAMED) {
+                say(format!("failed: {reason}"));
+            }
+            if !reasons.is_empty() {
+                let of = count(rows.len() as u64, "image");
+                say(format!("{} of {of} can't be read; scores.csv has the reasons", group(reasons.len() as u64)));
+                return Ok(Exit::CellsFailed);
+            }
         }
     }
     Ok(Exit::Done)
@@ -275,7 +289,8 @@ fn table(rows: &[PredictionRow]) -> String {
     let mut text = format!("{:width$}  {:>9}  {:>9}\n", "image", "map max", "detection");
     for row in rows {
         let map_max = row.map_max.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
-        text += &format!("{:width$}  {map_max:>9}  {:>9.4}\n", row.image, row.detection);
+        let detection = row.detection.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+        text += &format!("{:width$}  {map_max:>9}  {detection:>9}\n", row.image);
     }
     text
 }

@@ -15,8 +15,8 @@ use crate::{backends, paths};
 
 /// Compute the metrics of a results folder again from stored predictions
 ///
-/// Reads labels and masks from the datasets, so use it after correcting a mask; no backend is needed. Then writes
-/// tables, figures and report again.
+/// Reads labels and masks from the datasets, so use it after correcting a mask or a label; no backend is
+/// needed. A test set with a file that can't be used fails its cells. Then writes tables, figures and report again.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  harness score reports/example")]
 pub(crate) struct Score {

@@ -11,7 +11,7 @@ use super::model::Model;
 use super::work::{PredictOptions, work};
 use crate::error::Error;
 use crate::measure;
-use crate::notice::Observer;
+use crate::notice::{Notice, Observer};
 use crate::world::World;
 
 /// Files that stay; what names the plan's training, which did not make this state, does not.
@@ -21,7 +21,8 @@ const KEPT: [&str; 3] = ["scores.parquet", "grids.f32", "metrics.json"];
 /// and, where there are maps, `grids.f32`. The one epoch in them is the last of the training.
 ///
 /// # Errors
-/// As [`super::predict`]; labels and masks that can't be read; metrics that have no value.
+/// Before anything is scored: images, labels and masks that can't be read. As [`super::predict`]; metrics that have no
+/// value.
 pub fn evaluate(
     model: &Model,
     evaluation: &Evaluation,
@@ -31,6 +32,13 @@ pub fn evaluate(
     observer: &mut dyn Observer,
 ) -> Result<Measured, Error> {
     let training = model.training();
+    // What can't be measured is not worth scoring.
+    let size = training.options.image_size();
+    world.ready(evaluation, training)?;
+    let truth = world.truth(evaluation, training, size)?;
+    if let Some(note) = truth.lost_lesions(&evaluation.dataset, size) {
+        observer.notice(&Notice::Warning(&note));
+    }
     std::fs::create_dir_all(out).map_err(Error::file("create", out))?;
     let partial = tempfile::Builder::new().prefix(".partial-").tempdir_in(out).map_err(Error::file("write to", out))?;
     let epoch = training.epochs.saturating_sub(1);
@@ -51,7 +59,6 @@ pub fn evaluate(
     };
     work(model, &job, world.registry().path(), partial.path(), options, observer)?;
     let record: EvaluationRecord = read_toml(&folder.join("evaluation.toml"))?;
-    let truth = world.truth(&evaluation, training, record.image_size)?;
     let made = measure::measure(&folder, &record, &truth)?;
     made.write(&folder)?;
     for name in KEPT {

@@ -1,6 +1,6 @@
 //! Which images are meant by paths of files and folders, what their results are called, and whether they can be read.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use harness_data::decode::{Depth, EXTENSIONS};
@@ -26,11 +26,14 @@ pub struct InputImage {
 /// counts once.
 ///
 /// # Errors
-/// A folder that can't be listed or has no images; nothing given.
+/// A file or folder that is not there, a folder that can't be listed or has no images; nothing given.
 pub fn list(given: &[PathBuf]) -> Result<Vec<InputImage>, Error> {
     let mut paths: Vec<PathBuf> = Vec::new();
     for path in given {
         if !path.is_dir() {
+            if !path.exists() {
+                return Err(Error::Unusable { what: format!("{}: there is no such file or folder", path.display()) });
+            }
             paths.push(path.clone());
             continue;
         }
@@ -106,18 +109,22 @@ fn named(path: &Path, taken: &mut HashSet<String>) -> String {
     candidates.find(|name| taken.insert(name.to_lowercase())).unwrap_or(stem)
 }
 
-/// Decodes every image, so that all that can't be read are named at once, before an encoder is loaded.
-pub(super) fn check(images: &[InputImage]) -> Result<(), Error> {
-    let failures: Vec<String> = images
+/// Decodes every image, before an encoder is loaded: why some can't be read, by their places in `images`.
+///
+/// # Errors
+/// No image that can be read; all are named.
+pub(super) fn unreadable(images: &[InputImage]) -> Result<BTreeMap<usize, String>, Error> {
+    let failures: Vec<Option<String>> = images
         .par_iter()
-        .filter_map(|image| Source::File(image.path.clone()).pixels(Depth::Scaled).err())
-        .map(|error| error.to_string())
+        .map(|image| Source::File(image.path.clone()).pixels(Depth::Scaled).err().map(|error| error.to_string()))
         .collect();
-    if failures.is_empty() {
-        return Ok(());
+    let failures = failures.into_iter().enumerate();
+    let failures: BTreeMap<usize, String> = failures.filter_map(|(place, failure)| Some((place, failure?))).collect();
+    if failures.len() < images.len() {
+        return Ok(failures);
     }
     let mut what = format!("{} of {} images can't be read", failures.len(), images.len());
-    for failure in failures.iter().take(NAMED) {
+    for failure in failures.values().take(NAMED) {
         what += &format!("\n  {failure}");
     }
     if failures.len() > NAMED {
@@ -167,5 +174,7 @@ mod tests {
             list(&[folder.path().to_owned()]).unwrap_err().to_string().contains("there is no image in this folder")
         );
         assert!(list(&[]).is_err());
+        let missing = list(&[folder.path().join("b.png")]).unwrap_err().to_string();
+        assert!(missing.contains("b.png: there is no such file"), "{missing}");
     }
 }

@@ -10,7 +10,7 @@ mod work;
 
 use std::path::Path;
 
-use harness_tables::PredictionRow;
+use harness_tables::{PredictionRow, write_csv};
 use harness_worker::protocol::Job;
 use harness_worker::{DETECTION, GRIDS};
 
@@ -24,11 +24,12 @@ use crate::error::Error;
 use crate::notice::Observer;
 
 /// Scores images with a model and fills `out`: `scores.csv`, and with maps `maps/*.npy` (f32 `[S, S]`) and
-/// `overlays/*.png`. Files of an earlier call with the same names are replaced.
+/// `overlays/*.png`. Files of an earlier call with the same names are replaced. An image that can't be read has a row
+/// with the reason and no scores.
 ///
 /// # Errors
-/// Images that can't be read, all of them named; a model whose scores depend on the batch; a state that does not fit; what
-/// the worker meets; the system's.
+/// No image that can be read, all of them named; a model whose scores depend on the batch; a state that does not fit;
+/// what the worker meets; the system's.
 pub fn predict(
     model: &Model,
     images: &[InputImage],
@@ -44,7 +45,14 @@ pub fn predict(
                 .to_owned(),
         });
     }
-    images::check(images)?;
+    let unreadable = images::unreadable(images)?;
+    let all = images;
+    let images: Vec<InputImage> = all
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| !unreadable.contains_key(place))
+        .map(|(_, image)| image.clone())
+        .collect();
     std::fs::create_dir_all(out).map_err(Error::file("create", out))?;
     let folder = tempfile::Builder::new().prefix(".partial-").tempdir_in(out).map_err(Error::file("write to", out))?;
     let state = model.state_file(folder.path())?;
@@ -67,7 +75,15 @@ pub fn predict(
     if detection.len() != images.len() {
         return Err(Error::record(folder.path(), "the worker scored no image"));
     }
-    output::write(training, images, &detection, &grids, out, options.draw)
+    let mut rows = output::scored(training, &images, &detection, &grids, out, options.draw)?.into_iter();
+    // The table last, so that one that is there is complete.
+    let row = |(place, image): (usize, &InputImage)| match unreadable.get(&place) {
+        Some(message) => Some(output::failed(image, message)),
+        None => rows.next(),
+    };
+    let rows: Vec<PredictionRow> = all.iter().enumerate().filter_map(row).collect();
+    write_csv(&rows, &out.join("scores.csv"))?;
+    Ok(rows)
 }
 
 /// Reads what the worker wrote: `expected` values, or none.

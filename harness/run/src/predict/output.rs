@@ -1,4 +1,4 @@
-//! The files of a prediction: maps from grids, pictures, and the table last, so that one that is there is complete.
+//! The files of a prediction beside its table, maps from grids and pictures, and the table's rows.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use harness_data::{Source, load_image};
 use harness_disk::write_durable;
 use harness_experiment::Training;
 use harness_metrics::{GridMaps, MapSource, map_maxima};
-use harness_tables::{PredictionRow, write_csv};
+use harness_tables::PredictionRow;
 
 use super::images::InputImage;
 use super::npy;
@@ -32,8 +32,14 @@ pub struct Picture {
 /// Draws a picture as a PNG file, or says why not.
 pub type Draw<'a> = &'a dyn Fn(Picture) -> Result<Vec<u8>, String>;
 
-/// Writes everything into `out`. `grids` is empty where there are no maps.
-pub(super) fn write(
+/// The row of an image that can't be read.
+pub(super) fn failed(image: &InputImage, message: &str) -> PredictionRow {
+    PredictionRow { image: image.path.display().to_string(), message: message.to_owned(), ..PredictionRow::default() }
+}
+
+/// The rows of images that were scored, their maps and pictures written into `out`. `grids` is empty where there are no
+/// maps.
+pub(super) fn scored(
     training: &Training,
     images: &[InputImage],
     detection: &[f32],
@@ -46,14 +52,13 @@ pub(super) fn write(
         .zip(detection)
         .map(|(image, detection)| PredictionRow {
             image: image.path.display().to_string(),
-            detection: f64::from(*detection),
+            detection: Some(f64::from(*detection)),
             ..PredictionRow::default()
         })
         .collect();
     if !grids.is_empty() {
         write_maps(training, images, grids, out, draw, &mut rows)?;
     }
-    write_csv(&rows, &out.join("scores.csv"))?;
     Ok(rows)
 }
 
@@ -85,7 +90,7 @@ fn write_maps(
         write_durable(&out.join(&row.map), &npy::square(size, &map))?;
         let picture = Picture {
             title: image.name.clone(),
-            scores: format!("map max {max:.3}, detection {:.3}", row.detection),
+            scores: format!("map max {max:.3}, detection {:.3}", row.detection.unwrap_or(f64::NAN)),
             side: size,
             image: interleaved(&load_image(&Source::File(image.path.clone()), size)?),
             map: std::mem::replace(&mut map, vec![0.0; maps.pixels()]),

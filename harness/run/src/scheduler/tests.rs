@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use harness_experiment::{Cell, Evaluation, Filter, Plan, Selection};
 use harness_records::{Class, Entry, Journal, RecordId, RecordKind, journal, reads, state_file};
+use itertools::Itertools;
 
 use self::fakes::{Desk, plan};
 use crate::choice;
@@ -45,6 +46,87 @@ fn folds_come_before_what_they_choose_and_backends_one_after_the_other() {
     let mut backends: Vec<String> = jobs.iter().map(backend).collect();
     backends.dedup();
     assert_eq!(backends, ["one", "other"]);
+}
+
+/// All orders of some words, as lists of TOML.
+fn orders(words: &[&str]) -> Vec<String> {
+    let orders = words.iter().permutations(words.len());
+    orders.map(|order| format!("[{}]", order.iter().map(|word| format!("\"{word}\"")).join(", "))).collect()
+}
+
+#[test]
+fn the_order_of_rules_datasets_and_targets_decides_nothing() {
+    let mut known: Option<BTreeSet<String>> = None;
+    let rules = orders(&["last", "best-on-test", "best-on-support"]);
+    for ((rules, datasets), targets) in rules
+        .iter()
+        .cartesian_product(orders(&["Brain", "Lungs"]).iter().cartesian_product(orders(&["Brain", "Liver-CT"]).iter()))
+        .map(|(rules, (datasets, targets))| ((rules, datasets), targets))
+    {
+        let axes = format!("selection = {rules}\ndatasets = {datasets}\ntargets = {targets}\nseeds = [0]");
+        let plan = plan(&axes);
+        let desk = Desk::new(&plan);
+        let finished = desk.run();
+        assert_eq!((finished.done, finished.failed), (plan.cells.len(), 0), "{axes}");
+        let jobs = desk.jobs();
+        for evaluation in &plan.evaluations {
+            for chooser in &evaluation.chosen_by {
+                assert!(position(&jobs, *chooser) < position(&jobs, evaluation.id), "{axes}");
+            }
+        }
+        let cells: BTreeSet<String> = plan.cells.iter().map(|cell| cell.id.to_string()).collect();
+        assert_eq!(*known.get_or_insert_with(|| cells.clone()), cells, "{axes}");
+    }
+}
+
+#[test]
+fn a_bad_file_of_a_test_set_fails_the_cells_that_need_it_before_their_training() {
+    let plan = plan("datasets = [\"Brain\", \"Liver-CT\"]");
+    let desk = Desk::new(&plan);
+    desk.spoil("Brain", true);
+    let lost = plan.cells.iter().filter(|cell| cell.dataset == "Brain").count();
+    for (done, reused) in [(plan.cells.len() - lost, 0), (0, plan.cells.len() - lost)] {
+        let finished = desk.run();
+        assert_eq!((finished.failed, finished.done, finished.reused), (lost, done, reused));
+    }
+    for training in plan.trainings.iter().filter(|training| training.dataset == "Brain") {
+        assert!(!desk.jobs().contains(&training.id.into()));
+    }
+    desk.spoil("Brain", false);
+    assert_eq!((desk.run().done, desk.run().reused), (lost, plan.cells.len()));
+    // Numbers of masks that could be read are no numbers of those that can't.
+    desk.spoil("Brain", true);
+    desk.forget();
+    let finished = desk.run();
+    assert_eq!((finished.failed, finished.reused), (lost, plan.cells.len() - lost));
+    assert_eq!(desk.jobs(), []);
+    desk.spoil("Brain", false);
+    assert_eq!((desk.run().done, desk.jobs()), (lost, Vec::new()));
+}
+
+#[test]
+fn a_bad_file_of_the_set_that_chooses_fails_what_is_chosen_and_nothing_else() {
+    let axes = "targets = [\"Brain\", \"Liver-CT\"]\nselection = [\"last\", \"best-on-test\"]";
+    let plan = plan(axes);
+    for (spoilt, fails) in [
+        ("Brain", (|cell| cell.dataset == "Brain" || cell.selection == Selection::BestOnTest) as fn(&Cell) -> bool),
+        ("Liver-CT", |cell| cell.dataset == "Liver-CT"),
+    ] {
+        let desk = Desk::new(&plan);
+        desk.spoil(spoilt, true);
+        let finished = desk.run();
+        let lost = plan.cells.iter().filter(|cell| fails(cell)).count();
+        assert_eq!((finished.failed, finished.done), (lost, plan.cells.len() - lost), "{spoilt}");
+    }
+}
+
+#[test]
+fn a_run_ends_before_its_trainings_where_as_many_cells_fail_as_may() {
+    let plan = plan("datasets = [\"Brain\", \"Liver-CT\"]");
+    let desk = Desk::new(&plan);
+    desk.spoil("Brain", true);
+    let finished = desk.run_with(None, Some(1));
+    assert!(finished.given_up && finished.done == 0 && desk.jobs().is_empty(), "{finished:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A catalogue, an executor and a judge that know a few answers and compute nothing.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use harness_experiment::{
@@ -23,10 +23,11 @@ use crate::judge::Judge;
 use crate::notice::{Notice, Observer};
 use crate::scheduler::{Finished, Run};
 
-const TOP: &str = "name = \"test\"\ndatasets = [\"Brain\"]\n";
+const TOP: &str = "name = \"test\"\n";
 
 /// Axes that a test does not set itself.
-const AXES: [(&str, &str); 6] = [
+const AXES: [(&str, &str); 7] = [
+    ("datasets", "[\"Brain\"]"),
     ("shots", "[4]"),
     ("draws", "[0]"),
     ("seeds", "[0, 1]"),
@@ -54,12 +55,14 @@ fn hash(number: u8) -> ContentHash {
 struct Answers;
 
 impl Catalogue for Answers {
-    fn dataset(&self, _: &str) -> Result<DatasetFacts, CatalogueError> {
-        Ok(DatasetFacts { object: "Brain".to_owned(), has_masks: true, test_images: 4, test_hash: hash(1) })
+    fn dataset(&self, name: &str) -> Result<DatasetFacts, CatalogueError> {
+        let test_hash = hash(name.len() as u8);
+        Ok(DatasetFacts { object: name.to_owned(), has_masks: true, test_images: 4, test_hash })
     }
 
-    fn support(&self, _: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError> {
-        Ok(SupportFacts { hash: hash(shots as u8), set: hash(100 + draw as u8), drawn: true })
+    fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError> {
+        let hash_of = hash(shots as u8 + 16 * dataset.len() as u8);
+        Ok(SupportFacts { hash: hash_of, set: hash(100 + draw as u8), drawn: true })
     }
 
     fn patients(&self, _: &str, _: u32, _: u64) -> Result<Vec<Option<String>>, CatalogueError> {
@@ -113,6 +116,7 @@ pub(super) struct Desk<'p> {
     notices: RefCell<Vec<String>>,
     failures: RefCell<HashMap<RecordId, (Class, u32)>>,
     damaged: RefCell<HashMap<EvaluationId, u32>>,
+    spoilt: RefCell<HashSet<String>>,
     renewals: Cell<usize>,
 }
 
@@ -127,6 +131,7 @@ impl<'p> Desk<'p> {
             notices: RefCell::default(),
             failures: RefCell::default(),
             damaged: RefCell::default(),
+            spoilt: RefCell::default(),
             renewals: Cell::default(),
         }
     }
@@ -164,6 +169,21 @@ impl<'p> Desk<'p> {
         self.damaged.borrow_mut().insert(evaluation, times);
     }
 
+    /// Lets a file of a dataset's test set be unusable, or not any more.
+    pub(super) fn spoil(&self, dataset: &str, spoilt: bool) {
+        let mut all = self.spoilt.borrow_mut();
+        if spoilt {
+            all.insert(dataset.to_owned())
+        } else {
+            all.remove(dataset)
+        };
+    }
+
+    fn judgeable(&self, evaluation: &Evaluation) -> Result<(), Error> {
+        let spoilt = !evaluation.on_fold && self.spoilt.borrow().contains(&evaluation.dataset);
+        if spoilt { Err(Error::test_set(&evaluation.dataset, "a mask is too small")) } else { Ok(()) }
+    }
+
     pub(super) fn run(&self) -> Finished {
         self.run_with(None, None)
     }
@@ -177,7 +197,9 @@ impl<'p> Desk<'p> {
         let mut run = Run::new(self.plan, &self.folder, self, chosen, most_failures, &mut watcher).unwrap();
         let complete = run.complete().unwrap();
         let missing = run.missing(&complete);
-        run.all(&complete, &missing, &mut |_| Ok(Box::new(Hands(self)))).unwrap()
+        let unusable = run.unusable(&missing).unwrap();
+        let missing = run.usable(&missing, &unusable);
+        run.all(&complete, &missing, &unusable, &mut |_| Ok(Box::new(Hands(self)))).unwrap()
     }
 }
 
@@ -186,8 +208,12 @@ fn truth() -> TruthId {
 }
 
 impl Judge for Desk<'_> {
-    fn truth(&self, _: &Evaluation, _: &Training, _: &EvaluationRecord) -> Result<TruthId, Error> {
-        Ok(truth())
+    fn ready(&self, evaluation: &Evaluation, _: &Training) -> Result<(), Error> {
+        self.judgeable(evaluation)
+    }
+
+    fn truth(&self, evaluation: &Evaluation, _: &Training, _: &EvaluationRecord) -> Result<TruthId, Error> {
+        self.judgeable(evaluation).map(|()| truth())
     }
 
     /// The earlier the epoch, the better.

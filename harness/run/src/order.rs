@@ -1,0 +1,115 @@
+//! The order in which a test set was scored, found again after corrected labels have moved images in it.
+
+use std::collections::HashMap;
+
+use harness_data::{FileHashes, Item, Source, images_hash};
+use itertools::Itertools;
+
+use crate::error::Error;
+
+/// Images whose names tell nothing that are tried in every order.
+const MOST: usize = 6;
+
+/// The images of a test set in the order in which they were scored, which `wanted` is the hash of; `None` where they
+/// are others. Their `names` at that time only say which order to try: the hash of the images decides.
+pub(crate) fn as_scored(
+    dataset: &str,
+    items: Vec<Item>,
+    wanted: &str,
+    hashes: &FileHashes,
+    names: &dyn Fn() -> Result<Vec<String>, Error>,
+) -> Result<Option<Vec<Item>>, Error> {
+    let unreadable = |error| Error::test_set(dataset, error);
+    if images_hash(&items, &|source| hashes.of_source(source)).map_err(unreadable)? == wanted {
+        return Ok(Some(items));
+    }
+    let names = names()?;
+    if names.len() != items.len() {
+        return Ok(None);
+    }
+    let mut known = HashMap::new();
+    for item in &items {
+        known.insert(item.image.to_string(), hashes.of_source(&item.image).map_err(unreadable)?);
+    }
+    let hash_of = |source: &Source| match known.get(&source.to_string()) {
+        Some(hash) => Ok(*hash),
+        None => hashes.of_source(source),
+    };
+    let current: Vec<&str> = items.iter().map(|item| item.name.as_str()).collect();
+    for order in orders(&names, &current) {
+        if images_hash(order.iter().map(|index| &items[*index]), &hash_of).map_err(unreadable)? == wanted {
+            return Ok(Some(order.into_iter().map(|index| items[index].clone()).collect()));
+        }
+    }
+    Ok(None)
+}
+
+/// Orders of the `current` names that could be that of the `scored` ones, as indices: by whole names; then by file
+/// names that only one of each has, as of a file that was moved to another class's folder; the others sorted, and few
+/// in every order.
+fn orders(scored: &[String], current: &[&str]) -> Vec<Vec<usize>> {
+    let mut left: HashMap<&str, usize> = current.iter().enumerate().map(|(index, name)| (*name, index)).collect();
+    let mut places: Vec<Option<usize>> = scored.iter().map(|name| left.remove(name.as_str())).collect();
+    let mut rest: Vec<usize> = left.into_values().sorted_by_key(|index| current[*index]).collect();
+    let open = |places: &[Option<usize>]| places.iter().positions(Option::is_none).collect::<Vec<_>>();
+    let by_file = grouped(rest.iter().copied(), |index| file_name(current[index]));
+    for (file, place) in &grouped(open(&places), |place| file_name(&scored[place])) {
+        if let ([place], Some([index])) = (place.as_slice(), by_file.get(file).map(Vec::as_slice)) {
+            places[*place] = Some(*index);
+            rest.retain(|other| other != index);
+        }
+    }
+    let open = open(&places).into_iter().sorted_by_key(|place| &scored[*place]).collect::<Vec<_>>();
+    let arranged = |rest: Vec<usize>| {
+        let mut places = places.clone();
+        open.iter().zip(rest).for_each(|(place, index)| places[*place] = Some(index));
+        places.into_iter().flatten().collect()
+    };
+    match rest.len() {
+        0..=MOST => rest.iter().copied().permutations(rest.len()).map(arranged).collect(),
+        _ => vec![arranged(rest)],
+    }
+}
+
+fn grouped<'n>(all: impl IntoIterator<Item = usize>, by: impl Fn(usize) -> &'n str) -> HashMap<&'n str, Vec<usize>> {
+    let mut groups: HashMap<&str, Vec<usize>> = HashMap::new();
+    for one in all {
+        groups.entry(by(one)).or_default().push(one);
+    }
+    groups
+}
+
+/// The last part of a '/'-separated name.
+fn file_name(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(scored: &[&str], current: &[&str]) -> Vec<usize> {
+        let scored: Vec<String> = scored.iter().map(|name| (*name).to_owned()).collect();
+        orders(&scored, current).remove(0)
+    }
+
+    #[test]
+    fn names_tell_where_each_image_stood() {
+        assert_eq!(first(&["a", "b", "c"], &["c", "a", "b"]), [1, 2, 0]);
+        // Moved to another class, with its file name and with a new one.
+        assert_eq!(first(&["good/1", "bad/1", "bad/2"], &["good/1", "good/2", "bad/1"]), [0, 2, 1]);
+        assert_eq!(first(&["good/1", "bad/1", "bad/2"], &["good/1", "good/1b", "bad/2"]), [0, 1, 2]);
+    }
+
+    #[test]
+    fn few_images_of_new_names_are_tried_in_every_order_and_many_in_one() {
+        let names = |from: usize, count: usize| (from..from + count).map(|i| format!("{i:03}")).collect::<Vec<_>>();
+        for (count, tried) in [(1, 1), (3, 6), (6, 720), (7, 1)] {
+            let current = names(100, count);
+            let current: Vec<&str> = current.iter().map(String::as_str).collect();
+            let found = orders(&names(0, count), &current);
+            assert_eq!(found.len(), tried);
+            assert!(found.iter().all_unique() && found.iter().all(|order| order.iter().all_unique()));
+        }
+    }
+}
