@@ -91,8 +91,9 @@ fn pixels(items: &[Item], size: usize) -> Result<Vec<u8>, Error> {
 }
 
 fn masks(items: &[Item], size: usize, values: MaskValues) -> Result<Vec<u8>, Error> {
-    let masks: Vec<Vec<u8>> = items.par_iter().map(|item| item.truth(size, values)).collect::<Result<_, _>>()?;
-    Ok(masks.concat())
+    // A lesion that is lost in resizing can't be learned from; `soft_truth` refuses it.
+    let masks: Vec<Vec<f32>> = items.par_iter().map(|item| item.soft_truth(size, values)).collect::<Result<_, _>>()?;
+    Ok(masks.concat().into_iter().map(|share| u8::from(share > 0.5)).collect())
 }
 
 /// A method's error as the worker's; what the worker itself reported comes back as it was.
