@@ -48,7 +48,7 @@ extern "C" {
 
 #define HARNESS_MAGIC UINT64_C(0x4841524E45535342)
 #define HARNESS_MAJOR UINT32_C(2)
-#define HARNESS_MINOR UINT32_C(0)
+#define HARNESS_MINOR UINT32_C(1)
 #define HARNESS_REQUIRED_SIZE 184
 
 /* Statuses. */
@@ -138,7 +138,9 @@ typedef struct harness_backend_table {
    * follow from options and has_masks, and others are HARNESS_INVALID_ARGUMENT. text_tower null under prompts = "free".
    * prompts for each side, "normal" and "abnormal": learned prompt.<side>.embedded f32 [7, context, Wt],
    * prompt.<side>.eot u32 [7], prompt.<side>.lengths u32 [7]; fixed fixed.<side>.embedded f32 [N, context, Wt],
-   * fixed.<side>.eot u32 [N]. state: every parameter, f32. */
+   * fixed.<side>.eot u32 [N]. state: every parameter, f32.
+   * Capability "heads": with "model": "heads" in the options, "options" are those of heads (docs/methods.md), text_tower is
+   * null, and prompts hold text.direction f32 [E] and, where heads feed the stream, the tower's blocks behind the first tap. */
   int32_t (*trainer_create)(harness_session_t *session, const char *options, size_t options_length,
                             harness_text_tower_t *text_tower, const harness_tensor_t *prompts, size_t prompt_count,
                             const harness_tensor_t *state, size_t state_count, harness_trainer_t **trainer);
@@ -159,7 +161,8 @@ typedef struct harness_backend_table {
   /* Writes the unit vectors of normal and abnormal text, f32 [2, E]. */
   int32_t (*trainer_text)(harness_trainer_t *trainer, const harness_tensor_t *text);
   /* One f32 [B, T, W] a tap. Writes grids f32 [B, taps, G, G] (s_ab - s_n of the seg heads), detection f32 [B] and,
-   * unless null, maps f32 [B, S, S]. */
+   * unless null, maps f32 [B, S, S]. Of heads: grids f32 [B, K, G, G]: for each head one a tap of logits, then with a bank
+   * for each head one a tap of distances to the normal support images held; detection and maps are null. */
   int32_t (*trainer_score)(harness_trainer_t *trainer, const harness_tensor_t *taps, size_t tap_count,
                            const harness_tensor_t *grids, const harness_tensor_t *detection,
                            const harness_tensor_t *maps);

@@ -2,6 +2,9 @@
 //! backend may say more. The method's tables (`options`, `arch`) stay JSON, so that this interface need not change with
 //! them.
 
+use harness_method::heads::Heads;
+/// What a trainer computes.
+pub use harness_method::heads::Model;
 use harness_method::{Arch, Options, losses};
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, Value, to_value};
@@ -31,12 +34,22 @@ pub enum Capability {
     Memory,
     /// The device's own rate of matrix products.
     Gemm,
+    /// Trainers of heads, beside MadCLIP's.
+    Heads,
 }
 
 impl Capability {
     /// Every group.
-    pub const ALL: [Self; 7] =
-        [Self::ImageTower, Self::TextTower, Self::Trainer, Self::Gradients, Self::Maps, Self::Memory, Self::Gemm];
+    pub const ALL: [Self; 8] = [
+        Self::ImageTower,
+        Self::TextTower,
+        Self::Trainer,
+        Self::Gradients,
+        Self::Maps,
+        Self::Memory,
+        Self::Gemm,
+        Self::Heads,
+    ];
 
     /// The name in a description.
     pub const fn name(self) -> &'static str {
@@ -48,6 +61,7 @@ impl Capability {
             Self::Maps => "maps",
             Self::Memory => "memory",
             Self::Gemm => "gemm",
+            Self::Heads => "heads",
         }
     }
 
@@ -64,7 +78,7 @@ impl Capability {
                 ("text_tower_encode", table.text_tower_encode.is_some()),
                 ("text_tower_free", table.text_tower_free.is_some()),
             ],
-            Self::Trainer => &[
+            Self::Trainer | Self::Heads => &[
                 ("trainer_create", table.trainer_create.is_some()),
                 ("trainer_append_support", table.trainer_append_support.is_some()),
                 ("trainer_step", table.trainer_step.is_some()),
@@ -160,11 +174,14 @@ impl TextTowerOptions {
     }
 }
 
-/// Options of a trainer (docs/method.md sections 2 to 7).
+/// Options of a trainer (docs/method.md sections 2 to 7, docs/methods.md).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainerOptions {
-    /// The method's `Options`.
+    /// What it computes; `heads` is asked only of a backend with that capability.
+    #[serde(default, skip_serializing_if = "is_madclip")]
+    pub model: Model,
+    /// MadCLIP's `Options`, or the `Heads`.
     pub options: Value,
     /// The method's `Arch`.
     pub arch: Value,
@@ -184,6 +201,7 @@ impl TrainerOptions {
     /// The model can't be written as JSON.
     pub fn of_model(options: &Options, arch: &Arch, has_masks: bool, learning_rate: f64) -> Result<Self, Error> {
         Ok(Self {
+            model: Model::Madclip,
             options: to_value(options)?,
             arch: to_value(arch)?,
             has_masks,
@@ -191,4 +209,23 @@ impl TrainerOptions {
             losses: losses::names(options, has_masks).iter().map(ToString::to_string).collect(),
         })
     }
+    /// The trainer of heads.
+    ///
+    /// # Errors
+    /// They can't be written as JSON.
+    pub fn of_heads(heads: &Heads, arch: &Arch, has_masks: bool, learning_rate: f64) -> Result<Self, Error> {
+        Ok(Self {
+            model: Model::Heads,
+            options: to_value(heads)?,
+            arch: to_value(arch)?,
+            has_masks,
+            learning_rate,
+            losses: heads.losses(has_masks).iter().map(ToString::to_string).collect(),
+        })
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_madclip(model: &Model) -> bool {
+    *model == Model::Madclip
 }

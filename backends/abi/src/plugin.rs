@@ -10,7 +10,7 @@ use serde_json::Value;
 
 pub use crate::failure::Failure;
 pub use crate::options::{
-    Capability, Description, ImageTowerOptions, Precision, SessionOptions, TextTowerOptions, TrainerOptions,
+    Capability, Description, ImageTowerOptions, Model, Precision, SessionOptions, TextTowerOptions, TrainerOptions,
 };
 pub use crate::status::Status;
 pub use crate::tensor::{DType, NamedTensor, TensorRef};
@@ -156,6 +156,10 @@ pub struct TrainerShape {
     pub grid: usize,
     /// Taps.
     pub taps: usize,
+    /// Grids of an image's scores: one a tap of MadCLIP's, more of heads.
+    pub grids: usize,
+    /// Whether an image has a detection score.
+    pub has_detection: bool,
     /// Tokens of an image, T, class token included.
     pub tokens: usize,
     /// Width of taps, W.
@@ -171,11 +175,11 @@ pub struct TrainerShape {
 /// Buffers for scores of B images.
 #[derive(Debug)]
 pub struct ScoreBuffers<'a> {
-    /// d = s_ab - s_n of the seg heads, `[B, taps, G, G]`.
+    /// MadCLIP's d = s_ab - s_n of the seg heads, `[B, taps, G, G]`; of heads their logits and distances, `[B, grids, G, G]`.
     pub grids: &'a mut [f32],
-    /// Sum over taps of the aggregated abnormal probability of the det heads, `[B]`.
+    /// MadCLIP's sum over taps of the aggregated abnormal probability of the det heads, `[B]`; empty for heads.
     pub detection: &'a mut [f32],
-    /// Sum over taps of the abnormal probability map, `[B, S, S]`; `None` where nobody wants it.
+    /// MadCLIP's sum over taps of the abnormal probability map, `[B, S, S]`; `None` where nobody wants it.
     pub maps: Option<&'a mut [f32]>,
 }
 
@@ -229,7 +233,8 @@ pub trait Session: Send + 'static {
     /// Creates a trainer. `prompts` holds for each side (`normal`, `abnormal`) of learned prompts
     /// `prompt.<side>.embedded` f32 `[7, context, Wt]`, `prompt.<side>.eot` u32 `[7]`, `prompt.<side>.lengths` u32
     /// `[7]`, of fixed prompts `fixed.<side>.embedded` f32 `[N, context, Wt]`, `fixed.<side>.eot` u32 `[N]`; nothing
-    /// under `free`, where `text` may be `None` too. `state` holds every parameter, f32.
+    /// under `free`, where `text` may be `None` too. For heads it holds `text.direction` f32 `[E]` and, where they feed the
+    /// stream, the tower's blocks behind the first tap in OpenAI's names; `text` is `None`. `state` holds every parameter, f32.
     ///
     /// # Errors
     /// Any; a missing, misshapen or unknown parameter is `invalid argument`, and so are losses other than those of the
@@ -322,13 +327,13 @@ pub trait Trainer: Send + 'static {
     /// Any; a missing, misshapen or unknown parameter is `invalid argument` and leaves the state as it was.
     fn write_state(&mut self, state: &Tensors<'_>) -> Result<(), Failure>;
 
-    /// Text vectors `(t_n, t_ab)` of unit length, `[2, E]`.
+    /// MadCLIP's text vectors `(t_n, t_ab)` of unit length, `[2, E]`.
     ///
     /// # Errors
-    /// Any.
+    /// Any; `unsupported` for heads.
     fn text(&mut self, out: &mut [f32]) -> Result<(), Failure>;
 
-    /// Scores `batch` images from one `[B, T, W]` a tap.
+    /// Scores `batch` images from one `[B, T, W]` a tap. Heads with a bank compare them with the normal images held.
     ///
     /// # Errors
     /// Any.

@@ -1,5 +1,7 @@
 //! Sizes of towers and trainers as they follow from options, so that the host can check lengths before a call.
 
+use harness_method::heads::{Heads, Model};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::options::{ImageTowerOptions, TextTowerOptions, TrainerOptions};
@@ -39,22 +41,33 @@ impl TrainerOptions {
     /// The sizes these options ask for.
     ///
     /// # Errors
-    /// `options` lacks `image_size` or `taps`, `arch` lacks `patch`, `width` or `embed`, no loss is
-    /// named, or a size is zero.
+    /// `options` lacks `image_size` or `taps`, or are not whole heads; `arch` lacks `patch`, `width` or `embed`; MadCLIP
+    /// without a loss; a size of zero.
     pub fn shape(&self) -> Result<TrainerShape, Failure> {
         let image_size = size("options", &self.options, "image_size")?;
         let taps = self.options.get("taps").and_then(Value::as_array);
-        let taps = taps.ok_or_else(|| Failure::invalid("`options` has no list `taps`"))?.len();
+        let taps = positive("taps", taps.ok_or_else(|| Failure::invalid("`options` has no list `taps`"))?.len())?;
+        let (grids, losses) = match self.model {
+            Model::Madclip => (taps, positive("losses", self.losses.len())?),
+            // A state that scores may have nothing to learn from.
+            Model::Heads => {
+                let heads = Heads::deserialize(&self.options);
+                let heads = heads.map_err(|cause| Failure::invalid(format!("`options` of heads: {cause}")))?;
+                (positive("heads", heads.grids())?, self.losses.len())
+            }
+        };
         let grid = grid(image_size, size("arch", &self.arch, "patch")?)?;
         Ok(TrainerShape {
             image_size,
             grid,
-            taps: positive("taps", taps)?,
+            taps,
+            grids,
+            has_detection: self.model == Model::Madclip,
             tokens: tokens(grid)?,
             width: size("arch", &self.arch, "width")?,
             embed: size("arch", &self.arch, "embed")?,
             has_masks: self.has_masks,
-            losses: positive("losses", self.losses.len())?,
+            losses,
         })
     }
 }

@@ -11,7 +11,7 @@ pub const MAGIC: u64 = 0x4841_524E_4553_5342;
 /// Changes of meaning. Must be equal on both sides.
 pub const MAJOR: u32 = 2;
 /// Additions. A newer one on either side is fine.
-pub const MINOR: u32 = 0;
+pub const MINOR: u32 = 1;
 /// Name of the function that returns a plugin's table: `const harness_backend_table_t *harness_backend_table(void)`.
 pub const SYMBOL: &str = "harness_backend_table";
 
@@ -155,7 +155,7 @@ pub type TrainerState =
 /// `trainer_text`: writes f32 `[2, E]`.
 pub type TrainerText = unsafe extern "C" fn(trainer: *mut TrainerHandle, text: *const Tensor) -> i32;
 /// `trainer_score`: one f32 `[B, T, W]` a tap; writes grids f32 `[B, taps, G, G]`, detection f32 `[B]` and, unless null,
-/// maps f32 `[B, S, S]`.
+/// maps f32 `[B, S, S]`; for heads grids `[B, grids, G, G]` alone.
 pub type TrainerScore = unsafe extern "C" fn(
     trainer: *mut TrainerHandle,
     taps: *const Tensor,

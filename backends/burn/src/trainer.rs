@@ -6,12 +6,12 @@ use std::sync::Arc;
 use harness_backend_abi::plugin::{
     Failure, Outputs, ScoreBuffers, Tensors, Trainer, TrainerOptions, TrainerShape, parse,
 };
+use harness_method::heads::{Heads, Model};
 use harness_method::options::{Prompts, Side};
-use harness_method::parameters::parameters;
+use harness_method::parameters::Parameter;
 use harness_method::{Arch, Options};
-use madclip::HostTensor;
 use madclip::prompts::Sentences;
-use madclip::trainer::Settings;
+use madclip::{HostTensor, heads, trainer};
 
 use crate::failure::{of_model, on_device};
 use crate::tensors::{Weights, indices};
@@ -20,8 +20,24 @@ use crate::{BurnBackend, BurnTextTower};
 /// A trainer, or a trained state that scores.
 pub struct BurnTrainer<D: BurnBackend> {
     device: Arc<D>,
-    trainer: madclip::Trainer<D::Backend, D::Kernels>,
+    model: Trained<D>,
     shape: TrainerShape,
+}
+
+/// What is trained.
+enum Trained<D: BurnBackend> {
+    Madclip(Box<madclip::Trainer<D::Backend, D::Kernels>>),
+    Heads(Box<heads::HeadsTrainer<D::Backend, D::Kernels>>),
+}
+
+/// The same call of either model.
+macro_rules! either {
+    ($model:expr, $inner:ident => $result:expr) => {
+        match $model {
+            Trained::Madclip($inner) => $result,
+            Trained::Heads($inner) => $result,
+        }
+    };
 }
 
 impl<D: BurnBackend> BurnTrainer<D> {
@@ -32,31 +48,56 @@ impl<D: BurnBackend> BurnTrainer<D> {
         prompts: &Tensors<'_>,
         state: &Tensors<'_>,
     ) -> Result<Self, Failure> {
-        let (options, arch): (Options, Arch) = (parse("options", &given.options)?, parse("arch", &given.arch)?);
-        known(&options, &arch, state)?;
+        let arch: Arch = parse("arch", &given.arch)?;
+        let model = match given.model {
+            Model::Madclip => Self::madclip(&device, given, &arch, text, prompts, state)?,
+            Model::Heads => Self::heads(&device, given, &arch, prompts, state)?,
+        };
+        let known = either!(&model, trainer => trainer.losses());
+        if known != given.losses {
+            let asked = &given.losses;
+            return Err(Failure::invalid(format!("the losses of these options are {known:?}, asked for {asked:?}")));
+        }
+        Ok(Self { device, model, shape: given.shape()? })
+    }
+
+    fn madclip(
+        device: &Arc<D>,
+        given: &TrainerOptions,
+        arch: &Arch,
+        text: Option<&BurnTextTower<D>>,
+        prompts: &Tensors<'_>,
+        state: &Tensors<'_>,
+    ) -> Result<Trained<D>, Failure> {
+        let options: Options = parse("options", &given.options)?;
+        known(&harness_method::parameters::parameters(&options, arch), state)?;
         let tower = text.map(|text| text.tower.clone());
         let [normal, abnormal] = Side::BOTH;
         let sentences = [sentences(&options, normal, prompts)?, sentences(&options, abnormal, prompts)?];
         let (has_masks, learning_rate) = (given.has_masks, given.learning_rate);
-        let settings = Settings { options: &options, arch: &arch, has_masks, learning_rate };
-        let trainer: madclip::Trainer<D::Backend, D::Kernels> = on_device(&*device, || {
+        let settings = trainer::Settings { options: &options, arch, has_masks, learning_rate };
+        let made = on_device(&**device, || {
             madclip::Trainer::new(&settings, tower, &sentences, &Weights(state), device.device()).map_err(of_model)
         })?;
-        if trainer.losses() != given.losses {
-            let (known, asked) = (trainer.losses(), &given.losses);
-            return Err(Failure::invalid(format!("the losses of these options are {known:?}, asked for {asked:?}")));
-        }
-        let shape = TrainerShape {
-            image_size: options.image_size,
-            grid: arch.grid(options.image_size),
-            taps: options.taps.len(),
-            tokens: arch.tokens(options.image_size),
-            width: arch.width,
-            embed: arch.embed,
-            has_masks,
-            losses: given.losses.len(),
-        };
-        Ok(Self { device, trainer, shape })
+        Ok(Trained::Madclip(Box::new(made)))
+    }
+
+    fn heads(
+        device: &Arc<D>,
+        given: &TrainerOptions,
+        arch: &Arch,
+        tensors: &Tensors<'_>,
+        state: &Tensors<'_>,
+    ) -> Result<Trained<D>, Failure> {
+        let heads: Heads = parse("options", &given.options)?;
+        known(&heads.parameters(arch), state)?;
+        let (has_masks, learning_rate) = (given.has_masks, given.learning_rate);
+        let settings = heads::Settings { heads: &heads, arch, has_masks, learning_rate };
+        let made = on_device(&**device, || {
+            let (given, state) = (Weights(tensors), Weights(state));
+            heads::HeadsTrainer::new(&settings, &given, &state, device.device()).map_err(of_model)
+        })?;
+        Ok(Trained::Heads(Box::new(made)))
     }
 }
 
@@ -66,46 +107,61 @@ impl<D: BurnBackend> Trainer for BurnTrainer<D> {
     }
 
     fn append_support(&mut self, taps: &[&[f32]], labels: &[u8], masks: Option<&[u8]>) -> Result<(), Failure> {
-        let trainer = &mut self.trainer;
-        on_device(&*self.device, || trainer.append_support(taps, labels, masks).map_err(of_model))
+        let model = &mut self.model;
+        on_device(&*self.device, || {
+            either!(model, trainer => trainer.append_support(taps, labels, masks)).map_err(of_model)
+        })
     }
 
     fn step(&mut self, indices: &[u32], losses: &mut [f32]) -> Result<(), Failure> {
-        let (trainer, indices) = (&mut self.trainer, batch(indices));
-        losses.copy_from_slice(&on_device(&*self.device, || trainer.step(&indices).map_err(of_model))?);
+        let (model, indices) = (&mut self.model, batch(indices));
+        let found = on_device(&*self.device, || either!(model, trainer => trainer.step(&indices)).map_err(of_model))?;
+        losses.copy_from_slice(&found);
         Ok(())
     }
 
     fn gradients(&mut self, indices: &[u32], out: &mut Outputs<'_>) -> Result<(), Failure> {
-        let (trainer, indices) = (&mut self.trainer, batch(indices));
-        let (_, gradients) = on_device(&*self.device, || trainer.read_gradients(&indices).map_err(of_model))?;
+        let (model, indices) = (&mut self.model, batch(indices));
+        let (_, gradients) =
+            on_device(&*self.device, || either!(model, trainer => trainer.read_gradients(&indices)).map_err(of_model))?;
         fill(gradients, out)
     }
 
     fn read_state(&mut self, out: &mut Outputs<'_>) -> Result<(), Failure> {
-        let trainer = &self.trainer;
-        fill(on_device(&*self.device, || Ok(trainer.read_state()))?, out)
+        let model = &self.model;
+        fill(on_device(&*self.device, || Ok(either!(model, trainer => trainer.read_state())))?, out)
     }
 
     fn write_state(&mut self, state: &Tensors<'_>) -> Result<(), Failure> {
-        known(self.trainer.options(), self.trainer.arch(), state)?;
-        let trainer = &mut self.trainer;
-        on_device(&*self.device, || trainer.write_state(&Weights(state)).map_err(of_model))
+        known(&either!(&self.model, trainer => trainer.parameters()), state)?;
+        let model = &mut self.model;
+        on_device(&*self.device, || either!(model, trainer => trainer.write_state(&Weights(state))).map_err(of_model))
     }
 
     fn text(&mut self, out: &mut [f32]) -> Result<(), Failure> {
-        let trainer = &self.trainer;
+        let Trained::Madclip(trainer) = &self.model else {
+            return Err(Failure::unsupported("heads have no texts of their own"));
+        };
         out.copy_from_slice(&on_device(&*self.device, || Ok(trainer.text()))?);
         Ok(())
     }
 
     fn score(&mut self, taps: &[&[f32]], batch: usize, out: ScoreBuffers<'_>) -> Result<(), Failure> {
-        let (trainer, with_maps) = (&self.trainer, out.maps.is_some());
-        let scores = on_device(&*self.device, || trainer.score(taps, batch, with_maps).map_err(of_model))?;
-        out.grids.copy_from_slice(&scores.grids);
-        out.detection.copy_from_slice(&scores.detection);
-        if let (Some(maps), Some(found)) = (out.maps, scores.maps) {
-            maps.copy_from_slice(&found);
+        let with_maps = out.maps.is_some();
+        match &mut self.model {
+            Trained::Madclip(trainer) => {
+                let scores = on_device(&*self.device, || trainer.score(taps, batch, with_maps).map_err(of_model))?;
+                out.grids.copy_from_slice(&scores.grids);
+                out.detection.copy_from_slice(&scores.detection);
+                if let (Some(maps), Some(found)) = (out.maps, scores.maps) {
+                    maps.copy_from_slice(&found);
+                }
+            }
+            Trained::Heads(_) if with_maps => return Err(Failure::unsupported("heads give no maps")),
+            Trained::Heads(trainer) => {
+                let grids = on_device(&*self.device, || trainer.score(taps, batch).map_err(of_model))?;
+                out.grids.copy_from_slice(&grids);
+            }
         }
         Ok(())
     }
@@ -120,8 +176,7 @@ fn fill(tensors: BTreeMap<String, HostTensor<'static>>, out: &mut Outputs<'_>) -
 }
 
 /// Refuses a state with a tensor that the model doesn't have; the model itself finds missing and misshapen ones.
-fn known(options: &Options, arch: &Arch, state: &Tensors<'_>) -> Result<(), Failure> {
-    let known = parameters(options, arch);
+fn known(known: &[Parameter], state: &Tensors<'_>) -> Result<(), Failure> {
     match state.iter().find(|given| known.iter().all(|parameter| parameter.name != given.name)) {
         Some(given) => Err(Failure::invalid(format!("the model has no parameter `{}`", given.name))),
         None => state.iter().try_for_each(|given| given.tensor.f32().map(drop)),

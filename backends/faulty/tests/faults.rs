@@ -38,6 +38,7 @@ fn cell(backend: &Backend, images: usize) -> Result<f32, BackendError> {
     let mut text = session.load_text_tower(&text_options, &[])?;
     text.encode(&[0.5; 10], &[4], true)?;
     let options = TrainerOptions {
+        model: Model::Madclip,
         options: json!({"image_size": 4, "taps": [1, 2]}),
         arch,
         has_masks: false,

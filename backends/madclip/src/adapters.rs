@@ -206,7 +206,7 @@ mod tests {
             let (tap, along) = (random("tap", [2, 4, 16]), random("along", [2, 12]));
             for (name, tensor) in parameters.iter().filter(|(name, _)| name.starts_with("normal.1.")) {
                 check_gradient(&tensor.values, |values| {
-                    let mut leaves = parameters.map(|values| Tensor::<A, 1>::from_inner(values.clone()));
+                    let mut leaves = parameters.map(|_, values| Tensor::<A, 1>::from_inner(values.clone()));
                     leaves.iter_mut().filter(|(other, _)| *other == name).for_each(|(_, tensor)| {
                         tensor.values = values.clone();
                     });

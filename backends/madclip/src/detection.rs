@@ -45,7 +45,8 @@ pub(crate) fn score<B: Backend>(options: &Options, s: &Similarity<B>) -> Tensor<
     aggregate(options.aggregation, activation::sigmoid(s.logit()))
 }
 
-fn bce_with_logits<B: Backend>(logits: Tensor<B, 1>, labels: Tensor<B, 1>) -> Tensor<B, 1> {
+/// Binary cross-entropy of logits `[B]`, the mean over images.
+pub(crate) fn bce_with_logits<B: Backend>(logits: Tensor<B, 1>, labels: Tensor<B, 1>) -> Tensor<B, 1> {
     (-activation::log_sigmoid(-logits.clone()) - logits * labels).mean()
 }
 

@@ -1,11 +1,12 @@
-//! MadCLIP over Burn's `Backend`: towers, adapters, prompts, losses, trainer and scores (docs/method.md sections 1 to 4 and 7).
-//! It knows neither files nor the backend interface, and draws nothing at random: tensors and options in, tensors out.
+//! MadCLIP over Burn's `Backend`: towers, adapters, prompts, losses, trainer and scores (docs/method.md sections 1 to 4 and 7); and
+//! the trained heads of other methods (docs/methods.md). It knows neither files nor the backend interface, and draws nothing at random: tensors and options in, tensors out.
 
 pub mod adam;
 pub mod adapters;
 mod block;
 pub mod detection;
 mod error;
+pub mod heads;
 pub mod image_tower;
 pub mod kernels;
 mod operands;
@@ -16,6 +17,7 @@ pub mod prompts;
 mod recorded;
 pub mod segmentation;
 pub mod similarity;
+mod support;
 pub mod tensors;
 #[cfg(test)]
 mod testing;

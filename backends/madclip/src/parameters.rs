@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Tensor, backend::Backend};
+use burn::backend::Autodiff;
+use burn::tensor::Tensor;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use harness_method::parameters::Parameter;
 
 use crate::ModelError;
@@ -12,6 +14,9 @@ use crate::tensors::{HostTensor, Tensors, to_device, to_host};
 /// are the same few lines for every rank.
 #[derive(Clone, Debug)]
 pub(crate) struct Parameters<B: Backend>(BTreeMap<String, Trainable<B>>);
+
+/// Gradients by the name of their tensor, flat.
+pub(crate) type Gradients<B> = BTreeMap<String, Tensor<B, 1>>;
 
 /// One trainable tensor.
 #[derive(Clone, Debug)]
@@ -67,15 +72,44 @@ impl<B: Backend> Parameters<B> {
     }
 
     /// The same tensors with other values, on this backend or another.
-    pub(crate) fn map<C: Backend>(&self, values: impl Fn(&Tensor<B, 1>) -> Tensor<C, 1>) -> Parameters<C> {
-        let map = |tensor: &Trainable<B>| Trainable { shape: tensor.shape.clone(), values: values(&tensor.values) };
-        Parameters(self.0.iter().map(|(name, tensor)| (name.clone(), map(tensor))).collect())
+    pub(crate) fn map<C: Backend>(&self, values: impl Fn(&str, &Tensor<B, 1>) -> Tensor<C, 1>) -> Parameters<C> {
+        let map = |(name, tensor): (&String, &Trainable<B>)| {
+            (name.clone(), Trainable { shape: tensor.shape.clone(), values: values(name, &tensor.values) })
+        };
+        Parameters(self.0.iter().map(map).collect())
+    }
+
+    /// The same as leaves of a new graph, which tracks some of them by name.
+    pub(crate) fn leaves(&self, tracked: impl Fn(&str) -> bool) -> Parameters<Autodiff<B>> {
+        self.map(|name, values| {
+            let leaf = Tensor::from_inner(values.clone());
+            if tracked(name) { leaf.require_grad() } else { leaf }
+        })
+    }
+
+    /// Gradients of all of these tensors in their shapes, on the host: zeros where there is none.
+    pub(crate) fn gradients_to_host(&self, gradients: &Gradients<B>) -> BTreeMap<String, HostTensor<'static>> {
+        let read = |(name, tensor): (&String, &Trainable<B>)| {
+            let data = match gradients.get(name) {
+                Some(gradient) => to_host(gradient.clone()),
+                None => vec![0.0; tensor.values.dims()[0]],
+            };
+            (name.clone(), tensor.shaped(data))
+        };
+        self.0.iter().map(read).collect()
     }
 
     /// The values on the host.
     pub(crate) fn to_host(&self) -> BTreeMap<String, HostTensor<'static>> {
         let read = |tensor: &Trainable<B>| tensor.shaped(to_host(tensor.values.clone()));
         self.0.iter().map(|(name, tensor)| (name.clone(), read(tensor))).collect()
+    }
+}
+
+impl<B: Backend> Parameters<Autodiff<B>> {
+    /// Of these leaves, the gradients that a walk of their graph found.
+    pub(crate) fn gradients(&self, found: &<Autodiff<B> as AutodiffBackend>::Gradients) -> Gradients<B> {
+        self.iter().filter_map(|(name, leaf)| Some((name.to_owned(), leaf.values.grad(found)?))).collect()
     }
 }
 
@@ -109,7 +143,7 @@ mod tests {
         let parameters = initial(&options());
         assert_eq!(parameters.get::<2>("normal.1.det.weight").dims(), [12, 16]);
         assert_eq!(parameters.get::<1>("text.normal").dims(), [12]);
-        let doubled: Parameters<B> = parameters.map(|values| values.clone() * 2.0);
+        let doubled: Parameters<B> = parameters.map(|_, values| values.clone() * 2.0);
         for ((_, once), (_, twice)) in parameters.iter().zip(doubled.iter()) {
             assert_eq!(to_host(once.values.clone() * 2.0), to_host(twice.values.clone()));
             assert_eq!(once.shape, twice.shape);

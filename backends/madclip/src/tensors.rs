@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use burn::tensor::{Tensor, TensorData, backend::Backend};
+use burn::tensor::{ElementConversion, Tensor, TensorData, backend::Backend};
 
 use crate::ModelError;
 
@@ -67,6 +67,11 @@ pub(crate) fn to_device<B: Backend, const D: usize>(
 /// Values on the host, as f32.
 pub(crate) fn to_host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
+}
+
+/// The one value of a tensor.
+pub(crate) fn scalar<B: Backend>(tensor: Tensor<B, 1>) -> f32 {
+    tensor.into_scalar().elem()
 }
 
 #[cfg(test)]

@@ -5,22 +5,20 @@ use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use burn::backend::Autodiff;
-use burn::tensor::{ElementConversion, Tensor, backend::Backend};
+use burn::tensor::{Tensor, backend::Backend};
 use harness_method::parameters::{Parameter, parameters};
 use harness_method::{Arch, Options, losses};
 
-use crate::adam::Moments;
+use crate::adam::Optimiser;
 use crate::adapters::drops_class_token;
 use crate::kernels::Kernels;
-use crate::parameters::{Parameters, Trainable};
+use crate::parameters::{Gradients, Parameters};
 use crate::prompts::{Sentences, Text};
 use crate::segmentation::Term;
 use crate::similarity::Similarity;
-use crate::tensors::{HostTensor, Tensors, to_device, to_host};
+use crate::support::Support;
+use crate::tensors::{HostTensor, Tensors, scalar, to_host};
 use crate::{ModelError, Recorded, TextTower, detection, segmentation, similarity};
-
-/// Gradients by the name of their tensor, flat.
-type Gradients<B> = BTreeMap<String, Tensor<B, 1>>;
 
 /// Scores of a batch of test images.
 #[derive(Clone, Debug)]
@@ -31,14 +29,6 @@ pub struct Scores {
     pub detection: Vec<f32>,
     /// Anomaly maps `[B, S, S]`, where they were asked for.
     pub maps: Option<Vec<f32>>,
-}
-
-/// Support images on the device.
-struct Support<B: Backend> {
-    /// One `[N, T', W]` a tap.
-    taps: Vec<Vec<Tensor<B, 3>>>,
-    labels: Vec<f32>,
-    masks: Vec<u8>,
 }
 
 /// What a trainer is made for.
@@ -59,7 +49,6 @@ pub struct Trainer<B: Backend, K: Kernels<B>> {
     options: Options,
     arch: Arch,
     has_masks: bool,
-    learning_rate: f64,
     /// Names of the losses: detection, then those of the terms.
     losses: &'static [&'static str],
     terms: Vec<Term>,
@@ -67,8 +56,7 @@ pub struct Trainer<B: Backend, K: Kernels<B>> {
     /// The text vectors under the present parameters, once somebody asked: a state scores many batches with them.
     vectors: OnceLock<[Tensor<B, 1>; 2]>,
     parameters: Parameters<B>,
-    moments: BTreeMap<String, Moments<B>>,
-    steps: u32,
+    optimiser: Optimiser<B>,
     upsampling: Tensor<B, 2>,
     support: Support<B>,
     device: B::Device,
@@ -100,14 +88,12 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
             text: Text::new(options, tower, sentences, device)?,
             vectors: OnceLock::new(),
             parameters: Parameters::empty(),
-            moments: BTreeMap::new(),
-            steps: 0,
+            optimiser: Optimiser::new(learning_rate),
             upsampling: segmentation::upsampling(arch.grid(options.image_size), options.image_size, device),
-            support: Support { taps: vec![Vec::new(); options.taps.len()], labels: Vec::new(), masks: Vec::new() },
+            support: Support::new(options.taps.len(), options.image_size),
             options: options.clone(),
             arch: arch.clone(),
             has_masks,
-            learning_rate,
             device: device.clone(),
             kernels: PhantomData,
         };
@@ -141,10 +127,8 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
     /// A tensor is missing or misshapen; nothing has changed then.
     pub fn write_state(&mut self, state: &dyn Tensors) -> Result<(), ModelError> {
         self.parameters = Parameters::read(&self.parameters(), state, &self.device)?;
-        let zeros = |tensor: &Trainable<B>| Moments::zeros(tensor.values.dims()[0], &self.device);
-        self.moments = self.parameters.iter().map(|(name, tensor)| (name.to_owned(), zeros(tensor))).collect();
+        self.optimiser.forget();
         self.vectors = OnceLock::new();
-        self.steps = 0;
         Ok(())
     }
 
@@ -159,22 +143,8 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
     /// # Errors
     /// A length does not fit.
     pub fn append_support(&mut self, taps: &[&[f32]], labels: &[u8], masks: Option<&[u8]>) -> Result<(), ModelError> {
-        let n = labels.len();
-        let area = self.options.image_size.pow(2);
-        let taps = self.taps_to_device(taps, n)?;
-        match masks {
-            Some(masks) if masks.len() != n * area => {
-                return Err(ModelError::Invalid(format!("{} mask pixels for {n} images", masks.len())));
-            }
-            None if self.has_masks => return Err(ModelError::Invalid("support images without masks".into())),
-            _ => {}
-        }
-        for (all, new) in self.support.taps.iter_mut().zip(taps) {
-            all.push(new);
-        }
-        self.support.labels.extend(labels.iter().map(|&label| f32::from(label)));
-        self.support.masks.extend_from_slice(masks.unwrap_or_default());
-        Ok(())
+        let taps = self.taps_to_device(taps, labels.len())?;
+        self.support.append(taps, labels, masks, self.has_masks)
     }
 
     /// One step of Adam on the support images of these indices. The losses, in the order of [`Trainer::losses`] and each
@@ -183,16 +153,9 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
     /// # Errors
     /// An index is out of range, or a loss is not finite: no tensor has changed then.
     pub fn step(&mut self, indices: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let (losses, mut gradients) = self.gradients(indices)?;
-        self.steps += 1;
+        let (losses, gradients) = self.gradients(indices)?;
         self.vectors = OnceLock::new();
-        for (name, tensor) in self.parameters.iter_mut() {
-            let (Some(gradient), Some(moments)) = (gradients.remove(name), self.moments.get_mut(name)) else {
-                // No gradient: an unused head keeps its value, as zero gradients and zero moments would leave it.
-                continue;
-            };
-            K::adam(&mut tensor.values, gradient, moments, self.steps, self.learning_rate);
-        }
+        self.optimiser.step::<K>(&mut self.parameters, gradients);
         Ok(losses)
     }
 
@@ -205,14 +168,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         indices: &[usize],
     ) -> Result<(Vec<f32>, BTreeMap<String, HostTensor<'static>>), ModelError> {
         let (losses, gradients) = self.gradients(indices)?;
-        let read = |(name, tensor): (&str, &Trainable<B>)| {
-            let data = match gradients.get(name) {
-                Some(gradient) => to_host(gradient.clone()),
-                None => vec![0.0; tensor.values.dims()[0]],
-            };
-            (name.to_owned(), tensor.shaped(data))
-        };
-        Ok((losses, self.parameters.iter().map(read).collect()))
+        Ok((losses, self.parameters.gradients_to_host(&gradients)))
     }
 
     /// The two text vectors `[2, E]` under the present parameters.
@@ -248,26 +204,19 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
 
     /// Parameters as leaves of a new graph.
     fn leaves(&self, tracked: bool) -> Parameters<Autodiff<B>> {
-        self.parameters.map(|values| {
-            let leaf = Tensor::from_inner(values.clone());
-            if tracked { leaf.require_grad() } else { leaf }
-        })
+        self.parameters.leaves(|_| tracked)
     }
 
     fn gradients(&mut self, indices: &[usize]) -> Result<(Vec<f32>, Gradients<B>), ModelError> {
-        self.join_support();
-        let held = self.support.labels.len();
-        if indices.is_empty() || indices.iter().any(|&i| i >= held) {
-            return Err(ModelError::Invalid(format!("batch {indices:?} of {held} support images")));
-        }
-        let labels: Vec<f32> = indices.iter().map(|&i| self.support.labels[i]).collect();
-        let labels = Tensor::from_inner(to_device::<B, 1>(labels, [indices.len()], &self.device));
+        self.support.join();
+        let labels = Tensor::from_inner(self.support.labels(indices, &self.device)?);
         let leaves = self.leaves(true);
         let text = self.text.pair(&leaves);
         let zero = || Tensor::<Autodiff<B>, 1>::zeros([1], &self.device);
         let (mut detection, mut surrogate, mut values) = (zero(), zero(), vec![0.0; self.terms.len()]);
         if self.has_masks {
-            let (masks, grid) = (self.masks(indices), self.arch.grid(self.options.image_size));
+            let masks = self.support.masks(indices, &self.device);
+            let grid = self.arch.grid(self.options.image_size);
             for (number, tap) in self.batch(indices) {
                 let [image, pixels] = self.similarities::<2>(&leaves, number, tap, &text);
                 detection = detection + detection::loss(&self.options, &image, labels.clone());
@@ -288,14 +237,12 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
             return Err(ModelError::NotFinite { losses: self.losses.iter().copied().zip(values).collect() });
         }
         let gradients = (detection + surrogate).backward();
-        let found =
-            leaves.iter().filter_map(|(name, leaf)| Some((name.to_owned(), leaf.values.grad(&gradients)?))).collect();
-        Ok((values, found))
+        Ok((values, leaves.gradients(&gradients)))
     }
 
     /// Numbers of the taps, each with its values for these support images.
     fn batch(&self, indices: &[usize]) -> impl Iterator<Item = (usize, Tensor<B, 3>)> {
-        self.options.taps.iter().zip(&self.support.taps).map(|(&number, taps)| (number, K::batch(&taps[0], indices)))
+        self.options.taps.iter().copied().zip(self.support.batch::<K>(indices))
     }
 
     fn similarities<const HEADS: usize>(
@@ -306,25 +253,6 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         text: &[Tensor<Autodiff<B>, 1>; 2],
     ) -> [Similarity<Autodiff<B>>; HEADS] {
         similarity::of_tap::<_, Recorded<K>, HEADS>(&self.options, leaves, number, Tensor::from_inner(tap), text)
-    }
-
-    /// Chunks of support taps as one tensor a tap.
-    fn join_support(&mut self) {
-        for chunks in &mut self.support.taps {
-            if chunks.len() > 1 {
-                *chunks = vec![Tensor::cat(std::mem::take(chunks), 0)];
-            }
-        }
-    }
-
-    fn masks(&self, indices: &[usize]) -> Tensor<B, 3> {
-        let size = self.options.image_size;
-        let area = size * size;
-        let mut chosen = Vec::with_capacity(indices.len() * area);
-        for i in indices {
-            chosen.extend(self.support.masks[i * area..][..area].iter().map(|&pixel| f32::from(pixel)));
-        }
-        to_device(chosen, [indices.len(), size, size], &self.device)
     }
 
     /// Taps on the device, without the class token where the adapter allows it.
@@ -345,8 +273,4 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
 fn segmentation_terms(losses: &[&str]) -> Result<Vec<Term>, ModelError> {
     let unknown = |name: &str| ModelError::Invalid(format!("the loss `{name}` is not known here"));
     losses.iter().skip(1).map(|name| Term::named(name).ok_or_else(|| unknown(name))).collect()
-}
-
-fn scalar<B: Backend>(tensor: Tensor<B, 1>) -> f32 {
-    tensor.into_scalar().elem()
 }

@@ -43,3 +43,40 @@ impl Combine {
         matches!(self, Self::Range | Self::HalfRange)
     }
 }
+
+/// What the maps of a prediction are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// One part.
+    One(Part),
+    /// Two parts, whose grids stand one behind the other, joined by a rule.
+    Joined {
+        /// What is known from text.
+        zero: Part,
+        /// What is known from support images.
+        few: Part,
+        /// The rule.
+        rule: Combine,
+    },
+}
+
+impl Layout {
+    /// Grids of an image.
+    pub const fn grids(&self) -> usize {
+        match self {
+            Self::One(part) => part.grids,
+            Self::Joined { zero, few, .. } => zero.grids + few.grids,
+        }
+    }
+
+    /// Whether a score depends on the other images of its test set.
+    pub const fn is_transductive(&self) -> bool {
+        matches!(self, Self::Joined { rule, .. } if rule.is_transductive())
+    }
+}
+
+impl From<Part> for Layout {
+    fn from(part: Part) -> Self {
+        Self::One(part)
+    }
+}

@@ -41,4 +41,45 @@ macro_rules! method_options {
     };
 }
 
+/// Declares the options of a method whose heads are trained by steps: those of every method, its own, and its schedule.
+macro_rules! stepped_options {
+    (epochs: $epochs:literal, batch: $batch:literal; $($own:tt)*) => {
+        $crate::declared::method_options! {
+            $($own)*
+            /// The abnormal class's phrases in fixed sentences: MadCLIP's seven, or the five that MVFA and APRIL-GAN have
+            states: harness_method::prompts::States {
+                released: harness_method::prompts::States::Mvfa,
+            }
+            /// Passes over the variants of the support images
+            epochs: u32 {
+                released: $epochs,
+                values: "whole number from 1",
+                check: |options, _| (options.epochs == 0).then(|| "`epochs` is 0; choose at least 1".to_owned()),
+            }
+            /// Images a step
+            batch: u32 {
+                released: $batch,
+                values: "whole number from 1",
+                check: |options, _| (options.batch == 0).then(|| "`batch` is 0; choose at least 1".to_owned()),
+            }
+            /// Step size of Adam
+            learning_rate: Real {
+                released: Real(1e-3),
+                values: "positive number",
+                check: |options, _| (!(options.learning_rate.0.is_finite() && options.learning_rate.0 > 0.0)).then(|| {
+                    format!("`learning_rate` is {}; choose a positive number", options.learning_rate)
+                }),
+            }
+        }
+
+        impl Options {
+            fn steps(&self) -> $crate::settings::Schedule {
+                let (epochs, batch) = (self.epochs, self.batch);
+                $crate::settings::Schedule { epochs, batch, learning_rate: self.learning_rate.0 }
+            }
+        }
+    };
+}
+
 pub(crate) use method_options;
+pub(crate) use stepped_options;

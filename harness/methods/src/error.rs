@@ -32,6 +32,9 @@ pub enum Error {
     /// A value that is not finite.
     #[error("{0} holds a number that is not finite")]
     NotFinite(&'static str),
+    /// Maps that can't be made.
+    #[error(transparent)]
+    Maps(#[from] harness_metrics::Error),
     /// What it needs could not be had.
     #[error(transparent)]
     Desk(#[from] DeskError),

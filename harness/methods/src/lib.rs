@@ -4,6 +4,7 @@
 //! Computing is plain arithmetic on slices: no file, no dataset and no backend is known here. What a method needs beyond taps, a
 //! worker lends it ([`Desk`]).
 
+pub mod april_gan;
 mod closed;
 mod declared;
 mod error;
@@ -12,10 +13,12 @@ pub mod linear_probe;
 mod list;
 pub mod madclip;
 pub mod memory_bank;
+pub mod mvfa;
 mod nearest;
 mod products;
 mod scores;
 mod settings;
+pub mod stepped;
 mod taps;
 pub mod text_prototypes;
 pub mod work;
@@ -24,8 +27,9 @@ pub mod zero_shot;
 pub use closed::{Closed, Desk, Prepared, SupportSet};
 pub use error::{DeskError, Error};
 pub use features::{Projection, class_text};
-pub use list::{EncodingOverrides, Method, MethodOptions, MethodOverrides};
+pub use list::{Computation, EncodingOverrides, Method, MethodOptions, MethodOverrides};
 pub use nearest::{Nearest, Processor};
 pub use scores::{Scores, TEMPERATURE};
-pub use settings::{Encoding, Sees, Sentences, Settings, Support};
+pub use settings::{Encoding, Schedule, Sees, Sentences, Settings, Support};
+pub use stepped::{Completes, Stepped};
 pub use taps::{Taps, lesion_shares};

@@ -4,19 +4,20 @@ use harness_config::{Spanned, Table};
 use harness_method::declaring::{Complaint, Declared};
 use harness_method::options::{Activation, Normalize};
 use harness_method::parameters::Parameter;
-use harness_method::{Arch, Part};
+use harness_method::{Arch, Combine, Layout, Variants};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::closed::Closed;
-use crate::settings::{Encoding, Sees, Sentences, Settings, Support};
-use crate::{linear_probe, madclip, memory_bank, text_prototypes, zero_shot};
+use crate::settings::{Encoding, Schedule, Sees, Sentences, Settings, Support};
+use crate::stepped::Stepped;
+use crate::{april_gan, linear_probe, madclip, memory_bank, mvfa, text_prototypes, zero_shot};
 
 /// The key that names the method, in experiments and in stored options.
 const KEY: &str = "method";
 
 macro_rules! methods {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal in $module:ident, $closed:ident;)+) => {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal in $module:ident, $computed:ident;)+) => {
         harness_config::named_enum! {
             /// A method: a set of options, and what is computed from them.
             pub enum Method {
@@ -135,10 +136,10 @@ macro_rules! methods {
                 }
             }
 
-            /// The computation, where it needs no steps of training.
-            pub fn closed(&self) -> Option<&dyn Closed> {
+            /// How it is computed.
+            pub fn computation(&self) -> Computation<'_> {
                 match self {
-                    $(Self::$variant(options) => $closed(options),)+
+                    $(Self::$variant(options) => $computed(options),)+
                 }
             }
 
@@ -234,7 +235,7 @@ macro_rules! methods {
 
 methods! {
     /// MadCLIP (docs/method.md).
-    Madclip = "madclip" in madclip, by_steps;
+    Madclip = "madclip" in madclip, by_backend;
     /// CLIP's text similarity.
     ZeroShot = "zero-shot" in zero_shot, closed;
     /// Distance to the nearest support token.
@@ -243,6 +244,10 @@ methods! {
     LinearProbe = "linear-probe" in linear_probe, closed;
     /// Class means with a share of their texts.
     TextPrototypes = "text-prototypes" in text_prototypes, closed;
+    /// Residual adapters in the tower, fixed text and a bank.
+    Mvfa = "mvfa" in mvfa, stepped;
+    /// A linear map a tap, fixed text and a bank.
+    AprilGan = "april-gan" in april_gan, stepped;
 }
 
 impl Default for Method {
@@ -252,12 +257,27 @@ impl Default for Method {
     }
 }
 
-fn by_steps<T>(_: &T) -> Option<&dyn Closed> {
-    None
+/// How a method is computed.
+#[derive(Clone, Copy)]
+pub enum Computation<'a> {
+    /// MadCLIP, by a backend.
+    Madclip(&'a madclip::Options),
+    /// Without steps of training, here.
+    Closed(&'a dyn Closed),
+    /// Heads, trained by a backend; scores are completed here.
+    Stepped(&'a dyn Stepped),
 }
 
-fn closed<T: Closed>(options: &T) -> Option<&dyn Closed> {
-    Some(options)
+fn by_backend(options: &madclip::Options) -> Computation<'_> {
+    Computation::Madclip(options)
+}
+
+fn closed<T: Closed>(options: &T) -> Computation<'_> {
+    Computation::Closed(options)
+}
+
+fn stepped<T: Stepped>(options: &T) -> Computation<'_> {
+    Computation::Stepped(options)
 }
 
 #[derive(Serialize)]
@@ -323,8 +343,23 @@ impl MethodOptions {
     }
 
     /// What its maps are made of, for supports with or without masks; `None` where it has no map.
-    pub fn part(&self, has_masks: bool) -> Option<Part> {
-        each!(self, options => options.part(has_masks))
+    pub fn maps(&self, has_masks: bool) -> Option<Layout> {
+        each!(self, options => options.maps(has_masks))
+    }
+
+    /// How two image scores of a test set become one; `None` where it has one.
+    pub fn joins_scores(&self) -> Option<Combine> {
+        each!(self, options => options.joins_scores())
+    }
+
+    /// The variants of a support image that it learns from.
+    pub fn variants(&self) -> Variants {
+        each!(self, options => options.variants())
+    }
+
+    /// Its own schedule of steps; `None` where that of the experiment holds, or there are none.
+    pub fn schedule(&self) -> Option<Schedule> {
+        each!(self, options => options.schedule())
     }
 
     /// The losses that a step reports.

@@ -8,8 +8,10 @@ pub const TEMPERATURE: f32 = 100.0;
 pub struct Scores {
     /// `[images, n, G, G]`; empty where there is no map.
     pub grids: Vec<f32>,
-    /// One a image, higher for more abnormal.
+    /// One an image, higher for more abnormal.
     pub detection: Vec<f32>,
+    /// Where two image scores are joined, the second; else empty.
+    pub few: Vec<f32>,
 }
 
 /// Grids of n lists `[images, G, G]` as `[images, n, G, G]`.

@@ -2,7 +2,7 @@
 
 use harness_method::options::{Activation, Normalize};
 use harness_method::parameters::Parameter;
-use harness_method::{Arch, Part};
+use harness_method::{Arch, Combine, Layout, Variants};
 
 /// What of a support set a method learns from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +49,22 @@ pub trait Settings {
     fn depends_on_seed(&self) -> bool;
 
     /// What its maps are made of, for supports with or without masks; `None` where it has no map.
-    fn part(&self, has_masks: bool) -> Option<Part>;
+    fn maps(&self, has_masks: bool) -> Option<Layout>;
+
+    /// How two image scores of a test set become one; `None` where it has one.
+    fn joins_scores(&self) -> Option<Combine> {
+        None
+    }
+
+    /// The variants of a support image that it learns from.
+    fn variants(&self) -> Variants {
+        Variants::None
+    }
+
+    /// Its own schedule of steps; `None` where that of the experiment holds, or there are none.
+    fn schedule(&self) -> Option<Schedule> {
+        None
+    }
 
     /// The losses that a step reports, in their order; none where nothing is trained by steps.
     fn losses(&self, has_masks: bool) -> &'static [&'static str];
@@ -70,6 +85,17 @@ pub trait Settings {
 
     /// Floating-point operations of scoring one image, its taps and the sentences encoded already.
     fn score_work(&self, arch: &Arch, support_images: u64) -> f64;
+}
+
+/// How heads or adapters are trained.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Schedule {
+    /// Passes over the support images' variants, at least one.
+    pub epochs: u32,
+    /// Images a step, at least one.
+    pub batch: u32,
+    /// Step size of Adam.
+    pub learning_rate: f64,
 }
 
 /// Which sentences about an object a method has: none by default. They must fit the text tower's context.

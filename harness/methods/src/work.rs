@@ -18,6 +18,11 @@ pub fn encoding(encoding: Encoding<'_>, arch: &Arch) -> f64 {
     patches + encoding.taps.last().copied().unwrap_or(0) as f64 * block(tokens, arch.width)
 }
 
+/// Floating-point operations of one image through so many blocks of the image tower.
+pub fn blocks(count: usize, arch: &Arch, image_size: usize) -> f64 {
+    count as f64 * block(arch.tokens(image_size), arch.width)
+}
+
 /// One sentence through the text tower.
 pub fn text_row(arch: &Arch) -> f64 {
     arch.text_layers as f64 * block(arch.context, arch.text_width)

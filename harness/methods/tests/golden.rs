@@ -28,7 +28,7 @@ fn zero_shot_scores_are_those_of_the_reference() {
 fn memory_banks_score_as_the_reference_does() {
     for name in ["memory-bank", "memory-bank-concat", "memory-bank-both"] {
         let case = Case::read(name);
-        let options = &case.options::<memory_bank::Options>();
+        let options = &case.options::<memory_bank::Options>(&[]);
         let projection = case.projection();
         let (normal, abnormal, test) = (case.taps(&case.normal), case.taps(&case.abnormal), case.taps(&case.test));
         let shares = lesions(&case, &case.abnormal);
@@ -46,7 +46,7 @@ fn memory_banks_score_as_the_reference_does() {
 fn linear_probes_come_to_the_minimum_of_the_reference() {
     for name in ["linear-probe", "linear-probe-image-level"] {
         let case = Case::read(name);
-        let options = &case.options::<linear_probe::Options>();
+        let options = &case.options::<linear_probe::Options>(&[]);
         let support = [case.abnormal.clone(), case.normal.clone()].concat();
         let (taps, test) = (case.taps(&support), case.taps(&case.test));
         let labels: Vec<f32> = support.iter().map(|&i| f32::from(case.labels[i])).collect();
@@ -79,7 +79,7 @@ fn text_prototypes_are_those_of_the_reference() {
     let texts = Side::BOTH.map(|side| case.text(side));
     let (normal, abnormal, test) = (case.taps(&case.normal), case.taps(&case.abnormal), case.taps(&case.test));
     let texts: [&[f32]; 2] = [&texts[0], &texts[1]];
-    let weight = case.options::<text_prototypes::Options>().text_weight.0 as f32;
+    let weight = case.options::<text_prototypes::Options>(&[]).text_weight.0 as f32;
     let sums = text_prototypes::sums(&projection, [&normal.view(), &abnormal.view()]).unwrap();
     let prototypes = text_prototypes::prototypes(&sums, texts, weight).unwrap();
     case.close("prototypes", &prototypes);

@@ -126,6 +126,9 @@ pub struct GridMaps<'a> {
     link: Link,
     /// Values of one image: taps x G x G.
     values: usize,
+    /// Values from one image to the next, and those of an image that stand before its own.
+    stride: usize,
+    before: usize,
     upsampler: Upsampler,
 }
 
@@ -143,25 +146,41 @@ impl<'a> GridMaps<'a> {
     /// # Errors
     /// No grid; a side of 0; grids that are not whole images.
     pub fn of_part(part: Part, grids: &'a [f32], grid: usize, size: usize) -> Result<Self, Error> {
+        Self::of_part_among(part, part.grids, 0, grids, grid, size)
+    }
+
+    /// The same where an image has `all` grids, of which `before` stand before those of the part.
+    ///
+    /// # Errors
+    /// As [`Self::of_part`].
+    pub(crate) fn of_part_among(
+        part: Part,
+        all: usize,
+        before: usize,
+        grids: &'a [f32],
+        grid: usize,
+        size: usize,
+    ) -> Result<Self, Error> {
         let Part { link, grids: taps } = part;
         let upsampler = Upsampler::new(grid, size)?;
         let largest = usize::from(u16::MAX);
         if taps == 0 || taps > largest {
             return Err(Error::Size { what: "the number of taps", found: taps, largest });
         }
-        let values = taps * grid * grid;
-        if !grids.len().is_multiple_of(values) {
-            let (found, expected) = (grids.len(), grids.len().next_multiple_of(values));
+        let area = grid * grid;
+        let (values, stride, before) = (taps * area, all * area, before * area);
+        if !grids.len().is_multiple_of(stride) {
+            let (found, expected) = (grids.len(), grids.len().next_multiple_of(stride));
             let why = "every image has taps x G x G of them";
             return Err(Error::Length { what: "grid values", found, expected, why });
         }
-        Ok(Self { grids, link, values, upsampler })
+        Ok(Self { grids, link, values, stride, before, upsampler })
     }
 }
 
 impl MapSource for GridMaps<'_> {
     fn images(&self) -> usize {
-        self.grids.len() / self.values
+        self.grids.len() / self.stride
     }
 
     fn pixels(&self) -> usize {
@@ -169,6 +188,6 @@ impl MapSource for GridMaps<'_> {
     }
 
     fn read(&self, image: usize, map: &mut [f32]) -> Result<(), Error> {
-        self.upsampler.map_of(self.link, &self.grids[image * self.values..][..self.values], map)
+        self.upsampler.map_of(self.link, &self.grids[image * self.stride + self.before..][..self.values], map)
     }
 }

@@ -50,7 +50,13 @@ impl Encoding {
 
 /// A value as the backend wants it.
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<serde_json::Value, Error> {
-    serde_json::to_value(value).map_err(|error| Error::internal(format!("options: {error}")))
+    serde_json::to_value(value).map_err(unsendable)
+}
+
+/// Options that are no JSON.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(crate) fn unsendable(error: serde_json::Error) -> Error {
+    Error::internal(format!("options: {error}"))
 }
 
 /// What an encoder computes in, as the backend wants it.

@@ -8,11 +8,11 @@ use harness_backend_abi::host::{
 };
 use harness_experiment::Precision;
 use harness_method::parameters::parameters;
-use harness_method::{losses, streams};
+use harness_method::streams;
 use harness_records::{Class, StateTensor};
 use harness_weights::Weights;
 
-use crate::encoding::{json, precision};
+use crate::encoding::{json, precision, unsendable};
 use crate::error::Error;
 use crate::part::Part;
 use crate::sentences::Sentences;
@@ -60,13 +60,7 @@ impl Equipment {
         let session = backend.open(&SessionOptions { device: device.clone(), threads, tf32 })?;
         let tower = image_tower(&session, workload, &of_images)?;
         let text = text_tower(&session, workload, &of_text)?;
-        let given = TrainerOptions {
-            options: json(options)?,
-            arch: json(arch)?,
-            has_masks: true,
-            learning_rate: 1e-3,
-            losses: losses::names(options, true).iter().map(ToString::to_string).collect(),
-        };
+        let given = TrainerOptions::of_model(options, arch, true, 1e-3).map_err(unsendable)?;
         let mut trainer = session.create_trainer(
             &given,
             Some(&text).filter(|_| sentences.need_text_tower()),

@@ -154,13 +154,8 @@ impl Lab {
         if sentences.need_text_tower() {
             self.load_text_tower(training)?;
         }
-        let given = TrainerOptions {
-            options: json(options)?,
-            arch: json(&training.arch)?,
-            has_masks: training.has_masks,
-            learning_rate: training.learning_rate,
-            losses: losses::names(options, training.has_masks).iter().map(ToString::to_string).collect(),
-        };
+        let given = TrainerOptions::of_model(options, &training.arch, training.has_masks, training.learning_rate)
+            .map_err(unsendable)?;
         let text = self.text_tower.as_ref().filter(|_| sentences.need_text_tower()).map(|(_, tower)| tower);
         Ok(self.session.create_trainer(&given, text, &sentences.tensors(), &tensors::named(state))?)
     }

@@ -194,29 +194,37 @@ pub(super) unsafe extern "C" fn trainer_score<P: Plugin>(
             (
                 View::many("taps", taps, tap_count)?,
                 View::one("grids", grids)?,
-                View::one("detection", detection)?,
+                View::optional("detection", detection)?,
                 View::optional("maps", maps)?,
             )
         };
-        let TrainerShape { image_size, grid, taps: count, tokens, width, .. } = support.trainer.shape();
-        let n = leading("detection", &detection)?;
+        let TrainerShape { image_size, grid, taps: count, grids: each, has_detection, tokens, width, .. } =
+            support.trainer.shape();
+        let n = leading("grids", &grids)?;
         expect_all("taps", &taps, count, &[n, tokens, width])?;
-        grids.expect("grids", DType::F32, &[n, count, grid, grid])?;
-        detection.expect("detection", DType::F32, &[n])?;
+        grids.expect("grids", DType::F32, &[n, each, grid, grid])?;
+        match detection {
+            Some(detection) if has_detection => {
+                detection.expect("detection", DType::F32, &[n])?;
+            }
+            None if !has_detection => {}
+            _ => return Err(Failure::invalid("detection must be given if and only if the model has it")),
+        }
         if let Some(maps) = maps {
             if !has::<P>(Capability::Maps) {
                 return Err(Failure::unsupported("this backend gives no maps"));
             }
             maps.expect("maps", DType::F32, &[n, image_size, image_size])?;
         }
-        let outputs: Vec<View<'_>> = [grids, detection].into_iter().chain(maps).collect();
+        let outputs: Vec<View<'_>> = [grids].into_iter().chain(detection).chain(maps).collect();
         disjoint(&taps, &outputs)?;
         // SAFETY: the header's promises; `disjoint` found no overlap.
         let taps = taps.iter().map(|tap| unsafe { tap.input() }.f32()).collect::<Result<Vec<_>, _>>()?;
         // SAFETY: as above.
         let (grids, detection, maps) = unsafe {
             let maps = maps.map(|maps| maps.output("maps")).transpose()?;
-            (grids.output("grids")?, detection.output("detection")?, maps)
+            let detection = detection.map(|detection| detection.output("detection")).transpose()?;
+            (grids.output("grids")?, detection.unwrap_or_default(), maps)
         };
         let buffers = ScoreBuffers { grids: &mut *grids, detection: &mut *detection, maps };
         support.trainer.score(&taps, n, buffers)?;

@@ -24,7 +24,7 @@ pub use towers::{ImageTower, TextTower};
 pub use trainer::{Scores, Trainer};
 
 pub use crate::options::{
-    Capability, Description, ImageTowerOptions, Precision, SessionOptions, TextTowerOptions, TrainerOptions,
+    Capability, Description, ImageTowerOptions, Model, Precision, SessionOptions, TextTowerOptions, TrainerOptions,
 };
 pub use crate::plugin::{ImageTowerShape, Memory, TextTowerShape, TrainerShape};
 pub use crate::status::Status;

@@ -15,9 +15,9 @@ use crate::tensor::{NamedTensor, OwnedTensor};
 /// Scores of B images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
-    /// d = s_ab - s_n of the seg heads, `[B, taps, G, G]`.
+    /// MadCLIP's d = s_ab - s_n of the seg heads, `[B, taps, G, G]`; of heads their logits and distances, `[B, grids, G, G]`.
     pub grids: Vec<f32>,
-    /// Sum over taps of the aggregated abnormal probability of the det heads, `[B]`.
+    /// MadCLIP's sum over taps of the aggregated abnormal probability of the det heads, `[B]`; empty for heads.
     pub detection: Vec<f32>,
     /// Sum over taps of the abnormal probability map, `[B, S, S]`, where it was asked for.
     pub maps: Option<Vec<f32>>,
@@ -217,24 +217,26 @@ impl Trainer {
         if with_maps {
             self.session.backend.function(CALL, Capability::Maps, |table| table.trainer_score)?;
         }
-        let TrainerShape { image_size, grid, taps: count, tokens, width, .. } = self.shape;
-        let (tap_shape, grid_shape) = ([batch, tokens, width], [batch, count, grid, grid]);
+        let TrainerShape { image_size, grid, grids, has_detection, tokens, width, .. } = self.shape;
+        let (tap_shape, grid_shape) = ([batch, tokens, width], [batch, grids, grid, grid]);
         let map_shape = [batch, image_size, image_size];
         let prepared = (|| {
             items("images", batch)?;
             self.check_taps(taps, &tap_shape)?;
             let maps = with_maps.then(|| raw::buffer("maps", &map_shape)).transpose()?;
-            Ok(Scores { grids: raw::buffer("grids", &grid_shape)?, detection: vec![raw::UNWRITTEN; batch], maps })
+            let detection = vec![raw::UNWRITTEN; if has_detection { batch } else { 0 }];
+            Ok(Scores { grids: raw::buffer("grids", &grid_shape)?, detection, maps })
         })();
         let mut scores = prepared.map_err(|failure| self.session.error(CALL, failure))?;
         let taps: Vec<table::Tensor> = taps.iter().map(|tap| raw::input(&tap_shape, tap)).collect();
         let grids = raw::output(&grid_shape, &mut scores.grids);
-        let detection = raw::output(&tap_shape[..1], &mut scores.detection);
+        let detection = has_detection.then(|| raw::output(&tap_shape[..1], &mut scores.detection));
+        let detection = detection.as_ref().map_or(std::ptr::null(), |detection| &raw const *detection);
         let maps = scores.maps.as_mut().map(|maps| raw::output(&map_shape, maps));
         let maps = maps.as_ref().map_or(std::ptr::null(), |maps| &raw const *maps);
         // SAFETY: the trainer is live, the tensors live through the call, and the buffers are nobody else's.
         let code = unsafe {
-            let (grids, detection) = (&raw const grids, &raw const detection);
+            let grids = &raw const grids;
             (self.functions.score)(self.handle.as_ptr(), taps.as_ptr(), taps.len(), grids, detection, maps)
         };
         self.session.check(CALL, code)?;

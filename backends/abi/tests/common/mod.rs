@@ -170,6 +170,8 @@ impl Trainer for Train {
             image_size: S,
             grid: G,
             taps: TAPS,
+            grids: TAPS,
+            has_detection: true,
             tokens: T,
             width: W,
             embed: E,
@@ -271,6 +273,7 @@ pub fn text_options() -> TextTowerOptions {
 
 pub fn trainer_options(has_masks: bool) -> TrainerOptions {
     TrainerOptions {
+        model: Model::Madclip,
         options: json!({"image_size": S, "taps": [1, 2]}),
         arch: arch(),
         has_masks,

@@ -6,7 +6,7 @@ mod probe;
 
 use harness_method::declaring::*;
 use harness_method::parameters::{Initial, Parameter};
-use harness_method::{Link, Part};
+use harness_method::{Layout, Link, Part};
 
 pub use self::logistic::{Logistic, logistic};
 pub use self::probe::{Probe, fit, score};
@@ -102,8 +102,8 @@ impl Settings for Options {
         false
     }
 
-    fn part(&self, has_masks: bool) -> Option<Part> {
-        has_masks.then_some(Part { link: Link::Sigmoid, grids: self.taps.len() })
+    fn maps(&self, has_masks: bool) -> Option<Layout> {
+        has_masks.then_some(Part { link: Link::Sigmoid, grids: self.taps.len() }.into())
     }
 
     fn losses(&self, _: bool) -> &'static [&'static str] {

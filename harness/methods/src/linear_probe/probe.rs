@@ -58,7 +58,7 @@ pub fn score(options: &Options, probes: &[Probe], taps: &Taps<'_>) -> Result<Sco
             grids.push(token.logits(&taps.patch_tokens(&normed)));
         }
     }
-    Ok(Scores { grids: interleaved(&grids, taps.images()), detection })
+    Ok(Scores { grids: interleaved(&grids, taps.images()), detection, ..Scores::default() })
 }
 
 /// What stands for each image, and its width.

@@ -3,7 +3,7 @@
 
 use harness_method::options::Adapter;
 use harness_method::parameters::{Parameter, STATES, parameters};
-use harness_method::{Arch, Link, Part, Side, losses};
+use harness_method::{Arch, Layout, Link, Part, Side, Variants, losses};
 
 use crate::settings::{Encoding, Sees, Sentences, Settings, Support};
 use crate::work::text_row;
@@ -40,9 +40,13 @@ impl Settings for Options {
         true
     }
 
-    fn part(&self, has_masks: bool) -> Option<Part> {
+    fn variants(&self) -> Variants {
+        Variants::Madclip
+    }
+
+    fn maps(&self, has_masks: bool) -> Option<Layout> {
         // Without masks the segmentation heads were never trained.
-        has_masks.then_some(Part { link: Link::Sigmoid, grids: self.taps.len() })
+        has_masks.then_some(Part { link: Link::Sigmoid, grids: self.taps.len() }.into())
     }
 
     fn losses(&self, has_masks: bool) -> &'static [&'static str] {

@@ -105,7 +105,7 @@ pub fn score<D: Nearest>(
         }
         mean_of_largest(&sums)
     });
-    Ok(Scores { detection: detection.collect(), grids: interleaved(&distances, taps.images()) })
+    Ok(Scores { detection: detection.collect(), grids: interleaved(&distances, taps.images()), ..Scores::default() })
 }
 
 /// Why images could not be scored.
@@ -117,6 +117,16 @@ pub enum Failed<E> {
     /// The device failed.
     #[error("{0}")]
     Device(E),
+}
+
+impl Failed<std::convert::Infallible> {
+    /// The reason, where the device can't fail.
+    pub fn into_input(self) -> Error {
+        match self {
+            Self::Input(error) => error,
+            Self::Device(never) => match never {},
+        }
+    }
 }
 
 /// The patch tokens of some images as the bank compares them: for each tap, or one for all under `concat`.

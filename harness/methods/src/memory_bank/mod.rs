@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use harness_method::declaring::*;
 use harness_method::parameters::{Initial, Parameter};
-use harness_method::{Link, Part};
+use harness_method::{Layout, Link, Part};
 
 pub use self::bank::{Bank, Failed, Tokens, fit, score};
 use crate::closed::{Closed, Desk, Prepared, SupportSet};
@@ -144,8 +144,8 @@ impl Settings for Options {
         false
     }
 
-    fn part(&self, _: bool) -> Option<Part> {
-        Some(Part { link: Link::Identity, grids: self.grids() })
+    fn maps(&self, _: bool) -> Option<Layout> {
+        Some(Part { link: Link::Identity, grids: self.grids() }.into())
     }
 
     fn losses(&self, _: bool) -> &'static [&'static str] {
@@ -234,12 +234,7 @@ struct Ready {
 
 impl Prepared for Ready {
     fn score(&mut self, taps: &Taps<'_>) -> Result<Scores, Error> {
-        score(&self.options, self.projection.as_ref(), &self.bank, taps, &mut Processor).map_err(
-            |failed| match failed {
-                Failed::Input(error) => error,
-                Failed::Device(never) => match never {},
-            },
-        )
+        score(&self.options, self.projection.as_ref(), &self.bank, taps, &mut Processor).map_err(Failed::into_input)
     }
 }
 

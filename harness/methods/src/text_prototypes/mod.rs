@@ -3,7 +3,7 @@
 
 mod prototypes;
 
-use harness_method::Part;
+use harness_method::Layout;
 use harness_method::declaring::*;
 use harness_method::parameters::{Initial, Parameter};
 use harness_method::prompts::States;
@@ -64,7 +64,7 @@ impl Settings for Options {
         false
     }
 
-    fn part(&self, _: bool) -> Option<Part> {
+    fn maps(&self, _: bool) -> Option<Layout> {
         None
     }
 

@@ -57,5 +57,5 @@ pub fn score(projection: &Projection, prototypes: &[f32], taps: &Taps<'_>) -> Re
     let difference: Vec<f32> = abnormal.iter().zip(normal).map(|(abnormal, normal)| abnormal - normal).collect();
     let mut detection = along(&projection.project(&taps.class_tokens(taps.last()?)), &difference);
     detection.iter_mut().for_each(|score| *score *= TEMPERATURE);
-    Ok(Scores { grids: Vec::new(), detection })
+    Ok(Scores { detection, ..Scores::default() })
 }

@@ -6,7 +6,7 @@ mod similarity;
 use harness_method::declaring::*;
 use harness_method::parameters::Parameter;
 use harness_method::prompts::States;
-use harness_method::{Link, Part};
+use harness_method::{Layout, Link, Part};
 
 pub use self::similarity::score;
 use crate::closed::{Closed, Desk, Prepared, SupportSet};
@@ -55,8 +55,8 @@ impl Settings for Options {
         false
     }
 
-    fn part(&self, _: bool) -> Option<Part> {
-        Some(Part { link: Link::Sigmoid, grids: 1 })
+    fn maps(&self, _: bool) -> Option<Layout> {
+        Some(Part { link: Link::Sigmoid, grids: 1 }.into())
     }
 
     fn losses(&self, _: bool) -> &'static [&'static str] {

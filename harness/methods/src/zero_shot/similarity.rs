@@ -20,5 +20,9 @@ pub fn score(projection: &Projection, difference: &[f32], taps: &Taps<'_>) -> Re
         logits.iter_mut().for_each(|logit| *logit *= TEMPERATURE);
         logits
     };
-    Ok(Scores { grids: logits(&taps.patch_tokens(tap)), detection: logits(&taps.class_tokens(tap)) })
+    Ok(Scores {
+        grids: logits(&taps.patch_tokens(tap)),
+        detection: logits(&taps.class_tokens(tap)),
+        ..Scores::default()
+    })
 }

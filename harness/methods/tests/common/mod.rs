@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
-use harness_backend_abi::host::{ImageTowerOptions, NamedTensor, Precision, Session, SessionOptions, TextTowerOptions};
+use harness_backend_abi::host::{
+    ImageTowerOptions, NamedTensor, Precision, Session, SessionOptions, TextTowerOptions, Trainer, TrainerOptions,
+};
+use harness_method::heads::Heads;
 use harness_method::prompts::{self, States};
-use harness_method::{Arch, Part, Side, synthetic};
+use harness_method::{Arch, Layout, Side, synthetic};
 use harness_methods::{Projection, Taps, class_text};
-use harness_metrics::{GridMaps, MapSource};
+use harness_metrics::{MapSource, PredictedMaps};
 use safetensors::SafeTensors;
 use serde_json::{json, to_value};
 
@@ -21,6 +24,7 @@ pub(crate) struct Case {
     seed: u64,
     pub(crate) arch: Arch,
     pub(crate) has_masks: bool,
+    pub(crate) batches: Vec<Vec<u32>>,
     pub(crate) abnormal: Vec<usize>,
     pub(crate) normal: Vec<usize>,
     pub(crate) test: Vec<usize>,
@@ -70,6 +74,7 @@ impl Case {
             seed: table["seed"].as_integer().unwrap() as u64,
             arch: table["arch"].clone().try_into().unwrap(),
             has_masks: table["has_masks"].as_bool().unwrap(),
+            batches: table.get("batches").map(|all| all.clone().try_into().unwrap()).unwrap_or_default(),
             abnormal: indices("abnormal"),
             normal: indices("normal"),
             test: indices("test"),
@@ -81,9 +86,11 @@ impl Case {
         }
     }
 
-    /// The method's options.
-    pub(crate) fn options<T: serde::de::DeserializeOwned>(&self) -> T {
-        self.options.clone().try_into().unwrap()
+    /// The method's options, less some that are constants here.
+    pub(crate) fn options<T: serde::de::DeserializeOwned>(&self, constants: &[&str]) -> T {
+        let mut options = self.options.clone();
+        constants.iter().for_each(|name| drop(options.remove(*name)));
+        options.try_into().unwrap()
     }
 
     pub(crate) fn image_size(&self) -> usize {
@@ -159,6 +166,24 @@ impl Case {
         abnormal.iter().zip(normal).map(|(abnormal, normal)| abnormal - normal).collect()
     }
 
+    /// A trainer of heads with their initial values or another state, whose blocks are the case's.
+    pub(crate) fn trainer(&self, heads: &Heads, learning_rate: f64) -> Trainer {
+        let options = TrainerOptions::of_heads(heads, &self.arch, self.has_masks, learning_rate).unwrap();
+        let initial: Vec<_> = heads
+            .parameters(&self.arch)
+            .into_iter()
+            .map(|p| (p.name.clone(), p.shape.clone(), p.values(self.seed)))
+            .collect();
+        let (direction, shape) = (self.difference(), [self.arch.embed]);
+        let blocks = self.weights(|name| name.starts_with("visual.transformer."));
+        let mut given: Vec<NamedTensor<'_>> =
+            blocks.iter().map(|(name, shape, values)| NamedTensor::f32(name, shape, values)).collect();
+        given.push(NamedTensor::f32("text.direction", &shape, &direction));
+        let state: Vec<NamedTensor<'_>> =
+            initial.iter().map(|(name, shape, values)| NamedTensor::f32(name, shape, values)).collect();
+        self.session.create_trainer(&options, None, &given, &state).unwrap()
+    }
+
     pub(crate) fn expected(&self, name: &str) -> Vec<f32> {
         self.expected.get(name).unwrap_or_else(|| panic!("{}: no tensor {name}", self.name)).clone()
     }
@@ -169,9 +194,9 @@ impl Case {
     }
 
     #[track_caller]
-    pub(crate) fn maps_are_close(&self, part: Part, grids: &[f32]) {
+    pub(crate) fn maps_are_close(&self, layout: impl Into<Layout>, grids: &[f32]) {
         let (grid, size) = (self.image_size() / self.arch.patch, self.image_size());
-        let source = GridMaps::of_part(part, grids, grid, size).unwrap();
+        let source = PredictedMaps::new(layout.into(), grids, grid, size).unwrap();
         let mut maps = vec![0.0; source.images() * source.pixels()];
         for (image, map) in maps.chunks_exact_mut(source.pixels()).enumerate() {
             source.read(image, map).unwrap();
