@@ -20,8 +20,25 @@ method = "linear-probe"
 method = "text-prototypes"
 [variants.similarity]
 method = "zero-shot"
+[variants.residual]
+method = "mvfa"
+epochs = 2
+batch = 32
+[variants.frozen]
+method = "mvfa"
+preset = "mvfa-frozen"
+combine = "zero"
+epochs = 2
+batch = 32
+[variants.april]
+method = "april-gan"
+epochs = 2
+batch = 32
 
 [train]"#;
+
+/// Those that steps train, by seed and epoch.
+const TRAINED: [&str; 4] = ["base", "residual", "frozen", "april"];
 
 fn place() -> Place {
     let place = Place::new();
@@ -49,13 +66,13 @@ fn every_method_runs_in_one_experiment_and_a_second_run_does_nothing() {
         values.entry((variant, metric, score)).or_default().insert(row.get("value").to_owned());
     }
     let of = |variant: &str, metric: &str| values.keys().filter(|key| key.0 == variant && key.1 == metric).count();
-    for variant in ["base", "bank", "both", "probe", "similarity"] {
+    for variant in ["bank", "both", "probe", "similarity"].iter().chain(&TRAINED) {
         assert!(of(variant, "pixel_auroc") > 0 && of(variant, "image_auroc") == 2, "{variant}");
     }
     // It has no map.
     assert_eq!((of("prototypes", "pixel_auroc"), of("prototypes", "image_auroc")), (0, 1));
     // Neither a seed nor a rule decides anything where nothing is trained.
-    assert!(values.iter().all(|((variant, ..), found)| variant == "base" || found.len() == 1), "{values:?}");
+    assert!(values.iter().all(|((variant, ..), found)| TRAINED.contains(&variant.as_str()) || found.len() == 1), "{values:?}");
     // Lesions lie farther from normal supports than other tokens do, whatever the encoder.
     let bank = &values[&("bank".to_owned(), "pixel_auroc".to_owned(), String::new())];
     assert!(bank.iter().all(|value| value.parse::<f64>().unwrap() > 0.7), "{bank:?}");
@@ -72,15 +89,40 @@ fn a_cell_of_every_method_predicts_and_is_explained() {
     let gradient = image::GrayImage::from_fn(32, 32, |x, y| image::Luma([(4 * x + 3 * y) as u8]));
     gradient.save(place.file("image.png")).unwrap();
     let rows = place.results();
-    for variant in ["bank", "both", "probe", "prototypes", "similarity"] {
+    for variant in ["bank", "both", "probe", "prototypes", "similarity", "residual", "frozen", "april"] {
         let cell = rows.iter().find(|row| row.get("variant") == variant).unwrap().get("cell").to_owned();
         let out = format!("predicted-{variant}");
         let arguments =
             ["predict", "--cell", &cell, "--results", "out", "--cache", "cache", "--out", &out, "image.png"];
-        place.harness(&arguments).expect(0);
+        let ended = place.harness(&arguments).expect(0);
+        // Scores that lie between the extremes of what is scored together mean nothing alone.
+        let together = ended.err.contains("images that are given together");
+        assert_eq!(together, ["residual", "april"].contains(&variant), "{variant}: {}", ended.err);
         let scores = std::fs::read_to_string(place.file(&format!("{out}/scores.csv"))).unwrap();
         assert_eq!(scores.lines().count(), 2, "{variant}: {scores}");
         let explained = place.harness(&["explain", &cell, "out", "--cache", "cache"]).expect(0).out;
         assert!(explained.contains("completed"), "{explained}");
     }
+}
+
+#[test]
+fn heads_start_alike_on_frozen_taps_and_in_the_stream_and_follow_the_seed() {
+    let place = place();
+    place.run(&["--only", "variant=residual", "--only", "variant=frozen"]).expect(0);
+    let states = std::fs::read_dir(place.file("out/trainings")).unwrap().flatten();
+    let mut first = BTreeMap::new();
+    for folder in states {
+        let record = std::fs::read_to_string(folder.path().join("training.toml")).unwrap();
+        let seed = record.lines().find(|line| line.starts_with("seed = ")).unwrap().to_owned();
+        let state = std::fs::read(folder.path().join("states/0001.safetensors")).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&state).unwrap();
+        let support = tensors.tensor("support.normal").unwrap();
+        assert_eq!(support.shape(), [4, 3, 32, 32]);
+        assert_eq!(tensors.tensor("mvfa.2.seg.up.weight").is_err(), true, "the last tap feeds nothing");
+        let fed = tensors.tensor("mvfa.1.seg.up.weight").is_ok();
+        assert_eq!(fed, record.contains("residual = 0.1"), "{record}");
+        first.insert((seed, fed), tensors.tensor("mvfa.1.seg.down.weight").unwrap().data().to_vec());
+    }
+    assert_eq!(first.len(), 4);
+    assert_eq!(first.values().collect::<BTreeSet<_>>().len(), 4, "trained apart");
 }

@@ -1,8 +1,8 @@
 //! The sixteen variants of a support image and of its mask (docs/method.md section 6).
 
-use harness_method::AUGMENTED_VARIANTS;
 use harness_method::options::Side;
 use harness_method::streams::Stream;
+use harness_method::{AUGMENTED_VARIANTS, Variants};
 use rayon::prelude::*;
 
 /// Cosine and sine of the rotations by -22.5, -11.25, 11.25 and 22.5 degrees, written out: a library's sine may differ
@@ -43,19 +43,23 @@ pub struct Augmented {
     pub masks: Vec<Vec<u8>>,
 }
 
-/// All variants of K images `[3, S, S]` and, for the abnormal class, of their masks `[S, S]` in 0 to 1.
-pub fn augment_class(images: &[Vec<f32>], masks: Option<&[Vec<f32>]>, size: usize, jitter: Jitter) -> Augmented {
-    let k = images.len();
-    let images = (0..AUGMENTED_VARIANTS * k)
-        .into_par_iter()
-        .map(|i| variant(&images[i % k], size, Variant::ALL[i / k], Some(jitter)))
-        .collect();
+/// Variants of K images `[3, S, S]` and, for the abnormal class, of their masks `[S, S]` in 0 to 1.
+pub fn augment_class(
+    images: &[Vec<f32>],
+    masks: Option<&[Vec<f32>]>,
+    size: usize,
+    variants: Variants,
+    jitter: Jitter,
+) -> Augmented {
+    let (k, of) = (images.len(), Variant::of(variants));
+    let images =
+        (0..of.len() * k).into_par_iter().map(|i| variant(&images[i % k], size, of[i / k], Some(jitter))).collect();
     let masks = match masks {
-        None => vec![vec![0; size * size]; AUGMENTED_VARIANTS * k],
-        Some(masks) => (0..AUGMENTED_VARIANTS * k)
+        None => vec![vec![0; size * size]; of.len() * k],
+        Some(masks) => (0..of.len() * k)
             .into_par_iter()
             .map(|i| {
-                let warped = variant(&masks[i % k], size, Variant::ALL[i / k], None);
+                let warped = variant(&masks[i % k], size, of[i / k], None);
                 warped.into_iter().map(|v| u8::from(v > 0.5)).collect()
             })
             .collect(),
@@ -93,6 +97,18 @@ impl Variant {
         Self::FlippedHorizontally,
         Self::FlippedVertically,
     ];
+}
+
+impl Variant {
+    /// Some of them, in their order.
+    fn of(variants: Variants) -> Vec<Self> {
+        let is_in = |variant: &Self| match (variants, variant) {
+            (Variants::Madclip, _) | (_, Self::AsIs) => true,
+            (Variants::None, _) | (Variants::Mvfa, Self::Zoomed(_) | Self::Jittered) => false,
+            (Variants::Mvfa, _) => true,
+        };
+        Self::ALL.into_iter().filter(is_in).collect()
+    }
 }
 
 /// One variant of `x`, any number of planes `[S, S]`. Without a jitter (masks), the jittered variant is `x` itself.

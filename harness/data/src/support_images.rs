@@ -1,6 +1,8 @@
 //! A support set as training sees it: loaded, augmented, in the order that the shuffle runs over.
 
-use harness_method::AUGMENTED_VARIANTS;
+use std::collections::HashSet;
+
+use harness_method::Variants;
 use harness_method::options::Side;
 use rayon::prelude::*;
 
@@ -28,11 +30,11 @@ pub struct SupportImages {
 }
 
 impl SupportImages {
-    /// Loads a support set of `dataset` at S = `size` and augments it with the jitter of a run with `seed`.
+    /// Loads a support set of `dataset` at S = `size` and makes variants of its images, with the jitter of a run with `seed`.
     ///
     /// # Errors
     /// Those of reading images and masks; [`DataError::Changed`] where files are not those the set was hashed from.
-    pub fn load(dataset: &Dataset, set: &SupportSet, size: usize, seed: u64) -> Result<Self> {
+    pub fn load(dataset: &Dataset, set: &SupportSet, size: usize, variants: Variants, seed: u64) -> Result<Self> {
         let values = dataset.mask_values();
         let images_of = |items: &[Item]| -> Result<Vec<Vec<f32>>> {
             let unit = |bytes: Vec<u8>| bytes.into_iter().map(|v| f32::from(v) / 255.0).collect();
@@ -49,8 +51,8 @@ impl SupportImages {
             return Err(DataError::Changed { what: format!("[{}]: a support image or mask", dataset.name()) });
         }
         let (a, n) = (abnormal.len(), normal.len());
-        let abnormal = augment_class(&abnormal, masks.as_deref(), size, jitter_factors(Side::Abnormal, seed));
-        let normal = augment_class(&normal, None, size, jitter_factors(Side::Normal, seed));
+        let abnormal = augment_class(&abnormal, masks.as_deref(), size, variants, jitter_factors(Side::Abnormal, seed));
+        let normal = augment_class(&normal, None, size, variants, jitter_factors(Side::Normal, seed));
         let mut images = abnormal.images;
         images.extend(normal.images);
         let masks = masks.is_some().then(|| {
@@ -58,9 +60,16 @@ impl SupportImages {
             masks.extend(normal.masks);
             masks
         });
-        let labels = [vec![1; AUGMENTED_VARIANTS * a], vec![0; AUGMENTED_VARIANTS * n]].concat();
-        let origins =
-            (0..AUGMENTED_VARIANTS * a).map(|i| i % a).chain((0..AUGMENTED_VARIANTS * n).map(|i| a + i % n)).collect();
+        let each = variants.count();
+        let labels = [vec![1; each * a], vec![0; each * n]].concat();
+        let origins = (0..each * a).map(|i| i % a).chain((0..each * n).map(|i| a + i % n)).collect();
         Ok(Self { images, masks, labels, origins, shots: a })
+    }
+
+    /// The normal images as they are, without their variants.
+    pub fn normal_as_they_are(&self) -> Vec<&[f32]> {
+        let mut seen = HashSet::new();
+        let normal = self.images.iter().zip(&self.origins).zip(&self.labels).filter(|(_, label)| **label == 0);
+        normal.filter(|((_, origin), _)| seen.insert(**origin)).map(|((image, _), _)| image.as_slice()).collect()
     }
 }

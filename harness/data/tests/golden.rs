@@ -3,8 +3,8 @@
 
 use harness_data::resize::{bicubic_plane, nearest_plane};
 use harness_data::{Jitter, augment_class, jitter_factors};
-use harness_method::AUGMENTED_VARIANTS;
 use harness_method::options::Side;
+use harness_method::{AUGMENTED_VARIANTS, Variants};
 use safetensors::SafeTensors;
 
 fn floats(tensors: &SafeTensors<'_>, name: &str) -> Vec<f32> {
@@ -55,7 +55,7 @@ fn augmentation_is_the_references() {
     let images = of("augment.images", 3 * size * size);
     let masks = of("augment.masks", size * size);
     let jitter = Jitter { brightness: 1.07, contrast: 0.88 };
-    let augmented = augment_class(&images, Some(&masks), size, jitter);
+    let augmented = augment_class(&images, Some(&masks), size, Variants::Madclip, jitter);
     assert_eq!(augmented.images.len(), AUGMENTED_VARIANTS * k);
     let mut worst = 0.0f32;
     for (ours, theirs) in augmented.images.iter().zip(of("augment.out_images", 3 * size * size)) {
@@ -67,6 +67,12 @@ fn augmentation_is_the_references() {
         different += ours.iter().zip(theirs).filter(|(a, b)| **a != u8::from(*b > 0.5)).count();
     }
     assert_eq!(different, 0, "mask pixels after thresholding");
+    // The eleven of MVFA are those without zooms and jitter, in the same order.
+    let eleven = augment_class(&images, Some(&masks), size, Variants::Mvfa, jitter);
+    let expected: Vec<&Vec<f32>> =
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 14, 15].iter().flat_map(|v| &augmented.images[v * k..][..k]).collect();
+    assert_eq!(eleven.images.iter().collect::<Vec<_>>(), expected);
+    assert_eq!(augment_class(&images, None, size, Variants::None, jitter).images, images);
 }
 
 #[test]

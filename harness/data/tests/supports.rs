@@ -5,6 +5,7 @@ mod common;
 
 use common::{Set, says};
 use harness_data::{Dataset, FileHashes, Source, SupportImages, SupportSet, overlap, shared_patients};
+use harness_method::Variants;
 use proptest::prelude::*;
 
 const LIST: &str = "support = \"lists/{shots}-shot-draw{draw}.txt\"\n";
@@ -156,7 +157,7 @@ fn augmented_support_images_are_abnormal_first_with_their_origin() {
     let set = Set::mvfa();
     let dataset = set.dataset();
     let support = dataset.support(2, 0).unwrap();
-    let images = SupportImages::load(&dataset, &support, 8, 0).unwrap();
+    let images = SupportImages::load(&dataset, &support, 8, Variants::Madclip, 0).unwrap();
     assert_eq!((images.images.len(), images.labels.len(), images.shots), (64, 64, 2));
     assert_eq!(images.labels[..32], [1; 32]);
     assert_eq!(images.labels[32..], [0; 32]);
@@ -172,7 +173,7 @@ fn a_file_that_changes_between_plan_and_read_is_an_error() {
     let dataset = set.dataset();
     let support = dataset.support(3, 0).unwrap();
     set.image("valid/good/img/n0.png", 250);
-    let message = SupportImages::load(&dataset, &support, 8, 0).unwrap_err().to_string();
+    let message = SupportImages::load(&dataset, &support, 8, Variants::Madclip, 0).unwrap_err().to_string();
     says(&message, &["[Set]", "changed since it was first read", "start the run again"]);
 }
 

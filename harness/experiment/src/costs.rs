@@ -2,13 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use harness_method::AUGMENTED_VARIANTS;
-
 use crate::plan::{Plan, Training};
-
-/// Variants of a support image that don't depend on the seed: all but the one with colour jitter (docs/method.md
-/// section 6).
-const SHARED_VARIANTS: u64 = AUGMENTED_VARIANTS as u64 - 1;
 
 /// Counts of a plan's work, before anything that is already stored is subtracted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,12 +42,13 @@ impl Plan {
         for training in &self.trainings {
             // A fold's images are among those of the whole support set, which is trained on too.
             let support = 2 * u64::from(training.shots);
-            let (shared, seeded) = if training.options.is_trained() { (SHARED_VARIANTS, 1) } else { (1, 0) };
+            let variants = training.options.variants();
+            let (all, seeded) = (variants.count() as u64, variants.seeded() as u64);
             costs.steps = costs.steps.saturating_add(training.steps());
             let encoding = Encoding::of(training);
             let mut new = 0;
             if seen.insert((encoding.key.clone(), *training.support.as_bytes(), None)) {
-                new += support * shared;
+                new += support * (all - seeded);
             }
             if seen.insert((encoding.key.clone(), *training.support.as_bytes(), Some(training.seed))) {
                 new += support * seeded;
@@ -69,7 +64,7 @@ impl Plan {
             if let Some(training) = trainings.get(&evaluation.training) {
                 let grid = training.arch.grid(training.options.image_size());
                 let bytes =
-                    4 * (training.options.part(training.has_masks).map_or(0, |part| part.grids) * grid * grid) as u64;
+                    4 * (training.options.maps(training.has_masks).map_or(0, |maps| maps.grids()) * grid * grid) as u64;
                 costs.grid_bytes = costs.grid_bytes.saturating_add(scored.saturating_mul(bytes));
             }
             if evaluation.on_fold {

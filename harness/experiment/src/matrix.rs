@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use harness_method::{Backend, ImageScore, SCORING_BATCH, Selection};
+use harness_methods::Schedule;
 
 use crate::error::Error;
 use crate::folds::Fold;
 use crate::ids::{CellId, EvaluationId, TrainingId};
-use crate::plan::{Cell, Dataset, EpochRange, Evaluation, Plan, Support, Training, Variant};
+use crate::plan::{Cell, Dataset, EpochRange, Evaluation, Plan, Support, Train, Training, Variant};
 use crate::rules::Coordinates;
 use crate::spec::TransferObject;
 
@@ -90,7 +91,7 @@ impl Row<'_> {
     fn training(&self, fold: Option<&Fold>) -> Result<Training, Error> {
         let Self { plan, variant, source, support, .. } = self;
         let (method, options) = (variant.options.method(), &variant.options);
-        let trained = options.is_trained();
+        let schedule = self.schedule();
         let mut training = Training {
             id: TrainingId::from_bytes([0; 8]),
             method,
@@ -104,8 +105,8 @@ impl Row<'_> {
             // What decides nothing is the same for all, so that it makes no second record.
             seed: if options.depends_on_seed() { self.seed } else { 0 },
             epochs: self.epochs(),
-            batch: if trained { plan.train.batch } else { 1 },
-            learning_rate: if trained { plan.train.learning_rate } else { 0.0 },
+            batch: schedule.map_or(1, |schedule| schedule.batch),
+            learning_rate: schedule.map_or(0.0, |schedule| schedule.learning_rate),
             precision: plan.encoder.precision,
             store: plan.encoder.store,
             weights: plan.encoder.weights,
@@ -166,7 +167,22 @@ impl Row<'_> {
 
     /// States there are: one where nothing is trained.
     fn epochs(&self) -> u32 {
-        if self.variant.options.is_trained() { self.plan.train.epochs } else { 1 }
+        self.schedule().map_or(1, |schedule| schedule.epochs)
+    }
+
+    /// The method's own schedule or the experiment's; `None` where nothing is trained.
+    fn schedule(&self) -> Option<Schedule> {
+        let options = &self.variant.options;
+        let Train { epochs, batch, learning_rate } = self.plan.train;
+        let of_plan = Schedule { epochs, batch, learning_rate };
+        match options.schedule() {
+            _ if !options.is_trained() => None,
+            // A plan that was made small is for all methods.
+            Some(own) if self.plan.smoke => {
+                Some(Schedule { epochs: own.epochs.min(epochs), batch: own.batch.max(batch), ..own })
+            }
+            own => own.or(Some(of_plan)),
+        }
     }
 
     /// The object that sentences name; empty without sentences, so that it decides nothing.
@@ -175,7 +191,7 @@ impl Row<'_> {
     }
 
     fn has_maps(&self) -> bool {
-        self.variant.options.part(self.source.facts.has_masks).is_some()
+        self.variant.options.maps(self.source.facts.has_masks).is_some()
     }
 
     fn image_scores(&self) -> Vec<ImageScore> {

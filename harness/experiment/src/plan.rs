@@ -1,6 +1,6 @@
 //! A plan: what will be computed, every value present and checked, every id known.
 
-use harness_method::{AUGMENTED_VARIANTS, Arch, Backend, ImageScore, Precision, Selection, StorePrecision};
+use harness_method::{Arch, Backend, ImageScore, Precision, Selection, StorePrecision};
 use harness_methods::{Method, MethodOptions, Support as SupportSizes};
 use serde::{Deserialize, Serialize};
 
@@ -266,7 +266,7 @@ impl Training {
 
     /// Images that it learns from: where it is trained, the augmented variants of each support image.
     pub fn images(&self) -> u64 {
-        self.supports() * if self.options.is_trained() { AUGMENTED_VARIANTS as u64 } else { 1 }
+        self.supports() * self.options.variants().count() as u64
     }
 
     /// The sizes of its support set, as its tensors depend on them.

@@ -69,6 +69,14 @@ impl Layout {
         }
     }
 
+    /// Its only part, or the one of text.
+    pub const fn first(&self) -> Part {
+        match self {
+            Self::One(part) => *part,
+            Self::Joined { zero, .. } => *zero,
+        }
+    }
+
     /// Whether a score depends on the other images of its test set.
     pub const fn is_transductive(&self) -> bool {
         matches!(self, Self::Joined { rule, .. } if rule.is_transductive())

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use harness_metrics::GridMaps;
+use harness_metrics::PredictedMaps;
 
 use crate::error::Error;
 use crate::format;
@@ -25,8 +25,8 @@ pub struct Slab(Vec<f32>);
 
 impl Slab {
     /// The maps they stand for.
-    pub fn maps(&self, record: &EvaluationRecord) -> Result<GridMaps<'_>, Error> {
-        Ok(GridMaps::of_part(record.part(), &self.0, record.grid, record.image_size)?)
+    pub fn maps(&self, record: &EvaluationRecord) -> Result<PredictedMaps<'_>, Error> {
+        Ok(PredictedMaps::new(record.layout(), &self.0, record.grid, record.image_size)?)
     }
 }
 

@@ -35,7 +35,7 @@ pub use ids::{RecordId, RecordKind};
 pub use journal::{Entry, Failure, Journal};
 pub use metrics::{EpochMetrics, Measured, MeasuredWith, Measurement, best_epoch};
 pub use provenance::Provenance;
-pub use records::{Cost, EvaluationRecord, TrainingRecord, state_file};
+pub use records::{Cost, EvaluationRecord, SecondPart, TrainingRecord, state_file};
 pub use replicates::{RESAMPLING_SEED, ReplicateFile, ReplicateIndex, ReplicateSet, Stored, TruthId};
 pub use state::StateTensor;
 pub use status::Statuses;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use harness_experiment::{EpochRange, Evaluation, Training};
-use harness_method::{Link, Part};
+use harness_method::{Combine, Layout, Link, Part};
 use serde::{Deserialize, Serialize};
 
 use crate::format::Stored;
@@ -79,6 +79,9 @@ pub struct EvaluationRecord {
     /// What makes them a map.
     #[serde(default = "sigmoid", skip_serializing_if = "is_sigmoid")]
     pub link: Link,
+    /// The second part of a map, the last of the grids, where it has two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub few: Option<SecondPart>,
     /// Side of a grid, G.
     pub grid: usize,
     /// Version of the layout of `grids.f32`, which has no head of its own.
@@ -90,6 +93,27 @@ pub struct EvaluationRecord {
     pub cost: Cost,
     /// What was evaluated.
     pub evaluation: Evaluation,
+}
+
+/// The second part of maps, and how the two are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondPart {
+    /// Its grids.
+    pub grids: usize,
+    /// What makes them a map.
+    pub link: Link,
+    /// How the maps of both parts become one.
+    pub rule: Combine,
+}
+
+impl SecondPart {
+    /// Of maps that have one.
+    pub fn of(layout: Layout) -> Option<Self> {
+        match layout {
+            Layout::One(_) => None,
+            Layout::Joined { few: Part { grids, link }, rule, .. } => Some(Self { grids, link, rule }),
+        }
+    }
 }
 
 fn one() -> u32 {
@@ -139,8 +163,12 @@ impl EvaluationRecord {
     pub const GRIDS_FORMAT: u32 = 1;
 
     /// What its maps are made of.
-    pub fn part(&self) -> Part {
-        Part { link: self.link, grids: self.taps }
+    pub fn layout(&self) -> Layout {
+        let Some(SecondPart { grids, link, rule }) = self.few else {
+            return Layout::One(Part { link: self.link, grids: self.taps });
+        };
+        let zero = Part { link: self.link, grids: self.taps.saturating_sub(grids) };
+        Layout::Joined { zero, few: Part { link, grids }, rule }
     }
 
     /// Values of one epoch in `grids.f32`, which holds f32 `[epochs, N, taps, G, G]`, little-endian.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use harness_experiment::{Cell, EvaluationId, Plan, Selection, Training, TrainingId};
 use harness_metrics::median;
-use harness_metrics::{GridMaps, MapSource, Metric};
+use harness_metrics::{MapSource, Metric, PredictedMaps};
 use harness_records::{CellRecords, CellResult, Cost, EvaluationRecord, Folder, Grids};
 use harness_tables::{BackendRow, ScoreRow, read_scores};
 use rayon::prelude::*;
@@ -197,7 +197,7 @@ impl Differences {
 }
 
 /// The largest difference of a pixel. Both have the same images.
-fn of_maps(one: &GridMaps<'_>, other: &GridMaps<'_>) -> Result<f64, Error> {
+fn of_maps(one: &PredictedMaps<'_>, other: &PredictedMaps<'_>) -> Result<f64, Error> {
     let differences = (0..one.images()).into_par_iter().map(|image| {
         let (mut left, mut right) = (vec![0.0; one.pixels()], vec![0.0; other.pixels()]);
         one.read(image, &mut left)?;

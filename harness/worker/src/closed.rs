@@ -116,14 +116,14 @@ pub(crate) fn not_finite(training: &Training) -> Error {
 }
 
 /// What a worker lends.
-struct OfWorker<'a> {
+pub(crate) struct OfWorker<'a> {
     lab: &'a mut Lab,
     training: &'a Training,
     encoding: Encoding,
 }
 
 impl<'a> OfWorker<'a> {
-    fn new(lab: &'a mut Lab, training: &'a Training) -> Result<Self, Error> {
+    pub(crate) fn new(lab: &'a mut Lab, training: &'a Training) -> Result<Self, Error> {
         Ok(Self { lab, training, encoding: Encoding::of(training)? })
     }
 

@@ -9,9 +9,11 @@ use std::time::Instant;
 
 use harness_disk::stop;
 use harness_experiment::Training;
-use harness_method::Link;
-use harness_metrics::{GridMaps, map_maxima};
-use harness_records::{Cost, EvaluationRecord, StateTensor, StoredFormat, state, state_file, write_toml};
+use harness_method::{Combine, Layout, Link};
+use harness_metrics::{GridMaps, joined_scores, map_maxima};
+use harness_records::{
+    Cost, EvaluationRecord, Grids, SecondPart, StateTensor, StoredFormat, state, state_file, write_toml,
+};
 use harness_tables::{ScoreRow, write_scores};
 
 use crate::encoding::Encoding;
@@ -29,7 +31,9 @@ const STREAMED_BATCHES: usize = 4;
 /// Scores of all images by one state.
 struct EpochScores {
     detection: Vec<f32>,
-    /// Empty where there are no maps.
+    /// The second score, where two are joined; else empty.
+    few: Vec<f32>,
+    /// Empty where there are no maps, or where those of two parts are joined.
     map_max: Vec<f32>,
 }
 
@@ -62,8 +66,13 @@ pub(crate) fn evaluate(
     let count = test.items.len();
     let size = training.options.image_size();
     let grid = training.arch.grid(size);
-    let part = training.options.part(training.has_masks);
-    let maps = part.is_some();
+    let layout_of_maps = training.options.maps(training.has_masks);
+    let joined = training.options.joins_scores();
+    let one = match layout_of_maps {
+        Some(Layout::One(part)) => Some(part),
+        _ => None,
+    };
+    let maps = layout_of_maps.is_some();
     let mut targets = tasks.iter().map(|task| Target::open(task, maps)).collect::<Result<Vec<_>, _>>()?;
     let epochs: BTreeSet<u32> = tasks.iter().flat_map(|task| task.epochs.iter().copied()).collect();
     let store = std::rc::Rc::clone(&lab.store);
@@ -92,7 +101,8 @@ pub(crate) fn evaluate(
             let begun = Instant::now();
             for &epoch in &group {
                 let scorer = states.at(lab, epoch, &first.object)?;
-                let into = scores.entry(epoch).or_insert_with(|| EpochScores::new(count, maps));
+                let into =
+                    scores.entry(epoch).or_insert_with(|| EpochScores::new(count, joined.is_some(), one.is_some()));
                 for at in range.clone().step_by(batch) {
                     let n = batch.min(range.end - at);
                     let length = encoding.shape.tap_len();
@@ -102,9 +112,14 @@ pub(crate) fn evaluate(
                     let found = scorer.score(training, &slices, n)?;
                     lab.spent.score.add(called.elapsed().as_secs_f64(), n);
                     into.detection[at..at + n].copy_from_slice(&found.detection);
-                    if let Some(part) = part {
+                    if joined.is_some() {
+                        into.few[at..at + n].copy_from_slice(&found.few);
+                    }
+                    if let Some(part) = one {
                         let maps = GridMaps::of_part(part, &found.grids, grid, size)?;
                         into.map_max[at..at + n].copy_from_slice(&map_maxima(&maps)?);
+                    }
+                    if maps {
                         for target in &mut targets {
                             target.write(epoch, at, count, &found.grids, n)?;
                         }
@@ -126,22 +141,24 @@ pub(crate) fn evaluate(
             format: EvaluationRecord::FORMAT,
             harness: env!("CARGO_PKG_VERSION").to_owned(),
             image_size: size,
-            taps: part.map_or(0, |part| part.grids),
-            link: part.map_or(Link::Sigmoid, |part| part.link),
+            taps: layout_of_maps.map_or(0, |layout| layout.grids()),
+            link: layout_of_maps.map_or(Link::Sigmoid, |layout| layout.first().link),
+            few: layout_of_maps.and_then(SecondPart::of),
             grid,
             grids_format: EvaluationRecord::GRIDS_FORMAT,
             epochs: target.task.epochs.clone(),
             cost,
             evaluation: target.task.evaluation.clone(),
         };
-        target.finish(&record, test, &scores)?;
+        target.finish(&record, joined, test, &scores)?;
     }
     Ok(cost)
 }
 
 impl EpochScores {
-    fn new(count: usize, maps: bool) -> Self {
-        Self { detection: vec![0.0; count], map_max: vec![0.0; if maps { count } else { 0 }] }
+    fn new(count: usize, joined: bool, maps: bool) -> Self {
+        let some = |there: bool| vec![0.0; if there { count } else { 0 }];
+        Self { detection: some(true), few: some(joined), map_max: some(maps) }
     }
 }
 
@@ -191,6 +208,7 @@ impl<'a> Target<'a> {
     fn finish(
         self,
         record: &EvaluationRecord,
+        joined: Option<Combine>,
         test: &TestSet,
         scores: &BTreeMap<u32, EpochScores>,
     ) -> Result<(), Error> {
@@ -200,16 +218,26 @@ impl<'a> Target<'a> {
             stop::reached();
             file.sync_all().map_err(Error::file("write", &path))?;
         }
+        // Maps of two parts may depend on the whole test set, so they are read again now that it is there.
+        let mut grids = if record.few.is_some() { Grids::open(folder, record)? } else { None };
         let mut rows = Vec::new();
         for epoch in &self.task.epochs {
             let Some(scores) = scores.get(epoch) else { continue };
+            let map_max = match &mut grids {
+                Some(grids) => &map_maxima(&grids.read(*epoch)?.maps(record)?)?,
+                None => &scores.map_max,
+            };
+            let detection = match joined {
+                Some(rule) => &joined_scores(rule, &scores.detection, &scores.few)?,
+                None => &scores.detection,
+            };
             for (image, item) in test.items.iter().enumerate() {
                 rows.push(ScoreRow {
                     epoch: *epoch,
                     image: item.name.clone(),
                     label: item.abnormal,
-                    map_max: scores.map_max.get(image).copied().map(f64::from),
-                    detection: scores.detection.get(image).copied().map(f64::from),
+                    map_max: map_max.get(image).copied().map(f64::from),
+                    detection: detection.get(image).copied().map(f64::from),
                 });
             }
         }

@@ -12,11 +12,12 @@ use harness_backend_abi::host::{
 use harness_data::Registry;
 use harness_experiment::{EncoderSource, StorePrecision, Training};
 use harness_features::{Key, TapStore, TapWriter};
-use harness_method::{losses, prompts};
+use harness_method::heads::Heads;
+use harness_method::prompts;
 use harness_records::{Cost, StateTensor, registry};
 use harness_weights::Weights;
 
-use crate::encoding::{Encoding, json};
+use crate::encoding::{Encoding, json, unsendable};
 use crate::error::Error;
 use crate::protocol::WorldSetup;
 use crate::sentences::Sentences;
@@ -140,24 +141,50 @@ impl Lab {
         Ok(self.weights.insert(weights))
     }
 
-    /// A trainer with this state, whose sentences speak of `object`.
+    /// A trainer of MadCLIP with this state, whose sentences speak of `object`.
     pub(crate) fn trainer(
         &mut self,
         training: &Training,
+        options: &harness_method::Options,
         object: &str,
         state: &[StateTensor],
     ) -> Result<Trainer, Error> {
-        let Some(options) = training.options.madclip() else {
-            return Err(Error::internal(format!("the method `{}` has no trainer", training.method)));
-        };
         let sentences = Sentences::new(options, object, self.weights(training)?)?;
         if sentences.need_text_tower() {
             self.load_text_tower(training)?;
         }
-        let given = TrainerOptions::of_model(options, &training.arch, training.has_masks, training.learning_rate)
-            .map_err(unsendable)?;
+        let Training { arch, has_masks, learning_rate, .. } = training;
+        let given = TrainerOptions::of_model(options, arch, *has_masks, *learning_rate).map_err(unsendable)?;
         let text = self.text_tower.as_ref().filter(|_| sentences.need_text_tower()).map(|(_, tower)| tower);
         Ok(self.session.create_trainer(&given, text, &sentences.tensors(), &tensors::named(state))?)
+    }
+
+    /// A trainer of heads with this state, which compare tokens with `direction`, `[embed]`.
+    pub(crate) fn heads_trainer(
+        &mut self,
+        training: &Training,
+        heads: &Heads,
+        direction: &[f32],
+        state: &[StateTensor],
+    ) -> Result<Trainer, Error> {
+        let Training { arch, has_masks, learning_rate, .. } = training;
+        let given = TrainerOptions::of_heads(heads, arch, *has_masks, *learning_rate).map_err(unsendable)?;
+        let blocks = match (heads.residual > 0.0, heads.taps.first(), heads.taps.last()) {
+            (true, Some(first), Some(last)) => *first..*last,
+            _ => 0..0,
+        };
+        let weights = self.weights(training)?;
+        let start = Instant::now();
+        let prefixes: Vec<String> = blocks.map(|block| format!("visual.transformer.resblocks.{block}.")).collect();
+        let wanted = |name: &&str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        let names: Vec<String> = weights.image_tower_names().filter(wanted).map(str::to_owned).collect();
+        let blocks = gather(weights, &names)?;
+        let shape = [direction.len()];
+        let mut tensors: Vec<NamedTensor<'_>> = blocks.iter().map(Weight::as_named).collect();
+        tensors.push(NamedTensor::f32("text.direction", &shape, direction));
+        let trainer = self.session.create_trainer(&given, None, &tensors, &tensors::named(state))?;
+        self.spent.load_secs += start.elapsed().as_secs_f64();
+        Ok(trainer)
     }
 
     /// Taps of some images, one `[n, T, W]` a tap: from the store, or encoded and, where there is a writer, stored. Also

@@ -19,7 +19,9 @@ use crate::scorer::Scorer;
 
 /// f32 `[N]`, little-endian.
 pub const DETECTION: &str = "detection.f32";
-/// f32 `[N, taps, G, G]`, little-endian; empty where the segmentation heads are untrained.
+/// f32 `[N]`, little-endian: the second image score where two are joined, else empty.
+pub const FEW: &str = "few.f32";
+/// f32 `[N, grids, G, G]`, little-endian; empty where there is no map.
 pub const GRIDS: &str = "grids.f32";
 
 /// Scores `images` with the state in the file `state`, sentences speaking of `object`.
@@ -36,7 +38,7 @@ pub(crate) fn predict(
     let encoding = Encoding::of(training)?;
     let state = state::read(state, &state::initial(training))?;
     let mut scorer = Scorer::new(lab, training, object, &state)?;
-    let (mut detection, mut grids) = (Vec::with_capacity(images.len()), Vec::new());
+    let (mut detection, mut few, mut grids) = (Vec::with_capacity(images.len()), Vec::new(), Vec::new());
     let mut compute_secs = 0.0;
     for batch in images.chunks(SCORING_BATCH as usize) {
         let size = training.options.image_size();
@@ -49,12 +51,14 @@ pub(crate) fn predict(
         let found = scorer.score(training, &slices, batch.len())?;
         compute_secs += begun.elapsed().as_secs_f64();
         detection.extend(found.detection);
-        if training.options.part(training.has_masks).is_some() {
+        few.extend(found.few);
+        if training.options.maps(training.has_masks).is_some() {
             grids.extend(found.grids);
         }
         events.progress(Phase::Predict, detection.len() as u64, images.len() as u64);
     }
     write(&detection, &folder.join(DETECTION))?;
+    write(&few, &folder.join(FEW))?;
     write(&grids, &folder.join(GRIDS))?;
     Ok(lab.cost(compute_secs, start.elapsed().as_secs_f64()))
 }

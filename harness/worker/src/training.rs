@@ -4,21 +4,20 @@
 use std::path::Path;
 use std::time::Instant;
 
-use harness_backend_abi::host::Trainer;
 use harness_data::{Dataset, SupportImages};
-use harness_disk::stop;
 use harness_experiment::{EpochRange, Fold, Training};
 use harness_method::streams;
-use harness_records::{Class, Cost, TrainingRecord, state, state_file, state_metadata, write_toml};
+use harness_methods::Computation;
+use harness_methods::stepped::NORMAL;
+use harness_records::{Class, Cost, StateTensor, TrainingRecord, state, state_file, state_metadata, write_toml};
 use harness_tables::{CurveRow, write_curve};
 
-use crate::closed;
-use crate::encoding::Encoding;
 use crate::error::{Error, class_of};
 use crate::events::Events;
-use crate::lab::{ENCODE_BATCH, Images, Lab};
+use crate::holding::hold;
+use crate::lab::Lab;
 use crate::protocol::{Event, Phase};
-use crate::tensors;
+use crate::{closed, stepped, tensors};
 
 /// Trains, keeps the states of the epochs `keep`, and fills `folder` with the record.
 pub(crate) fn train(
@@ -28,7 +27,8 @@ pub(crate) fn train(
     folder: &Path,
     events: &mut Events,
 ) -> Result<Cost, Error> {
-    if let Some(method) = training.options.closed() {
+    let computation = training.options.computation();
+    if let Computation::Closed(method) = computation {
         return closed::fit(lab, method, training, keep, folder, events);
     }
     let start = Instant::now();
@@ -38,18 +38,33 @@ pub(crate) fn train(
         return Err(Error::Changed { what: format!("[{}]: a support image or mask", training.dataset) });
     }
     let initial = state::initial(training);
-    let layout = tensors::layout(&initial);
-    let mut trainer = lab.trainer(training, &training.object, &initial)?;
+    let names = training.options.losses(training.has_masks);
+    if names.is_empty() {
+        let message =
+            format!("the method `{}` learns from masks, and [{}] has none", training.method, training.dataset);
+        return Err(Error::Job { class: Class::Input, message });
+    }
+    let layout = tensors::layout(stepped::heads(&initial));
+    let mut trainer = match computation {
+        Computation::Madclip(options) => lab.trainer(training, options, &training.object, &initial)?,
+        Computation::Stepped(method) => stepped::trainer(lab, method, training, &training.object, &initial)?.0,
+        Computation::Closed(_) => unreachable!("fitted above"),
+    };
 
-    let support = SupportImages::load(&dataset, &set, training.options.image_size(), training.seed)?;
+    let options = &training.options;
+    let support = SupportImages::load(&dataset, &set, options.image_size(), options.variants(), training.seed)?;
     let support = without_fold(support, training.fold.as_ref());
     let count = support.images.len();
-    hold_support(lab, &mut trainer, training, support, events)?;
+    let kept = kept_supports(&initial, &support);
+    let SupportImages { images, masks, labels, .. } = support;
+    let masks = masks.filter(|_| training.has_masks);
+    hold(lab, &mut trainer, training, images, &labels, masks.as_deref(), &mut |done, of| {
+        events.progress(Phase::Support, done, of);
+    })?;
 
     let states = folder.join("states");
     std::fs::create_dir_all(&states).map_err(Error::file("create", &states))?;
     let compute = Instant::now();
-    let names = training.options.losses(training.has_masks);
     let mut curve = Vec::new();
     let steps = count.div_ceil(training.batch as usize) as u64;
     for epoch in 0..training.epochs {
@@ -82,7 +97,9 @@ pub(crate) fn train(
         events.send(&Event::Epoch { epoch, loss });
         if (keep.first..=keep.last).contains(&epoch) {
             let about = state_metadata::describe(training, epoch)?;
-            state::write(&tensors::owned(trainer.read_state(&layout)?), &about, &state_file(folder, epoch))?;
+            let mut state = tensors::owned(trainer.read_state(&layout)?);
+            state.extend(kept.clone());
+            state::write(&state, &about, &state_file(folder, epoch))?;
         }
     }
     let compute_secs = compute.elapsed().as_secs_f64();
@@ -110,36 +127,10 @@ fn without_fold(support: SupportImages, fold: Option<&Fold>) -> SupportImages {
     }
 }
 
-/// Brings the support set's taps into the trainer, a batch at a time.
-fn hold_support(
-    lab: &mut Lab,
-    trainer: &mut Trainer,
-    training: &Training,
-    support: SupportImages,
-    events: &mut Events,
-) -> Result<(), Error> {
-    let SupportImages { images, masks, labels, .. } = support;
-    let masks = masks.filter(|_| training.has_masks);
-    let encoding = Encoding::of(training)?;
-    let store = std::rc::Rc::clone(&lab.store);
-    let count = images.len();
-    let mut writer = if store.fits(count as u64, encoding.shape)? {
-        Some(store.writer(encoding.shape, &format!("{} support", training.dataset))?)
-    } else {
-        None
-    };
-    let mut images = images.into_iter();
-    for from in (0..count).step_by(ENCODE_BATCH) {
-        let batch: Vec<Vec<f32>> = images.by_ref().take(ENCODE_BATCH).collect();
-        let to = from + batch.len();
-        let (_, taps) = lab.taps(training, &encoding, &Images::F32(batch), writer.as_mut())?;
-        let taps: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();
-        let masks = masks.as_ref().map(|masks| masks[from..to].concat());
-        trainer.append_support(&taps, &labels[from..to], masks.as_deref())?;
-        events.progress(Phase::Support, to as u64, count as u64);
-    }
-    stop::reached();
-    writer.map_or(Ok(()), harness_features::TapWriter::finish)?;
-    stop::reached();
-    Ok(())
+/// The normal supports, 0 to 255, where states hold them.
+fn kept_supports(initial: &[StateTensor], support: &SupportImages) -> Option<StateTensor> {
+    let tensor = initial.last().filter(|tensor| tensor.name == NORMAL)?;
+    let pixels = support.normal_as_they_are();
+    let values: Vec<f32> = pixels.into_iter().flatten().map(|value| (value * 255.0).round()).collect();
+    Some(StateTensor { values, ..tensor.clone() })
 }

@@ -10,7 +10,7 @@ use super::raw::Inputs;
 use super::towers::{ImageTower, TextTower};
 use super::trainer::Trainer;
 use super::{Backend, BackendError};
-use crate::options::{Capability, ImageTowerOptions, SessionOptions, TextTowerOptions, TrainerOptions};
+use crate::options::{Capability, ImageTowerOptions, Model, SessionOptions, TextTowerOptions, TrainerOptions};
 use crate::plugin::{Failure, Memory};
 use crate::table;
 use crate::tensor::NamedTensor;
@@ -117,7 +117,11 @@ impl Session {
     ) -> Result<Trainer, BackendError> {
         const CALL: &str = "trainer_create";
         let backend = self.backend();
-        let create = backend.function(CALL, Capability::Trainer, |table| table.trainer_create)?;
+        let capability = match options.model {
+            Model::Madclip => Capability::Trainer,
+            Model::Heads => Capability::Heads,
+        };
+        let create = backend.function(CALL, capability, |table| table.trainer_create)?;
         let functions = Trainer::functions(backend, CALL)?;
         let shape = options.shape().map_err(|failure| self.0.error(CALL, failure))?;
         let json = backend.json(CALL, options)?;

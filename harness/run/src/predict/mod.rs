@@ -10,9 +10,10 @@ mod work;
 
 use std::path::Path;
 
+use harness_metrics::joined_scores;
 use harness_tables::{PredictionRow, write_csv};
 use harness_worker::protocol::Job;
-use harness_worker::{DETECTION, GRIDS};
+use harness_worker::{DETECTION, FEW, GRIDS};
 
 pub use self::evaluate::evaluate;
 pub use self::images::{InputImage, list, not_searched};
@@ -21,7 +22,7 @@ pub use self::output::{Draw, Picture};
 pub use self::work::PredictOptions;
 use self::work::work;
 use crate::error::Error;
-use crate::notice::Observer;
+use crate::notice::{Notice, Observer};
 
 /// Scores images with a model and fills `out`: `scores.csv`, and with maps `maps/*.npy` (f32 `[S, S]`) and
 /// `overlays/*.png`. Files of an earlier call with the same names are replaced. An image that can't be read has a row
@@ -68,12 +69,20 @@ pub fn predict(
     let registry = folder.path().join("datasets.toml");
     std::fs::write(&registry, "").map_err(Error::file("write", &registry))?;
     work(model, &job, &registry, folder.path(), options, observer)?;
-    let detection = read(&folder.path().join(DETECTION), images.len())?;
+    let mut detection = read(&folder.path().join(DETECTION), images.len())?;
     let grid = training.arch.grid(training.options.image_size());
-    let values = images.len() * training.options.part(training.has_masks).map_or(0, |part| part.grids) * grid * grid;
+    let values = images.len() * training.options.maps(training.has_masks).map_or(0, |maps| maps.grids()) * grid * grid;
     let grids = read(&folder.path().join(GRIDS), values)?;
     if detection.len() != images.len() {
         return Err(Error::record(folder.path(), "the worker scored no image"));
+    }
+    if let Some(rule) = training.options.joins_scores() {
+        detection = joined_scores(rule, &detection, &read(&folder.path().join(FEW), images.len())?)?;
+        if rule.is_transductive() {
+            observer.notice(&Notice::Warning(
+                "this method's scores lie between the smallest and the largest of the images that are given together:                  they can't be compared with those of other images",
+            ));
+        }
     }
     let mut rows = output::scored(training, &images, &detection, &grids, out, options.draw)?.into_iter();
     // The table last, so that one that is there is complete.

@@ -5,7 +5,7 @@ use std::path::Path;
 use harness_data::{Source, load_image};
 use harness_disk::write_durable;
 use harness_experiment::Training;
-use harness_metrics::{GridMaps, MapSource, map_maxima};
+use harness_metrics::{MapSource, PredictedMaps, map_maxima};
 use harness_tables::PredictionRow;
 
 use super::images::InputImage;
@@ -71,8 +71,8 @@ fn write_maps(
     rows: &mut [PredictionRow],
 ) -> Result<(), Error> {
     let size = training.options.image_size();
-    let Some(part) = training.options.part(training.has_masks) else { return Ok(()) };
-    let maps = GridMaps::of_part(part, grids, training.arch.grid(size), size)?;
+    let Some(layout) = training.options.maps(training.has_masks) else { return Ok(()) };
+    let maps = PredictedMaps::new(layout, grids, training.arch.grid(size), size)?;
     let maxima = map_maxima(&maps)?;
     let mut map = vec![0.0; maps.pixels()];
     // One scale for all pictures, so that they can be compared.

@@ -281,6 +281,7 @@ impl Executor for Hands<'_> {
                         image_size: training.options.image_size(),
                         taps: 0,
                         link: harness_method::Link::Sigmoid,
+                        few: None,
                         grid: 1,
                         grids_format: EvaluationRecord::GRIDS_FORMAT,
                         epochs: task.epochs.clone(),
