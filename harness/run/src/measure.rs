@@ -55,9 +55,9 @@ pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Resul
         if let (Some(pixels), Some(grids)) = (&truth.pixels, &mut grids) {
             let slab = grids.read(epoch)?;
             let maps = slab.maps(record)?;
-            let values = match truth.resampling {
-                None => PixelMetrics::compute(pixels, &maps)?,
-                Some(_) => {
+            let values = match truth.resampling.is_some() && truth.pixels_resampled {
+                false => PixelMetrics::compute(pixels, &maps)?,
+                true => {
                     let (values, made) = PixelMetrics::with_histograms(pixels, &maps, PixelHistograms::BINS)?;
                     histograms = Some(made);
                     values

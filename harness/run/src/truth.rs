@@ -25,6 +25,8 @@ pub struct Truth {
     /// How it is drawn again, by patient where the dataset's entry says who they are; `None` for a fold, and where a class has fewer
     /// than two images or patients.
     pub resampling: Option<Resampling>,
+    /// Whether every resample has a lesion pixel, so that pixel metrics can be resampled too.
+    pub pixels_resampled: bool,
 }
 
 impl Truth {
@@ -38,18 +40,20 @@ impl Truth {
     pub(crate) fn lost_lesions(&self, dataset: &str, size: usize) -> Option<String> {
         let abnormal = self.labels.iter().filter(|label| **label).count();
         let images = count(abnormal as u64, "abnormal test image");
-        match self.lost {
-            0 => None,
-            1 => Some(format!(
+        let told = match self.lost {
+            0 => return None,
+            1 => format!(
                 "[{dataset}]: the lesion of 1 of {images} vanishes at {size} x {size} pixels; it counts as an abnormal image \
                  without lesion pixels"
-            )),
-            lost => Some(format!(
+            ),
+            lost => format!(
                 "[{dataset}]: the lesions of {} of {images} vanish at {size} x {size} pixels; they count as abnormal images \
                  without lesion pixels",
                 group(lost as u64)
-            )),
-        }
+            ),
+        };
+        let without = "; pixel metrics have no intervals, as some resamples would hold no lesion pixel";
+        Some(told + if self.pixels_resampled { "" } else { without })
     }
 
     /// Reads the labels and, where the dataset has any, the masks of some of its images at S = `size`. `resampled` names the
@@ -70,7 +74,8 @@ impl Truth {
         let hash = items_hash(items, values, &|source| hashes.of_source(source));
         let hash = hash.map_err(|error| Error::test_set(name, error))?;
         let labels: Vec<bool> = items.iter().map(|item| item.abnormal).collect();
-        let (pixels, lost) = if dataset.has_masks() { lesions(name, items, size, values)? } else { (None, 0) };
+        let lesions = if dataset.has_masks() { Some(lesions(name, items, size, values)?) } else { None };
+        let lost = lesions.as_ref().map_or(0, |lesions| lesions.lost());
         let abnormal = labels.iter().filter(|label| **label).count();
         if lost > 0 && (lost == abnormal || resampled.is_none()) {
             let what = format!(
@@ -81,29 +86,58 @@ impl Truth {
         }
         let patients: Vec<Option<&str>> = items.iter().map(|item| item.patient.as_deref()).collect();
         let resampling = resampled.map(|name| resampling(name, &labels, &patients)).transpose()?.flatten();
+        let pixels_resampled = match (&lesions, &resampling) {
+            (Some(lesions), Some(resampling)) if lost > 0 => lesions.are_in_every_resample(resampling),
+            _ => true,
+        };
         let images = items.iter().map(|item| item.name.clone()).collect();
-        Ok(Self { hash: format!("{hash}-{size}"), images, labels, pixels, lost, resampling })
+        let (hash, pixels) = (format!("{hash}-{size}"), lesions.map(|lesions| lesions.pixels));
+        Ok(Self { hash, images, labels, pixels, lost, resampling, pixels_resampled })
     }
 }
 
-/// The lesions of images, read on all threads, and how many of them leave no pixel.
-fn lesions(name: &str, items: &[Item], size: usize, values: MaskValues) -> Result<(Option<PixelTruth>, usize), Error> {
+/// The lesions of images.
+struct Lesions {
+    pixels: PixelTruth,
+    /// Whether each image has any pixel of one; `None` for a normal image.
+    left: Vec<Option<bool>>,
+}
+
+impl Lesions {
+    /// Abnormal images without a lesion pixel.
+    fn lost(&self) -> usize {
+        self.left.iter().filter(|left| **left == Some(false)).count()
+    }
+
+    fn are_in_every_resample(&self, resampling: &Resampling) -> bool {
+        (0..resampling.resamples()).into_par_iter().all(|resample| {
+            let weights = resampling.weights(resample);
+            self.left.iter().zip(weights).any(|(left, weight)| *left == Some(true) && weight > 0)
+        })
+    }
+}
+
+/// The lesions of images, read on all threads.
+fn lesions(name: &str, items: &[Item], size: usize, values: MaskValues) -> Result<Lesions, Error> {
     let read = |item: &Item| item.abnormal.then(|| item.truth(size, values)).transpose();
     let masks: Vec<Result<Option<Vec<u8>>, DataError>> = items.par_iter().map(read).collect();
     // The first in order, whichever thread met one first.
     let unusable = masks.iter().filter(|mask| mask.is_err()).count();
-    let (mut truth, mut lost) = (PixelTruth::new(size, size)?, 0);
+    let (mut pixels, mut left) = (PixelTruth::new(size, size)?, Vec::with_capacity(items.len()));
     for mask in masks {
         match mask {
             Ok(Some(mask)) => {
-                lost += usize::from(mask.iter().all(|value| *value == 0));
-                truth.push(&mask)?;
+                left.push(Some(mask.iter().any(|value| *value > 0)));
+                pixels.push(&mask)?;
             }
-            Ok(None) => truth.push_normal(),
+            Ok(None) => {
+                left.push(None);
+                pixels.push_normal();
+            }
             Err(error) => return Err(Error::test_set(name, and_more(error, unusable, "masks"))),
         }
     }
-    Ok((Some(truth), lost))
+    Ok(Lesions { pixels, left })
 }
 
 /// The first of `count` reasons.
