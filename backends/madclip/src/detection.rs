@@ -3,7 +3,9 @@
 use burn::tensor::{Tensor, activation, backend::Backend};
 use harness_method::Options;
 use harness_method::options::{Aggregation, Loss};
+use harness_method::parameters::{BIAS, TEMPERATURE};
 
+use crate::parameters::Parameters;
 use crate::similarity::Similarity;
 
 /// Over tokens: `[B, L]` to `[B]`.
@@ -22,14 +24,34 @@ fn maximum<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
     x.clone().max_dim(1) + (x * 0.0).sum_dim(1)
 }
 
+/// The factor of similarities in `cross-entropy`: CLIP's, which it was trained to and clipped at.
+const CLIP_TEMPERATURE: f64 = 100.0;
+
 /// Loss of one tap; `labels` `[B]`, 1 = abnormal.
-pub(crate) fn loss<B: Backend>(options: &Options, s: &Similarity<B>, labels: Tensor<B, 1>) -> Tensor<B, 1> {
+pub(crate) fn loss<B: Backend>(
+    options: &Options,
+    parameters: &Parameters<B>,
+    s: &Similarity<B>,
+    labels: Tensor<B, 1>,
+) -> Tensor<B, 1> {
+    let sign = || (labels.clone() * 2.0 - 1.0).unsqueeze_dim::<2>(1);
+    let signed = |normal: Tensor<B, 2>, abnormal: Tensor<B, 2>| {
+        let normal = activation::log_sigmoid(normal * -sign());
+        let abnormal = activation::log_sigmoid(abnormal * sign());
+        -(aggregate(options.aggregation, normal) + aggregate(options.aggregation, abnormal)).mean()
+    };
     match options.loss {
-        Loss::Siglip => {
-            let sign = (labels * 2.0 - 1.0).unsqueeze_dim::<2>(1);
-            let normal = activation::log_sigmoid(s.normal.clone() * -sign.clone());
-            let abnormal = activation::log_sigmoid(s.abnormal.clone() * sign);
-            -(aggregate(options.aggregation, normal) + aggregate(options.aggregation, abnormal)).mean()
+        Loss::Siglip => signed(s.normal.clone(), s.abnormal.clone()),
+        Loss::SiglipScaled => {
+            let temperature = parameters.get::<1>(TEMPERATURE).exp().unsqueeze::<2>();
+            let bias = parameters.get::<1>(BIAS).unsqueeze::<2>();
+            let scaled = |s: &Tensor<B, 2>| s.clone() * temperature.clone() + bias.clone();
+            signed(scaled(&s.normal), scaled(&s.abnormal))
+        }
+        Loss::CrossEntropy => {
+            // Over two classes: the log-sigmoid of the signed difference.
+            let of_tokens = activation::log_sigmoid(s.logit() * CLIP_TEMPERATURE * sign());
+            -aggregate(options.aggregation, of_tokens).mean()
         }
         Loss::Contrastive => {
             let logit = s.logit();
@@ -55,7 +77,7 @@ mod tests {
     use harness_method::options::Loss;
 
     use super::*;
-    use crate::testing::{B, assert_close, host, options, tensor};
+    use crate::testing::{B, assert_close, host, initial, options, tensor};
 
     fn similarity(normal: &[f32], abnormal: &[f32]) -> Similarity<B> {
         let shape = [normal.len() / 2, 2];
@@ -64,7 +86,8 @@ mod tests {
 
     fn value(loss: Loss, aggregation: Aggregation, s: &Similarity<B>, labels: &[f32]) -> f32 {
         let options = Options { loss, aggregation, ..options() };
-        host(super::loss(&options, s, tensor(labels, [labels.len()])))[0]
+        let parameters = initial(&options);
+        host(super::loss(&options, &parameters, s, tensor(labels, [labels.len()])))[0]
     }
 
     fn log_sigmoid(x: f32) -> f32 {
@@ -93,6 +116,31 @@ mod tests {
                 assert!(found[0].is_nan() && found[1].is_finite(), "{aggregation:?} {at}: {found:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_scaled_siglip_begins_with_ten_times_the_similarity_less_ten() {
+        let s = similarity(&[0.5, -0.25, 1.0, 0.0], &[-1.0, 0.75, 0.5, 2.0]);
+        let scaled = |x: f32| 10.0 * x - 10.0;
+        let of = |normal: f32, abnormal: f32, sign: f32| {
+            log_sigmoid(-sign * scaled(normal)) + log_sigmoid(sign * scaled(abnormal))
+        };
+        let first = (of(0.5, -1.0, -1.0) + of(-0.25, 0.75, -1.0)) / 2.0;
+        let second = (of(1.0, 0.5, 1.0) + of(0.0, 2.0, 1.0)) / 2.0;
+        let found = value(Loss::SiglipScaled, Aggregation::Mean, &s, &[0.0, 1.0]);
+        assert!((found + (first + second) / 2.0).abs() < 1e-4, "{found}");
+    }
+
+    #[test]
+    fn cross_entropy_is_that_of_a_softmax_over_both_texts_at_a_hundred() {
+        let s = similarity(&[0.01, 0.02, 0.0, 0.03], &[0.0, 0.04, 0.02, 0.01]);
+        let of = |normal: f32, abnormal: f32, label: usize| {
+            let odds = [(100.0 * normal).exp(), (100.0 * abnormal).exp()];
+            -(odds[label] / (odds[0] + odds[1])).ln()
+        };
+        let expected = (of(0.01, 0.0, 0) + of(0.02, 0.04, 0) + of(0.0, 0.02, 1) + of(0.03, 0.01, 1)) / 4.0;
+        let found = value(Loss::CrossEntropy, Aggregation::Mean, &s, &[0.0, 1.0]);
+        assert!((found - expected).abs() < 1e-5, "{found} and {expected}");
     }
 
     #[test]

@@ -219,7 +219,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
             let grid = self.arch.grid(self.options.image_size);
             for (number, tap) in self.batch(indices) {
                 let [image, pixels] = self.similarities::<2>(&leaves, number, tap, &text);
-                detection = detection + detection::loss(&self.options, &image, labels.clone());
+                detection = detection + detection::loss(&self.options, &leaves, &image, labels.clone());
                 let logits = pixels.logit().reshape([indices.len(), grid, grid]);
                 let part = K::segmentation(&self.terms, &self.upsampling, logits.clone().inner(), masks.clone());
                 values.iter_mut().zip(part.values).for_each(|(sum, value)| *sum += scalar(value));
@@ -229,7 +229,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         } else {
             for (number, tap) in self.batch(indices) {
                 let [image] = self.similarities::<1>(&leaves, number, tap, &text);
-                detection = detection + detection::loss(&self.options, &image, labels.clone());
+                detection = detection + detection::loss(&self.options, &leaves, &image, labels.clone());
             }
         }
         values.insert(0, scalar(detection.clone().inner()));

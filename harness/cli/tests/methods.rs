@@ -72,7 +72,10 @@ fn every_method_runs_in_one_experiment_and_a_second_run_does_nothing() {
     // It has no map.
     assert_eq!((of("prototypes", "pixel_auroc"), of("prototypes", "image_auroc")), (0, 1));
     // Neither a seed nor a rule decides anything where nothing is trained.
-    assert!(values.iter().all(|((variant, ..), found)| TRAINED.contains(&variant.as_str()) || found.len() == 1), "{values:?}");
+    assert!(
+        values.iter().all(|((variant, ..), found)| TRAINED.contains(&variant.as_str()) || found.len() == 1),
+        "{values:?}"
+    );
     // Lesions lie farther from normal supports than other tokens do, whatever the encoder.
     let bank = &values[&("bank".to_owned(), "pixel_auroc".to_owned(), String::new())];
     assert!(bank.iter().all(|value| value.parse::<f64>().unwrap() > 0.7), "{bank:?}");

@@ -1,10 +1,15 @@
 //! The trainable tensors: names, shapes and initial values (docs/method.md sections 2, 4 and 5).
 
-use crate::options::{Adapter, Options, Prompts, Side};
+use crate::options::{Adapter, Loss, Options, Prompts, Side};
 use crate::{Arch, streams};
 
 /// States of a class: the sentences of a side in learned prompts.
 pub const STATES: usize = 7;
+
+/// The logarithm of the temperature of `loss = "siglip-scaled"`.
+pub const TEMPERATURE: &str = "loss.temperature";
+/// The bias of `loss = "siglip-scaled"`.
+pub const BIAS: &str = "loss.bias";
 
 /// How a trainable tensor begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,6 +68,12 @@ pub fn parameters(options: &Options, arch: &Arch) -> Vec<Parameter> {
             shape: vec![arch.embed],
             initial: Initial::Normal((arch.embed as f64).powf(-0.5)),
         }));
+    }
+    if options.loss == Loss::SiglipScaled {
+        // SigLIP's own: t' = log 10 and b = -10.
+        for (name, value) in [(TEMPERATURE, std::f64::consts::LN_10 as f32), (BIAS, -10.0)] {
+            all.push(Parameter { name: name.to_owned(), shape: vec![1], initial: Initial::Constant(value) });
+        }
     }
     all
 }

@@ -24,6 +24,7 @@ mod marks;
 mod material;
 mod means;
 mod measure;
+mod methods;
 mod numbers;
 mod optimism;
 mod overlay;

@@ -11,12 +11,14 @@ use crate::backends::backends;
 use crate::cross_dataset::cross_dataset;
 use crate::few_shot::{self, few_shot};
 use crate::material::Material;
+use crate::methods::methods;
 use crate::optimism::{delong, optimism};
 use crate::published::{Ours, published, published_table};
 use crate::sheet::Table;
 
 /// Names of all tables but the summary.
-const NAMES: [&str; 7] = ["few-shot", "published", "ablation", "optimism", "cross-dataset", "backends", "delong"];
+const NAMES: [&str; 8] =
+    ["few-shot", "methods", "published", "ablation", "optimism", "cross-dataset", "backends", "delong"];
 
 /// Removes files of tables that an earlier report had and this one does not have.
 pub(crate) fn remove_others(folder: &Path, tables: &[Table]) -> Result<(), ReportError> {
@@ -52,6 +54,7 @@ pub(crate) fn tables(from: &Material<'_>, compared: &[Filled<'_>]) -> Result<Vec
     };
     let found = [
         few_shot(&of_few_shots)?,
+        methods(&input.of_methods)?,
         published_table(&ours, &known)?,
         ablation(&from.ablation(), compared)?,
         optimism(&input.optimism, datasets, &input.variants)?,

@@ -10,6 +10,7 @@ mod families;
 pub mod figure_data;
 mod figures;
 mod input;
+mod methods;
 mod published;
 mod rows;
 mod shown;
@@ -82,6 +83,7 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         notes: statistics.notes,
         datasets: published::datasets(plan, registry),
         methods: published::methods(plan),
+        of_methods: methods::methods(plan, &records),
         backends,
     };
     notes.extend(figures.notes);

@@ -112,6 +112,39 @@ row! {
 }
 
 row! {
+    /// What a variant's method sees, what it gives and what it takes, at one K: `tables/methods.csv`, `.parquet`.
+    #[derive(Default)]
+    MethodRow is "methods" {
+        /// Name of the variant.
+        variant: String,
+        /// Its method.
+        method: String,
+        /// What of a support set it learns from: `nothing`, `normal` or `both`.
+        sees: String,
+        /// States that a training has to choose from.
+        states: u64,
+        /// Whether a score depends on the other images of its test set.
+        transductive: bool,
+        /// Support images a class, K.
+        shots: u32,
+        /// Image AUROC by the paper's image score, the mean of the datasets' means.
+        image_auroc: Option<f64>,
+        /// Pixel AUROC, likewise over datasets with masks.
+        pixel_auroc: Option<f64>,
+        /// PRO up to 0.3, likewise.
+        pro: Option<f64>,
+        /// Datasets behind the means.
+        datasets: u64,
+        /// Trainings behind the means, each counted once.
+        trainings: u64,
+        /// Seconds of a training without encoding, the median of trainings.
+        fit_secs: Option<f64>,
+        /// Images a second that one state scores, their taps encoded, the median of records.
+        score_rate: Option<f64>,
+    }
+}
+
+row! {
     /// Speed, memory and results of one backend on the cells that all backends computed: `tables/backends.csv`, `.parquet`.
     #[derive(Default)]
     BackendRow is "backends" {

@@ -205,10 +205,14 @@ named_enum! {
 named_enum! {
     /// Detection loss (docs/method.md section 7).
     pub enum Loss {
-        /// Log-sigmoid of signed similarities.
+        /// Log-sigmoid of signed similarities, as released: without temperature and bias.
         Siglip = "siglip",
-        /// Binary cross-entropy on softmax probabilities.
+        /// The same with SigLIP's temperature and bias, which are trained.
+        SiglipScaled = "siglip-scaled",
+        /// Binary cross-entropy on softmax probabilities, as released.
         Contrastive = "contrastive",
+        /// Cross-entropy over both texts at CLIP's temperature.
+        CrossEntropy = "cross-entropy",
     }
 }
 
