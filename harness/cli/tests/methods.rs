@@ -111,7 +111,7 @@ fn a_cell_of_every_method_predicts_and_is_explained() {
 #[test]
 fn heads_start_alike_on_frozen_taps_and_in_the_stream_and_follow_the_seed() {
     let place = place();
-    place.run(&["--only", "variant=residual", "--only", "variant=frozen"]).expect(0);
+    place.run(&["--only", "variant=residual,frozen"]).expect(0);
     let states = std::fs::read_dir(place.file("out/trainings")).unwrap().flatten();
     let mut first = BTreeMap::new();
     for folder in states {
