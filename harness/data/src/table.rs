@@ -55,7 +55,12 @@ impl Table {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(without_mark(text).as_bytes());
         let header = reader.headers().map_err(invalid)?.clone();
         let known = || required.iter().chain(optional).copied();
-        if let (1, Some(separator)) = (header.len(), SEPARATORS.iter().find(|(c, _)| header[0].contains(*c))) {
+        if header.iter().all(str::is_empty) {
+            let columns = required.iter().chain(optional).copied().collect::<Vec<_>>().join(", ");
+            return Err(wrong(1, format!("the table is empty; its first line names the columns: {columns}")));
+        }
+        let only = header.get(0).filter(|_| header.len() == 1).unwrap_or_default();
+        if let Some(separator) = SEPARATORS.iter().find(|(c, _)| only.contains(*c)) {
             let message = format!("the columns are separated by {}; separate them by commas", separator.1);
             return Err(wrong(1, message));
         }

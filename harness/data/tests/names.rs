@@ -291,6 +291,17 @@ fn what_may_be_a_known_column_misspelt_is_refused() {
 }
 
 #[test]
+fn an_empty_table_is_refused_with_the_columns_it_needs() {
+    for table in ["", "\n", "\u{feff}", "\n\n\n", "  \n", ",,\n"] {
+        let errors = csv(table).errors();
+        assert!(errors[0].contains("images.csv:1: the table is empty") && errors[0].contains("label"), "{errors:?}");
+    }
+    // A support list may be such a table too.
+    let set = csv("image,label,split,mask\n");
+    assert!(set.errors().iter().any(|error| error.contains("image")), "{:?}", set.errors());
+}
+
+#[test]
 fn a_near_miss_in_a_table_is_told() {
     for (from, to, parts) in [
         (",test", ",train", ["split `train`", "did you mean `valid`?"]),
