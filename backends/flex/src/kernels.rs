@@ -15,7 +15,7 @@ use crate::matrix::{self, Values, tensor};
 use crate::panels::Panels;
 use crate::patches::{self, Patches};
 use crate::transposed::transposed_product;
-use crate::{activation, adam, adapters, attention_gradient, buffers, norm, segmentation};
+use crate::{activation, adam, adapters, attention_gradient, buffers, largest, norm, segmentation};
 
 /// Kernels of the built-in backend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -120,6 +120,12 @@ impl Kernels<Flex> for FlexKernels {
         let mut out = buffers::take(shape[0] * shape[1]);
         attention_gradient::attention_gradient(gradient.as_slice(), qkv.as_slice(), sizes, mask, &mut out);
         tensor(out, shape)
+    }
+
+    fn largest_product(x: &Tensor<Flex, 2>, bank: &Tensor<Flex, 2>) -> Tensor<Flex, 2> {
+        let [rows, depth] = x.dims();
+        let (x, bank) = (Values::of(x.clone()), Values::of(bank.clone()));
+        tensor(largest::largest_product(x.as_slice(), bank.as_slice(), depth), [rows, 1])
     }
 
     fn taps(values: &[f32], [items, tokens, width]: [usize; 3], skipped: usize, _: &FlexDevice) -> Tensor<Flex, 3> {

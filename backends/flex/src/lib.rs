@@ -13,6 +13,7 @@ mod buffers;
 mod device;
 mod gemm;
 mod kernels;
+mod largest;
 mod linear;
 mod matrix;
 mod norm;

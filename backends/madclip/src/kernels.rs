@@ -154,6 +154,12 @@ pub trait Kernels<B: Backend>: 'static {
         plain::cosines_gradient(gradient, values, features, x, heads, directions)
     }
 
+    /// The largest product of each row of `x` `[N, E]` with a row of `bank` `[M, E]`, M at least 1: `[N, 1]`. Where a row holds
+    /// NaN, its products may be left out of the largest.
+    fn largest_product(x: &Tensor<B, 2>, bank: &Tensor<B, 2>) -> Tensor<B, 2> {
+        plain::largest_product(x, bank)
+    }
+
     /// These losses of one tap's grids of d `[B, G, G]` against masks `[B, S, S]`, with the gradient of their sum.
     /// `upsampling` is the `[S, G]` matrix of bilinear interpolation with aligned corners. A backend that has its own
     /// code for some terms calls [`segmentation::losses`] for other lists.

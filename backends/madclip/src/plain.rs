@@ -166,6 +166,18 @@ fn lengths<B: Backend>(rows: &Tensor<B, 2>) -> Tensor<B, 2> {
     (rows.clone() * rows.clone()).sum_dim(1).sqrt()
 }
 
+/// Rows of a bank that are compared at once: products with all of them would not fit in memory.
+const AT_ONCE: usize = 4096;
+
+pub(crate) fn largest_product<B: Backend>(x: &Tensor<B, 2>, bank: &Tensor<B, 2>) -> Tensor<B, 2> {
+    let count = bank.dims()[0];
+    let of = |from: usize| {
+        let some = bank.clone().narrow(0, from, AT_ONCE.min(count - from));
+        x.clone().matmul(some.transpose()).max_dim(1)
+    };
+    (AT_ONCE..count).step_by(AT_ONCE).fold(of(0), |largest, from| largest.max_pair(of(from)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,13 +2,21 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 
+use crate::kernels::Kernels;
+
 /// A shorter vector is taken to be this long.
 const SHORTEST: f64 = 1e-12;
-/// Tokens of a bank that are compared at once.
-const TOKENS: usize = 4096;
 
 /// Unit features of the normal support images, all tokens of theirs: for each tap and each of its heads `[M, E]`.
-pub(crate) struct Bank<B: Backend>(Vec<Vec<Tensor<B, 2>>>);
+pub(crate) struct Bank<B: Backend>(Vec<Vec<Tokens<B>>>);
+
+/// The unit features of one tap's head.
+struct Tokens<B: Backend> {
+    /// `[M, E]`.
+    values: Tensor<B, 2>,
+    /// `[1, 1]`: zero, or NaN where a value is NaN, since a maximum may pass over it.
+    nan: Tensor<B, 2>,
+}
 
 impl<B: Backend> Bank<B> {
     /// From features of some images at a time, at their own length.
@@ -24,12 +32,17 @@ impl<B: Backend> Bank<B> {
                 }
             }
         }
-        Self(all.into_iter().map(|heads| heads.into_iter().map(|chunks| Tensor::cat(chunks, 0)).collect()).collect())
+        let joined = |chunks: Vec<Tensor<B, 2>>| {
+            let values = Tensor::cat(chunks, 0);
+            let nan = (values.clone() * 0.0).sum().unsqueeze();
+            Tokens { values, nan }
+        };
+        Self(all.into_iter().map(|heads| heads.into_iter().map(joined).collect()).collect())
     }
 
     /// 1 - the largest cosine of each patch token, `[B, L]`, with a token of one tap's and head's bank. `features` is
     /// `[B * T, E]`.
-    pub(crate) fn distances(
+    pub(crate) fn distances<K: Kernels<B>>(
         &self,
         tap: usize,
         head: usize,
@@ -40,21 +53,9 @@ impl<B: Backend> Bank<B> {
         let embed = features.dims()[1];
         let patches = features.reshape([items, tokens, embed]).narrow(1, 1, tokens - 1);
         let patches = unit(patches.reshape([items * (tokens - 1), embed]));
-        let bank = &self.0[tap][head];
-        let count = bank.dims()[0];
-        let mut largest: Option<Tensor<B, 2>> = None;
-        for from in (0..count).step_by(TOKENS) {
-            let some = bank.clone().narrow(0, from, TOKENS.min(count - from));
-            let found = patches.clone().matmul(some.transpose()).max_dim(1);
-            largest = Some(match largest {
-                Some(largest) => largest.max_pair(found),
-                None => found,
-            });
-        }
-        // Burn leaves open what a maximum makes of NaN: a token times zero is zero or NaN.
-        let nan = (patches * 0.0).sum_dim(1);
-        let largest = largest.unwrap_or_else(|| nan.zeros_like());
-        (-(largest + nan) + 1.0).reshape([items, tokens - 1])
+        let Tokens { values, nan } = &self.0[tap][head];
+        let nan = (patches.clone() * 0.0).sum_dim(1) + nan.clone();
+        (-(K::largest_product(&patches, values) + nan) + 1.0).reshape([items, tokens - 1])
     }
 }
 
@@ -67,6 +68,7 @@ fn unit<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Plain;
     use crate::testing::{B, assert_close, host, tensor};
 
     #[test]
@@ -77,9 +79,12 @@ mod tests {
         ]);
         // Two images of a class token and two patches.
         let features = [[9.0, 9.0, 9.0], [2.0, 0.0, 0.0], [0.0, 0.0, 1.0], [9.0; 3], [0.0, 7.0, 0.0], [-1.0, 0.0, 0.0]];
-        let found = bank.distances(0, 0, tensor(&features.concat(), [6, 3]), 2, 3);
+        let found = bank.distances::<Plain>(0, 0, tensor(&features.concat(), [6, 3]), 2, 3);
         assert_close(&host(found), &[0.0, 1.0, 0.0, 1.0], 1e-6);
-        let nan = bank.distances(0, 0, tensor(&[0.0, 0.0, 0.0, f32::NAN, 0.0, 0.0], [2, 3]), 1, 2);
+        let nan = bank.distances::<Plain>(0, 0, tensor(&[0.0, 0.0, 0.0, f32::NAN, 0.0, 0.0], [2, 3]), 1, 2);
         assert!(host(nan)[0].is_nan());
+        let bank = Bank::<B>::new(vec![vec![vec![tensor(&[1.0, 0.0, f32::NAN, 0.0], [2, 2])]]]);
+        let found = bank.distances::<Plain>(0, 0, tensor(&[1.0, 0.0, 1.0, 0.0], [2, 2]), 1, 2);
+        assert!(host(found)[0].is_nan());
     }
 }

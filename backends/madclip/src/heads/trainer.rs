@@ -188,7 +188,7 @@ impl<B: Backend, K: Kernels<B>> HeadsTrainer<B, K> {
             };
             for head in 0..count {
                 for (tap, of_tap) in features.iter().enumerate() {
-                    grids.push(as_grid(bank.distances(tap, head, of_tap[head].clone(), n, tokens)));
+                    grids.push(as_grid(bank.distances::<K>(tap, head, of_tap[head].clone(), n, tokens)));
                 }
             }
         }
