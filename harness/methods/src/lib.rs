@@ -16,6 +16,7 @@ mod nearest;
 mod products;
 mod scores;
 mod settings;
+pub mod subspace;
 mod taps;
 pub mod text_prototypes;
 pub mod work;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::closed::Closed;
 use crate::settings::{Encoding, Sees, Sentences, Settings, Support};
-use crate::{linear_probe, madclip, memory_bank, text_prototypes, zero_shot};
+use crate::{linear_probe, madclip, memory_bank, subspace, text_prototypes, zero_shot};
 
 /// The key that names the method, in experiments and in stored options.
 const KEY: &str = "method";
@@ -243,6 +243,8 @@ methods! {
     LinearProbe = "linear-probe" in linear_probe, closed;
     /// Class means with a share of their texts.
     TextPrototypes = "text-prototypes" in text_prototypes, closed;
+    /// What lies outside the principal components of normal tokens.
+    Subspace = "subspace" in subspace, closed;
 }
 
 impl Default for Method {
