@@ -32,8 +32,8 @@ pub(crate) fn product<T: ComplexField>(out: MatMut<'_, T>, left: MatRef<'_, T>, 
     matmul(out, Accum::Replace, left, right, T::one_impl(), Par::Seq);
 }
 
-/// Adds the lower half of `left`, transposed, times `right`, both `[n, size]`, to a column-major `[size, size]`. What stands above the
-/// diagonal's blocks is left as it is.
+/// Adds the lower half of `left`, transposed, times `right`, both `[n, size]`, to a column-major `[size, size]`. What
+/// stands above the diagonal's blocks is left as it is.
 pub(crate) fn add_lower_half(out: &mut [f64], size: usize, left: MatRef<'_, f64>, right: MatRef<'_, f64>) {
     // Column-major: a block of columns is one piece of memory.
     out.par_chunks_mut(COLUMNS * size).enumerate().for_each(|(block, out)| {

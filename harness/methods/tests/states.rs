@@ -1,4 +1,4 @@
-//! States of methods that a test lends what they need: shapes as planned, and scores as those of what they were made of.
+//! States of methods to which a test lends what they need: shapes as planned, scores as of what they were made of.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use harness_method::Arch;
@@ -26,7 +26,7 @@ fn arch() -> Arch {
     }
 }
 
-/// An encoder whose token is the sum of its patch's pixels, channel by channel; the second tap is twice the first.
+/// An encoder whose token is a weighted sum of its patch's pixels, channel by channel; the second tap is twice the first.
 fn encoded(images: &[u8]) -> Vec<Vec<f32>> {
     let mut tap = Vec::new();
     for image in images.chunks_exact(3 * SIDE * SIDE) {
@@ -34,7 +34,7 @@ fn encoded(images: &[u8]) -> Vec<Vec<f32>> {
         for (row, column) in [(0, 0), (0, 2), (2, 0), (2, 2)] {
             tap.extend(image.chunks_exact(SIDE * SIDE).map(|plane| {
                 let at = |y: usize, x: usize| f32::from(plane[(row + y) * SIDE + column + x]);
-                at(0, 0) + at(0, 1) + at(1, 0) + at(1, 1)
+                at(0, 0) + 2.0 * at(0, 1) + 3.0 * at(1, 0) + 5.0 * at(1, 1)
             }));
         }
     }
@@ -118,22 +118,29 @@ fn a_subspace_scores_from_its_state_without_encoding_again() {
 }
 
 #[test]
-fn supports_that_are_turned_make_a_turned_one_normal() {
-    // One bright pixel a channel, so that no two tokens of the image are alike; tokens of one image span two directions here.
-    let upright = image(|at| if at % 16 < 8 { 10 + at / 16 } else { 90 + at / 16 });
-    let side = subspace::turned(&upright, SIDE)[upright.len()..][..upright.len()].to_vec();
-    let of = |variants| subspace::Options {
-        image_size: SIDE,
-        variants,
-        explained_variance: real(0.999),
-        ..Default::default()
-    };
-    for (variants, images) in [(subspace::Variants::None, 1), (subspace::Variants::RightAngles, 4)] {
+fn supports_that_are_turned_make_a_turned_image_normal() {
+    // In each patch the first channel has an upper edge and the second a left one, of the patch's brightness: all tokens
+    // of the image lie on one line, and those of the turned image on another.
+    let upright = image(|at| {
+        let (plane, row, column) = (at / 16, at / 4 % 4, at % 4);
+        let brightness = 10 + 3 * (row / 2) + 8 * (column / 2);
+        let lit = [row % 2 == 0, column % 2 == 0, false][plane];
+        if lit { brightness } else { 0 }
+    });
+    let turned = subspace::turned(&upright, SIDE)[upright.len()..][..upright.len()].to_vec();
+    let images = [upright.clone(), turned].concat();
+    let found = |variants, encoded| {
+        let share = real(0.999);
+        let options = subspace::Options { image_size: SIDE, variants, explained_variance: share, ..Default::default() };
         let mut desk = Lender::new(0);
-        let found = scores(&of(variants), &upright, &[upright.clone(), side.clone()].concat(), &mut desk);
-        assert_eq!(desk.encoded, images);
-        assert!(found.detection.iter().all(|score| score.is_finite()), "{found:?}");
-    }
+        let found = scores(&options, &upright, &images, &mut desk);
+        assert_eq!(desk.encoded, encoded);
+        found.detection
+    };
+    let plain = found(subspace::Variants::None, 1);
+    assert!(plain[0] < 1e-6 && plain[1] > 100.0, "{plain:?}");
+    let turned = found(subspace::Variants::RightAngles, 4);
+    assert!(turned.iter().all(|score| *score < 1e-6), "{turned:?}");
 }
 
 #[test]
@@ -141,8 +148,8 @@ fn equal_supports_leave_the_distance_to_them_and_none_are_refused() {
     let options = subspace::Options { image_size: SIDE, ..Default::default() };
     let flat = image(|_| 7);
     let found = scores(&options, &flat, &[flat.clone(), image(|_| 8)].concat(), &mut Lender::new(0));
-    // The mean of both taps is 1.5 times a patch's sum of four pixels: 6 in each of three channels.
-    assert_eq!((&found.grids[..4], &found.grids[4..]), (&[0.0; 4][..], &[108.0; 4][..]));
+    // The mean of both taps is 1.5 times a patch's sum, whose weights are 11 together: 16.5 in each of three channels.
+    assert_eq!((&found.grids[..4], &found.grids[4..]), (&[0.0; 4][..], &[816.75; 4][..]));
     let none = options.fit(&SupportSet { normal: &[], abnormal: &[], masks: None }, &mut Lender::new(0)).unwrap_err();
     assert!(none.to_string().contains("no normal image, which `subspace` learns from"), "{none}");
 }

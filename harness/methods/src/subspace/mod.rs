@@ -51,9 +51,12 @@ method_options! {
     explained_variance: Real {
         released: Real(0.99),
         values: "number above 0, at most 1",
-        check: |options, _| (!(options.explained_variance.0 > 0.0 && options.explained_variance.0 <= 1.0)).then(|| {
-            format!("`explained_variance` is {}; choose a share above 0 and at most 1, such as 0.99", options.explained_variance)
-        }),
+        check: |options, _| {
+            let share = options.explained_variance;
+            (!(share.0 > 0.0 && share.0 <= 1.0)).then(|| {
+                format!("`explained_variance` is {share}; choose a share above 0 and at most 1, such as 0.99")
+            })
+        },
     }
     /// What is learned from beside a normal support as it is: nothing, or the image turned by right angles
     variants: Variants {
@@ -109,7 +112,7 @@ impl Settings for Options {
         &[]
     }
 
-    /// As many rows of components as there can be: how many are kept shows in the support set alone. The rest are zeros.
+    /// As many rows of components as there can be, since only the support set tells how many are kept. The rest are zeros.
     fn tensors(&self, support: Support<'_>) -> Vec<Parameter> {
         let width = support.arch.width;
         let rows = self.tokens(support.arch, support.normal).min(width);
@@ -127,7 +130,7 @@ impl Settings for Options {
     }
 
     fn score_work(&self, arch: &Arch, _: u64) -> f64 {
-        // At most half of the channels are components in what was seen so far, in double precision.
+        // As if every channel were a component: how many are kept is not known before.
         let tokens = arch.grid(self.image_size).pow(2);
         (4 * tokens * arch.width * arch.width) as f64
     }

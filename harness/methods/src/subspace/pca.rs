@@ -21,7 +21,8 @@ pub struct Subspace {
 }
 
 impl Subspace {
-    /// The fewest principal components of tokens `[n, width]` that hold the share `explained` of their variance, in 0..=1.
+    /// The fewest principal components of tokens `[n, width]` that hold the share `explained`, in 0..=1, of their
+    /// variance.
     ///
     /// # Errors
     /// No token; one that is not finite; components that leave no direction over; an eigenvalue that is not found.
@@ -86,8 +87,8 @@ fn single(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&value| value as f32).collect()
 }
 
-/// The mean token, and once more the mean of what is left: so a channel that is the same in all tokens is exactly its value, and
-/// rounding makes no direction.
+/// The mean token, and once more the mean of what is left: so a channel that is the same in all tokens is exactly its
+/// value, and rounding makes no direction.
 fn mean(tokens: &[f32], width: usize) -> Vec<f64> {
     let count = (tokens.len() / width) as f64;
     let mut mean = vec![0.0; width];
@@ -109,7 +110,8 @@ fn centred(tokens: &[f32], mean: &[f64]) -> Vec<f64> {
     tokens.chunks_exact(mean.len()).flat_map(token).collect()
 }
 
-/// The directions that are kept, `[r, width]`: from the products of channels, or from those of tokens where there are fewer.
+/// The directions that are kept, `[r, width]`: from the products of channels, or from those of tokens where there are
+/// fewer.
 fn components(tokens: &[f32], mean: &[f64], explained: f64) -> Result<Vec<f64>, Error> {
     let (count, width) = (tokens.len() / mean.len(), mean.len());
     if count < width {
@@ -138,9 +140,9 @@ fn components(tokens: &[f32], mean: &[f64], explained: f64) -> Result<Vec<f64>, 
     eigenvectors(&products, width, count, explained)
 }
 
-/// Of a symmetric matrix `[size, size]` the eigenvectors `[r, size]` of the largest eigenvalues, the fewest that reach the share
-/// `explained` of their sum. Eigenvalues that rounding alone can make are zero; `other` is the other side of the matrix whose
-/// products these are.
+/// Of a symmetric matrix `[size, size]` the eigenvectors `[r, size]` of the largest eigenvalues, the fewest that reach
+/// the share `explained` of their sum. Eigenvalues that rounding alone can make are zero; `other` is the other side of
+/// the matrix whose products these are.
 fn eigenvectors(products: &[f64], size: usize, other: usize, explained: f64) -> Result<Vec<f64>, Error> {
     let found = MatRef::from_column_major_slice(products, size, size)
         .self_adjoint_eigen(Side::Lower)

@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-/// Images `[n, 3, S, S]` as they are, then all of them turned counter-clockwise by 90, by 180 and by 270 degrees, `[4 n, 3, S, S]`.
+/// Images `[n, 3, S, S]` as they are, then all of them turned counter-clockwise by 90, by 180 and by 270 degrees:
+/// `[4 n, 3, S, S]`.
 pub fn turned(images: &[u8], side: usize) -> Vec<u8> {
     let area = side * side;
     let mut out = images.to_vec();

@@ -2,14 +2,15 @@
 
 use harness_method::streams::Stream;
 
-/// Its length. A logit is then within 10 of 0, so that no sigmoid is rounded to 0 or 1; the order of scores does not depend on it.
+/// Its length. A logit is then within 10 of 0, so that no sigmoid is rounded to 0 or 1; the order of scores does not
+/// depend on it.
 const LENGTH: f64 = 0.1;
 
-/// The direction of a seed, `[embed]`, of length 0.1: standard normal draws of the stream `direction.<seed>`, the same for every
-/// dataset.
+/// The direction of a seed, `[embed]`, of length 0.1: standard normal draws of the stream `direction.<seed>`, the same
+/// for every dataset.
 pub fn random_direction(seed: u64, embed: usize) -> Vec<f32> {
-    // The seed stands in the name: under one name a seed's draws are those of the seed before, moved by one place, so neighbours would
-    // share eleven of the twelve draws of every value.
+    // The seed stands in the name: under one name a seed's draws are those of the seed before, moved by one place, so
+    // neighbours would share eleven of the twelve draws of every value.
     let stream = Stream::new(&format!("direction.{seed}"), 0);
     let drawn: Vec<f64> = (0..embed as u64).map(|at| stream.standard_normal(at)).collect();
     let length = drawn.iter().map(|value| value * value).sum::<f64>().sqrt();
