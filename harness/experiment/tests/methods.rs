@@ -56,3 +56,24 @@ fn options_of_another_method_are_refused_by_name() {
     let message = refused("\n[variants.x]\nmethod = \"memory-bank\"\npool = 2\n");
     assert!(message.contains("`pool` is 2"), "{message}");
 }
+
+#[test]
+fn seeds_are_directions_of_the_control_and_a_rule_gives_them_to_it_alone() {
+    let more = "\n[variants.text]\nmethod = \"zero-shot\"\n\n\
+                [variants.control]\nmethod = \"zero-shot\"\npreset = \"random-direction\"\n\n\
+                [[include]]\nseeds = [0, 1]\n\n[[include]]\nvariants = [\"control\"]\n";
+    let plan = World::default().plan(&file_with(&[("seeds", "[0, 1, 2, 3, 4]")], more)).unwrap();
+    let cells = |variant: &str| plan.cells.iter().filter(|cell| cell.variant == variant).collect::<Vec<_>>();
+    let ids = |variant: &str| {
+        let mut ids: Vec<_> = cells(variant).iter().map(|cell| cell.training).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.len()
+    };
+    let sets = ids("text");
+    assert_eq!((cells("text").len(), cells("control").len()), (2 * sets, 5 * sets));
+    assert_eq!(ids("control"), 5 * sets, "a training for each seed");
+    let control: Vec<_> = plan.trainings.iter().filter(|training| training.options.depends_on_seed()).collect();
+    let control: Vec<_> = control.into_iter().filter(|training| training.method == Method::ZeroShot).collect();
+    assert!(control.iter().all(|training| training.object.is_empty()), "it has no sentences");
+}

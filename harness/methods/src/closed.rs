@@ -27,6 +27,10 @@ pub trait Desk {
     /// Whether the support set has masks.
     fn has_masks(&self) -> bool;
 
+    /// The training's seed; 0 for all where [`Settings::depends_on_seed`](crate::Settings::depends_on_seed) says that it
+    /// decides nothing.
+    fn seed(&self) -> u64;
+
     /// Taps of images `[n, 3, S, S]`, one `[n, T, W]` a tap.
     ///
     /// # Errors

@@ -29,6 +29,9 @@ pub enum Error {
     /// A regression whose minimum was not found.
     #[error("the regression did not come to its minimum: {0}; use a larger `strength`")]
     Diverged(&'static str),
+    /// Principal components that were not found.
+    #[error("the principal components were not found: their eigenvalues did not settle")]
+    Eigenvalues,
     /// A value that is not finite.
     #[error("{0} holds a number that is not finite")]
     NotFinite(&'static str),

@@ -19,6 +19,7 @@ mod products;
 mod scores;
 mod settings;
 pub mod stepped;
+pub mod subspace;
 mod taps;
 pub mod text_prototypes;
 pub mod work;

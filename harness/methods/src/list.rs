@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::closed::Closed;
 use crate::settings::{Encoding, Schedule, Sees, Sentences, Settings, Support};
 use crate::stepped::Stepped;
-use crate::{april_gan, linear_probe, madclip, memory_bank, mvfa, text_prototypes, zero_shot};
+use crate::{april_gan, linear_probe, madclip, memory_bank, mvfa, subspace, text_prototypes, zero_shot};
 
 /// The key that names the method, in experiments and in stored options.
 const KEY: &str = "method";
@@ -244,6 +244,8 @@ methods! {
     LinearProbe = "linear-probe" in linear_probe, closed;
     /// Class means with a share of their texts.
     TextPrototypes = "text-prototypes" in text_prototypes, closed;
+    /// What lies outside the principal components of normal tokens.
+    Subspace = "subspace" in subspace, closed;
     /// Residual adapters in the tower, fixed text and a bank.
     Mvfa = "mvfa" in mvfa, stepped;
     /// A linear map a tap, fixed text and a bank.

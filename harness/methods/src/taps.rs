@@ -1,6 +1,34 @@
 //! The taps of some images as methods read them, and what is known of their tokens.
 
+use std::ops::Range;
+
+use harness_config::named_enum;
+
 use crate::error::Error;
+
+named_enum! {
+    /// Which of the taps a method uses.
+    pub enum FromTaps {
+        /// All.
+        All = "all",
+        /// The last.
+        Last = "last",
+        /// The two in the middle.
+        Middle = "middle",
+    }
+}
+
+impl FromTaps {
+    /// Of so many taps, those that are used.
+    pub fn used(self, count: usize) -> Range<usize> {
+        match self {
+            Self::All => 0..count,
+            Self::Last => count.saturating_sub(1)..count,
+            // Of an odd number the one in the middle and the one before it.
+            Self::Middle => count.saturating_sub(2) / 2..(count.saturating_sub(2) / 2 + 2).min(count),
+        }
+    }
+}
 
 /// Taps of some images: for each tap `[images, tokens, width]`, the class token first.
 #[derive(Clone, Debug)]
@@ -101,6 +129,13 @@ pub fn lesion_shares(masks: &[u8], side: usize, patch: usize) -> Result<Vec<f32>
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+
+    #[test]
+    fn the_taps_in_the_middle_are_two_where_there_are_two() {
+        let used = [0, 1, 2, 3, 4, 5].map(|count| FromTaps::Middle.used(count));
+        assert_eq!(used, [0..0, 0..1, 0..2, 0..2, 1..3, 1..3]);
+        assert_eq!((FromTaps::Last.used(0), FromTaps::Last.used(4)), (0..0, 3..4));
+    }
 
     #[test]
     fn shares_count_the_lesion_of_whole_patches_alone() {

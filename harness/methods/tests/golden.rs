@@ -5,7 +5,7 @@ mod common;
 
 use common::Case;
 use harness_method::{Link, Part, Side};
-use harness_methods::{Processor, lesion_shares, linear_probe, memory_bank, text_prototypes, zero_shot};
+use harness_methods::{Processor, lesion_shares, linear_probe, memory_bank, subspace, text_prototypes, zero_shot};
 
 fn lesions(case: &Case, images: &[usize]) -> Vec<f32> {
     let side = case.image_size();
@@ -39,6 +39,22 @@ fn memory_banks_score_as_the_reference_does() {
         case.close("grids.0", &scores.grids);
         case.close("detection", &scores.detection);
         case.maps_are_close(Part { link: Link::Identity, grids: bank.normal.len() }, &scores.grids);
+    }
+}
+
+#[test]
+fn subspaces_leave_the_residuals_of_the_reference() {
+    // More tokens than channels, and fewer.
+    for name in ["subspace", "subspace-few"] {
+        let case = Case::read(name);
+        let options = &case.options::<subspace::Options>(&[]);
+        let found = subspace::fit(options, &case.taps(&case.normal).view()).unwrap();
+        case.close("subspace.mean", &found.mean);
+        case.close("subspace.count", &[(found.components.len() / found.mean.len()) as f32]);
+        let scores = subspace::score(options, &found, &case.taps(&case.test).view()).unwrap();
+        case.close("grids.0", &scores.grids);
+        case.close("detection", &scores.detection);
+        case.maps_are_close(Part { link: Link::Identity, grids: 1 }, &scores.grids);
     }
 }
 

@@ -103,9 +103,9 @@ pub(crate) fn failed(error: harness_methods::Error) -> Error {
             Ok(error) => *error,
             Err(error) => Error::internal(error.to_string()),
         },
-        error @ (harness_methods::Error::NotFinite(_) | harness_methods::Error::Diverged(_)) => {
-            Error::Job { class: Class::Numeric, message: error.to_string() }
-        }
+        error @ (harness_methods::Error::NotFinite(_)
+        | harness_methods::Error::Diverged(_)
+        | harness_methods::Error::Eigenvalues) => Error::Job { class: Class::Numeric, message: error.to_string() },
         error => Error::Job { class: Class::Input, message: error.to_string() },
     }
 }
@@ -167,6 +167,10 @@ impl Desk for OfWorker<'_> {
 
     fn has_masks(&self) -> bool {
         self.training.has_masks
+    }
+
+    fn seed(&self) -> u64 {
+        self.training.seed
     }
 
     fn encode(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, DeskError> {

@@ -1,15 +1,14 @@
 //! Logistic regression with soft labels, each class weighing one half, to its only minimum by Newton's method in f64.
 
 use faer::linalg::solvers::Solve;
-use faer::{Mat, MatMut, MatRef, Side};
+use faer::{Mat, MatRef, Side};
 use rayon::prelude::*;
 
 use crate::error::Error;
-use crate::products::product;
+use crate::products::add_lower_half;
 
-/// Rows whose products are added at once, and columns of a block of the curvature: fixed, so that threads don't show.
+/// Rows whose products are added at once: fixed, so that threads don't show.
 const ROWS: usize = 1024;
-const COLUMNS: usize = 128;
 /// Newton's method comes to the minimum in about a dozen steps.
 const STEPS: usize = 100;
 /// Below this decrease one more full step is exact.
@@ -126,7 +125,6 @@ impl Problem<'_> {
         let size = self.width + 1;
         let mut gradient: Vec<f64> = point.iter().map(|w| self.strength * w).collect();
         gradient[self.width] = 0.0;
-        // Column-major: a block of columns is one piece of memory.
         let mut curvature = vec![0.0; size * size];
         for (number, features) in self.features.chunks(ROWS * self.width).enumerate() {
             let rows = number * ROWS..(number * ROWS + features.len() / self.width);
@@ -144,19 +142,7 @@ impl Problem<'_> {
             }
             let all = MatRef::from_row_major_slice(&wide, count, size);
             let weighted = MatRef::from_row_major_slice(&weighted, count, size);
-            curvature.par_chunks_mut(COLUMNS * size).enumerate().for_each(|(block, out)| {
-                let (from, columns) = (block * COLUMNS, out.len() / size);
-                let below = all.subcols(from, size - from).transpose();
-                let mut sums = vec![0.0; (size - from) * columns];
-                product(
-                    MatMut::from_column_major_slice_mut(&mut sums, size - from, columns),
-                    below,
-                    weighted.subcols(from, columns),
-                );
-                for (out, sums) in out.chunks_exact_mut(size).zip(sums.chunks_exact(size - from)) {
-                    out[from..].iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
-                }
-            });
+            add_lower_half(&mut curvature, size, all, weighted);
         }
         let mut curvature = MatRef::from_column_major_slice(&curvature, size, size).to_owned();
         for channel in 0..self.width {

@@ -131,7 +131,7 @@ impl Failed<std::convert::Infallible> {
 
 /// The patch tokens of some images as the bank compares them: for each tap, or one for all under `concat`.
 fn tokens(options: &Options, projection: Option<&Projection>, taps: &Taps<'_>) -> Result<Vec<Tokens>, Error> {
-    let used = options.used_taps(taps.count());
+    let used = options.from_taps.used(taps.count());
     let mut each = Vec::with_capacity(used.len());
     for tap in taps.each().skip(used.start).take(used.len()) {
         let mut values = taps.patch_tokens(tap);

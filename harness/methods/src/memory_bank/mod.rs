@@ -2,8 +2,6 @@
 
 mod bank;
 
-use std::ops::Range;
-
 use harness_method::declaring::*;
 use harness_method::parameters::{Initial, Parameter};
 use harness_method::{Layout, Link, Part};
@@ -16,6 +14,7 @@ use crate::features::Projection;
 use crate::nearest::Processor;
 use crate::scores::Scores;
 use crate::settings::{Encoding, Sees, Sentences, Settings, Support};
+pub use crate::taps::FromTaps;
 use crate::taps::{Taps, lesion_shares};
 
 named_enum! {
@@ -63,18 +62,6 @@ named_enum! {
     }
 }
 
-named_enum! {
-    /// Which of the taps the bank is made of.
-    pub enum FromTaps {
-        /// All.
-        All = "all",
-        /// The last.
-        Last = "last",
-        /// The two in the middle.
-        Middle = "middle",
-    }
-}
-
 method_options! {
     /// Which of `taps` the bank is made of
     from_taps: FromTaps {
@@ -108,18 +95,8 @@ method_options! {
 }
 
 impl Options {
-    /// Of so many taps, those that the bank is made of.
-    fn used_taps(&self, count: usize) -> Range<usize> {
-        match self.from_taps {
-            FromTaps::All => 0..count,
-            FromTaps::Last => count.saturating_sub(1)..count,
-            // Of an odd number the one in the middle and the one before it.
-            FromTaps::Middle => count.saturating_sub(2) / 2..(count.saturating_sub(2) / 2 + 2).min(count),
-        }
-    }
-
     fn grids(&self) -> usize {
-        if self.join == Join::Concat { 1 } else { self.used_taps(self.taps.len()).len() }
+        if self.join == Join::Concat { 1 } else { self.from_taps.used(self.taps.len()).len() }
     }
 }
 
@@ -170,7 +147,7 @@ impl Settings for Options {
 
     fn score_work(&self, arch: &Arch, support_images: u64) -> f64 {
         let tokens = arch.grid(self.image_size).pow(2) as f64;
-        let used = self.used_taps(self.taps.len()).len() as f64;
+        let used = self.from_taps.used(self.taps.len()).len() as f64;
         2.0 * tokens * tokens * support_images as f64 * used * arch.width as f64
     }
 }
@@ -235,19 +212,5 @@ struct Ready {
 impl Prepared for Ready {
     fn score(&mut self, taps: &Taps<'_>) -> Result<Scores, Error> {
         score(&self.options, self.projection.as_ref(), &self.bank, taps, &mut Processor).map_err(Failed::into_input)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_taps_in_the_middle_are_two_where_there_are_two() {
-        let options = Options { from_taps: FromTaps::Middle, ..Options::default() };
-        let used = [0, 1, 2, 3, 4, 5].map(|count| options.used_taps(count));
-        assert_eq!(used, [0..0, 0..1, 0..2, 0..2, 1..3, 1..3]);
-        let last = Options { from_taps: FromTaps::Last, ..Options::default() };
-        assert_eq!((last.used_taps(0), last.used_taps(4)), (0..0, 3..4));
     }
 }
