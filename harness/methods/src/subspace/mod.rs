@@ -193,7 +193,7 @@ pub fn score(options: &Options, subspace: &Subspace, taps: &Taps<'_>) -> Result<
     }
     let grids = subspace.residuals(&mean_tokens(options, taps))?;
     let detection = grids.chunks_exact(taps.patches().max(1)).map(mean_of_largest).collect();
-    Ok(Scores { grids, detection })
+    Ok(Scores { grids, detection, ..Scores::default() })
 }
 
 /// The patch tokens `[images, patches, width]`, averaged over the taps that are used.
