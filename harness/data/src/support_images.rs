@@ -1,7 +1,7 @@
 //! A support set as training sees it: loaded, augmented, in the order that the shuffle runs over.
 
-use harness_method::AUGMENTED_VARIANTS;
 use harness_method::options::Side;
+use harness_method::{AUGMENTED_VARIANTS, Shots};
 use rayon::prelude::*;
 
 use crate::augment::{augment_class, jitter_factors};
@@ -11,8 +11,8 @@ use crate::hashes::items_hash;
 use crate::item::{Item, Source, load_image};
 use crate::support::SupportSet;
 
-/// The 32 K augmented images of a support set of K and K: 16 K abnormal ones, then 16 K normal ones, each variant by
-/// variant (docs/method.md sections 5 and 6). About 22 MB for each shot at 240 px.
+/// The augmented images of a support set, 16 of each image: those of abnormal ones, then those of normal ones, each variant by
+/// variant (docs/method.md sections 5 and 6). About 11 MB for each image at 240 px.
 #[derive(Clone, Debug)]
 pub struct SupportImages {
     /// Images, RGB planar `[3, S, S]`, 0 to 1, before `normalize`.
@@ -21,10 +21,10 @@ pub struct SupportImages {
     pub masks: Option<Vec<Vec<u8>>>,
     /// Labels, 1 is abnormal.
     pub labels: Vec<u8>,
-    /// The support image each one is made of: its index in "abnormal items, then normal items", 0 to 2 K - 1.
+    /// The support image each one is made of: its index in "abnormal items, then normal items".
     pub origins: Vec<usize>,
-    /// K.
-    pub shots: usize,
+    /// Images of each class that they are made of.
+    pub shots: Shots,
 }
 
 impl SupportImages {
@@ -61,6 +61,7 @@ impl SupportImages {
         let labels = [vec![1; AUGMENTED_VARIANTS * a], vec![0; AUGMENTED_VARIANTS * n]].concat();
         let origins =
             (0..AUGMENTED_VARIANTS * a).map(|i| i % a).chain((0..AUGMENTED_VARIANTS * n).map(|i| a + i % n)).collect();
-        Ok(Self { images, masks, labels, origins, shots: a })
+        let shots = Shots { normal: n as u32, abnormal: a as u32 };
+        Ok(Self { images, masks, labels, origins, shots })
     }
 }

@@ -47,7 +47,7 @@ impl Plan {
         let trainings: HashMap<_, _> = self.trainings.iter().map(|training| (training.id, training)).collect();
         for training in &self.trainings {
             // A fold's images are among those of the whole support set, which is trained on too.
-            let support = 2 * u64::from(training.shots);
+            let support = training.shots.images();
             let (shared, seeded) = if training.options.is_trained() { (SHARED_VARIANTS, 1) } else { (1, 0) };
             costs.steps = costs.steps.saturating_add(training.steps());
             let encoding = Encoding::of(training);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use harness_method::{Backend, ImageScore, SCORING_BATCH, Selection};
+use harness_method::{Backend, ImageScore, SCORING_BATCH, Selection, Shots};
 
 use crate::error::Error;
 use crate::folds::Fold;
@@ -33,9 +33,9 @@ struct Parts<'a> {
     datasets: HashMap<&'a str, &'a Dataset>,
     targets: HashMap<&'a str, &'a Dataset>,
     backends: HashMap<&'a str, &'a Backend>,
-    supports: HashMap<(&'a str, u32, u64), &'a Support>,
+    supports: HashMap<(&'a str, Shots, u64), &'a Support>,
     /// Dataset, shots and draw of those that others repeat.
-    repeated: HashSet<(&'a str, u32, u64)>,
+    repeated: HashSet<(&'a str, Shots, u64)>,
 }
 
 impl<'a> Parts<'a> {
@@ -185,7 +185,7 @@ impl Row<'_> {
 }
 
 /// What decides a training within a plan: variant, dataset, shots, draw, seed, backend, fold.
-type TrainingChoice<'a> = (&'a str, &'a str, u32, u64, u64, &'a str, Option<u32>);
+type TrainingChoice<'a> = (&'a str, &'a str, Shots, u64, u64, &'a str, Option<u32>);
 
 #[derive(Default)]
 struct Records<'a> {
