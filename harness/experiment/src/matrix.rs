@@ -164,9 +164,9 @@ impl Row<'_> {
         Ok(evaluation)
     }
 
-    /// States there are: one where nothing is trained.
+    /// States there are.
     fn epochs(&self) -> u32 {
-        if self.variant.options.is_trained() { self.plan.train.epochs } else { 1 }
+        self.plan.states(self.variant)
     }
 
     /// The object that sentences name; empty without sentences, so that it decides nothing.

@@ -1,5 +1,7 @@
 //! A plan: what will be computed, every value present and checked, every id known.
 
+use std::collections::BTreeSet;
+
 use harness_method::{
     AUGMENTED_VARIANTS, Arch, Backend, ImageScore, Precision, Selection, Shots, Side, StorePrecision,
 };
@@ -87,6 +89,17 @@ impl Plan {
         methods.sort_unstable();
         methods.dedup();
         methods
+    }
+
+    /// States of a variant's trainings: one for each epoch, or one alone where nothing is trained.
+    pub fn states(&self, variant: &Variant) -> u32 {
+        if variant.options.is_trained() { self.train.epochs } else { 1 }
+    }
+
+    /// Names of the variants with one state alone: no rule has anything to choose from, and all report the same numbers.
+    pub fn without_choice(&self) -> BTreeSet<&str> {
+        let single = self.variants.iter().filter(|variant| self.states(variant) == 1);
+        single.map(|variant| variant.name.as_str()).collect()
     }
 
     pub(crate) fn axes(&self) -> Axes<'_> {
