@@ -41,7 +41,7 @@ pub(crate) fn rows(
     Ok(rows)
 }
 
-/// The rows of the results table: where there is nothing to choose from, a number that every rule reports stands once, under `last`
+/// The rows of the results table: where there is nothing to choose from, a number that every rule reports stands once, under the first
 /// where that is done. What is not done stands under each rule.
 pub(crate) fn once(rows: &[ResultRow]) -> Vec<ResultRow> {
     let key = |row: &ResultRow| {
