@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use harness_experiment::{
-    BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Error, Plan, Spec, SupportFacts,
+    BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Error, Plan, Shots, Spec, SupportFacts,
     WeightsFacts,
 };
 use harness_fuzz::tokens;
@@ -32,16 +32,16 @@ impl Catalogue for World {
         Ok(facts)
     }
 
-    fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError> {
+    fn support(&self, dataset: &str, shots: Shots, draw: u64) -> Result<SupportFacts, CatalogueError> {
         let content = |draw| hash(&format!("{dataset} {shots} {draw}"));
         Ok(SupportFacts { hash: content(draw), set: content(draw / 2), drawn: true })
     }
 
-    fn patients(&self, _: &str, _: u32, _: u64) -> Result<Vec<Option<String>>, CatalogueError> {
+    fn patients(&self, _: &str, _: Shots, _: u64) -> Result<Vec<Option<String>>, CatalogueError> {
         Ok(Vec::new())
     }
 
-    fn check_transfer(&self, _: &str, _: u32, _: u64, _: &str) -> Result<(), CatalogueError> {
+    fn check_transfer(&self, _: &str, _: Shots, _: u64, _: &str) -> Result<(), CatalogueError> {
         Ok(())
     }
 

@@ -55,6 +55,7 @@ pub const EXPERIMENT: &[&str] = &[
     "[\"A\", \"Phantom\"]\n",
     "targets = ",
     "shots = ",
+    "[2, { normal = 4, abnormal = 0 }]\n",
     "draws = ",
     "seeds = ",
     "[0]\n",

@@ -1,6 +1,7 @@
 //! Shows a run on standard error: lines that stay, and below them bars on a terminal. Without a terminal, a line now and
 //! then says how far it is.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use harness_experiment::{Cell, Selection};
@@ -29,6 +30,8 @@ pub(crate) struct Progress {
     begun: Instant,
     epochs: u32,
     epoch: Option<(u32, f64)>,
+    /// Names of variants with one state, of which no rule chooses.
+    without_choice: BTreeSet<String>,
 }
 
 /// The bars.
@@ -45,7 +48,7 @@ impl Progress {
     pub(crate) fn new() -> Self {
         let drawn = can_draw().then(|| Drawn { phase: ProgressBar::hidden(), shown: None, run: None });
         let now = Instant::now();
-        Self { drawn, last_line: now, begun: now, epochs: 0, epoch: None }
+        Self { drawn, last_line: now, begun: now, epochs: 0, epoch: None, without_choice: BTreeSet::new() }
     }
 
     /// Takes the bars away.
@@ -162,6 +165,7 @@ impl Observer for Progress {
                 ));
             }
             Notice::Begun { plan, out, cells, reused } => {
+                self.without_choice = plan.without_choice().into_iter().map(str::to_owned).collect();
                 if plan.smoke {
                     say("smoke test: it shows that everything runs; its numbers say nothing about the method");
                 }
@@ -192,9 +196,9 @@ impl Observer for Progress {
             }
             Notice::Done { cell, values } => {
                 let values: Vec<String> = values.iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
-                say(format!("  done   {}: {}", title(cell), values.join(", ")));
+                say(format!("  done   {}: {}", self.title(cell), values.join(", ")));
             }
-            Notice::Failed { cell, message } => say(format!("  failed {}: {message}", title(cell))),
+            Notice::Failed { cell, message } => say(format!("  failed {}: {message}", self.title(cell))),
             Notice::Warning(message) => say(format!("warning: {message}")),
             Notice::Remark(message) => say(format!("note: {message}")),
             _ => {}
@@ -202,11 +206,18 @@ impl Observer for Progress {
     }
 }
 
-/// A cell among those of its training.
-fn title(cell: &Cell) -> String {
-    let mark = if cell.selection == Selection::BestOnTest { "†" } else { "" };
-    let target = if cell.dataset == cell.trained_on { String::new() } else { format!(" on {}", cell.dataset) };
-    format!("{} {}{target}, {}{mark}", cell.id, cell.variant, cell.selection)
+impl Progress {
+    /// A cell among those of its training.
+    fn title(&self, cell: &Cell) -> String {
+        let mark = match cell.selection {
+            Selection::Last => "",
+            _ if self.without_choice.contains(&cell.variant) => " (no choice)",
+            Selection::BestOnTest => "†",
+            Selection::BestOnSupport => "",
+        };
+        let target = if cell.dataset == cell.trained_on { String::new() } else { format!(" on {}", cell.dataset) };
+        format!("{} {}{target}, {}{mark}", cell.id, cell.variant, cell.selection)
+    }
 }
 
 /// Rounds of something, as a bar on a terminal, else a line each.

@@ -80,6 +80,25 @@ fn every_method_runs_in_one_experiment_and_a_second_run_does_nothing() {
     let bank = &values[&("bank".to_owned(), "pixel_auroc".to_owned(), String::new())];
     assert!(bank.iter().all(|value| value.parse::<f64>().unwrap() > 0.7), "{bank:?}");
 
+    let table = std::fs::read_to_string(place.file("out/tables/methods.csv")).unwrap();
+    let mut lines = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let columns = lines.next().unwrap();
+    let place_of = |name: &str| columns.iter().position(|column| *column == name).unwrap();
+    let rows: BTreeMap<&str, Vec<&str>> = lines.map(|line| (line[place_of("variant")], line)).collect();
+    for (variant, [method, sees, states, together]) in [
+        ("base", ["madclip", "both", "2", "false"]),
+        ("bank", ["memory-bank", "normal", "1", "false"]),
+        ("similarity", ["zero-shot", "nothing", "1", "false"]),
+        ("residual", ["mvfa", "both", "2", "true"]),
+        ("frozen", ["mvfa", "both", "2", "false"]),
+        ("april", ["april-gan", "both", "2", "true"]),
+    ] {
+        let found = ["method", "sees", "states", "transductive"].map(|column| rows[variant][place_of(column)]);
+        assert_eq!(found, [method, sees, states, together], "{variant}");
+    }
+    // Two seeds of a bank are one training, and count once.
+    assert_eq!((rows["bank"][place_of("trainings")], rows["base"][place_of("trainings")]), ("1", "2"));
+
     let again = place.run(&["--json"]).expect(0).last_event();
     assert_eq!((again["done"].as_u64(), again["failed"].as_u64()), (Some(0), Some(0)), "{again}");
 }

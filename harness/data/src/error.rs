@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use harness_method::Shots;
+
 use crate::foreign::Foreign;
 
 /// Why data can't be read.
@@ -281,8 +283,10 @@ pub enum DataError {
     },
     /// A list with the wrong number of images.
     #[error(
-        "{}: lists {found} {class} images for draw {draw}, {wanted} are wanted ({wanted} shots); correct the list or ask for {found} shots",
-        path.display()
+        "{}: lists {found} {class} images for draw {draw}, {wanted} are wanted ({}); correct the list or ask for {found} {}",
+        path.display(),
+        of_shots(*wanted, *shots),
+        if shots.k().is_some() { "shots" } else { class }
     )]
     ListCount {
         /// The list.
@@ -294,7 +298,26 @@ pub enum DataError {
         /// Images listed.
         found: usize,
         /// Images wanted.
-        wanted: usize,
+        wanted: u32,
+        /// Images of both classes that are wanted.
+        shots: Shots,
+    },
+    /// No list that the images of one class of an unbalanced pair can be taken from.
+    #[error(
+        "{}: there is no such support list, and of shots {} the {class} images are those of the list of {wanted} shots; write \
+         that list, or choose numbers that lists have",
+        path.display(),
+        shots.explained()
+    )]
+    NoList {
+        /// The list.
+        path: PathBuf,
+        /// `normal` or `abnormal`.
+        class: &'static str,
+        /// Images of that class that are wanted.
+        wanted: u32,
+        /// Images of both classes that are wanted.
+        shots: Shots,
     },
     /// Not enough images to draw from.
     #[error(
@@ -349,6 +372,11 @@ fn advice_on_mask(expected: &Path, meant: &[PathBuf]) -> String {
             )
         }
     }
+}
+
+/// How many images of a class a list must have, by what was asked for.
+fn of_shots(wanted: u32, shots: Shots) -> String {
+    if shots.k().is_some() { format!("{wanted} shots") } else { format!("shots {}", shots.explained()) }
 }
 
 impl DataError {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use harness_method::Shots;
 use harness_method::options::Side;
 use harness_method::streams::permutation;
 
@@ -18,9 +19,9 @@ use crate::support_list::{self, Listed, SupportList};
 /// The images a run trains on.
 #[derive(Clone, Debug)]
 pub struct SupportSet {
-    /// K normal images, in the list's or the draw's order.
+    /// Normal images, in the list's or the draw's order.
     pub normal: Vec<Item>,
-    /// K abnormal images, in the list's or the draw's order.
+    /// Abnormal images, in the list's or the draw's order.
     pub abnormal: Vec<Item>,
     /// BLAKE3, hexadecimal, over contents of images and masks in order, with labels.
     pub hash: String,
@@ -31,13 +32,13 @@ pub struct SupportSet {
 }
 
 impl Dataset {
-    /// The support set of K = `shots` normal and K abnormal images: draw `draw` of the list file, or drawn where the
-    /// dataset has no list (docs/method.md sections 5 and 6).
+    /// The support set of so many images of each class: draw `draw` of the list file, or drawn where the dataset has no list
+    /// (docs/method.md sections 5 and 6). Of the images of one class the number of the other's decides nothing.
     ///
     /// # Errors
     /// Problems of the pool, [`DataError::NoShots`], [`DataError::TooFewImages`], [`DataError::List`],
-    /// [`DataError::ListCount`], [`DataError::Io`].
-    pub fn support(&self, shots: usize, draw: u64) -> Result<SupportSet> {
+    /// [`DataError::ListCount`], [`DataError::NoList`], [`DataError::Io`].
+    pub fn support(&self, shots: Shots, draw: u64) -> Result<SupportSet> {
         self.support_with(shots, draw, &Source::content_hash)
     }
 
@@ -45,20 +46,25 @@ impl Dataset {
     ///
     /// # Errors
     /// As [`Dataset::support`], and those of `hash_of`.
-    pub fn support_with(&self, shots: usize, draw: u64, hash_of: &HashOf<'_>) -> Result<SupportSet> {
-        if shots == 0 {
+    pub fn support_with(&self, shots: Shots, draw: u64, hash_of: &HashOf<'_>) -> Result<SupportSet> {
+        if shots.images() == 0 {
             return Err(DataError::NoShots { dataset: self.name().to_owned() });
         }
         let (normal, abnormal) = self.support_pool()?;
-        let (normal, abnormal) = match self.lists() {
-            Some(pattern) => {
-                let path = self.folder().join(support_list::expand(pattern, shots, draw));
+        let (normal, abnormal) = match (self.lists(), shots.k()) {
+            (Some(pattern), Some(k)) => {
+                let path = self.folder().join(support_list::expand(pattern, k as usize, draw));
                 let list = support_list::read(&path, Some(draw), pattern.contains("{draw}"))?;
                 self.listed((&path, &list), shots, draw, &Names::of(&normal), &Names::of(&abnormal))?
             }
-            None => {
-                (self.drawn(&normal, shots, draw, Side::Normal)?, self.drawn(&abnormal, shots, draw, Side::Abnormal)?)
-            }
+            (Some(pattern), None) => (
+                self.of_list(pattern, shots, draw, Side::Normal, &normal)?,
+                self.of_list(pattern, shots, draw, Side::Abnormal, &abnormal)?,
+            ),
+            (None, _) => (
+                self.drawn(&normal, shots.normal as usize, draw, Side::Normal)?,
+                self.drawn(&abnormal, shots.abnormal as usize, draw, Side::Abnormal)?,
+            ),
         };
         let (hash, unordered) = set_hashes(normal.iter().chain(&abnormal), self.mask_values(), hash_of)?;
         Ok(SupportSet { normal, abnormal, hash, unordered, drawn: self.lists().is_none() })
@@ -79,6 +85,23 @@ impl Dataset {
         Ok(order[..shots].iter().map(|&i| pool[i].clone()).collect())
     }
 
+    /// The images of one class of an unbalanced pair: those of that class in the list of so many shots.
+    fn of_list(&self, pattern: &str, shots: Shots, draw: u64, side: Side, pool: &[Item]) -> Result<Vec<Item>> {
+        let wanted = shots.of(side);
+        if wanted == 0 {
+            return Ok(Vec::new());
+        }
+        let path = self.folder().join(support_list::expand(pattern, wanted as usize, draw));
+        let list = support_list::read(&path, Some(draw), pattern.contains("{draw}")).map_err(|error| match error {
+            DataError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                DataError::NoList { path: path.clone(), class: side.name(), wanted, shots }
+            }
+            error => error,
+        })?;
+        list.check_class(&path, side, shots, draw)?;
+        self.resolve(&path, list.of(side), &Names::of(pool), side)
+    }
+
     /// The images that a list names for a draw, normal and abnormal.
     ///
     /// # Errors
@@ -86,7 +109,7 @@ impl Dataset {
     pub(crate) fn listed(
         &self,
         (path, list): (&Path, &SupportList),
-        shots: usize,
+        shots: Shots,
         draw: u64,
         normal: &Names<'_>,
         abnormal: &Names<'_>,

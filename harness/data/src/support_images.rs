@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use harness_method::Variants;
 use harness_method::options::Side;
+use harness_method::{Shots, Variants};
 use rayon::prelude::*;
 
 use crate::augment::{augment_class, jitter_factors};
@@ -13,8 +13,8 @@ use crate::hashes::items_hash;
 use crate::item::{Item, Source, load_image};
 use crate::support::SupportSet;
 
-/// The 32 K augmented images of a support set of K and K: 16 K abnormal ones, then 16 K normal ones, each variant by
-/// variant (docs/method.md sections 5 and 6). About 22 MB for each shot at 240 px.
+/// The augmented images of a support set, 16 of each image: those of abnormal ones, then those of normal ones, each variant by
+/// variant (docs/method.md sections 5 and 6). About 11 MB for each image at 240 px.
 #[derive(Clone, Debug)]
 pub struct SupportImages {
     /// Images, RGB planar `[3, S, S]`, 0 to 1, before `normalize`.
@@ -23,10 +23,10 @@ pub struct SupportImages {
     pub masks: Option<Vec<Vec<u8>>>,
     /// Labels, 1 is abnormal.
     pub labels: Vec<u8>,
-    /// The support image each one is made of: its index in "abnormal items, then normal items", 0 to 2 K - 1.
+    /// The support image each one is made of: its index in "abnormal items, then normal items".
     pub origins: Vec<usize>,
-    /// K.
-    pub shots: usize,
+    /// Images of each class that they are made of.
+    pub shots: Shots,
 }
 
 impl SupportImages {
@@ -63,7 +63,8 @@ impl SupportImages {
         let each = variants.count();
         let labels = [vec![1; each * a], vec![0; each * n]].concat();
         let origins = (0..each * a).map(|i| i % a).chain((0..each * n).map(|i| a + i % n)).collect();
-        Ok(Self { images, masks, labels, origins, shots: a })
+        let shots = Shots { normal: n as u32, abnormal: a as u32 };
+        Ok(Self { images, masks, labels, origins, shots })
     }
 
     /// The normal images as they are, without their variants.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use harness_config::{read_text, without_mark};
+use harness_method::Shots;
 use harness_method::options::Side;
 use regex::Regex;
 
@@ -32,16 +33,28 @@ pub struct SupportList {
 }
 
 impl SupportList {
-    /// # Errors
-    /// [`DataError::ListCount`] where it has not `shots` images of each class.
-    pub(crate) fn check_count(&self, path: &Path, shots: usize, draw: u64) -> Result<()> {
-        for (listed, side) in [(&self.normal, Side::Normal), (&self.abnormal, Side::Abnormal)] {
-            if listed.len() != shots {
-                let (path, class) = (path.to_owned(), side.name());
-                return Err(DataError::ListCount { path, class, draw, found: listed.len(), wanted: shots });
-            }
+    /// The images of a class.
+    pub(crate) fn of(&self, side: Side) -> &[Listed] {
+        match side {
+            Side::Normal => &self.normal,
+            Side::Abnormal => &self.abnormal,
         }
-        Ok(())
+    }
+
+    /// # Errors
+    /// [`DataError::ListCount`] where it has not the images of each class that `shots` has.
+    pub(crate) fn check_count(&self, path: &Path, shots: Shots, draw: u64) -> Result<()> {
+        Side::BOTH.into_iter().try_for_each(|side| self.check_class(path, side, shots, draw))
+    }
+
+    /// The same of one class.
+    pub(crate) fn check_class(&self, path: &Path, side: Side, shots: Shots, draw: u64) -> Result<()> {
+        let (found, wanted) = (self.of(side).len(), shots.of(side));
+        if found == wanted as usize {
+            return Ok(());
+        }
+        let (path, class) = (path.to_owned(), side.name());
+        Err(DataError::ListCount { path, class, draw, found, wanted, shots })
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::{Discriminant, discriminant};
 use std::path::{Path, PathBuf};
 
+use harness_method::Shots;
 use harness_method::options::Side;
 use rayon::prelude::*;
 
@@ -221,8 +222,11 @@ fn check_lists(dataset: &Dataset, findings: &mut Vec<Finding>) {
         let mut check = |draw: u64| -> Result<()> {
             let read = support_list::parse(&list.path, &text, Some(draw), in_name)?;
             unread.clone_from(&read.unread);
-            let shots = list.shots.unwrap_or(read.normal.len());
-            if shots == 0 {
+            // Without K in its name a list serves whatever pair it has.
+            let count = |side| read.of(side).len() as u32;
+            let pair = || Shots { normal: count(Side::Normal), abnormal: count(Side::Abnormal) };
+            let shots = list.shots.map_or_else(pair, |k| Shots::each(k as u32));
+            if shots.images() == 0 {
                 return Err(DataError::NoShots { dataset: dataset.name().to_owned() });
             }
             match &names {

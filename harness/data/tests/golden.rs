@@ -3,6 +3,7 @@
 
 use harness_data::resize::{bicubic_plane, nearest_plane};
 use harness_data::{Jitter, augment_class, jitter_factors};
+use harness_method::Shots;
 use harness_method::options::Side;
 use harness_method::{AUGMENTED_VARIANTS, Variants};
 use safetensors::SafeTensors;
@@ -97,7 +98,7 @@ fn jitter_and_draws_are_the_streams() {
     }
     let text = "[Brain]\nroot = \".\"\nlayout = \"mvfa\"\nobject = \"Brain\"\nmodality = \"MRI\"\nmasks = false\n";
     let registry = harness_data::Registry::parse(text, &folder.path().join("datasets.toml")).unwrap();
-    let set = harness_data::Dataset::open(&registry, "Brain").unwrap().support(4, 2).unwrap();
+    let set = harness_data::Dataset::open(&registry, "Brain").unwrap().support(Shots::each(4), 2).unwrap();
     let drawn: Vec<String> = set.normal.iter().map(|item| item.name.replace("valid/good/img/", "")).collect();
     let expected: Vec<&str> =
         streams["support_Brain_4_normal_draw_2"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();

@@ -5,6 +5,7 @@ mod common;
 
 use common::{Set, names, says};
 use harness_data::{Item, Source};
+use harness_method::Shots;
 
 fn listed(items: &[Item]) -> Vec<String> {
     items.iter().map(|item| item.name.clone()).collect()
@@ -71,7 +72,7 @@ fn mvtec_leaves_out_of_the_test_set_what_any_list_names() {
     let test = listed(&dataset.test_set().unwrap());
     assert_eq!(test.len(), 3 + 6 - 2);
     assert!(!test.iter().any(|name| name == "test/dent/001.png" || name == "test/scratch/002.png"), "{test:?}");
-    let (first, second) = (dataset.support(1, 0).unwrap(), dataset.support(1, 1).unwrap());
+    let (first, second) = (dataset.support(Shots::each(1), 0).unwrap(), dataset.support(Shots::each(1), 1).unwrap());
     assert_eq!(
         (listed(&first.normal), listed(&first.abnormal)),
         (vec!["train/good/000.png".into()], vec!["test/dent/001.png".into()])

@@ -5,6 +5,7 @@ mod common;
 
 use common::{Set, says};
 use harness_data::{DataError, Item, Severity, Source, verify};
+use harness_method::Shots;
 
 /// Layout `mvtec` with the files 000.png to 003.png in every folder, as MVTec names them.
 fn mvtec(defects: &[&str]) -> Set {
@@ -38,11 +39,11 @@ fn bare_names_of_a_list_keep_normal_test_images() {
     let set = mvtec(&["scratch"]);
     let paths = "n-0: train/good/000.png train/good/001.png\na-0: test/scratch/000.png test/scratch/001.png\n";
     set.write("lists/2-shot.txt", paths);
-    let (by_path, support) = (test_set(&set).unwrap(), set.dataset().support(2, 0).unwrap());
+    let (by_path, support) = (test_set(&set).unwrap(), set.dataset().support(Shots::each(2), 0).unwrap());
     assert_eq!(by_path.len(), 4 + 2);
     set.write("lists/2-shot.txt", "n-0: 000.png 001.png\na-0: 000.png 001.png\n");
     assert_eq!(test_set(&set).unwrap(), by_path);
-    assert_eq!(set.dataset().support(2, 0).unwrap().hash, support.hash);
+    assert_eq!(set.dataset().support(Shots::each(2), 0).unwrap().hash, support.hash);
     assert_eq!(names(&support.abnormal), ["test/scratch/000.png", "test/scratch/001.png"]);
     assert!(set.errors().is_empty(), "{:?}", set.errors());
 }
@@ -79,7 +80,7 @@ fn a_path_below_the_root_is_never_taken_for_the_end_of_another() {
         "image,label,split\na.png,0,valid\ndeep/a.png,0,valid\nb.png,1,valid\ndeep\\b.png,1,valid\nc.png,0,test\nd.png,1,test\n",
     );
     set.write("1.csv", "label,image\n0,a.png\n1,deep\\b.png\n");
-    let support = set.dataset().support(1, 0).unwrap();
+    let support = set.dataset().support(Shots::each(1), 0).unwrap();
     assert_eq!((names(&support.normal), names(&support.abnormal)), (vec!["a.png"], vec!["deep/b.png"]));
 }
 
@@ -209,16 +210,16 @@ fn a_list_or_table_of_another_encoding_is_told_to_be_saved_as_utf_8() {
     for (bytes, part) in [(utf16, "UTF-16"), (b"n-0: n\xe4.png\na-0: a0.png\n".to_vec(), "line 1 is not UTF-8")] {
         set.write("lists/1-shot.txt", bytes);
         let dataset = set.dataset_with(with);
-        let message = dataset.support(1, 0).unwrap_err().to_string();
+        let message = dataset.support(Shots::each(1), 0).unwrap_err().to_string();
         says(&message, &["1-shot.txt", part, "save it as UTF-8"]);
         assert_eq!(common::errors(&dataset), [message]);
     }
     set.write("lists/1-shot.txt", format!("\u{feff}{good}"));
-    assert!(set.dataset_with(with).support(1, 0).is_ok());
+    assert!(set.dataset_with(with).support(Shots::each(1), 0).is_ok());
     set.write("lists/1-shot.txt", "\u{feff}label,image\n0,n0.png\n1,a0.png\n");
-    assert!(set.dataset_with(with).support(1, 0).is_ok());
+    assert!(set.dataset_with(with).support(Shots::each(1), 0).is_ok());
     set.write("lists/1-shot.txt", "label;image\n0;n0.png\n1;a0.png\n");
-    says(&set.dataset_with(with).support(1, 0).unwrap_err().to_string(), &["separated by `;`", "commas"]);
+    says(&set.dataset_with(with).support(Shots::each(1), 0).unwrap_err().to_string(), &["separated by `;`", "commas"]);
 }
 
 /// A table of four images under `pictures`, with masks.
@@ -319,17 +320,17 @@ fn a_near_miss_in_a_table_is_told() {
     let set = Set::mvfa();
     set.write("lists/1-shot.txt", "n-0: n0.jpg\na-0: a0.png\n");
     let dataset = set.dataset_with("support = \"lists/{shots}-shot.txt\"\n");
-    says(&dataset.support(1, 0).unwrap_err().to_string(), &["`n0.jpg`", "did you mean `n0.png`?"]);
+    says(&dataset.support(Shots::each(1), 0).unwrap_err().to_string(), &["`n0.jpg`", "did you mean `n0.png`?"]);
 }
 
 #[test]
 fn draws_of_the_same_images_have_one_unordered_hash() {
     let set = Set::mvfa();
     let dataset = set.dataset();
-    let sets: Vec<_> = (0..6).map(|draw| dataset.support(3, draw).unwrap()).collect();
+    let sets: Vec<_> = (0..6).map(|draw| dataset.support(Shots::each(3), draw).unwrap()).collect();
     assert!(sets.iter().any(|other| other.hash != sets[0].hash), "the order differs");
     assert!(sets.iter().all(|other| other.unordered == sets[0].unordered));
-    let two: Vec<_> = (0..6).map(|draw| dataset.support(2, draw).unwrap()).collect();
+    let two: Vec<_> = (0..6).map(|draw| dataset.support(Shots::each(2), draw).unwrap()).collect();
     for one in &two {
         for other in &two {
             let sorted = |set: &harness_data::SupportSet| {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use harness_data::decode::{Depth, Samples};
 use harness_data::{Dataset, Item, Registry, Source};
+use harness_method::Shots;
 use rayon::prelude::*;
 
 /// Images of each class that the promises are checked on: an AUROC of 0.5 then has a deviation of 0.02.
@@ -184,7 +185,7 @@ fn the_set_is_the_same_on_every_machine() {
     let hash = |seed| {
         let mut hasher = blake3::Hasher::new();
         let dataset = phantom(48, 2, 3, seed);
-        let support = dataset.support(2, 1).unwrap();
+        let support = dataset.support(Shots::each(2), 1).unwrap();
         for item in dataset.test_set().unwrap().iter().chain(&support.normal).chain(&support.abnormal) {
             hasher.update(&item.image.content_hash().unwrap());
             hasher.update(&item.mask.as_ref().map_or([0; 32], |mask| mask.content_hash().unwrap()));
@@ -203,6 +204,6 @@ fn no_two_images_are_the_same_in_any_split_and_verify_is_content() {
 
 #[test]
 fn a_support_set_larger_than_the_pool_is_refused() {
-    let message = phantom(48, 4, 1, 0).support(5, 0).unwrap_err().to_string();
+    let message = phantom(48, 4, 1, 0).support(Shots::each(5), 0).unwrap_err().to_string();
     common::says(&message, &["5 normal support images", "split valid of the phantom has 4"]);
 }

@@ -10,6 +10,7 @@ use harness_config::Describe;
 use harness_data::keys::KEYS;
 use harness_data::phantom::PhantomSpec;
 use harness_data::{DataError, Dataset, Layout, MaskValues, Registry};
+use harness_method::Shots;
 use proptest::prelude::*;
 
 const ENTRY: &str =
@@ -180,7 +181,7 @@ fn the_shipped_registry_has_the_six_sets_of_the_paper_and_the_phantom() {
     }
     let phantom = Dataset::open(&registry, "Phantom").unwrap();
     assert_eq!(phantom.entry().layout, Layout::Phantom);
-    assert!(phantom.support(16, 0).is_ok());
+    assert!(phantom.support(Shots::each(16), 0).is_ok());
 }
 
 #[test]
@@ -197,8 +198,8 @@ fn generated_entries_keep_names_objects_and_masks_and_need_no_file() {
     assert_eq!(liver.test_set().unwrap().len(), 6);
     assert!(other.test_set().unwrap().iter().all(|item| item.mask.is_none()));
     assert_ne!(
-        liver.support(2, 0).unwrap().hash,
-        other.support(2, 0).unwrap().hash,
+        liver.support(Shots::each(2), 0).unwrap().hash,
+        other.support(Shots::each(2), 0).unwrap().hash,
         "each entry has images of its own"
     );
 }

@@ -4,8 +4,8 @@
 mod common;
 
 use common::{Set, says};
-use harness_data::{Dataset, FileHashes, Source, SupportImages, SupportSet, overlap, shared_patients};
-use harness_method::Variants;
+use harness_data::{Dataset, FileHashes, Item, Source, SupportImages, SupportSet, overlap, shared_patients};
+use harness_method::{Shots, Variants};
 use proptest::prelude::*;
 
 const LIST: &str = "support = \"lists/{shots}-shot-draw{draw}.txt\"\n";
@@ -14,8 +14,8 @@ fn names(set: &SupportSet) -> Vec<String> {
     set.normal.iter().chain(&set.abnormal).map(|item| item.name.rsplit('/').next().unwrap().to_owned()).collect()
 }
 
-fn refusal(dataset: &Dataset, shots: usize, draw: u64) -> String {
-    dataset.support(shots, draw).unwrap_err().to_string()
+fn refusal(dataset: &Dataset, shots: u32, draw: u64) -> String {
+    dataset.support(Shots::each(shots), draw).unwrap_err().to_string()
 }
 
 #[test]
@@ -27,10 +27,10 @@ fn a_list_of_either_format_names_its_images_in_its_order() {
         "\na-0: a0.png a1.png\nn-0: n0.png n1.png\n a-1: a2.png  a0.png \nn-1: n2.png n1.png\n",
     );
     let dataset = set.dataset_with(LIST);
-    let table = dataset.support(2, 0).unwrap();
+    let table = dataset.support(Shots::each(2), 0).unwrap();
     assert_eq!(names(&table), ["n1.png", "n0.png", "a2.png", "a0.png"]);
     assert!(!table.drawn);
-    assert_eq!(names(&dataset.support(2, 1).unwrap()), ["n2.png", "n1.png", "a2.png", "a0.png"]);
+    assert_eq!(names(&dataset.support(Shots::each(2), 1).unwrap()), ["n2.png", "n1.png", "a2.png", "a0.png"]);
     assert!(common::errors(&dataset).is_empty(), "{:?}", common::errors(&dataset));
 }
 
@@ -41,8 +41,8 @@ fn one_file_of_lines_holds_every_draw_and_lists_may_lie_elsewhere() {
     elsewhere.write("Brain/1-shot.txt", "a-0: a0.png\nn-0: n0.png\na-1: a1.png\nn-1: n1.png\n");
     let pattern = elsewhere.path("Brain/{shots}-shot.txt");
     let dataset = set.dataset_with(&format!("support = {:?}\n", pattern.to_str().unwrap()));
-    assert_eq!(names(&dataset.support(1, 0).unwrap()), ["n0.png", "a0.png"]);
-    assert_eq!(names(&dataset.support(1, 1).unwrap()), ["n1.png", "a1.png"]);
+    assert_eq!(names(&dataset.support(Shots::each(1), 0).unwrap()), ["n0.png", "a0.png"]);
+    assert_eq!(names(&dataset.support(Shots::each(1), 1).unwrap()), ["n1.png", "a1.png"]);
     says(&refusal(&dataset, 1, 2), &["1-shot.txt", "no line `n-2:`", "draws 0, 1"]);
     assert_eq!(harness_data::Summary::of(&dataset).unwrap().lists.len(), 1);
     assert!(common::errors(&dataset).is_empty(), "{:?}", common::errors(&dataset));
@@ -86,7 +86,7 @@ fn a_table_without_a_draw_in_its_name_holds_draw_0_alone() {
     let set = Set::mvfa();
     set.write("lists/1.csv", "label,image\n0,n0.png\n1,a0.png\n");
     let dataset = set.dataset_with("support = \"lists/{shots}.csv\"\n");
-    assert!(dataset.support(1, 0).is_ok());
+    assert!(dataset.support(Shots::each(1), 0).is_ok());
     says(&refusal(&dataset, 1, 1), &["one draw, 0, not 1", "put {draw}"]);
 }
 
@@ -94,12 +94,87 @@ fn a_table_without_a_draw_in_its_name_holds_draw_0_alone() {
 fn drawn_sets_differ_by_draw_and_shots_and_come_again() {
     let set = Set::mvfa();
     let dataset = set.dataset();
-    let drawn: Vec<Vec<String>> = (0..8).map(|draw| names(&dataset.support(2, draw).unwrap())).collect();
-    assert_eq!(drawn, (0..8).map(|draw| names(&dataset.support(2, draw).unwrap())).collect::<Vec<_>>());
+    let drawn: Vec<Vec<String>> = (0..8).map(|draw| names(&dataset.support(Shots::each(2), draw).unwrap())).collect();
+    assert_eq!(drawn, (0..8).map(|draw| names(&dataset.support(Shots::each(2), draw).unwrap())).collect::<Vec<_>>());
     assert!(drawn.iter().any(|other| *other != drawn[0]));
-    assert!(dataset.support(2, 0).unwrap().drawn);
+    assert!(dataset.support(Shots::each(2), 0).unwrap().drawn);
     says(&refusal(&dataset, 4, 0), &["4 normal support images are wanted", "has 3", "fewer shots"]);
     says(&refusal(&dataset, 0, 0), &["0 shots", "at least 1"]);
+}
+
+fn pair(normal: u32, abnormal: u32) -> Shots {
+    Shots { normal, abnormal }
+}
+
+#[test]
+fn the_normal_images_of_a_draw_do_not_depend_on_the_abnormal_ones_and_the_reverse() {
+    let set = Set::mvfa();
+    let dataset = set.dataset();
+    for draw in 0..8 {
+        let both = dataset.support(Shots::each(2), draw).unwrap();
+        let (normals, unbalanced) =
+            (dataset.support(pair(2, 0), draw).unwrap(), dataset.support(pair(2, 1), draw).unwrap());
+        let names = |items: &[Item]| items.iter().map(|item| item.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&normals.normal), names(&both.normal));
+        assert!(normals.abnormal.is_empty() && normals.drawn);
+        assert_eq!(names(&unbalanced.normal), names(&both.normal));
+        let one = dataset.support(Shots::each(1), draw).unwrap();
+        assert_eq!(names(&unbalanced.abnormal), names(&one.abnormal));
+        assert_eq!(names(&dataset.support(pair(0, 2), draw).unwrap().abnormal), names(&both.abnormal));
+        // What a training sees is another set.
+        assert_ne!(normals.hash, both.hash);
+    }
+    let message = dataset.support(pair(2, 9), 0).unwrap_err().to_string();
+    says(&message, &["9 abnormal support images are wanted", "has 3"]);
+}
+
+#[test]
+fn a_pair_takes_each_class_from_the_list_of_its_own_number() {
+    let set = Set::mvfa();
+    set.write("lists/2-shot-draw0.txt", "a-0: a2.png a0.png\nn-0: n1.png n0.png\n");
+    set.write("lists/1-shot-draw0.txt", "a-0: a1.png\nn-0: n2.png\n");
+    let dataset = set.dataset_with(LIST);
+    let of = |shots: Shots| names(&dataset.support(shots, 0).unwrap());
+    assert_eq!(of(pair(2, 0)), ["n1.png", "n0.png"]);
+    assert_eq!(of(pair(2, 1)), ["n1.png", "n0.png", "a1.png"]);
+    assert_eq!(of(pair(0, 2)), ["a2.png", "a0.png"]);
+    let refused = |shots: Shots| dataset.support(shots, 0).unwrap_err().to_string();
+    says(
+        &refused(pair(2, 3)),
+        &["3-shot-draw0.txt", "of shots 2+3 (normal+abnormal) the abnormal images are those of the list of 3 shots"],
+    );
+    set.write("lists/3-shot-draw0.txt", "a-0: a0.png a1.png\nn-0: n0.png n1.png n2.png\n");
+    says(
+        &refused(pair(2, 3)),
+        &["lists 2 abnormal images for draw 0, 3 are wanted (shots 2+3 (normal+abnormal))", "ask for 2 abnormal"],
+    );
+    assert_eq!(of(pair(3, 0)), ["n0.png", "n1.png", "n2.png"]);
+    // Of the class that nothing is taken from, nothing is asked.
+    set.write("lists/3-shot-draw0.txt", "a-0:\nn-0: n0.png n1.png n2.png\n");
+    assert_eq!(of(pair(3, 0)).len(), 3);
+}
+
+#[test]
+fn a_list_without_its_number_in_the_name_serves_the_pair_that_it_has() {
+    let set = Set::mvfa();
+    set.write("lists/all.txt", "a-0: a0.png\nn-0: n0.png n1.png n2.png\n");
+    let dataset = set.dataset_with("support = \"lists/all.txt\"\n");
+    assert!(common::errors(&dataset).is_empty(), "{:?}", common::errors(&dataset));
+    assert_eq!(names(&dataset.support(pair(3, 1), 0).unwrap()), ["n0.png", "n1.png", "n2.png", "a0.png"]);
+    assert_eq!(names(&dataset.support(pair(3, 0), 0).unwrap()).len(), 3);
+    says(&dataset.support(pair(2, 1), 0).unwrap_err().to_string(), &["lists 3 normal images", "ask for 3 normal"]);
+    set.write("lists/all.txt", "a-0:\nn-0:\n");
+    says(&common::errors(&dataset)[0], &["0 shots"]);
+}
+
+#[test]
+fn normal_images_alone_are_augmented_and_have_empty_masks() {
+    let set = Set::mvfa();
+    let dataset = set.dataset();
+    let images = SupportImages::load(&dataset, &dataset.support(pair(2, 0), 0).unwrap(), 8, 0).unwrap();
+    assert_eq!((images.images.len(), images.shots), (32, pair(2, 0)));
+    assert_eq!((images.labels, &images.origins[..4]), (vec![0; 32], &[0, 1, 0, 1][..]));
+    assert!(images.masks.unwrap().iter().all(|mask| !mask.contains(&1)));
 }
 
 #[test]
@@ -113,15 +188,16 @@ fn the_hash_of_a_support_set_follows_content_order_and_label_but_no_name() {
     // The same picture under another name.
     two.image("valid/Ungood/img/b1.png", 25);
     two.mask("valid/Ungood/anomaly_mask/b1.png");
-    let hash = |set: &Set| set.dataset_with(LIST).support(2, 0).unwrap().hash;
+    let hash = |set: &Set| set.dataset_with(LIST).support(Shots::each(2), 0).unwrap().hash;
     let first = hash(&one);
     assert_eq!(first, hash(&two));
     two.image("valid/Ungood/img/b1.png", 26);
     assert_ne!(first, hash(&two), "another picture");
     two.write("lists/2-shot-draw0.txt", "a-0: a1.png a0.png\nn-0: n0.png n1.png\n");
     assert_ne!(first, hash(&two), "another order");
-    let nonzero =
-        |set: &Set| set.dataset_with(&format!("{LIST}mask_values = \"nonzero\"\n")).support(2, 0).unwrap().hash;
+    let nonzero = |set: &Set| {
+        set.dataset_with(&format!("{LIST}mask_values = \"nonzero\"\n")).support(Shots::each(2), 0).unwrap().hash
+    };
     assert_ne!(first, nonzero(&one), "masks are read differently");
 }
 
@@ -156,9 +232,9 @@ fn a_patient_in_support_and_test_is_named_once() {
 fn augmented_support_images_are_abnormal_first_with_their_origin() {
     let set = Set::mvfa();
     let dataset = set.dataset();
-    let support = dataset.support(2, 0).unwrap();
+    let support = dataset.support(Shots::each(2), 0).unwrap();
     let images = SupportImages::load(&dataset, &support, 8, Variants::Madclip, 0).unwrap();
-    assert_eq!((images.images.len(), images.labels.len(), images.shots), (64, 64, 2));
+    assert_eq!((images.images.len(), images.labels.len(), images.shots), (64, 64, Shots::each(2)));
     assert_eq!(images.labels[..32], [1; 32]);
     assert_eq!(images.labels[32..], [0; 32]);
     assert_eq!(images.origins[..4], [0, 1, 0, 1]);
@@ -171,7 +247,7 @@ fn augmented_support_images_are_abnormal_first_with_their_origin() {
 fn a_file_that_changes_between_plan_and_read_is_an_error() {
     let set = Set::mvfa();
     let dataset = set.dataset();
-    let support = dataset.support(3, 0).unwrap();
+    let support = dataset.support(Shots::each(3), 0).unwrap();
     set.image("valid/good/img/n0.png", 250);
     let message = SupportImages::load(&dataset, &support, 8, Variants::Madclip, 0).unwrap_err().to_string();
     says(&message, &["[Set]", "changed since it was first read", "start the run again"]);
@@ -181,7 +257,7 @@ fn a_file_that_changes_between_plan_and_read_is_an_error() {
 fn read_list(text: &str) -> Result<SupportSet, String> {
     let set = Set::mvfa();
     set.write("lists/1-shot-draw0.txt", text);
-    set.dataset_with(LIST).support(1, 0).map_err(|error| error.to_string())
+    set.dataset_with(LIST).support(Shots::each(1), 0).map_err(|error| error.to_string())
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use harness_config::suggest;
-use harness_method::{Arch, BackendInfo};
+use harness_method::{Arch, BackendInfo, Shots};
 use harness_methods::Sentences;
 use serde::{Deserialize, Serialize};
 
@@ -19,25 +19,25 @@ pub trait Catalogue {
     /// An unknown name ([`CatalogueError::unknown`]), or a dataset that can't be read.
     fn dataset(&self, name: &str) -> Result<DatasetFacts, CatalogueError>;
 
-    /// The support set of K = `shots` normal and K abnormal images under a draw.
+    /// The support set of so many images of each class under a draw.
     ///
     /// # Errors
     /// Too few images, a missing list, a bad mask.
-    fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError>;
+    fn support(&self, dataset: &str, shots: Shots, draw: u64) -> Result<SupportFacts, CatalogueError>;
 
-    /// Patients of a support set's images, the K abnormal ones first, `None` for an image of an unknown patient; an
+    /// Patients of a support set's images, the abnormal ones first, `None` for an image of an unknown patient; an
     /// empty list where no patient is known. Only asked for `best-on-support`, which must not split a patient between
     /// folds.
     ///
     /// # Errors
     /// As [`Catalogue::support`].
-    fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError>;
+    fn patients(&self, dataset: &str, shots: Shots, draw: u64) -> Result<Vec<Option<String>>, CatalogueError>;
 
     /// Whether a support set may be trained on for the test set of another dataset, `target`.
     ///
     /// # Errors
     /// An image that is in both.
-    fn check_transfer(&self, dataset: &str, shots: u32, draw: u64, target: &str) -> Result<(), CatalogueError>;
+    fn check_transfer(&self, dataset: &str, shots: Shots, draw: u64, target: &str) -> Result<(), CatalogueError>;
 
     /// The encoder's weights.
     ///

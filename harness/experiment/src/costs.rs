@@ -41,7 +41,7 @@ impl Plan {
         let trainings: HashMap<_, _> = self.trainings.iter().map(|training| (training.id, training)).collect();
         for training in &self.trainings {
             // A fold's images are among those of the whole support set, which is trained on too.
-            let support = 2 * u64::from(training.shots);
+            let support = training.shots.images();
             let variants = training.options.variants();
             let (all, seeded) = (variants.count() as u64, variants.seeded() as u64);
             costs.steps = costs.steps.saturating_add(training.steps());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harness_method::Selection;
+use harness_method::{Selection, Shots};
 use harness_methods::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ struct Records {
 struct TrainingRow {
     id: TrainingId,
     dataset: String,
-    shots: u32,
+    shots: Shots,
     draw: u64,
     seed: u64,
     backend: String,
@@ -107,7 +107,7 @@ struct CellRow {
     /// Where it is another dataset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trained_on: Option<String>,
-    shots: u32,
+    shots: Shots,
     draw: u64,
     seed: u64,
     backend: String,

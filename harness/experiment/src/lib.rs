@@ -39,5 +39,7 @@ pub use smoke::SMOKE_SIDE;
 pub use spec::{Spec, TransferObject, keys};
 pub use work::Work;
 
-pub use harness_method::{Backend, BackendInfo, ImageScore, Precision, SCORING_BATCH, Selection, StorePrecision};
+pub use harness_method::{
+    Backend, BackendInfo, ImageScore, Precision, SCORING_BATCH, Selection, Shots, StorePrecision,
+};
 pub use harness_methods::{Method, MethodOptions};

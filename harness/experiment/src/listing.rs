@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use harness_method::Selection;
+use harness_method::{Selection, Shots};
 use harness_methods::Method;
 use harness_text::{bytes, count, group};
 
@@ -78,6 +78,10 @@ impl fmt::Display for Listing<'_> {
         self.targets(f)?;
         for backend in &plan.backends {
             writeln!(f, "backend     {} {} on {}", backend.name, backend.version, backend.device)?;
+        }
+        if plan.shots.iter().any(|shots| shots.k().is_none()) {
+            let shots: Vec<String> = plan.shots.iter().map(Shots::to_string).collect();
+            writeln!(f, "shots       {} (normal+abnormal where they differ)", shots.join(", "))?;
         }
         let rules: Vec<_> = plan.selection.iter().map(|rule| rule.name()).collect();
         writeln!(f, "selection   {}", rules.join(", "))?;

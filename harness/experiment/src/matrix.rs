@@ -2,13 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use harness_method::{Backend, ImageScore, SCORING_BATCH, Selection};
-use harness_methods::Schedule;
+use harness_method::{Backend, ImageScore, SCORING_BATCH, Selection, Shots};
 
 use crate::error::Error;
 use crate::folds::Fold;
 use crate::ids::{CellId, EvaluationId, TrainingId};
-use crate::plan::{Cell, Dataset, EpochRange, Evaluation, Plan, Support, Train, Training, Variant};
+use crate::plan::{Cell, Dataset, EpochRange, Evaluation, Plan, Support, Training, Variant};
 use crate::rules::Coordinates;
 use crate::spec::TransferObject;
 
@@ -34,9 +33,9 @@ struct Parts<'a> {
     datasets: HashMap<&'a str, &'a Dataset>,
     targets: HashMap<&'a str, &'a Dataset>,
     backends: HashMap<&'a str, &'a Backend>,
-    supports: HashMap<(&'a str, u32, u64), &'a Support>,
+    supports: HashMap<(&'a str, Shots, u64), &'a Support>,
     /// Dataset, shots and draw of those that others repeat.
-    repeated: HashSet<(&'a str, u32, u64)>,
+    repeated: HashSet<(&'a str, Shots, u64)>,
 }
 
 impl<'a> Parts<'a> {
@@ -91,7 +90,7 @@ impl Row<'_> {
     fn training(&self, fold: Option<&Fold>) -> Result<Training, Error> {
         let Self { plan, variant, source, support, .. } = self;
         let (method, options) = (variant.options.method(), &variant.options);
-        let schedule = self.schedule();
+        let schedule = plan.schedule(variant);
         let mut training = Training {
             id: TrainingId::from_bytes([0; 8]),
             method,
@@ -165,24 +164,9 @@ impl Row<'_> {
         Ok(evaluation)
     }
 
-    /// States there are: one where nothing is trained.
+    /// States there are.
     fn epochs(&self) -> u32 {
-        self.schedule().map_or(1, |schedule| schedule.epochs)
-    }
-
-    /// The method's own schedule or the experiment's; `None` where nothing is trained.
-    fn schedule(&self) -> Option<Schedule> {
-        let options = &self.variant.options;
-        let Train { epochs, batch, learning_rate } = self.plan.train;
-        let of_plan = Schedule { epochs, batch, learning_rate };
-        match options.schedule() {
-            _ if !options.is_trained() => None,
-            // A plan that was made small is for all methods.
-            Some(own) if self.plan.smoke => {
-                Some(Schedule { epochs: own.epochs.min(epochs), batch: own.batch.max(batch), ..own })
-            }
-            own => own.or(Some(of_plan)),
-        }
+        self.plan.states(self.variant)
     }
 
     /// The object that sentences name; empty without sentences, so that it decides nothing.
@@ -201,7 +185,7 @@ impl Row<'_> {
 }
 
 /// What decides a training within a plan: variant, dataset, shots, draw, seed, backend, fold.
-type TrainingChoice<'a> = (&'a str, &'a str, u32, u64, u64, &'a str, Option<u32>);
+type TrainingChoice<'a> = (&'a str, &'a str, Shots, u64, u64, &'a str, Option<u32>);
 
 #[derive(Default)]
 struct Records<'a> {

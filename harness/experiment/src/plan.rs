@@ -1,7 +1,9 @@
 //! A plan: what will be computed, every value present and checked, every id known.
 
-use harness_method::{Arch, Backend, ImageScore, Precision, Selection, StorePrecision};
-use harness_methods::{Method, MethodOptions, Support as SupportSizes};
+use std::collections::BTreeSet;
+
+use harness_method::{Arch, Backend, ImageScore, Precision, Selection, Shots, Side, StorePrecision};
+use harness_methods::{Method, MethodOptions, Schedule, Support as SupportSizes};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{DatasetFacts, EncoderSource};
@@ -24,8 +26,8 @@ pub struct Plan {
     pub name: String,
     /// It only tests that everything runs: tables say so.
     pub smoke: bool,
-    /// Every K, in the file's order.
-    pub shots: Vec<u32>,
+    /// Every K or pair, in the file's order.
+    pub shots: Vec<Shots>,
     /// Every draw, in the file's order.
     pub draws: Vec<u64>,
     /// Every seed, in the file's order.
@@ -85,6 +87,32 @@ impl Plan {
         methods.sort_unstable();
         methods.dedup();
         methods
+    }
+
+    /// States of a variant's trainings: one for each epoch, or one alone where nothing is trained.
+    pub fn states(&self, variant: &Variant) -> u32 {
+        self.schedule(variant).map_or(1, |schedule| schedule.epochs)
+    }
+
+    /// How a variant is trained, by its method's own schedule or the experiment's; `None` where nothing is trained by steps.
+    pub fn schedule(&self, variant: &Variant) -> Option<Schedule> {
+        let options = &variant.options;
+        let Train { epochs, batch, learning_rate } = self.train;
+        let of_plan = Schedule { epochs, batch, learning_rate };
+        match options.schedule() {
+            _ if !options.is_trained() => None,
+            // A plan that was made small is for all methods.
+            Some(own) if self.smoke => {
+                Some(Schedule { epochs: own.epochs.min(epochs), batch: own.batch.max(batch), ..own })
+            }
+            own => own.or(Some(of_plan)),
+        }
+    }
+
+    /// Names of the variants with one state alone: no rule has anything to choose from, and all report the same numbers.
+    pub fn without_choice(&self) -> BTreeSet<&str> {
+        let single = self.variants.iter().filter(|variant| self.states(variant) == 1);
+        single.map(|variant| variant.name.as_str()).collect()
     }
 
     pub(crate) fn axes(&self) -> Axes<'_> {
@@ -163,8 +191,8 @@ pub struct Dataset {
 pub struct Support {
     /// The dataset it is from.
     pub dataset: String,
-    /// K: normal images, and abnormal images.
-    pub shots: u32,
+    /// Its images of each class.
+    pub shots: Shots,
     /// Number of the draw.
     pub draw: u64,
     /// Its content.
@@ -190,8 +218,8 @@ pub struct Training {
     pub method_version: u32,
     /// A dataset that holds the support set. Not part of the id: the images themselves are.
     pub dataset: String,
-    /// K of that support set.
-    pub shots: u32,
+    /// Images of each class in that support set.
+    pub shots: Shots,
     /// Its draw.
     pub draw: u64,
     /// Content of the support set.
@@ -261,7 +289,7 @@ impl Training {
     /// Support images that it learns from.
     pub fn supports(&self) -> u64 {
         let held_out = self.fold.as_ref().map_or(0, |fold| fold.held_out.len() as u64);
-        (2 * u64::from(self.shots)).saturating_sub(held_out)
+        self.shots.images().saturating_sub(held_out)
     }
 
     /// Images that it learns from: where it is trained, the augmented variants of each support image.
@@ -271,13 +299,13 @@ impl Training {
 
     /// The sizes of its support set, as its tensors depend on them.
     pub fn support_sizes(&self) -> SupportSizes<'_> {
-        let shots = self.shots as usize;
         let held_out = self.fold.as_ref().map_or(&[][..], |fold| &fold.held_out);
-        let abnormal = held_out.iter().filter(|&&index| (index as usize) < shots).count();
+        let abnormal = held_out.iter().filter(|&&index| index < self.shots.abnormal).count();
+        let of = |side: Side, held_out: usize| (self.shots.of(side) as usize).saturating_sub(held_out);
         SupportSizes {
             arch: &self.arch,
-            normal: shots.saturating_sub(held_out.len() - abnormal),
-            abnormal: shots.saturating_sub(abnormal),
+            normal: of(Side::Normal, held_out.len() - abnormal),
+            abnormal: of(Side::Abnormal, abnormal),
             has_masks: self.has_masks,
         }
     }
@@ -482,8 +510,8 @@ pub struct Cell {
     pub dataset: String,
     /// Name of the dataset that was trained on; another one in a transfer.
     pub trained_on: String,
-    /// K.
-    pub shots: u32,
+    /// Images of each class in its support set.
+    pub shots: Shots,
     /// Number of the draw.
     pub draw: u64,
     /// Seed.

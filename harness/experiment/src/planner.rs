@@ -71,6 +71,7 @@ impl Planner<'_> {
         let axes = parts::axes(self.typed, &variants);
         let rules = self.rules(&axes);
         let parts = self.parts(&axes, &rules);
+        self.seen(&variants, &parts);
         let supports = self.supports(&datasets, &parts);
         self.transfers(&datasets, &targets, &parts);
         let image_scores = self.image_scores(&datasets, &parts);
@@ -126,9 +127,9 @@ impl Planner<'_> {
         }
         let on_support = items(typed.top.selection.as_ref()).find(|rule| *rule.get_ref() == Selection::BestOnSupport);
         for shots in items(typed.top.shots.as_ref()) {
-            match shots.get_ref() {
-                0 => findings.add(start(shots), "`shots` is 0; choose 1 or more"),
-                1 if on_support.is_some() => {
+            match shots.get_ref().k() {
+                Some(0) => findings.add(start(shots), "`shots` is 0; choose 1 or more"),
+                Some(1) if on_support.is_some() => {
                     let message = "`shots` 1 leaves nothing to cross-validate for best-on-support; choose 2 or more, \
                                    or selection last or best-on-test";
                     findings.add(start(shots), message);

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::hash::Hash;
 
 use harness_config::{Findings, Spanned, Table, start, suggest};
-use harness_method::Selection;
+use harness_method::{Selection, Shots};
 use serde::{Deserialize, Serialize};
 
 /// A cell's choice on every axis.
@@ -13,7 +13,7 @@ pub(crate) struct Coordinates<'a> {
     pub(crate) variant: &'a str,
     pub(crate) dataset: &'a str,
     pub(crate) target: &'a str,
-    pub(crate) shots: u32,
+    pub(crate) shots: Shots,
     pub(crate) draw: u64,
     pub(crate) seed: u64,
     pub(crate) backend: &'a str,
@@ -75,7 +75,7 @@ axes! {
     variants: String, variant;
     datasets: String, dataset;
     targets: String, target;
-    shots: u32, shots;
+    shots: Shots, shots;
     draws: u64, draw;
     seeds: u64, seed;
     backends: String, backend;
@@ -117,7 +117,7 @@ pub(crate) struct Axes<'a> {
     pub(crate) datasets: Vec<&'a str>,
     /// Empty: each dataset's own.
     pub(crate) targets: Vec<&'a str>,
-    pub(crate) shots: Vec<u32>,
+    pub(crate) shots: Vec<Shots>,
     pub(crate) draws: Vec<u64>,
     pub(crate) seeds: Vec<u64>,
     pub(crate) backends: Vec<&'a str>,

@@ -29,8 +29,8 @@ impl Spec {
     /// two, batches large, draws and seeds at most two, and backends that aren't installed are left out. Its numbers
     /// mean nothing.
     ///
-    /// Plan it against a catalogue that generates datasets under the same names, with at least as many images of a
-    /// class as the largest K.
+    /// Plan it against a catalogue that generates datasets under the same names, with at least [`Spec::most_shots`] images of
+    /// a class.
     #[must_use]
     pub fn smoke(&self) -> Self {
         let mut spec = self.clone();
@@ -53,10 +53,10 @@ impl Spec {
         spec
     }
 
-    /// The largest K that is typed; 0 where there is none that can be read.
+    /// The most images of a class that are typed; 0 where there is none that can be read.
     pub fn most_shots(&self) -> u32 {
         let shots = self.typed.top.shots.iter().flat_map(|shots| shots.get_ref());
-        shots.map(|shots| *shots.get_ref()).max().unwrap_or(0)
+        shots.map(|shots| shots.get_ref().normal.max(shots.get_ref().abnormal)).max().unwrap_or(0)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use harness_config::{Findings, Source, Spanned, Table, read_text};
-use harness_method::{Arch, ImageScore, Precision, Selection, StorePrecision};
+use harness_method::{Arch, ImageScore, Precision, Selection, Shots, StorePrecision};
 use harness_methods::{EncodingOverrides, Method, MethodOverrides};
 
 use crate::error::Error;
@@ -58,9 +58,8 @@ section! {
             values: "list of names",
             required: "[\"Phantom\"]",
         }
-        /// Support images of each class, K
-        shots: List<u32> {
-            values: "list of whole numbers from 1",
+        /// Support images of each class, K, or how many of [normal and abnormal ones](#unbalanced-supports)
+        shots: List<Shots> {
             required: "[4]",
         }
         /// Which support set of that K: the draw of a list file, or the seed of a drawn set
@@ -143,7 +142,7 @@ section! {
 section! {
     /// The keys of `[train]`.
     struct TrainSpec {
-        /// Passes over the 32 K augmented support images
+        /// Passes over the augmented support images, 16 of each: 32 K
         epochs: u32 {
             values: "whole number from 1",
             default: 60,

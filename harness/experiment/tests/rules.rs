@@ -6,7 +6,7 @@ mod common;
 use std::collections::HashSet;
 
 use common::{World, file_with, says};
-use harness_experiment::{Plan, Selection};
+use harness_experiment::{Plan, Selection, Shots};
 use proptest::prelude::*;
 
 const AXES: &[(&str, &str)] = &[
@@ -37,8 +37,9 @@ fn without_rules_the_whole_product_takes_part() {
 fn a_cell_must_meet_one_include_rule_in_all_it_names() {
     // Every variant at K 4 with `last`, and base with everything.
     let plan = plan("\n[[include]]\nshots = [4]\nselection = [\"last\"]\n\n[[include]]\nvariants = [\"base\"]\n");
-    let wanted =
-        |c: &&harness_experiment::Cell| c.variant == "base" || (c.shots == 4 && c.selection == Selection::Last);
+    let wanted = |c: &&harness_experiment::Cell| {
+        c.variant == "base" || (c.shots == Shots::each(4) && c.selection == Selection::Last)
+    };
     assert_eq!(plan.cells.iter().filter(wanted).count(), plan.cells.len());
     assert_eq!(plan.cells.len(), 32 + 2 * (2 * 2 * 2));
 }
@@ -49,7 +50,7 @@ fn a_cell_must_meet_no_exclude_rule() {
         "\n[[exclude]]\ndatasets = [\"Chest\"]\nshots = [16]\n\n[[exclude]]\nvariants = [\"free\"]\nseeds = [1]\n",
     );
     assert_eq!(plan.cells.len(), 96 - 3 * 8 - 16 + 4);
-    assert!(!plan.cells.iter().any(|c| c.dataset == "Chest" && c.shots == 16));
+    assert!(!plan.cells.iter().any(|c| c.dataset == "Chest" && c.shots == Shots::each(16)));
     assert!(!plan.cells.iter().any(|c| c.variant == "free" && c.seed == 1));
 }
 

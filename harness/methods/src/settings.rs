@@ -2,7 +2,7 @@
 
 use harness_method::options::{Activation, Normalize};
 use harness_method::parameters::Parameter;
-use harness_method::{Arch, Combine, Layout, Variants};
+use harness_method::{Arch, Combine, Layout, Shots, Side, Variants};
 
 /// What of a support set a method learns from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +16,15 @@ pub enum Sees {
 }
 
 impl Sees {
+    /// The class that it can't do without and that a support set of so many images lacks; the abnormal one where both are.
+    pub const fn lacks(self, shots: Shots) -> Option<Side> {
+        match self {
+            Self::Both if shots.abnormal == 0 => Some(Side::Abnormal),
+            Self::Normal | Self::Both if shots.normal == 0 => Some(Side::Normal),
+            _ => None,
+        }
+    }
+
     /// In tables.
     pub const fn name(self) -> &'static str {
         match self {
@@ -136,4 +145,21 @@ pub struct Encoding<'a> {
     pub activation: Activation,
     /// `normalize`.
     pub normalize: Normalize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_need_not_be_there() {
+        let lacks = |sees: Sees, normal: u32, abnormal: u32| sees.lacks(Shots { normal, abnormal });
+        for sees in [Sees::Nothing, Sees::Normal, Sees::Both] {
+            assert_eq!((lacks(sees, 4, 4), lacks(sees, 8, 2)), (None, None));
+        }
+        assert_eq!([Sees::Nothing, Sees::Normal].map(|sees| lacks(sees, 4, 0)), [None, None]);
+        assert_eq!(lacks(Sees::Both, 4, 0), Some(Side::Abnormal));
+        assert_eq!(lacks(Sees::Nothing, 0, 4), None);
+        assert_eq!([Sees::Normal, Sees::Both].map(|sees| lacks(sees, 0, 4)), [Some(Side::Normal); 2]);
+    }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use harness_experiment::{ContentHash, Method, Training};
+use harness_experiment::{ContentHash, Method, Shots, Training};
 use harness_weights::safetensors_metadata;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -84,7 +84,7 @@ fn parse(entries: &BTreeMap<String, String>) -> Result<Described, String> {
         method: if entries.0.contains_key("method") { entries.named("method")? } else { Method::default() },
         method_version: entries.json("method_version")?,
         dataset: String::new(),
-        shots: 0,
+        shots: Shots::default(),
         draw: 0,
         support: entries.hash("support")?,
         object: entries.text("object")?.clone(),
@@ -171,7 +171,7 @@ mod tests {
             method: Method::Madclip,
             method_version: Method::Madclip.version(),
             dataset: "Brain".to_owned(),
-            shots: 4,
+            shots: Shots::each(4),
             draw: 1,
             support: ContentHash::from_bytes([7; 32]),
             object: "a \"quoted\" name".to_owned(),
@@ -205,7 +205,7 @@ mod tests {
         let training = training();
         let (_folder, path) = written(&describe(&training, 3).unwrap());
         let found = read(&path).unwrap().unwrap();
-        let expected = Training { dataset: String::new(), shots: 0, draw: 0, ..training };
+        let expected = Training { dataset: String::new(), shots: Shots::default(), draw: 0, ..training };
         assert_eq!(found, Described { training: expected, epoch: 3 });
     }
 
@@ -216,7 +216,7 @@ mod tests {
         let adapter_attention = harness_method::options::AdapterAttention::Tokens;
         let options = harness_method::Options { adapter_attention, ..training.options.madclip().unwrap().clone() };
         let (dataset, options) = ("Head".to_owned(), options.into());
-        let other = Training { dataset, shots: 9, draw: 0, options, ..training.clone() };
+        let other = Training { dataset, shots: Shots::each(9), draw: 0, options, ..training.clone() };
         assert_eq!(other.identity().unwrap(), training.id);
         let (_one, first) = written(&describe(&training, 0).unwrap());
         let (_two, second) = written(&describe(&other, 0).unwrap());

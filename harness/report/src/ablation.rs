@@ -1,5 +1,7 @@
 //! The ablation table: each variant's numbers and its differences from the base, with the best marked.
 
+use std::collections::BTreeSet;
+
 use harness_method::{ImageScore, Selection};
 use harness_tables::{DifferenceRow, Frame, row};
 
@@ -9,7 +11,7 @@ use crate::comparisons::{Ablation, Block, Differences, Intervals};
 use crate::measure::{Measure, score_name};
 use crate::numbers::{Number, Wanted, numbers};
 use crate::sheet::{Sheet, Table};
-use crate::words::{fraction, p_value, signed};
+use crate::words::{chosen_by, fraction, p_value, rule_name, signed};
 
 /// One variant's measure in a block.
 pub(crate) struct Entry<'a> {
@@ -21,6 +23,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) found: bool,
     /// From the base; absent for the base itself.
     pub(crate) difference: Option<&'a DifferenceRow>,
+    /// There is one state alone, so that no rule chose it.
+    pub(crate) no_choice: bool,
     mark: Mark,
 }
 
@@ -43,7 +47,7 @@ impl Filled<'_> {
 }
 
 /// Columns of the summary that an entry is of.
-const KEYS: [&str; 6] = ["variant", "dataset", "trained_on", "shots", "backend", "selection"];
+const KEYS: [&str; 7] = ["variant", "dataset", "trained_on", "normal_shots", "abnormal_shots", "backend", "selection"];
 
 impl<'a> Ablation<'a> {
     /// The measures that have differences.
@@ -61,6 +65,8 @@ impl<'a> Ablation<'a> {
         let (differences, intervals) = (Differences::of(self.differences), Intervals::of(self.intervals));
         let blocks = self.blocks();
         let variants = self.variants(&blocks);
+        let single: BTreeSet<&str> =
+            self.rows.iter().filter(|row| row.no_choice).map(|row| row.variant.as_str()).collect();
         let mut wanted = Vec::new();
         for (block, variants) in blocks.iter().zip(&variants) {
             for measure in &measures {
@@ -77,7 +83,8 @@ impl<'a> Ablation<'a> {
                     let interval = intervals.get(condition, variant).map(|row| row.mean);
                     Entry {
                         variant,
-                        words: block.value_words(&number, interval),
+                        words: block.value_words(&number, interval, single.contains(variant)),
+                        no_choice: single.contains(variant),
                         value: number.mean.or(interval),
                         found: number.mean.is_some(),
                         difference: differences.get(condition, variant, self.base),
@@ -113,10 +120,10 @@ impl Block<'_> {
     }
 
     /// A number as printed. The summary has none of a mean over datasets.
-    fn value_words(&self, number: &Number, interval: Option<f64>) -> String {
+    fn value_words(&self, number: &Number, interval: Option<f64>, no_choice: bool) -> String {
         match interval {
             _ if !self.dataset.is_empty() => number.words(),
-            Some(mean) => fraction(mean, self.selection),
+            Some(mean) => fraction(mean, chosen_by(self.selection, no_choice)),
             None => "a dataset is missing".to_owned(),
         }
     }
@@ -134,13 +141,16 @@ row! {
         measure: String,
         mark: String,
         message: String,
-        shots: u64,
+        shots: Option<u64>,
         mean: Option<f64>,
         difference: Option<f64>,
         low: Option<f64>,
         high: Option<f64>,
         p: Option<f64>,
         p_holm: Option<f64>,
+        no_choice: bool,
+        normal_shots: u64,
+        abnormal_shots: u64,
     }
 }
 
@@ -187,7 +197,7 @@ fn sheet(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Sheet {
         for line in filled.lines() {
             let mut words = vec![
                 from.words(block),
-                block.selection.name().to_owned(),
+                rule_name(block.selection, line.first().is_some_and(|(_, entry)| entry.no_choice)).to_owned(),
                 block.backend.to_owned(),
                 score_name(block.score).to_owned(),
                 block.shots.to_string(),
@@ -227,13 +237,16 @@ fn long(filled: &[Filled<'_>]) -> Vec<LongRow> {
             measure: measure.name().to_owned(),
             mark: entry.mark.word().to_owned(),
             message: if entry.value.is_some() { String::new() } else { entry.words.clone() },
-            shots: u64::from(block.shots),
+            shots: block.shots.k().map(u64::from),
             mean: entry.value,
             difference: of(|row| row.difference),
             low: of(|row| row.low),
             high: of(|row| row.high),
             p: of(|row| row.p),
             p_holm: of(|row| row.p_holm),
+            no_choice: entry.no_choice,
+            normal_shots: u64::from(block.shots.normal),
+            abnormal_shots: u64::from(block.shots.abnormal),
         }
     };
     let lines = filled.iter().flat_map(|filled| filled.lines().flatten().map(|entry| (&filled.block, entry)));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 use harness_results::ReportDataset;
 use harness_tables::{DifferenceRow, IntervalRow};
@@ -18,7 +18,7 @@ pub(crate) const ALPHA: f64 = 0.05;
 pub(crate) struct Condition<'a> {
     pub(crate) dataset: &'a str,
     pub(crate) trained_on: &'a str,
-    pub(crate) shots: u32,
+    pub(crate) shots: Shots,
     pub(crate) backend: &'a str,
     pub(crate) selection: Selection,
     pub(crate) metric: Metric,
@@ -102,7 +102,7 @@ pub(crate) struct Block<'a> {
     rule: u8,
     pub(crate) selection: Selection,
     pub(crate) backend: &'a str,
-    pub(crate) shots: u32,
+    pub(crate) shots: Shots,
     /// The mean over datasets comes last.
     is_mean: bool,
     rank: usize,

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots};
 use harness_results::ReportDataset;
 use harness_tables::{Frame, Query, row};
 
 use crate::measure::{Measure, paper_score, rank, rule};
 use crate::numbers::{Number, Wanted, numbers};
 use crate::sheet::{Sheet, Table};
+use crate::words::rule_name;
 use crate::{ReportError, SummaryRow};
 
 /// What marks a number by the detection heads where the target's own score would be the map's maximum.
@@ -21,7 +22,8 @@ pub(crate) struct Shared {
     pub(crate) variant: String,
     pub(crate) backend: String,
     pub(crate) precision: String,
-    pub(crate) shots: u32,
+    pub(crate) shots: Shots,
+    pub(crate) no_choice: bool,
     pub(crate) measure: Measure,
 }
 
@@ -47,7 +49,8 @@ pub(crate) struct Matrix {
 }
 
 /// Columns of the summary that a line and a heading of a matrix are of.
-const KEYS: [&str; 7] = ["variant", "dataset", "trained_on", "shots", "backend", "precision", "selection"];
+const KEYS: [&str; 8] =
+    ["variant", "dataset", "trained_on", "normal_shots", "abnormal_shots", "backend", "precision", "selection"];
 
 /// The matrices of an experiment; none where every cell was scored on the dataset it was trained on.
 ///
@@ -107,6 +110,7 @@ fn all_shared(rows: &[SummaryRow], variants: &[String]) -> Vec<Shared> {
                 backend: row.backend.clone(),
                 precision: row.precision.clone(),
                 shots: row.shots,
+                no_choice: row.no_choice,
                 measure,
             });
         }
@@ -170,10 +174,13 @@ row! {
         dataset: String,
         image_score: Option<ImageScore>,
         message: String,
-        shots: u64,
+        shots: Option<u64>,
         mean: Option<f64>,
         deviation: Option<f64>,
         count: u64,
+        no_choice: bool,
+        normal_shots: u64,
+        abnormal_shots: u64,
     }
 }
 
@@ -200,7 +207,7 @@ pub(crate) fn cross_dataset(matrices: &[Matrix]) -> Result<Option<Table>, Report
         let shared = &matrix.shared;
         for (source, cells) in matrix.sources.iter().zip(&mut cells) {
             let mut words = vec![
-                shared.selection.name().to_owned(),
+                rule_name(shared.selection, shared.no_choice).to_owned(),
                 shared.variant.clone(),
                 shared.backend.clone(),
                 shared.precision.clone(),
@@ -260,10 +267,13 @@ fn long(matrices: &[Matrix]) -> Vec<LongRow> {
                 dataset: target.clone(),
                 image_score: Some(entry.image_score),
                 message: if entry.mean.is_some() { String::new() } else { entry.words.clone() },
-                shots: u64::from(shared.shots),
+                shots: shared.shots.k().map(u64::from),
                 mean: entry.mean,
                 deviation: entry.deviation,
                 count: entry.count,
+                no_choice: shared.no_choice,
+                normal_shots: u64::from(shared.shots.normal),
+                abnormal_shots: u64::from(shared.shots.abnormal),
             }));
         }
     }

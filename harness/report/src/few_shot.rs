@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots};
 use harness_results::ReportDataset;
 use harness_tables::{DifferenceRow, Frame, PublishedRow, row};
 
@@ -14,7 +14,7 @@ use crate::measure::{Measure, paper_score, rank, rule};
 use crate::numbers::{Number, Wanted, numbers};
 use crate::published_lines::{Published, PublishedLine, published_lines};
 use crate::sheet::{Sheet, Table};
-use crate::words::{fraction, range};
+use crate::words::{chosen_by, fraction, range, rule_name};
 use crate::{ReportError, SummaryRow};
 
 /// What the table is made of.
@@ -33,7 +33,8 @@ struct Line<'a> {
     backend: &'a str,
     precision: &'a str,
     allow_overlap: bool,
-    shots: u32,
+    shots: Shots,
+    no_choice: bool,
     /// One for each column of the table.
     numbers: Vec<Number>,
     /// One for each column, then one for each mean.
@@ -57,8 +58,17 @@ struct FewShot<'a> {
 const FIRST: usize = 7;
 
 /// Columns of the summary that a line and a heading of the table are of.
-const KEYS: [&str; 8] =
-    ["variant", "dataset", "trained_on", "shots", "backend", "precision", "allow_overlap", "selection"];
+const KEYS: [&str; 9] = [
+    "variant",
+    "dataset",
+    "trained_on",
+    "normal_shots",
+    "abnormal_shots",
+    "backend",
+    "precision",
+    "allow_overlap",
+    "selection",
+];
 
 /// The few-shot table of cells that were scored on the dataset they were trained on; `None` where none is done.
 ///
@@ -102,7 +112,7 @@ impl<'a> FewShot<'a> {
             return Ok(None);
         }
         let means = Measure::ALL.into_iter().filter(|measure| has_mean(&datasets, *measure)).collect();
-        let shots: BTreeSet<u32> = lines.iter().map(|line| line.shots).collect();
+        let shots: BTreeSet<u32> = lines.iter().filter_map(|line| line.shots.k()).collect();
         let published = published_lines(from.published, &datasets, &shots);
         let mut table = Self { datasets, columns, means, lines, published };
         table.mark(&Differences::of(from.differences));
@@ -210,7 +220,7 @@ impl<'a> FewShot<'a> {
 
     fn words(&self, line: &Line<'_>) -> Vec<String> {
         let mut words = vec![
-            line.selection.name().to_owned(),
+            rule_name(line.selection, line.no_choice).to_owned(),
             line.variant.to_owned(),
             line.backend.to_owned(),
             line.precision.to_owned(),
@@ -220,7 +230,8 @@ impl<'a> FewShot<'a> {
         ];
         words.extend(line.numbers.iter().map(Number::words));
         words.extend(self.means.iter().map(|measure| {
-            self.mean(line, *measure).map_or_else(|missing| missing, |mean| fraction(mean, line.selection))
+            self.mean(line, *measure)
+                .map_or_else(|missing| missing, |mean| fraction(mean, chosen_by(line.selection, line.no_choice)))
         }));
         words.iter_mut().skip(FIRST).zip(&line.marks).for_each(|(word, mark)| word.push_str(mark.sign()));
         words
@@ -267,7 +278,9 @@ impl<'a> FewShot<'a> {
                     method: other.name(),
                     dataset: dataset.name.clone(),
                     measure: measure.name().to_owned(),
-                    shots: u64::from(other.shots),
+                    shots: Some(u64::from(other.shots)),
+                    normal_shots: u64::from(other.shots),
+                    abnormal_shots: u64::from(other.shots),
                     mean: Some(value),
                     message: other.protocol.to_owned(),
                     ..LongRow::default()
@@ -294,6 +307,7 @@ fn all_lines<'a>(rows: &[&'a SummaryRow], variants: &[String]) -> Vec<Line<'a>> 
             precision,
             allow_overlap: row.allow_overlap,
             shots: row.shots,
+            no_choice: row.no_choice,
             numbers: Vec::new(),
             marks: Vec::new(),
         });
@@ -329,13 +343,16 @@ impl Line<'_> {
             measure: measure.name().to_owned(),
             image_score: Some(paper_score(dataset.masks)),
             mark: mark.word().to_owned(),
-            shots: u64::from(self.shots),
+            shots: self.shots.k().map(u64::from),
             mean: number.mean,
             deviation: number.deviation,
             count: number.count.unwrap_or(0),
             failed: number.failed.unwrap_or(0),
             not_run: number.not_run.unwrap_or(0),
             message: if planned { number.message.clone().unwrap_or_default() } else { "not planned".to_owned() },
+            no_choice: self.no_choice,
+            normal_shots: u64::from(self.shots.normal),
+            abnormal_shots: u64::from(self.shots.abnormal),
         }
     }
 }
@@ -353,12 +370,15 @@ row! {
         measure: String,
         image_score: Option<ImageScore>,
         mark: String,
-        shots: u64,
+        shots: Option<u64>,
         mean: Option<f64>,
         deviation: Option<f64>,
         count: u64,
         failed: u64,
         not_run: u64,
         message: String,
+        no_choice: bool,
+        normal_shots: u64,
+        abnormal_shots: u64,
     }
 }

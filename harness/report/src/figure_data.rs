@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 use harness_results::ReportDataset;
 use harness_tables::{BackendRow, IntervalRow};
@@ -13,7 +13,7 @@ use crate::comparisons::ALPHA;
 use crate::cross_dataset::{BY_DETECTION, Entry as MatrixEntry, Matrix, Shared};
 use crate::material::Material;
 use crate::measure::{Measure, asked_by, dataset_words, paper_score, rank, rule, score_name};
-use crate::words::range;
+use crate::words::{NO_CHOICE, range};
 use crate::{
     Bar, BarFigure, BarPlot, ForestFigure, ForestPlot, ForestRow, HeatCell, HeatFigure, ShotsFigure, ShotsPlot,
     ShotsPoint,
@@ -31,7 +31,8 @@ struct Over<'a> {
     trained_on: &'a str,
 }
 
-/// AUROC over K, a figure for each dataset, rule and backend; none where there is only one K.
+/// AUROC over K, a figure for each dataset, rule and backend; none where there is only one K. Support sets of unequal numbers have no
+/// place on its axis.
 pub(crate) fn over_shots(from: &Material<'_>) -> Vec<ShotsFigure> {
     let mut groups: BTreeMap<Over<'_>, Vec<&IntervalRow>> = BTreeMap::new();
     for row in &from.input.intervals {
@@ -53,17 +54,20 @@ pub(crate) fn over_shots(from: &Material<'_>) -> Vec<ShotsFigure> {
 
 fn over(from: &Material<'_>, key: &Over<'_>, rows: &[&IntervalRow], several: bool) -> Option<ShotsFigure> {
     let (selection, backend) = (key.selection, key.backend);
-    let shots: BTreeSet<u32> = rows.iter().map(|row| row.shots).collect();
+    let unequal: BTreeSet<Shots> = rows.iter().map(|row| row.shots).filter(|shots| shots.k().is_none()).collect();
+    let rows: Vec<&IntervalRow> = rows.iter().copied().filter(|row| row.shots.k().is_some()).collect();
+    let shots: BTreeSet<Shots> = rows.iter().map(|row| row.shots).collect();
     if shots.len() < 2 {
         return None;
     }
-    let score = score_of(&from.datasets, key.dataset, rows);
+    let score = score_of(&from.datasets, key.dataset, &rows);
     let mut names: Vec<&str> = rows.iter().map(|row| row.variant.as_str()).collect();
     names.sort_by_key(|name| rank(&from.input.variants, name));
     names.dedup();
     let mut points: BTreeMap<(&str, Metric), Vec<ShotsPoint>> = BTreeMap::new();
     for row in rows.iter().filter(|row| asked_by(row.metric, row.image_score).contains(&Some(score))) {
-        let point = ShotsPoint { shots: row.shots, mean: row.mean, interval: (row.low, row.high) };
+        let Some(shots) = row.shots.k() else { continue };
+        let point = ShotsPoint { shots, mean: row.mean, interval: (row.low, row.high) };
         points.entry((&row.variant, row.metric)).or_default().push(point);
     }
     points.values_mut().for_each(|points| points.sort_by_key(|point| point.shots));
@@ -79,17 +83,30 @@ fn over(from: &Material<'_>, key: &Over<'_>, rows: &[&IntervalRow], several: boo
         name: file(&["shots", &title, if several { backend } else { "" }, selection.name()]),
         caption: format!(
             "AUROC over K: {title}, image score {}, selection {}, {backend}. Points: means over draws and seeds, n = {} trainings \
-             each; bars: {:.0} % intervals of the bootstrap.{}",
+             each; bars: {:.0} % intervals of the bootstrap.{}{}",
             score.name(),
             selection.name(),
             range(rows.iter().map(|row| row.count)),
             head.level * 100.0,
-            chosen(selection)
+            left_out(&unequal),
+            chosen(from, selection, &names)
         ),
-        axis: format!("Support images a class, K{}", in_picture(selection)),
+        axis: format!("Support images a class, K{}", in_picture(from, selection, &names)),
         labels: names.iter().map(|name| (*name).to_owned()).collect(),
         plots,
     })
+}
+
+/// What of the results has no place on an axis of K.
+fn left_out(unequal: &BTreeSet<Shots>) -> String {
+    if unequal.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = unequal.iter().map(Shots::to_string).collect();
+    format!(
+        " Support sets of unequal numbers ({}, normal+abnormal) are not on this axis; the tables have them.",
+        names.join(", ")
+    )
 }
 
 /// The paper's image score of a dataset where the rows have it. A mean over datasets has the score that all of them have.
@@ -106,13 +123,19 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
     let several = compared.iter().map(|filled| filled.block.backend).collect::<BTreeSet<_>>().len() > 1;
     let figure = |filled: &Filled<'_>| {
         let block = &filled.block;
+        let names: Vec<&str> =
+            filled.columns.iter().flat_map(|(_, column)| column).map(|entry| entry.variant).collect();
         let (mut counts, mut plots) = (BTreeSet::new(), Vec::new());
         for (measure, column) in &filled.columns {
             let others = || column.iter().filter(|entry| entry.variant != ablation.base);
             counts.extend(others().filter_map(|entry| Some(entry.difference?.count)));
             if others().any(|entry| entry.difference.is_some()) {
                 plots.push(ForestPlot {
-                    axis: format!("Difference in {}{}", measure.words_within(), in_picture(block.selection)),
+                    axis: format!(
+                        "Difference in {}{}",
+                        measure.words_within(),
+                        in_picture(from, block.selection, &names)
+                    ),
                     rows: others().map(|entry| forest_row(entry, block.dataset.is_empty())).collect(),
                 });
             }
@@ -132,11 +155,11 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
                 "Differences from {}: {title}, K = {}, image score {}, selection {}, {backend}; n = {} pairs of trainings each. \
                  Bars: {level:.0} % intervals of the paired bootstrap; filled: p < {ALPHA} after Holm's correction.{}",
                 ablation.base,
-                block.shots,
+                block.shots.explained(),
                 if block.score.is_some() { score_name(block.score) } else { "none" },
                 selection.name(),
                 range(counts),
-                chosen(selection)
+                chosen(from, selection, &names)
             ),
             plots,
         })
@@ -160,7 +183,8 @@ fn forest_row(entry: &Entry<'_>, is_mean: bool) -> ForestRow {
 }
 
 /// The matrices as figures.
-pub(crate) fn heat_maps(matrices: &[Matrix]) -> Vec<HeatFigure> {
+pub(crate) fn heat_maps(from: &Material<'_>) -> Vec<HeatFigure> {
+    let matrices = &from.matrices;
     let varies = |word: fn(&Shared) -> String| {
         matrices.iter().map(|matrix| word(&matrix.shared)).collect::<BTreeSet<_>>().len() > 1
     };
@@ -168,6 +192,7 @@ pub(crate) fn heat_maps(matrices: &[Matrix]) -> Vec<HeatFigure> {
     let (shots, precisions) = (varies(|shared| shared.shots.to_string()), varies(|shared| shared.precision.clone()));
     let figure = |matrix: &Matrix| {
         let shared = &matrix.shared;
+        let name = [shared.variant.as_str()];
         let only = |varies: bool, word: &str| if varies { word.to_owned() } else { String::new() };
         let given = || matrix.entries.iter().flatten().filter(|entry| entry.mean.is_some());
         let by_detection = given().any(|entry| entry.words.contains(BY_DETECTION));
@@ -190,16 +215,16 @@ pub(crate) fn heat_maps(matrices: &[Matrix]) -> Vec<HeatFigure> {
                 "{} across datasets: variant {}, K = {}, selection {}, {}; means over draws and seeds, n = {} trainings each.{}{}",
                 shared.measure.words(),
                 shared.variant,
-                shared.shots,
+                shared.shots.explained(),
                 shared.selection.name(),
                 shared.backend,
                 range(given().map(|entry| entry.count)),
                 if by_detection { " Sources without masks: by the detection heads." } else { "" },
-                chosen(shared.selection)
+                chosen(from, shared.selection, &name)
             ),
             lines: "Trained on".to_owned(),
             columns: "Scored on".to_owned(),
-            measure: shared.measure.words().to_owned() + in_picture(shared.selection),
+            measure: shared.measure.words().to_owned() + in_picture(from, shared.selection, &name),
             sources: matrix.sources.clone(),
             targets: matrix.targets.clone(),
             cells: matrix.entries.iter().map(|line| line.iter().map(cell).collect()).collect(),
@@ -242,16 +267,20 @@ fn file(parts: &[&str]) -> String {
     parts.join("-").replace(' ', "-")
 }
 
-/// The warning in the caption of numbers chosen on the test set.
-fn chosen(selection: Selection) -> &'static str {
-    if selection == Selection::BestOnTest {
-        " † The epoch was chosen on the test set itself: optimistic by construction."
-    } else {
-        ""
+/// The warning in the caption of numbers chosen on the test set. Variants with one state have none to choose.
+fn chosen(from: &Material<'_>, selection: Selection, variants: &[&str]) -> String {
+    let single: BTreeSet<&str> = variants.iter().copied().filter(|name| from.no_choice.contains(*name)).collect();
+    if selection != Selection::BestOnTest || variants.iter().all(|name| single.contains(name)) {
+        return String::new();
     }
+    let but = match single.len() {
+        0 => String::new(),
+        _ => format!("; not so {}: one state and {NO_CHOICE}", single.into_iter().collect::<Vec<_>>().join(", ")),
+    };
+    format!(" † The epoch was chosen on the test set itself: optimistic by construction{but}.")
 }
 
 /// The same within a picture, which may be shown without its caption.
-fn in_picture(selection: Selection) -> &'static str {
-    if selection == Selection::BestOnTest { " (best-on-test)" } else { "" }
+fn in_picture(from: &Material<'_>, selection: Selection, variants: &[&str]) -> &'static str {
+    if chosen(from, selection, variants).is_empty() { "" } else { " (best-on-test)" }
 }

@@ -85,7 +85,7 @@ fn sketches<'a>(from: &'a Material<'_>, compared: &[Filled<'_>]) -> Vec<Sketch<'
         }
     }
     sketches.extend(forests(from, compared).into_iter().map(|figure| sketch!(figure, forest, smoke)));
-    sketches.extend(heat_maps(&from.matrices).into_iter().map(|figure| sketch!(figure, heat_map, smoke)));
+    sketches.extend(heat_maps(from).into_iter().map(|figure| sketch!(figure, heat_map, smoke)));
     sketches.extend(backend_bars(&input.backends).into_iter().map(|figure| sketch!(figure, bars, smoke)));
     for figure in &input.roc {
         for (part, series) in parts(&figure.series) {

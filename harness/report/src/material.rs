@@ -18,6 +18,8 @@ pub(crate) struct Material<'a> {
     pub(crate) rows: Vec<SummaryRow>,
     pub(crate) datasets: Vec<ReportDataset>,
     pub(crate) matrices: Vec<Matrix>,
+    /// Variants with one state alone, of which no rule chooses.
+    pub(crate) no_choice: BTreeSet<String>,
 }
 
 impl<'a> Material<'a> {
@@ -29,7 +31,9 @@ impl<'a> Material<'a> {
         let rows = summary(&input.results, &input.variants)?;
         let datasets = datasets(&input.datasets, &rows);
         let matrices = matrices(&rows, &datasets, &input.variants)?;
-        Ok(Self { input, rows, datasets, matrices })
+        let single = rows.iter().filter(|row| row.no_choice);
+        let no_choice = single.map(|row| row.variant.clone()).collect();
+        Ok(Self { input, rows, datasets, matrices, no_choice })
     }
 
     /// The variant that stands for the experiment beside methods that it does not have.

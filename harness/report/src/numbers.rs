@@ -1,11 +1,11 @@
 //! The numbers that a table asks for, found among the rows of the summary.
 
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 use harness_tables::{Query, row};
 
 use crate::measure::{Measure, asked_by, paper_score};
-use crate::words::{mean, short};
+use crate::words::{chosen_by, mean, short};
 use crate::{ReportError, SummaryRow};
 
 row! {
@@ -15,7 +15,7 @@ row! {
         variant: String,
         dataset: String,
         trained_on: String,
-        shots: u32,
+        shots: Shots,
         backend: String,
         precision: String,
         allow_overlap: bool,
@@ -39,6 +39,7 @@ row! {
         failed: Option<u64>,
         not_run: Option<u64>,
         message: Option<String>,
+        no_choice: Option<bool>,
     }
 }
 
@@ -57,7 +58,7 @@ pub(crate) fn numbers(wanted: &[Wanted], rows: &[SummaryRow], keys: &[&str]) -> 
     let exact = [keys, &["metric", "image_score"][..]].concat();
     let found = Query::of(&asked)?.first(&exact, &["mean", "deviation", "count"]);
     // Why a number is missing is known of its group.
-    let groups = Query::of(rows)?.first(keys, &["failed", "not_run", "message"]);
+    let groups = Query::of(rows)?.first(keys, &["failed", "not_run", "message", "no_choice"]);
     Ok(Query::of(wanted)?.join(found, &exact).join(groups, keys).rows()?)
 }
 
@@ -69,8 +70,13 @@ impl Number {
             .into_iter()
             .filter_map(|(count, word)| Some(format!("{} {word}", count.filter(|count| *count > 0)?)))
             .collect();
-        let number = mean(value, self.deviation, self.selection);
+        let number = mean(value, self.deviation, chosen_by(self.selection, self.has_no_choice()));
         if missing.is_empty() { number } else { format!("{number} ({})", missing.join(", ")) }
+    }
+
+    /// Whether there was one state alone, so that no rule chose it.
+    pub(crate) fn has_no_choice(&self) -> bool {
+        self.no_choice == Some(true)
     }
 
     /// Whether cells of its group were planned and all of them are done.

@@ -1,5 +1,7 @@
 //! Two tables of tests: what choosing the epoch on the test set adds, and DeLong's test of single trainings.
 
+use std::collections::BTreeSet;
+
 use harness_method::Selection;
 use harness_results::ReportDataset;
 use harness_tables::{DeLongRow, DifferenceRow, Frame};
@@ -7,13 +9,14 @@ use harness_tables::{DeLongRow, DifferenceRow, Frame};
 use crate::ReportError;
 use crate::measure::{Measure, dataset_words, paper_score, rank, score_name};
 use crate::sheet::{Sheet, Table};
-use crate::words::{dagger, fraction, p_value, signed};
+use crate::words::{NO_CHOICE, chosen_by, dagger, fraction, p_value, rule_name, signed};
 
 /// What best-on-test adds over `last`; `None` where both rules were not run.
 pub(crate) fn optimism(
     rows: &[DifferenceRow],
     datasets: &[ReportDataset],
     variants: &[String],
+    no_choice: &BTreeSet<String>,
 ) -> Result<Option<Table>, ReportError> {
     if rows.is_empty() {
         return Ok(None);
@@ -44,6 +47,12 @@ pub(crate) fn optimism(
         last = Some(block);
         // Pixel metrics are of datasets with masks, whatever chose the epoch.
         let score = if row.metric.needs_masks() { Some(paper_score(true)) } else { row.image_score };
+        let [added, interval, p] = if no_choice.contains(&row.variant) {
+            ["0", NO_CHOICE, "–"].map(str::to_owned)
+        } else {
+            let interval = format!("[{}, {}]", signed(row.low), signed(row.high));
+            [signed(row.difference) + dagger(Selection::BestOnTest), interval, p_value(row.p_holm)]
+        };
         sheet.push(vec![
             dataset_words(datasets, &row.dataset, &row.dataset, score),
             if row.trained_on == row.dataset { "the same".to_owned() } else { row.trained_on.clone() },
@@ -52,9 +61,9 @@ pub(crate) fn optimism(
             row.metric.name().to_owned(),
             score_name(row.image_score).to_owned(),
             row.shots.to_string(),
-            signed(row.difference) + dagger(Selection::BestOnTest),
-            format!("[{}, {}]", signed(row.low), signed(row.high)),
-            p_value(row.p_holm),
+            added,
+            interval,
+            p,
             row.count.to_string(),
         ]);
     }
@@ -81,12 +90,13 @@ pub(crate) fn optimism(
 }
 
 /// DeLong's test of each pair of trainings; `None` where there is no pair.
-pub(crate) fn delong(rows: &[DeLongRow]) -> Result<Option<Table>, ReportError> {
+pub(crate) fn delong(rows: &[DeLongRow], no_choice: &BTreeSet<String>) -> Result<Option<Table>, ReportError> {
     if rows.is_empty() {
         return Ok(None);
     }
     let words = ["variant", "base", "dataset", "trained on", "backend", "selection", "image score"];
     let mut sheet = Sheet::new(&words, &["K", "draw", "seed", "AUROC", "base AUROC", "p"]);
+    let single = |variant: &String| no_choice.contains(variant);
     for row in rows {
         sheet.push(vec![
             row.variant.clone(),
@@ -94,13 +104,13 @@ pub(crate) fn delong(rows: &[DeLongRow]) -> Result<Option<Table>, ReportError> {
             row.dataset.clone(),
             row.trained_on.clone(),
             row.backend.clone(),
-            row.selection.name().to_owned(),
+            rule_name(row.selection, single(&row.variant) && single(&row.base)).to_owned(),
             score_name(row.image_score).to_owned(),
             row.shots.to_string(),
             row.draw.to_string(),
             row.seed.to_string(),
-            fraction(row.auroc, row.selection),
-            fraction(row.base_auroc, row.selection),
+            fraction(row.auroc, chosen_by(row.selection, single(&row.variant))),
+            fraction(row.base_auroc, chosen_by(row.selection, single(&row.base))),
             row.p.map_or_else(|| "no variance".to_owned(), p_value),
         ]);
     }

@@ -10,7 +10,7 @@ use harness_tables::{Frame, PublishedRow, TablesError, Values, parse_csv};
 
 use crate::measure::{Measure, asked_by, paper_score, rule};
 use crate::sheet::{Sheet, Table};
-use crate::words::{dagger, fraction, signed};
+use crate::words::{chosen_by, dagger, fraction, rule_name, signed};
 use crate::{ReportError, SummaryRow};
 
 /// The data file, inside the program.
@@ -71,6 +71,14 @@ struct Own {
     count: u64,
     /// Method, K, selection and image score are theirs.
     same: bool,
+    /// There was one state alone.
+    no_choice: bool,
+}
+
+impl Own {
+    fn chosen_by(&self) -> Option<Selection> {
+        chosen_by(self.selection, self.no_choice)
+    }
 }
 
 /// The table of published numbers on the experiment's datasets; `None` where there are none.
@@ -137,7 +145,7 @@ impl Ours<'_> {
             .filter(|row| {
                 row.dataset == dataset.name
                     && row.trained_on == dataset.name
-                    && Some(row.shots) == theirs.shots
+                    && row.shots.k().is_some_and(|k| Some(k) == theirs.shots)
                     && row.metric == Some(measure.metric())
                     && asked_by(measure.metric(), row.image_score).contains(&Some(score))
                     && row.mean.is_some()
@@ -156,6 +164,7 @@ impl Ours<'_> {
             image_score: Some(score),
             value: row.mean?,
             count: row.count,
+            no_choice: row.no_choice,
             same: method(row) && theirs.selection.0 == Some(row.selection) && theirs.image_score.0 == Some(score),
         })
     }
@@ -228,11 +237,11 @@ fn shown(rows: &[&Joined<'_>]) -> Result<Frame, ReportError> {
             theirs.protocol.clone(),
             theirs.selection.name().to_owned(),
             of(&|own| own.variant.clone()),
-            of(&|own| own.selection.name().to_owned()),
+            of(&|own| rule_name(own.selection, own.no_choice).to_owned()),
             shots(theirs),
             fraction(row.value, theirs.selection.0),
-            of(&|own| fraction(own.value, own.selection)),
-            of(&|own| signed(own.value - row.value) + dagger(own.selection)),
+            of(&|own| fraction(own.value, own.chosen_by())),
+            of(&|own| signed(own.value - row.value) + dagger(own.chosen_by())),
             row.verdict.clone(),
             format!("{}{note}", theirs.source),
         ]);

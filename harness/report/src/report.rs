@@ -160,7 +160,7 @@ fn cells(rows: &[&ResultRow], status: Status) -> Result<Frame, ReportError> {
         columns.push(("trained on".to_owned(), text(|row| &row.trained_on)));
     }
     columns.extend([
-        ("shots".to_owned(), count(|row| u64::from(row.shots))),
+        ("shots".to_owned(), Values::Measure(rows.iter().map(|row| row.shots.to_string()).collect())),
         ("draw".to_owned(), count(|row| row.draw)),
         ("seed".to_owned(), count(|row| row.seed)),
         ("backend".to_owned(), text(|row| &row.backend)),

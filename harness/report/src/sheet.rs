@@ -6,8 +6,10 @@ use std::ops::Range;
 use std::path::Path;
 
 use harness_disk::write_durable;
+use harness_method::Shots;
 use harness_tables::{Frame, TablesError, Values, latex_escape};
 
+use crate::words::NO_CHOICE;
 use crate::{BEST_ON_TEST_NOTE, ReportError};
 
 /// Words in rows.
@@ -155,13 +157,30 @@ impl Table {
     }
 }
 
-/// Notes, and the one that what was chosen on the test set must carry.
+/// Notes, and those on what was chosen on the test set, on what there was no choice for, and on pairs of shots.
 pub(crate) fn noted(notes: &[String], markdown: &str) -> Vec<String> {
     let mut notes = notes.to_vec();
     if markdown.contains('†') {
         notes.push(BEST_ON_TEST_NOTE.to_owned());
     }
+    let has = |is: &dyn Fn(&str) -> bool| {
+        let below = notes.iter().map(String::as_str);
+        std::iter::once(markdown).chain(below).any(is)
+    };
+    let (no_choice, pairs) = (has(&|text| text.contains(NO_CHOICE)), has(&has_pair));
+    if no_choice {
+        notes.push(format!("{NO_CHOICE}: there is one state, so every rule reports the same number."));
+    }
+    if pairs {
+        notes.push("K of unequal numbers: normal support images + abnormal ones.".to_owned());
+    }
     notes
+}
+
+/// Whether a text has a word such as `16+0`.
+fn has_pair(text: &str) -> bool {
+    let words = text.split(|c: char| c.is_whitespace() || "|.,;".contains(c));
+    words.filter(|word| word.contains('+')).any(|word| word.parse::<Shots>().is_ok())
 }
 
 /// A table in LaTeX with its notes, made smaller where it is wider than the line.

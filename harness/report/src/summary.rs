@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 use harness_tables::{Query, ResultRow, Status, count, distinct, row, values};
 
@@ -19,8 +19,8 @@ row! {
         dataset: String,
         /// Dataset the support images came from.
         trained_on: String,
-        /// Support images a class.
-        shots: u32,
+        /// Support images of each class.
+        shots: Shots,
         /// Backend that computed.
         backend: String,
         /// Devices that computed, joined by ` + `.
@@ -47,6 +47,8 @@ row! {
         not_run: u64,
         /// Why cells failed, without repetition.
         message: String,
+        /// There is one state alone, so every rule reports the same number.
+        no_choice: bool,
     }
 }
 
@@ -56,10 +58,11 @@ row! {
         variant: String,
         dataset: String,
         trained_on: String,
-        shots: u32,
+        shots: Shots,
         backend: String,
         precision: String,
         allow_overlap: bool,
+        no_choice: bool,
         selection: Selection,
         device: Vec<String>,
         failed: u32,
@@ -72,8 +75,18 @@ row! {
 }
 
 /// Columns that the cells of a group share.
-const GROUP: [&str; 8] =
-    ["variant", "dataset", "trained_on", "shots", "backend", "precision", "allow_overlap", "selection"];
+const GROUP: [&str; 10] = [
+    "variant",
+    "dataset",
+    "trained_on",
+    "normal_shots",
+    "abnormal_shots",
+    "backend",
+    "precision",
+    "allow_overlap",
+    "no_choice",
+    "selection",
+];
 
 /// Mean, deviation and count over seeds and draws, per dataset, source, shots, variant, backend, precision, overlap, selection, metric
 /// and image score, in that order; variants in the order of `variants`, others after them by name. The order of `results`
@@ -147,6 +160,7 @@ impl From<Gathered> for SummaryRow {
             failed: u64::from(row.failed),
             not_run: u64::from(row.not_run),
             message: row.message.join("; "),
+            no_choice: row.no_choice,
         }
     }
 }

@@ -57,10 +57,10 @@ pub(crate) fn tables(from: &Material<'_>, compared: &[Filled<'_>]) -> Result<Vec
         methods(&input.of_methods)?,
         published_table(&ours, &known)?,
         ablation(&from.ablation(), compared)?,
-        optimism(&input.optimism, datasets, &input.variants)?,
+        optimism(&input.optimism, datasets, &input.variants, &from.no_choice)?,
         cross_dataset(&from.matrices)?,
         backends(&input.backends)?,
-        delong(&input.delong)?,
+        delong(&input.delong, &from.no_choice)?,
     ];
     Ok(found.into_iter().flatten().collect())
 }

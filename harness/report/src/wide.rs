@@ -1,11 +1,13 @@
 //! The summary as people read it: a line for each group and image score, a column for each metric.
 
-use harness_method::ImageScore;
+use std::collections::HashMap;
+
+use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 use harness_tables::{Frame, Query, Values, row};
 
-use crate::measure::score_name;
-use crate::words::{mean, range, short};
+use crate::measure::{rule, score_name};
+use crate::words::{NO_CHOICE, chosen_by, mean, range, short};
 use crate::{ReportError, SummaryRow};
 
 /// The note below a table with numbers chosen on the test set, each marked with a dagger.
@@ -15,11 +17,13 @@ pub const BEST_ON_TEST_NOTE: &str =
 /// A line for each group and image score, a column for each metric: `0.934 ± 0.009` (mean, sample standard deviation), and how many
 /// values are behind it. Pixel metrics that do not depend on the image score stand in every line of their group. A metric that
 /// a group does not have is a dash. Numbers chosen on the test set carry a dagger. Columns that say nothing (no transfer, f32
-/// alone, no overlap) are left out.
+/// alone, no overlap) are left out. What has one state alone stands once, under "no choice" where there are other rules than `last`.
 ///
 /// # Errors
 /// Polars' own.
 pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
+    let several = rows.iter().any(|row| row.selection != Selection::Last);
+    let rows = once(rows);
     let groups: Vec<&[SummaryRow]> = rows.chunk_by(same_group).collect();
     let lines: Vec<Line<'_>> = groups.iter().flat_map(|group| Line::of(group)).collect();
     let text = |of: fn(&SummaryRow) -> &str| Values::Text(lines.iter().map(|line| of(line.head).to_owned()).collect());
@@ -30,7 +34,8 @@ pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
     if any(|row| row.trained_on != row.dataset) {
         columns.push(("trained on".to_owned(), text(|row| &row.trained_on)));
     }
-    columns.push(("shots".to_owned(), Values::Count(lines.iter().map(|line| u64::from(line.head.shots)).collect())));
+    let shots = lines.iter().map(|line| line.head.shots.to_string()).collect();
+    columns.push(("shots".to_owned(), Values::Measure(shots)));
     columns.push(("backend".to_owned(), text(|row| &row.backend)));
     if any(|row| row.device.contains(" + ")) {
         columns.push(("device".to_owned(), text(|row| &row.device)));
@@ -41,7 +46,11 @@ pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
     if any(|row| row.allow_overlap) {
         columns.push(("overlap".to_owned(), text(|row| if row.allow_overlap { "allowed" } else { "none" })));
     }
-    columns.push(("selection".to_owned(), text(|row| row.selection.name())));
+    let rule_of = |line: &Line<'_>| {
+        let word = if several && line.head.no_choice { NO_CHOICE } else { line.head.selection.name() };
+        word.to_owned()
+    };
+    columns.push(("selection".to_owned(), Values::Text(lines.iter().map(rule_of).collect())));
     if lines.iter().any(|line| line.score.is_some()) {
         let score = lines.iter().map(|line| score_name(line.score).to_owned()).collect();
         columns.push(("image score".to_owned(), Values::Text(score)));
@@ -52,6 +61,21 @@ pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
         columns.push(("not done".to_owned(), Values::Text(lines.iter().map(|line| not_done(line.head)).collect())));
     }
     Ok(Frame::new(columns)?)
+}
+
+/// The rows without those that repeat what stands under another rule, as there was nothing to choose from. Groups that are not done stay.
+fn once(rows: &[SummaryRow]) -> Vec<SummaryRow> {
+    let key = |row: &SummaryRow| {
+        let (variant, dataset, source) = (row.variant.clone(), row.dataset.clone(), row.trained_on.clone());
+        (variant, dataset, source, row.shots, row.backend.clone(), row.precision.clone(), row.allow_overlap)
+    };
+    let repeats = |row: &&SummaryRow| row.no_choice && row.metric.is_some() && row.failed + row.not_run == 0;
+    let mut first = HashMap::new();
+    for row in rows.iter().filter(repeats) {
+        let least = first.entry(key(row)).or_insert(rule(row.selection));
+        *least = rule(row.selection).min(*least);
+    }
+    rows.iter().filter(|row| !repeats(row) || first.get(&key(row)) == Some(&rule(row.selection))).cloned().collect()
 }
 
 /// A group's numbers by one image score.
@@ -108,7 +132,10 @@ row! {
 /// The columns of metrics: those that some line has.
 fn metrics(lines: &[Line<'_>]) -> Result<Vec<(String, Values)>, ReportError> {
     let word = |line: u32, row: &&SummaryRow| {
-        let words = row.mean.map_or_else(|| "–".to_owned(), |value| mean(value, row.deviation, row.selection));
+        let words = row.mean.map_or_else(
+            || "–".to_owned(),
+            |value| mean(value, row.deviation, chosen_by(row.selection, row.no_choice)),
+        );
         Word { line, metric: row.metric, words }
     };
     let words: Vec<Word> =

@@ -2,13 +2,26 @@
 
 use harness_method::Selection;
 
+/// What tables say in place of a rule that had one state to choose from.
+pub(crate) const NO_CHOICE: &str = "no choice";
+
+/// The rule that a number was chosen by; `None` where there was nothing to choose from.
+pub(crate) fn chosen_by(selection: Selection, no_choice: bool) -> Option<Selection> {
+    (!no_choice).then_some(selection)
+}
+
+/// A rule as tables print it.
+pub(crate) fn rule_name(selection: Selection, no_choice: bool) -> &'static str {
+    if no_choice && selection != Selection::Last { NO_CHOICE } else { selection.name() }
+}
+
 /// A fraction with the mark of what it was chosen by.
 pub(crate) fn fraction(value: f64, selection: impl Into<Option<Selection>>) -> String {
     format!("{value:.3}{}", dagger(selection))
 }
 
 /// A mean with its standard deviation, where it has one, and the mark of what it was chosen by.
-pub(crate) fn mean(mean: f64, deviation: Option<f64>, selection: Selection) -> String {
+pub(crate) fn mean(mean: f64, deviation: Option<f64>, selection: impl Into<Option<Selection>>) -> String {
     match deviation {
         Some(deviation) => format!("{mean:.3} ± {deviation:.3}{}", dagger(selection)),
         None => fraction(mean, selection),

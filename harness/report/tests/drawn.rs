@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots};
 use harness_report::{
     Bar, BarFigure, BarPlot, ForestFigure, HeatFigure, ReportDataset, ReportInput, RocFigure, RocSeries, ShotsFigure,
     ShotsPlot, ShotsPoint, bars, forest, heat_map, roc, shots, write_report,
@@ -32,7 +32,7 @@ fn interval(variant: usize, dataset: &str, shots: u32, metric: &str, selection: 
         variant: VARIANTS[variant].into(),
         dataset: dataset.into(),
         trained_on: dataset.into(),
-        shots,
+        shots: Shots::each(shots),
         backend: "flex".into(),
         selection: rule(selection),
         image_score: score(if image { "map-max" } else { "" }),
@@ -53,7 +53,7 @@ fn difference(variant: usize, metric: &str, value: f64, half: f64, p: f64) -> Di
         base: "base".into(),
         dataset: of.dataset,
         trained_on: of.trained_on,
-        shots: 4,
+        shots: Shots::each(4),
         backend: of.backend,
         selection: of.selection,
         image_score: Some(ImageScore::MapMax),
@@ -77,7 +77,7 @@ fn transfers(names: &[&str]) -> Vec<ResultRow> {
                 variant: "base".into(),
                 dataset: (*target).into(),
                 trained_on: (*source).into(),
-                shots: 16,
+                shots: Shots::each(16),
                 backend: "flex".into(),
                 selection: Selection::Last,
                 ..ResultRow::default()
@@ -211,6 +211,36 @@ fn show(files: &BTreeMap<String, Vec<u8>>) {
             fs::write(std::path::Path::new(&folder).join(name), bytes).unwrap();
         }
     }
+}
+
+#[test]
+fn support_sets_of_unequal_numbers_are_not_on_the_axis_of_k() {
+    let mut with_pair = input();
+    let pair = Shots { normal: 16, abnormal: 0 };
+    with_pair.intervals.push(IntervalRow { shots: pair, ..interval(1, "Brain", 4, "image_auroc", "last") });
+    // Two settings, of which one is a K, make no line.
+    with_pair.intervals.push(IntervalRow { shots: pair, ..interval(0, "Liver", 4, "image_auroc", "last") });
+    let ((_, files), (report, with)) = (written(&input()), written(&with_pair));
+    assert_eq!(with["shots-Brain-last.svg"], files["shots-Brain-last.svg"]);
+    assert_eq!(with.keys().collect::<Vec<_>>(), files.keys().collect::<Vec<_>>());
+    let caption = "Support sets of unequal numbers (16+0, normal+abnormal) are not on this axis; the tables have them.";
+    assert_eq!(report.matches(caption).count(), 1, "{report}");
+}
+
+#[test]
+fn a_caption_names_what_had_no_choice() {
+    let mut with_single = input();
+    with_single.results.push(ResultRow { variant: VARIANTS[1].into(), no_choice: true, ..ResultRow::default() });
+    let (report, _) = written(&with_single);
+    let but = "optimistic by construction; not so contrastive loss: one state and no choice.";
+    assert!(report.contains(but), "{report}");
+    // Where no line was chosen, nothing was looked at.
+    with_single.intervals.retain(|row| row.variant == VARIANTS[1]);
+    with_single.differences.clear();
+    let (report, files) = written(&with_single);
+    assert!(!report.contains("optimistic by construction"), "{report}");
+    let svg = String::from_utf8_lossy(&files["shots-Brain-best-on-test.svg"]);
+    assert!(!svg.contains("(best-on-test)"));
 }
 
 #[test]

@@ -9,10 +9,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use harness_method::ImageScore;
+use harness_method::{ImageScore, Shots};
 use harness_metrics::Metric;
 use harness_report::{ReportInput, published, write_report};
-use harness_tables::{DifferenceRow, Status};
+use harness_tables::{DifferenceRow, ResultRow, Status};
 
 use inputs::*;
 
@@ -46,7 +46,7 @@ fn the_few_shot_table_has_a_line_a_k_and_says_why_a_number_is_missing() {
     let csv: Vec<&str> = files["few-shot.csv"].lines().collect();
     assert_eq!(
         csv[0],
-        "run,selection,method,backend,precision,dataset,measure,image_score,mark,shots,mean,deviation,count,failed,not_run,message"
+        "run,selection,method,backend,precision,dataset,measure,image_score,mark,shots,mean,deviation,count,failed,not_run,message,no_choice,normal_shots,abnormal_shots"
     );
     assert!(csv[1].starts_with("here,last,base,flex,f32,Brain,AC,map-max,\"\",4,0.92,0.0141"), "{}", csv[1]);
     assert_eq!(csv.len(), 1 + 2 * 5);
@@ -341,6 +341,65 @@ fn what_choosing_on_the_test_set_adds_carries_its_mark() {
     let lines = table(&files["delong.md"]).into_iter().map(cells).collect::<Vec<_>>();
     assert_eq!(lines[2].last(), Some(&"no variance"));
     assert!(files["delong.md"].contains("0.910†"));
+}
+
+#[test]
+fn what_has_no_choice_adds_nothing_and_carries_no_mark() {
+    let mut input = optimism();
+    let single = |row: &DifferenceRow| DifferenceRow {
+        variant: "bank".into(),
+        difference: 0.0,
+        low: 0.0,
+        high: 0.0,
+        p: 1.0,
+        p_holm: 1.0,
+        ..row.clone()
+    };
+    input.optimism.push(single(&input.optimism[0]));
+    input.delong[0].variant = "bank".into();
+    let best = |variant: &str, value: f64, no_choice: bool| {
+        let rows = done(variant, "Brain", 4, 0, "best-on-test", &[("image_auroc", "map-max", value)]);
+        rows.into_iter().map(move |row| ResultRow { no_choice, ..row })
+    };
+    input.results = best(BASE, 0.9, false).chain(best("bank", 0.8, true)).collect();
+    input.variants = [BASE, "bank"].map(str::to_owned).to_vec();
+    let files = tables(&input);
+    let lines = table(&files["optimism.md"]).into_iter().map(cells).collect::<Vec<_>>();
+    assert_eq!(lines[3], ["Brain", "bank", "image_auroc", "0", "no choice", "–", "2"]);
+    assert!(files["optimism.md"].contains("no choice: there is one state, so every rule reports the same number."));
+    let lines = table(&files["few-shot.md"]).into_iter().map(cells).collect::<Vec<_>>();
+    assert_eq!(lines[2][..4], ["best-on-test", BASE, "4", "1"]);
+    assert_eq!(lines[3][..5], ["no choice", "bank", "4", "1", "0.800"]);
+    assert!(lines[2][4].starts_with("0.900†"), "{lines:?}");
+    assert!(
+        files["delong.md"].contains("| 0.910 |") && files["delong.md"].contains("0.930†"),
+        "{}",
+        files["delong.md"]
+    );
+}
+
+#[test]
+fn pairs_of_shots_have_lines_of_their_own_and_no_published_number() {
+    let mut input = published_input();
+    let pair = Shots { normal: 4, abnormal: 0 };
+    let others: Vec<ResultRow> = input
+        .results
+        .iter()
+        .map(|row| ResultRow { shots: pair, cell: format!("{}+", row.cell), ..row.clone() })
+        .collect();
+    let with_k = tables(&input);
+    input.results.extend(others.clone());
+    let files = tables(&input);
+    assert_eq!(files["published.md"], with_k["published.md"]);
+    let ks: Vec<&str> = table(&files["few-shot.md"]).into_iter().filter(|line| line.contains("base")).collect();
+    assert!(ks.iter().any(|line| cells(line).contains(&"4+0")) && ks.len() == 4, "{ks:?}");
+    assert!(files["few-shot.md"].contains("K of unequal numbers: normal support images + abnormal ones."));
+    let csv: Vec<&str> = files["few-shot.csv"].lines().filter(|line| line.ends_with(",false,4,0")).collect();
+    assert!(!csv.is_empty() && csv.iter().all(|line| line.contains(",\"\",,")), "{csv:?}");
+    // Alone they are beside nothing that was published.
+    input.results = others;
+    let files = tables(&input);
+    assert!(!files["published.md"].contains("within") && !files["few-shot.md"].contains("not run here"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 use harness_report::{
     Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, ReportError, ReportInput, RocFigure, RocSeries,
@@ -98,7 +98,7 @@ fn result(variant: &str, selection: &str, seed: u64, metric: (&str, &str), value
         variant: variant.into(),
         dataset: "LggMri".into(),
         trained_on: "LggMri".into(),
-        shots: 4,
+        shots: Shots::each(4),
         seed,
         backend: "flex".into(),
         selection: rule(selection),
@@ -228,7 +228,9 @@ fn draws_and_seeds_are_averaged_and_nothing_else_is() {
         ResultRow { variant: "w".into(), ..base.clone() },
         ResultRow { dataset: "Busi".into(), ..base.clone() },
         ResultRow { trained_on: "Busi".into(), ..base.clone() },
-        ResultRow { shots: 8, ..base.clone() },
+        ResultRow { shots: Shots::each(8), ..base.clone() },
+        ResultRow { shots: Shots { normal: 4, abnormal: 0 }, ..base.clone() },
+        ResultRow { shots: Shots { normal: 8, abnormal: 0 }, ..base.clone() },
         ResultRow { backend: "libtorch".into(), ..base.clone() },
         ResultRow { selection: Selection::BestOnSupport, ..base.clone() },
         ResultRow { image_score: Some(ImageScore::Detection), ..base.clone() },
@@ -238,9 +240,9 @@ fn draws_and_seeds_are_averaged_and_nothing_else_is() {
     ];
     let all: Vec<ResultRow> = [base].into_iter().chain(same).chain(other).collect();
     let rows = summary(&all, &[]).unwrap();
-    assert_eq!(rows.len(), 11);
+    assert_eq!(rows.len(), 13);
     assert_eq!(rows.iter().filter(|row| row.count == 3).count(), 1);
-    assert_eq!(rows.iter().filter(|row| row.count == 1).count(), 10);
+    assert_eq!(rows.iter().filter(|row| row.count == 1).count(), 12);
 }
 
 #[test]
@@ -269,6 +271,45 @@ fn the_wide_table_is_as_people_read_it() {
 | released    | LggMri  |     4 | flex    | last         | detection   |   3 |  0.900 ± 0.009 | 0.970 ± 0.009 |                                  |
 "
     );
+}
+
+#[test]
+fn what_has_one_state_stands_once_and_pairs_of_shots_are_told_apart() {
+    let of = |variant: &str, rule: &str, shots: Shots, value: f64, no_choice: bool| ResultRow {
+        shots,
+        no_choice,
+        cell: format!("{variant}-{rule}-{shots}"),
+        ..result(variant, rule, 0, ("image_auroc", "map-max"), value)
+    };
+    let normals = Shots { normal: 16, abnormal: 0 };
+    let mut rows = vec![
+        of("bank", "last", normals, 0.8, true),
+        of("bank", "best-on-test", normals, 0.8, true),
+        of("bank", "last", Shots::each(4), 0.7, true),
+        of("bank", "best-on-test", Shots::each(4), 0.7, true),
+        of("trained", "last", Shots::each(4), 0.6, false),
+        of("trained", "best-on-test", Shots::each(4), 0.9, false),
+    ];
+    let table = |rows: &[ResultRow]| wide(&summary(rows, &[]).unwrap()).unwrap().to_markdown().unwrap();
+    assert_eq!(
+        table(&rows),
+        "\
+| variant | dataset | shots | backend | selection    | image score |   n | image_auroc |
+|---------|---------|------:|---------|--------------|-------------|----:|------------:|
+| bank    | LggMri  |     4 | flex    | no choice    | map-max     |   1 |       0.700 |
+| trained | LggMri  |     4 | flex    | best-on-test | map-max     |   1 |      0.900† |
+| trained | LggMri  |     4 | flex    | last         | map-max     |   1 |       0.600 |
+| bank    | LggMri  |  16+0 | flex    | no choice    | map-max     |   1 |       0.800 |
+"
+    );
+    let (summary_table, _) = written(&ReportInput { results: rows.clone(), ..ReportInput::default() });
+    assert!(summary_table.contains("no choice: there is one state"), "{summary_table}");
+    assert!(summary_table.contains("normal support images + abnormal ones"), "{summary_table}");
+    // What failed under another rule is not hidden, and with `last` alone there is nothing to tell.
+    rows[1] = ResultRow { status: Status::Failed, metric: None, value: None, image_score: None, ..rows[1].clone() };
+    assert!(table(&rows).contains("failed"), "{}", table(&rows));
+    rows.retain(|row| row.selection == Selection::Last);
+    assert!(!table(&rows).contains("no choice"), "{}", table(&rows));
 }
 
 #[test]
@@ -315,7 +356,7 @@ fn a_report_holds_tables_figures_and_reasons() {
     let csv = String::from_utf8(files["tables/summary.csv"].clone()).unwrap();
     assert!(csv.starts_with(
         "variant,dataset,trained_on,shots,backend,device,precision,allow_overlap,selection,image_score,metric,mean,\
-         deviation,count,failed,not_run,message\n"
+         deviation,count,failed,not_run,message,no_choice,normal_shots,abnormal_shots\n"
     ));
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use harness_experiment::{Cell, ContentHash, EvaluationId, ImageScore, Plan, Selection};
+use harness_experiment::{Cell, ContentHash, EvaluationId, ImageScore, Plan, Selection, Shots};
 use harness_metrics::{Metric, Resampling};
 use harness_records::{CellRecords, ReplicateIndex, planned};
 
@@ -81,9 +81,11 @@ pub(crate) struct Families<'a> {
 pub(crate) struct Names {
     pub(crate) datasets: Vec<String>,
     pub(crate) variants: Vec<String>,
-    pub(crate) shots: Vec<u32>,
+    pub(crate) shots: Vec<Shots>,
     pub(crate) backends: Vec<String>,
     pub(crate) selection: Vec<Selection>,
+    /// Of each variant whether it has one state alone, so that no rule chooses anything.
+    pub(crate) no_choice: Vec<bool>,
     /// Some cell is scored on another dataset than it was trained on.
     pub(crate) transfers: bool,
 }
@@ -105,6 +107,7 @@ impl Names {
         Self {
             datasets,
             variants: plan.variants.iter().map(|variant| variant.name.clone()).collect(),
+            no_choice: plan.variants.iter().map(|variant| plan.states(variant) == 1).collect(),
             shots: plan.shots.clone(),
             backends: plan.backends.iter().map(|backend| backend.name.clone()).collect(),
             selection: plan.selection.clone(),

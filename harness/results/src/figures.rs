@@ -5,7 +5,7 @@ mod roc;
 use std::collections::HashMap;
 
 use harness_data::{Dataset, Item, Registry, load_image};
-use harness_experiment::{Cell, Plan, Selection, Training};
+use harness_experiment::{Cell, Plan, Selection, Shots, Training};
 use harness_metrics::MapSource;
 use harness_records::{CellRecords, Detail, Folder, Grids};
 use harness_tables::{ScoreRow, read_curve, read_scores};
@@ -28,7 +28,7 @@ pub(crate) struct Figures {
 struct Group<'a> {
     dataset: &'a str,
     trained_on: &'a str,
-    shots: u32,
+    shots: Shots,
     backend: &'a str,
     selection: Selection,
     cells: Vec<&'a Cell>,
@@ -55,7 +55,7 @@ pub(crate) fn figures(
 }
 
 fn groups(plan: &Plan) -> Vec<Group<'_>> {
-    let mut indices: HashMap<(&str, &str, u32, &str, Selection), usize> = HashMap::new();
+    let mut indices: HashMap<(&str, &str, Shots, &str, Selection), usize> = HashMap::new();
     let mut groups: Vec<Group<'_>> = Vec::new();
     for cell in &plan.cells {
         let (dataset, trained_on, backend) = (cell.dataset.as_str(), cell.trained_on.as_str(), cell.backend.as_str());
@@ -138,7 +138,7 @@ impl<'a> Group<'a> {
         if self.trained_on != self.dataset {
             words += &format!(", trained on {}", self.trained_on);
         }
-        words + &format!(", K = {}, {}", self.shots, self.backend)
+        words + &format!(", K = {}, {}", self.shots.explained(), self.backend)
     }
 
     /// The same, with the draw and seed of a figure that shows one training of each variant.

@@ -101,7 +101,7 @@ impl Results {
     /// # Errors
     /// The system's.
     pub fn write_tables(&self, folder: &Path) -> Result<(), Error> {
-        write_results(&self.report.results, folder)?;
+        write_results(&rows::once(&self.report.results), folder)?;
         table(&self.report.intervals, folder, "intervals")?;
         table(&self.report.differences, folder, "differences")
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use harness_experiment::{Plan, Selection, Training, TrainingId, Variant};
+use harness_method::Shots;
 use harness_metrics::{Metric, median};
 use harness_records::{CellRecords, CellResult};
 use harness_tables::MethodRow;
@@ -16,7 +17,7 @@ pub(crate) fn methods(plan: &Plan, records: &CellRecords) -> Vec<MethodRow> {
         return Vec::new();
     }
     let trainings: HashMap<TrainingId, &Training> = plan.trainings.iter().map(|t| (t.id, t)).collect();
-    let mut done: HashMap<(&str, u32), Vec<CellResult<'_>>> = HashMap::new();
+    let mut done: HashMap<(&str, Shots), Vec<CellResult<'_>>> = HashMap::new();
     let own = plan
         .cells
         .iter()
@@ -25,10 +26,9 @@ pub(crate) fn methods(plan: &Plan, records: &CellRecords) -> Vec<MethodRow> {
         let Some(result) = records.cell(cell).done() else { continue };
         done.entry((&cell.variant, cell.shots)).or_default().push(result);
     }
-    let shots: Vec<u32> = plan.shots.iter().copied().collect();
     let mut rows = Vec::new();
     for variant in &plan.variants {
-        for &shots in &shots {
+        for &shots in &plan.shots {
             if let Some(cells) = done.get(&(variant.name.as_str(), shots)) {
                 rows.push(row(variant, shots, cells, &trainings));
             }
@@ -44,7 +44,7 @@ fn rule(plan: &Plan) -> Option<Selection> {
 
 fn row(
     variant: &Variant,
-    shots: u32,
+    shots: Shots,
     cells: &[CellResult<'_>],
     trainings: &HashMap<TrainingId, &Training>,
 ) -> MethodRow {

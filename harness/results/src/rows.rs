@@ -41,6 +41,22 @@ pub(crate) fn rows(
     Ok(rows)
 }
 
+/// The rows of the results table: where there is nothing to choose from, a number that every rule reports stands once, under the first
+/// of `last`, `best-on-test` and `best-on-support` that is done. What is not done stands under each rule.
+pub(crate) fn once(rows: &[ResultRow]) -> Vec<ResultRow> {
+    let key = |row: &ResultRow| {
+        let (variant, dataset, source) = (row.variant.clone(), row.dataset.clone(), row.trained_on.clone());
+        (variant, dataset, source, row.shots, row.draw, row.seed, row.backend.clone())
+    };
+    let repeats = |row: &&ResultRow| row.no_choice && row.status == Status::Done;
+    let mut first = HashMap::new();
+    for row in rows.iter().filter(repeats) {
+        let rule = first.entry(key(row)).or_insert(row.selection);
+        *rule = row.selection.min(*rule);
+    }
+    rows.iter().filter(|row| !repeats(row) || first.get(&key(row)) == Some(&row.selection)).cloned().collect()
+}
+
 /// What all rows of a cell share.
 fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, allow_overlap: bool) -> ResultRow {
     let (encoder, store) = (training.precision.name(), training.store.name());
@@ -63,6 +79,7 @@ fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, 
         device: training.backend.device.clone(),
         precision: if encoder == store { encoder.to_owned() } else { format!("{encoder}, taps {store}") },
         allow_overlap,
+        no_choice: training.epochs == 1,
         ..ResultRow::default()
     }
 }
@@ -92,4 +109,44 @@ fn results(head: &ResultRow, done: &CellResult<'_>) -> Vec<ResultRow> {
         ..head.clone()
     };
     done.numbers().iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness_experiment::Selection;
+
+    #[test]
+    fn what_every_rule_reports_stands_once_and_what_is_not_done_under_each() {
+        let row = |variant: &str, selection, status, no_choice| ResultRow {
+            variant: variant.to_owned(),
+            selection,
+            status,
+            no_choice,
+            ..ResultRow::default()
+        };
+        use Selection::{BestOnSupport, BestOnTest, Last};
+        use Status::{Done, Failed};
+        let rows = [
+            row("a", BestOnTest, Done, false),
+            row("a", Last, Done, false),
+            row("bank", BestOnTest, Done, true),
+            row("bank", Last, Done, true),
+            row("bank", BestOnSupport, Failed, true),
+            // Its `last` is not done.
+            row("probe", Last, Failed, true),
+            row("probe", BestOnTest, Done, true),
+            row("probe", BestOnSupport, Done, true),
+        ];
+        let kept: Vec<(String, Selection)> = once(&rows).into_iter().map(|row| (row.variant, row.selection)).collect();
+        let expected = [
+            ("a", BestOnTest),
+            ("a", Last),
+            ("bank", Last),
+            ("bank", BestOnSupport),
+            ("probe", Last),
+            ("probe", BestOnTest),
+        ];
+        assert_eq!(kept, expected.map(|(variant, rule)| (variant.to_owned(), rule)));
+    }
 }

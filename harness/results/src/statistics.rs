@@ -48,8 +48,10 @@ struct Order {
 /// What a variant is compared with. Comparisons with the base come first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum With {
-    /// The base, or `last` on the same trainings.
+    /// The base.
     Base,
+    /// `last` on the same trainings.
+    Last,
     /// The variant with the highest number.
     Best,
 }
@@ -159,7 +161,7 @@ fn family_rows(
     Ok(Rows {
         intervals: intervals(all, averages, key, averaged)?,
         differences,
-        optimism: with_last.rows(names, key, (Selection::Last.name(), With::Base))?,
+        optimism: with_last.rows(names, key, (Selection::Last.name(), With::Last))?,
     })
 }
 
@@ -230,7 +232,7 @@ impl<'a> Pairs<'a> {
     /// The differences. `with` is the name of what all variants are compared with, and its kind.
     ///
     /// A p value is adjusted for the variants beside it: the comparisons that a reader sees together, on one metric, dataset, K, rule and
-    /// backend, and chooses the smallest from.
+    /// backend, and chooses the smallest from. What has one state is not compared with its `last`, as it is the same, and counts for none.
     fn rows(
         &self,
         names: &Names,
@@ -265,8 +267,10 @@ impl<'a> Pairs<'a> {
                 };
                 beside.push((Order::of(key, *condition, with, *variant), row));
             }
-            let adjusted = holm(&beside.iter().map(|(_, row)| row.p).collect::<Vec<_>>())?;
-            for ((_, row), p_holm) in beside.iter_mut().zip(adjusted) {
+            let tested = |order: &Order| with != With::Last || names.no_choice.get(order.variant) != Some(&true);
+            let family: Vec<f64> = beside.iter().filter(|(order, _)| tested(order)).map(|(_, row)| row.p).collect();
+            let of_family = beside.iter_mut().filter(|(order, _)| tested(order));
+            for ((_, row), p_holm) in of_family.zip(holm(&family)?) {
                 row.p_holm = p_holm;
             }
             rows.extend(beside);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use harness_data::{Dataset, FileHashes, Item, Registry};
-use harness_experiment::{Cell, CellId, ContentHash, Evaluation, Plan, Training};
+use harness_experiment::{Cell, CellId, ContentHash, Evaluation, Plan, Selection, Training};
 use harness_records::{
     CellRecords, CellState, Cost, Detail, Entry, Failure, Folder, Found, RecordId, Statuses, journal,
 };
@@ -83,7 +83,8 @@ pub fn explain(
     if cell.trained_on != cell.dataset {
         head.line("trained on", &cell.trained_on);
     }
-    for (name, value) in [("shots", u64::from(cell.shots)), ("draw", cell.draw), ("seed", cell.seed)] {
+    head.line("shots", cell.shots.explained());
+    for (name, value) in [("draw", cell.draw), ("seed", cell.seed)] {
         head.line(name, value);
     }
     head.line("backend", &cell.backend);
@@ -99,7 +100,9 @@ pub fn explain(
     head.line("decided by", "training, evaluation and selection");
     head.line("  training", cell.training);
     head.line("  evaluation", cell.evaluation);
-    head.line("  selection", cell.selection);
+    let single = cell.selection != Selection::Last && plan.without_choice().contains(cell.variant.as_str());
+    let no_choice = if single { " (no choice: there is one state)" } else { "" };
+    head.line("  selection", format!("{}{no_choice}", cell.selection));
     let mut sections = vec![head];
     let find = |id| plan.evaluations.iter().find(|evaluation| evaluation.id == id);
     let mut listed = HashSet::new();
@@ -147,8 +150,8 @@ fn of_training(
         }
         Err(error) => section.line("  weights", error),
     }
-    let support = Dataset::open(registry, &training.dataset)
-        .and_then(|dataset| dataset.support(training.shots as usize, training.draw));
+    let support =
+        Dataset::open(registry, &training.dataset).and_then(|dataset| dataset.support(training.shots, training.draw));
     match support {
         Ok(set) => {
             if set.hash != training.support.to_string() {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness_data::{Dataset, FileHashes, Item, Looked, Severity, Unusable, inspect, misfits, sample};
-use harness_experiment::Plan;
+use harness_experiment::{Plan, Shots};
 use harness_text::group;
 use rayon::prelude::*;
 
@@ -31,7 +31,7 @@ const MANY: usize = 500;
 #[derive(Default)]
 struct Used {
     /// Shots and draws of support sets.
-    supports: BTreeSet<(u32, u64)>,
+    supports: BTreeSet<(Shots, u64)>,
     /// As a test set.
     tested: bool,
 }

@@ -11,7 +11,7 @@ use harness_data::{
     Dataset, FileHashes, Item, Print, Registry, Severity, SupportSet, images_hash, same_pictures, shared_patients,
 };
 use harness_experiment::{
-    BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, SupportFacts,
+    BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, Shots, SupportFacts,
     Training, WeightsFacts,
 };
 use harness_method::options::Side;
@@ -65,7 +65,7 @@ pub struct World {
     /// By dataset, fold and side; or why a file keeps it from being known.
     truths: RefCell<HashMap<(String, String, usize), Result<Rc<Truth>, String>>>,
     /// By dataset, shots and draw.
-    supports: RefCell<HashMap<(String, u32, u64), Rc<SupportSet>>>,
+    supports: RefCell<HashMap<(String, Shots, u64), Rc<SupportSet>>>,
     warnings: RefCell<BTreeSet<String>>,
     /// What is doubtful about the data, and what is worth knowing of it.
     data_notes: RefCell<BTreeSet<(Severity, String)>>,
@@ -239,7 +239,7 @@ impl World {
     }
 
     /// [`Catalogue::check_transfer`], or the same within a dataset, for a plan that was made.
-    pub(crate) fn check_images(&self, dataset: &str, shots: u32, draw: u64, target: &str) -> Result<(), Error> {
+    pub(crate) fn check_images(&self, dataset: &str, shots: Shots, draw: u64, target: &str) -> Result<(), Error> {
         let set = self.support_set(&*self.known(dataset)?, shots, draw)?;
         let of = if dataset == target { String::new() } else { format!(", for the test set of [{target}]") };
         let what = format!("[{dataset}], K {shots}, draw {draw}{of}");
@@ -262,13 +262,13 @@ impl World {
     }
 
     /// A support set, its files hashed once for all plans while they stay the same.
-    pub(crate) fn support_set(&self, known: &Known, shots: u32, draw: u64) -> Result<Rc<SupportSet>, CatalogueError> {
+    pub(crate) fn support_set(&self, known: &Known, shots: Shots, draw: u64) -> Result<Rc<SupportSet>, CatalogueError> {
         let key = (known.dataset.name().to_owned(), shots, draw);
         if let Some(set) = self.supports.borrow().get(&key) {
             return Ok(Rc::clone(set));
         }
         let hashes = &self.hashes;
-        let set = known.dataset.support_with(shots as usize, draw, &|source| hashes.of_source(source));
+        let set = known.dataset.support_with(shots, draw, &|source| hashes.of_source(source));
         let set = Rc::new(set.map_err(unanswered)?);
         self.supports.borrow_mut().insert(key, Rc::clone(&set));
         Ok(set)
@@ -300,7 +300,7 @@ impl Catalogue for World {
         Ok(self.known(name)?.facts.clone())
     }
 
-    fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError> {
+    fn support(&self, dataset: &str, shots: Shots, draw: u64) -> Result<SupportFacts, CatalogueError> {
         let known = self.known(dataset)?;
         let set = self.support_set(&known, shots, draw)?;
         self.check_overlap(&format!("[{dataset}], K {shots}, draw {draw}"), &set, &known)?;
@@ -308,14 +308,14 @@ impl Catalogue for World {
         Ok(SupportFacts { hash, set: unordered, drawn: set.drawn })
     }
 
-    fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
+    fn patients(&self, dataset: &str, shots: Shots, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
         let set = self.support_set(&*self.known(dataset)?, shots, draw)?;
         let patients: Vec<Option<String>> =
             set.abnormal.iter().chain(&set.normal).map(|item| item.patient.clone()).collect();
         Ok(if patients.iter().all(Option::is_none) { Vec::new() } else { patients })
     }
 
-    fn check_transfer(&self, dataset: &str, shots: u32, draw: u64, target: &str) -> Result<(), CatalogueError> {
+    fn check_transfer(&self, dataset: &str, shots: Shots, draw: u64, target: &str) -> Result<(), CatalogueError> {
         let set = self.support_set(&*self.known(dataset)?, shots, draw)?;
         let what = format!("[{dataset}], K {shots}, draw {draw}, for the test set of [{target}]");
         self.check_overlap(&what, &set, &*self.known(target)?)

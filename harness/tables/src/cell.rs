@@ -1,6 +1,6 @@
 //! How a Rust value becomes a cell of a Polars column and comes back.
 
-use polars::prelude::{Column, DataType, IntoColumn, NewChunkedArray, PolarsResult, Series, StringChunked};
+use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NewChunkedArray, PolarsResult, Series, StringChunked};
 
 use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
@@ -19,6 +19,37 @@ pub trait Cell: Sized {
 
     /// The values of a column, or what is wrong with them.
     fn values(column: &Column) -> Result<Vec<Self>, String>;
+}
+
+/// A type that a field of a row can have: one that stands in a column, or one that needs several.
+pub trait Field: Sized {
+    /// Names and Polars' types of its columns, that of the field's name first.
+    fn kinds(name: &'static str) -> Vec<(&'static str, DataType)>;
+
+    /// The columns of values.
+    fn columns<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Vec<Column>
+    where
+        Self: 'a;
+
+    /// The values of these columns, or what is wrong with them.
+    fn found(frame: &DataFrame, name: &str) -> Result<Vec<Self>, String>;
+}
+
+impl<T: Cell> Field for T {
+    fn kinds(name: &'static str) -> Vec<(&'static str, DataType)> {
+        vec![(name, T::dtype())]
+    }
+
+    fn columns<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Vec<Column>
+    where
+        Self: 'a,
+    {
+        vec![T::column(name, values)]
+    }
+
+    fn found(frame: &DataFrame, name: &str) -> Result<Vec<Self>, String> {
+        T::values(frame.column(name).map_err(|_| "missing".to_owned())?)
+    }
 }
 
 /// What to say of a row without a value where the type needs one.

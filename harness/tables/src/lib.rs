@@ -14,6 +14,7 @@ mod published;
 mod query;
 mod row;
 mod rows;
+mod shots;
 mod statistics;
 mod text;
 
@@ -35,5 +36,5 @@ pub use text::latex_escape;
 /// What [`row!`] expands to.
 #[doc(hidden)]
 pub mod macros {
-    pub use crate::row::{Filled, Found, Kind, filled, kind};
+    pub use crate::row::{Filled, Found, Kind, all_filled, filled, kind, kinds};
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 use polars::prelude::{Column, DataFrame, DataType};
 
 use crate::TablesError;
-use crate::cell::Cell;
+use crate::cell::Field;
 
-/// A row type: a struct whose fields are columns of the same names, in the same order. [`row!`](crate::row) makes one.
+/// A row type: a struct whose fields are columns of the same names, in the same order; what a field needs more stands after all of
+/// them. [`row!`](crate::row) makes one.
 pub trait Row: Sized {
     /// The table's name, as in a file's metadata.
     const TABLE: &'static str;
@@ -42,14 +43,37 @@ pub struct Found<'a> {
     path: &'a Path,
 }
 
+/// The kinds of the columns of fields, given field by field: first the columns of their names, then what they need more.
 #[doc(hidden)]
-pub fn kind<T: Cell>() -> Kind {
-    Kind(T::dtype())
+pub fn kinds(fields: Vec<Vec<(&'static str, Kind)>>) -> Vec<(&'static str, Kind)> {
+    in_order(fields)
+}
+
+/// The columns of fields in the same order.
+#[doc(hidden)]
+pub fn all_filled(fields: Vec<Vec<Filled>>) -> Vec<Filled> {
+    in_order(fields)
+}
+
+fn in_order<T>(fields: Vec<Vec<T>>) -> Vec<T> {
+    let (mut named, mut more) = (Vec::with_capacity(fields.len()), Vec::new());
+    for field in fields {
+        let mut columns = field.into_iter();
+        named.extend(columns.next());
+        more.extend(columns);
+    }
+    named.extend(more);
+    named
 }
 
 #[doc(hidden)]
-pub fn filled<'a, T: Cell + 'a>(name: &'static str, values: impl Iterator<Item = &'a T>) -> Filled {
-    Filled(T::column(name, values))
+pub fn kind<T: Field>(name: &'static str) -> Vec<(&'static str, Kind)> {
+    T::kinds(name).into_iter().map(|(name, dtype)| (name, Kind(dtype))).collect()
+}
+
+#[doc(hidden)]
+pub fn filled<'a, T: Field + 'a>(name: &'static str, values: impl Iterator<Item = &'a T>) -> Vec<Filled> {
+    T::columns(name, values).into_iter().map(Filled).collect()
 }
 
 impl<'a> Found<'a> {
@@ -57,12 +81,11 @@ impl<'a> Found<'a> {
         Self { frame, path }
     }
 
-    /// The values of a named column.
+    /// The values of a named field.
     #[doc(hidden)]
-    pub fn values<T: Cell>(&self, column: &'static str) -> Result<Vec<T>, TablesError> {
+    pub fn values<T: Field>(&self, column: &'static str) -> Result<Vec<T>, TablesError> {
         let wrong = |what| TablesError::Column { path: self.path.to_owned(), column, what };
-        let found = self.frame.column(column).map_err(|_| wrong("missing".to_owned()))?;
-        T::values(found).map_err(wrong)
+        T::found(self.frame, column).map_err(wrong)
     }
 }
 
@@ -85,11 +108,13 @@ macro_rules! row {
             const TABLE: &'static str = $table;
 
             fn kinds() -> Vec<(&'static str, $crate::macros::Kind)> {
-                vec![$((stringify!($field), $crate::macros::kind::<$type>())),*]
+                $crate::macros::kinds(vec![$($crate::macros::kind::<$type>(stringify!($field))),*])
             }
 
             fn columns(rows: &[Self]) -> Vec<$crate::macros::Filled> {
-                vec![$($crate::macros::filled(stringify!($field), rows.iter().map(|row| &row.$field))),*]
+                $crate::macros::all_filled(vec![
+                    $($crate::macros::filled(stringify!($field), rows.iter().map(|row| &row.$field))),*
+                ])
             }
 
             fn rows(found: &$crate::macros::Found<'_>) -> Result<Vec<Self>, $crate::TablesError> {

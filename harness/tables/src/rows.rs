@@ -1,6 +1,6 @@
 //! The rows of what a run records: results, curves, scores.
 
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 
 use crate::names::Status;
@@ -21,8 +21,8 @@ row! {
         dataset: String,
         /// Data set the support images came from.
         trained_on: String,
-        /// Support images a class, K.
-        shots: u32,
+        /// Support images of each class.
+        shots: Shots,
         /// Number of the support draw.
         draw: u64,
         /// Seed of initial values, jitter and shuffles.
@@ -67,6 +67,8 @@ row! {
         allow_overlap: bool,
         /// Why the cell failed; else empty.
         message: String,
+        /// The training has one state alone, so every rule reports the same number.
+        no_choice: bool,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rows of what follows from many results: intervals, differences, tests, and the speeds of backends.
 
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 
 use crate::row;
@@ -14,8 +14,8 @@ row! {
         dataset: String,
         /// Data set that was trained on; empty where `dataset` is.
         trained_on: String,
-        /// Support images a class, K.
-        shots: u32,
+        /// Support images of each class.
+        shots: Shots,
         /// Backend that computed.
         backend: String,
         /// Rule that chose the epoch.
@@ -51,8 +51,8 @@ row! {
         dataset: String,
         /// Data set that was trained on; empty where `dataset` is.
         trained_on: String,
-        /// Support images a class, K.
-        shots: u32,
+        /// Support images of each class.
+        shots: Shots,
         /// Backend that computed.
         backend: String,
         /// Rule that chose the epoch.
@@ -90,8 +90,8 @@ row! {
         dataset: String,
         /// Data set that was trained on.
         trained_on: String,
-        /// Support images a class, K.
-        shots: u32,
+        /// Support images of each class.
+        shots: Shots,
         /// Number of the support draw.
         draw: u64,
         /// Seed of both trainings.
@@ -125,8 +125,8 @@ row! {
         states: u64,
         /// Whether a score depends on the other images of its test set.
         transductive: bool,
-        /// Support images a class, K.
-        shots: u32,
+        /// Support images of each class.
+        shots: Shots,
         /// Image AUROC by the paper's image score, the mean of the datasets' means.
         image_auroc: Option<f64>,
         /// Pixel AUROC, likewise over datasets with masks.

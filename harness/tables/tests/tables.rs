@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 use harness_tables::{
     CurveRow, Frame, Query, ResultRow, ScoreRow, Status, TablesError, Values, count, distinct, read_curve,
@@ -18,7 +18,7 @@ fn done() -> ResultRow {
         variant: "released".into(),
         dataset: "LggMri".into(),
         trained_on: "LggMri".into(),
-        shots: 4,
+        shots: Shots::each(4),
         draw: u64::MAX,
         seed: 1 << 60,
         backend: "flex".into(),
@@ -41,12 +41,15 @@ fn done() -> ResultRow {
         precision: "f32".into(),
         allow_overlap: true,
         message: String::new(),
+        no_choice: false,
     }
 }
 
 fn failed() -> ResultRow {
     ResultRow {
         variant: "a,b|c".into(),
+        shots: Shots { normal: 16, abnormal: 0 },
+        no_choice: true,
         status: Status::Failed,
         message: "worker died:\n\"signal 9\", 3 ± 1 GiB".into(),
         ..ResultRow::default()
@@ -95,8 +98,48 @@ fn the_columns_keep_their_order() {
         text,
         "cell,experiment,variant,dataset,trained_on,shots,draw,seed,backend,selection,epoch,image_score,metric,value,\
          n_images,support_hash,weights_hash,status,train_secs,eval_secs,encode_secs,peak_memory_bytes,training,\
-         evaluation,device,precision,allow_overlap,message\n"
+         evaluation,device,precision,allow_overlap,message,no_choice,normal_shots,abnormal_shots\n"
     );
+}
+
+#[test]
+fn k_stands_where_there_is_one_and_each_class_always() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |normal, abnormal| ResultRow { shots: Shots { normal, abnormal }, ..ResultRow::default() };
+    let rows = [of(4, 4), of(16, 0), of(8, 2)];
+    write_results(&rows, folder.path()).unwrap();
+    let text = fs::read_to_string(folder.path().join("results.csv")).unwrap();
+    let columns: Vec<[&str; 3]> = text
+        .lines()
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            [cells[5], cells[cells.len() - 2], cells[cells.len() - 1]]
+        })
+        .collect();
+    let expected = [["shots", "normal_shots", "abnormal_shots"], ["4", "4", "4"], ["", "16", "0"], ["", "8", "2"]];
+    assert_eq!(columns, expected);
+    // A query tells them apart by class, and reads a file from before there were pairs.
+    let groups = Query::of(&rows).unwrap().group_by(&["normal_shots", "abnormal_shots"], &[count("cell")]);
+    let found: Vec<OfSize> = groups.rows().unwrap();
+    assert_eq!(found.iter().map(|row| row.shots.to_string()).collect::<Vec<_>>(), ["4", "16+0", "8+2"]);
+    let before = Query::of(&[OfEarlier { shots: 4, cell: 1 }]).unwrap().rows::<OfSize>().unwrap();
+    assert_eq!(before, [OfSize { shots: Shots::each(4), cell: 1 }]);
+}
+
+row! {
+    /// Groups by their support images.
+    OfSize is "sized" {
+        shots: Shots,
+        cell: u32,
+    }
+}
+
+row! {
+    /// The same without pairs.
+    OfEarlier is "sized" {
+        shots: u32,
+        cell: u32,
+    }
 }
 
 #[test]
@@ -187,7 +230,7 @@ fn a_wrong_value_in_csv_names_its_column() {
     assert!(error.contains("results.csv") && error.contains("four"), "{error}");
     fs::write(&path, text.replace("LggMri,4,", "LggMri,,")).unwrap();
     let error = read_results(&path).unwrap_err().to_string();
-    assert!(error.contains("column `shots`: no value in row 1"), "{error}");
+    assert!(error.contains("column `shots`: no value in row 1, of 4 normal and 4 abnormal images"), "{error}");
 }
 
 #[test]
@@ -243,7 +286,14 @@ row! {
 /// A row of a cell and its value.
 fn valued(variant: &str, shots: u32, cell: &str, value: Option<f64>) -> ResultRow {
     let status = if value.is_some() { Status::Done } else { Status::Failed };
-    ResultRow { variant: variant.into(), shots, cell: cell.into(), value, status, ..ResultRow::default() }
+    ResultRow {
+        variant: variant.into(),
+        shots: Shots::each(shots),
+        cell: cell.into(),
+        value,
+        status,
+        ..ResultRow::default()
+    }
 }
 
 /// Cells by variant and shots, with their values in the order of cells.

@@ -30,7 +30,7 @@ pub(crate) fn fit(
 ) -> Result<Cost, Error> {
     let start = Instant::now();
     let dataset = Dataset::open(&lab.registry, &training.dataset)?;
-    let set = dataset.support(training.shots as usize, training.draw)?;
+    let set = dataset.support(training.shots, training.draw)?;
     let changed = || Error::Changed { what: format!("[{}]: a support image or mask", training.dataset) };
     if set.hash != training.support.to_string() {
         return Err(changed());
@@ -46,7 +46,7 @@ pub(crate) fn fit(
     let masks = if training.has_masks { Some(masks(&abnormal, size, dataset.mask_values())?) } else { None };
     let (abnormal, normal) = (pixels(&abnormal, size)?, pixels(&normal, size)?);
     // After reading, so that a change between the two is seen.
-    if dataset.support(training.shots as usize, training.draw)?.hash != training.support.to_string() {
+    if dataset.support(training.shots, training.draw)?.hash != training.support.to_string() {
         return Err(changed());
     }
     let compute = Instant::now();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use harness_data::{Dataset, Item, Registry, Source, images_hash, load_image};
-use harness_experiment::{Evaluation, Fold, Training};
+use harness_experiment::{Evaluation, Fold, Shots, Training};
 use harness_features::{EncodingKey, Key, TapSet, TapWriter};
 use rayon::prelude::*;
 
@@ -28,7 +28,7 @@ enum Which {
     /// A dataset's test set.
     Test(String),
     /// What a fold of a support set holds out: dataset, shots, draw.
-    Fold(String, u32, u64, Fold),
+    Fold(String, Shots, u64, Fold),
 }
 
 impl Which {
@@ -47,7 +47,7 @@ impl Which {
 pub fn items(registry: &Registry, evaluation: &Evaluation, training: &Training) -> Result<Vec<Item>, Error> {
     let dataset = Dataset::open(registry, &evaluation.dataset)?;
     let Some(fold) = training.fold.as_ref().filter(|_| evaluation.on_fold) else { return Ok(dataset.test_set()?) };
-    let set = dataset.support(training.shots as usize, training.draw)?;
+    let set = dataset.support(training.shots, training.draw)?;
     if set.hash != evaluation.test.to_string() {
         return Err(Error::Changed { what: format!("[{}]: a support image or mask", evaluation.dataset) });
     }

@@ -33,7 +33,7 @@ pub(crate) fn train(
     }
     let start = Instant::now();
     let dataset = Dataset::open(&lab.registry, &training.dataset)?;
-    let set = dataset.support(training.shots as usize, training.draw)?;
+    let set = dataset.support(training.shots, training.draw)?;
     if set.hash != training.support.to_string() {
         return Err(Error::Changed { what: format!("[{}]: a support image or mask", training.dataset) });
     }

@@ -108,7 +108,12 @@ impl Place {
 
     /// Rows of `out/results.csv` as maps would be read: header and fields.
     pub fn results(&self) -> Vec<Row> {
-        let text = std::fs::read_to_string(self.file("out/results.csv")).unwrap();
+        self.rows("out/results.csv")
+    }
+
+    /// Rows of a table, likewise.
+    pub fn rows(&self, name: &str) -> Vec<Row> {
+        let text = std::fs::read_to_string(self.file(name)).unwrap();
         let mut lines = text.lines();
         let header: Vec<String> = lines.next().unwrap().split(',').map(str::to_owned).collect();
         let row = |line: &str| Row(header.iter().cloned().zip(fields(line)).collect());

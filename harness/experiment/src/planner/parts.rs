@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::convert::Infallible;
 
 use harness_config::{start, suggest};
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots, Side};
+use harness_methods::Sees;
 
 use super::{List, Planner, unique};
 use crate::folds::folds;
@@ -35,11 +36,13 @@ pub(super) fn axes<'a>(typed: &'a Typed, variants: &'a [Variant]) -> Axes<'a> {
 #[derive(Default)]
 pub(super) struct Parts {
     /// Dataset, shots, draw.
-    supports: BTreeSet<(String, u32, u64)>,
+    supports: BTreeSet<(String, Shots, u64)>,
     /// Those of them whose folds choose an epoch.
-    folded: BTreeSet<(String, u32, u64)>,
+    folded: BTreeSet<(String, Shots, u64)>,
     /// Support sets with the other datasets they are scored on.
-    transfers: BTreeSet<(String, u32, u64, String)>,
+    transfers: BTreeSet<(String, Shots, u64, String)>,
+    /// Pairs of unequal numbers with the variants that learn from them.
+    unbalanced: BTreeSet<(Shots, String)>,
 }
 
 impl Parts {
@@ -50,6 +53,9 @@ impl Parts {
         }
         if at.selection == Selection::BestOnSupport {
             self.folded.insert(key.clone());
+        }
+        if at.shots.k().is_none() {
+            self.unbalanced.insert((at.shots, at.variant.to_owned()));
         }
         self.supports.insert(key);
     }
@@ -87,11 +93,64 @@ impl Planner<'_> {
         parts
     }
 
+    /// Refuses support sets that lack a class which a variant learns from, or of which no image can be held out to choose an epoch by.
+    pub(super) fn seen(&mut self, variants: &[Variant], parts: &Parts) {
+        for (offset, shots) in unique(self.typed.top.shots.as_ref()) {
+            // Without an image at all, or with K and K, other checks speak.
+            if shots.k().is_some() {
+                continue;
+            }
+            for class in Side::BOTH {
+                let lacks = |variant: &&Variant| {
+                    let used = parts.unbalanced.contains(&(*shots, variant.name.clone()));
+                    used && !self.is_broken(variant) && variant.options.sees().lacks(*shots) == Some(class)
+                };
+                let lacking: Vec<&Variant> = variants.iter().filter(lacks).collect();
+                if lacking.is_empty() {
+                    continue;
+                }
+                let from = if lacking.iter().any(|variant| variant.options.sees() == Sees::Both) {
+                    "images of both classes"
+                } else {
+                    "normal images"
+                };
+                let name = |variant: &&Variant| format!("`{}` (method {})", variant.name, variant.options.method());
+                let them = if lacking.len() == 1 { "learns" } else { "learn" };
+                let names: Vec<String> = lacking.iter().map(name).collect();
+                let quoted: Vec<String> = lacking.iter().map(|variant| format!("{:?}", variant.name)).collect();
+                let message = format!(
+                    "`shots` {} has no {class} image, and {} {them} from {from}; give both classes, or leave that out:                      [[exclude]] with variants = [{}], shots = [{}]",
+                    shots.explained(),
+                    and(&names),
+                    quoted.join(", "),
+                    shots.typed()
+                );
+                self.findings.add(offset, message);
+            }
+            if shots.fewest() < 2 && parts.folded.iter().any(|(_, folded, _)| folded == shots) {
+                let message = format!(
+                    "`shots` {} leaves nothing to cross-validate for best-on-support, which holds out images of both classes:                      it needs at least 2 of each; choose selection last or best-on-test, or leave that out: [[exclude]] with                      selection = [\"best-on-support\"], shots = [{}]",
+                    shots.explained(),
+                    shots.typed()
+                );
+                self.findings.add(offset, message);
+            }
+        }
+    }
+
+    /// Whether some of what a variant says could not be read: its method or options may be others.
+    fn is_broken(&self, variant: &Variant) -> bool {
+        let own = self.typed.variants.iter().find(|(name, _)| *name.get_ref() == variant.name);
+        self.typed.base.broken || own.is_some_and(|(_, spec)| spec.broken)
+    }
+
     pub(super) fn supports(&mut self, datasets: &[Dataset], parts: &Parts) -> Vec<Support> {
         let mut supports = Vec::new();
         let mut drawn = Vec::new();
         for dataset in datasets {
-            for (offset, shots) in unique(self.typed.top.shots.as_ref()).into_iter().filter(|(_, shots)| **shots > 0) {
+            for (offset, shots) in
+                unique(self.typed.top.shots.as_ref()).into_iter().filter(|(_, shots)| shots.images() > 0)
+            {
                 let mut sets = HashMap::new();
                 for (_, draw) in unique(self.typed.top.draws.as_ref()) {
                     let key = (dataset.name.clone(), *shots, *draw);
@@ -118,7 +177,7 @@ impl Planner<'_> {
                     if facts.drawn {
                         drawn.push((dataset, *shots, *draw, facts.set));
                     }
-                    if parts.folded.contains(&key) && *shots > 1 {
+                    if parts.folded.contains(&key) && shots.fewest() > 1 {
                         let patients = self.catalogue.patients(&dataset.name, *shots, *draw);
                         match patients.map(|patients| folds(*shots, &patients)) {
                             Ok(Some(folds)) => support.folds = folds,
@@ -139,9 +198,9 @@ impl Planner<'_> {
     }
 
     /// Warns of datasets with the same test images whose supports are drawn: the dataset's name decides the draw.
-    fn confounded(&mut self, drawn: &[(&Dataset, u32, u64, ContentHash)]) {
+    fn confounded(&mut self, drawn: &[(&Dataset, Shots, u64, ContentHash)]) {
         let mut groups: Vec<(ContentHash, Vec<&str>)> = Vec::new();
-        let mut first: HashMap<(ContentHash, u32, u64), (&str, ContentHash)> = HashMap::new();
+        let mut first: HashMap<(ContentHash, Shots, u64), (&str, ContentHash)> = HashMap::new();
         for (dataset, shots, draw, set) in drawn {
             let test = dataset.facts.test_hash;
             let (other, other_set) = *first.entry((test, *shots, *draw)).or_insert((&dataset.name, *set));
@@ -170,7 +229,7 @@ impl Planner<'_> {
         let names = |list: &[Dataset]| list.iter().map(|dataset| dataset.name.clone()).collect::<HashSet<_>>();
         let (datasets, targets) = (names(datasets), names(targets));
         for (dataset, shots, draw, target) in &parts.transfers {
-            if *shots == 0 || !datasets.contains(dataset) || !targets.contains(target) {
+            if shots.images() == 0 || !datasets.contains(dataset) || !targets.contains(target) {
                 continue;
             }
             if let Err(error) = self.catalogue.check_transfer(dataset, *shots, *draw, target) {
@@ -206,7 +265,7 @@ impl Planner<'_> {
 }
 
 /// Dataset, K and the draw that others repeat.
-type FirstDraw<'a> = (&'a str, u32, u64);
+type FirstDraw<'a> = (&'a str, Shots, u64);
 
 /// Removes support sets that no cell of an expanded plan uses, as they repeat another, and warns of what was left out.
 pub(super) fn leave_out_repeated(plan: &mut Plan) {
@@ -214,7 +273,7 @@ pub(super) fn leave_out_repeated(plan: &mut Plan) {
         return;
     }
     let key = |cell: &Cell| (cell.trained_on.clone(), cell.shots, cell.draw);
-    let used: HashSet<(String, u32, u64)> = plan.cells.iter().map(key).collect();
+    let used: HashSet<(String, Shots, u64)> = plan.cells.iter().map(key).collect();
     // Dataset, K and first draw, with the draws that hold the same images; in part: some cells of them are kept.
     let mut repeated: Vec<(FirstDraw<'_>, Vec<String>)> = Vec::new();
     let mut in_part = Vec::new();

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use harness_config::Problem;
 use harness_experiment::{
-    BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Error, Plan, Spec, SupportFacts,
-    WeightsFacts,
+    BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Error, Plan, Shots, Spec,
+    SupportFacts, WeightsFacts,
 };
 use harness_method::{Arch, Side, prompts};
 use harness_methods::Sentences;
@@ -119,9 +119,9 @@ impl Catalogue for World {
         self.datasets.get(name).cloned().ok_or_else(|| CatalogueError::unknown("dataset", name, names))
     }
 
-    fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError> {
+    fn support(&self, dataset: &str, shots: Shots, draw: u64) -> Result<SupportFacts, CatalogueError> {
         self.ask(format!("support {dataset} {shots} {draw}"));
-        if shots > self.pool {
+        if shots.normal.max(shots.abnormal) > self.pool {
             return Err(CatalogueError::new(format!("{shots} images are wanted, and there are {}", self.pool)));
         }
         let content = |draw: u64| hash(&format!("{dataset} {shots} {draw}"));
@@ -129,12 +129,12 @@ impl Catalogue for World {
         Ok(SupportFacts { hash: content(draw), set, drawn: self.drawn })
     }
 
-    fn patients(&self, dataset: &str, shots: u32, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
+    fn patients(&self, dataset: &str, shots: Shots, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
         self.ask(format!("patients {dataset} {shots} {draw}"));
         Ok(self.patients.clone())
     }
 
-    fn check_transfer(&self, dataset: &str, shots: u32, draw: u64, target: &str) -> Result<(), CatalogueError> {
+    fn check_transfer(&self, dataset: &str, shots: Shots, draw: u64, target: &str) -> Result<(), CatalogueError> {
         self.ask(format!("transfer {dataset} {shots} {draw} {target}"));
         if self.shared.iter().any(|(source, other)| source == dataset && other == target) {
             return Err(CatalogueError::new("1 image is in both; leave it out"));

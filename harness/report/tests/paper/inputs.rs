@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use harness_method::{ImageScore, Selection};
+use harness_method::{ImageScore, Selection, Shots};
 use harness_report::{ReportDataset, ReportInput, write_report};
 use harness_tables::{BackendRow, DeLongRow, DifferenceRow, ResultRow, Status};
 
@@ -36,7 +36,7 @@ pub(crate) fn done(
         variant: variant.into(),
         dataset: dataset.into(),
         trained_on: dataset.into(),
-        shots,
+        shots: Shots::each(shots),
         seed,
         backend: "flex".into(),
         selection: rule(selection),
@@ -56,7 +56,7 @@ pub(crate) fn undone(variant: &str, dataset: &str, shots: u32, status: Status, m
         variant: variant.into(),
         dataset: dataset.into(),
         trained_on: dataset.into(),
-        shots,
+        shots: Shots::each(shots),
         backend: "flex".into(),
         selection: Selection::Last,
         status,
@@ -97,7 +97,7 @@ pub(crate) fn difference(variant: &str, metric: &str, by: &str, value: f64, half
         base: BASE.into(),
         dataset: "Brain".into(),
         trained_on: "Brain".into(),
-        shots: 4,
+        shots: Shots::each(4),
         backend: "flex".into(),
         selection: Selection::Last,
         image_score: score(by),
@@ -210,7 +210,7 @@ pub(crate) fn optimism() -> ReportInput {
         base: BASE.into(),
         dataset: "Brain".into(),
         trained_on: "Brain".into(),
-        shots: 4,
+        shots: Shots::each(4),
         selection: Selection::BestOnTest,
         image_score: Some(ImageScore::MapMax),
         auroc: 0.91,

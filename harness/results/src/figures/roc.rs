@@ -43,7 +43,9 @@ impl Group<'_> {
             }
             if !curves.is_empty() {
                 counts.insert(curves.len());
-                series.push(line(&variant.name, self.selection, &curves));
+                // Of one state none was chosen.
+                let rule = if plan.states(variant) == 1 { Selection::Last } else { self.selection };
+                series.push(line(&variant.name, rule, &curves));
             }
         }
         let Some((cell, score)) = first else { return Ok(None) };

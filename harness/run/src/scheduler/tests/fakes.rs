@@ -6,7 +6,7 @@ use std::path::Path;
 
 use harness_experiment::{
     BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, EvaluationId,
-    ImageScore, Plan, Spec, SupportFacts, Training, WeightsFacts,
+    ImageScore, Plan, Shots, Spec, SupportFacts, Training, WeightsFacts,
 };
 use harness_method::Arch;
 use harness_methods::Sentences;
@@ -60,8 +60,8 @@ impl Catalogue for Answers {
         Ok(DatasetFacts { object: name.to_owned(), has_masks: true, test_images: 4, test_hash })
     }
 
-    fn support(&self, dataset: &str, shots: u32, draw: u64) -> Result<SupportFacts, CatalogueError> {
-        let hash_of = hash(shots as u8 + 16 * dataset.len() as u8);
+    fn support(&self, dataset: &str, shots: Shots, draw: u64) -> Result<SupportFacts, CatalogueError> {
+        let hash_of = hash(shots.normal as u8 + 16 * dataset.len() as u8);
         Ok(SupportFacts { hash: hash_of, set: hash(100 + draw as u8), drawn: true })
     }
 

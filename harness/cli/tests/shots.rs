@@ -1,0 +1,127 @@
+//! Support sets of normal images alone beside those of both classes, from the file to tables, figures and predictions.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{Place, Row};
+
+const VARIANTS: &str = r#"
+[variants.bank]
+method = "memory-bank"
+[variants.probe]
+method = "linear-probe"
+[variants.similarity]
+method = "zero-shot"
+
+[[exclude]]
+variants = ["base", "probe"]
+shots = [{ normal = 4, abnormal = 0 }]
+
+[train]"#;
+
+fn place() -> Place {
+    let place = Place::new();
+    place.edit("[train]", VARIANTS);
+    place.edit("patch = 8", "patch = 4");
+    place.edit("shots = [2]", "shots = [4, { normal = 4, abnormal = 0 }]");
+    let registry = std::fs::read_to_string(place.file("datasets.toml")).unwrap();
+    place.write("datasets.toml", &registry.replace("valid = 4, test = 6", "valid = 8, test = 8"));
+    place.edit("draws = [0]", "draws = [0, 1]");
+    place
+}
+
+fn of<'a>(rows: &'a [Row], variant: &str, abnormal: &str) -> Vec<&'a Row> {
+    let wanted = |row: &&Row| row.get("variant") == variant && row.get("abnormal_shots") == abnormal;
+    rows.iter().filter(wanted).collect()
+}
+
+/// Values by draw, metric and image score.
+fn values(rows: &[&Row]) -> BTreeMap<[String; 3], String> {
+    let key = |row: &Row| ["draw", "metric", "image_score"].map(|column| row.get(column).to_owned());
+    rows.iter().map(|row| (key(row), row.get("value").to_owned())).collect()
+}
+
+#[test]
+fn what_sees_normal_images_alone_has_the_same_numbers_with_abnormal_ones_and_without() {
+    let place = place();
+    let planned = place.harness(&["plan", "small.toml", "--cells", "--cache", "cache"]).expect(0).out;
+    assert!(planned.contains("shots       4, 4+0 (normal+abnormal where they differ)"), "{planned}");
+    place.run(&[]).expect(0);
+    let rows = place.results();
+    assert!(rows.iter().all(|row| row.get("status") == "done"), "{rows:?}");
+    for variant in ["bank", "similarity"] {
+        let (both, normals) = (of(&rows, variant, "4"), of(&rows, variant, "0"));
+        assert!(!both.is_empty() && values(&both) == values(&normals), "{variant}");
+        assert!(both.iter().all(|row| row.get("shots") == "4" && row.get("normal_shots") == "4"));
+        assert!(normals.iter().all(|row| row.get("shots").is_empty() && row.get("normal_shots") == "4"));
+        // Other images decide another id, though nothing was seen of them.
+        assert_ne!(both[0].get("support_hash"), normals[0].get("support_hash"));
+    }
+    assert!(of(&rows, "base", "0").is_empty() && of(&rows, "probe", "0").is_empty());
+
+    let cell = of(&rows, "bank", "0")[0].get("cell");
+    let explained = place.harness(&["explain", cell, "out", "--cache", "cache"]).expect(0).out;
+    assert!(explained.contains("4+0 (normal+abnormal)"), "{explained}");
+    let gradient = image::GrayImage::from_fn(32, 32, |x, y| image::Luma([(4 * x + 3 * y) as u8]));
+    gradient.save(place.file("image.png")).unwrap();
+    let arguments =
+        ["predict", "--cell", cell, "--results", "out", "--cache", "cache", "--out", "predicted", "image.png"];
+    place.harness(&arguments).expect(0).says(&["K 4+0"]);
+
+    let summary = std::fs::read_to_string(place.file("out/tables/summary.md")).unwrap();
+    assert!(summary.contains("|   4+0 |") && summary.contains("K of unequal numbers"), "{summary}");
+    let figures: Vec<String> = std::fs::read_dir(place.file("out/figures"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(figures.iter().any(|name| name.starts_with("panel-Small-k4-0")), "{figures:?}");
+    assert!(figures.iter().all(|name| !name.starts_with("shots-")), "there is one K: {figures:?}");
+
+    // The filter makes those cells again, and a second run does nothing.
+    let again = place.run(&["--rerun", "shots=4+0 variant=bank", "--json"]).expect(0).last_event();
+    assert_eq!((again["done"].as_u64(), again["failed"].as_u64()), (Some(4), Some(0)), "{again}");
+    assert_eq!(place.run(&["--json"]).expect(0).last_event()["done"].as_u64(), Some(0));
+}
+
+#[test]
+fn where_there_is_nothing_to_choose_results_stand_once_and_no_choice_adds_anything() {
+    let place = place();
+    place.run(&[]).expect(0);
+    let rows = place.results();
+    for row in &rows {
+        let single = row.get("variant") != "base";
+        assert_eq!(row.get("no_choice"), single.to_string(), "{row:?}");
+        assert!(!single || row.get("selection") == "last", "{row:?}");
+    }
+    assert!(rows.iter().any(|row| row.get("selection") == "best-on-test"));
+    let optimism = place.rows("out/tables/optimism.csv");
+    let single: Vec<&Row> = optimism.iter().filter(|row| row.get("variant") != "base").collect();
+    assert!(!single.is_empty());
+    for row in single {
+        let numbers = ["difference", "low", "high", "p", "p_holm"].map(|column| row.number(column));
+        assert_eq!(numbers, [0.0, 0.0, 0.0, 1.0, 1.0], "{row:?}");
+    }
+    // What trains is alone in its family: nothing is adjusted.
+    for row in optimism.iter().filter(|row| row.get("variant") == "base") {
+        assert_eq!(row.number("p"), row.number("p_holm"), "{row:?}");
+    }
+    let read = |name: &str| std::fs::read_to_string(place.file("out/tables").join(name)).unwrap();
+    for name in ["summary.md", "few-shot.md", "optimism.md"] {
+        assert!(read(name).contains("no choice: there is one state"), "{name}: {}", read(name));
+    }
+    for line in read("few-shot.md").lines().filter(|line| line.contains(" bank ") || line.contains(" probe ")) {
+        assert!(!line.contains('†'), "{line}");
+    }
+}
+
+#[test]
+fn who_needs_both_classes_is_refused_before_anything_is_computed() {
+    let place = place();
+    place.edit("variants = [\"base\", \"probe\"]", "variants = [\"base\"]");
+    let said = ["`shots` 4+0 (normal+abnormal) has no abnormal image", "`probe` (method linear-probe) learns from"];
+    place.harness(&["plan", "small.toml", "--cache", "cache"]).expect(2).says(&said);
+    place.run(&[]).expect(2).says(&said);
+    assert!(!place.file("out").exists());
+}
