@@ -40,8 +40,8 @@ pub fn copy() -> &'static Path {
     })
 }
 
-/// Bytes in place of a file's own: those given, or, where `patched`, its own with some overwritten and its end cut off: a length to
-/// cut to (65,535 cuts nothing), then places and values of three bytes each.
+/// Bytes in place of a file's own: those given, or, where `patched`, its own with some overwritten and its end cut off:
+/// a length to cut to (65,535 cuts nothing), then places and values of three bytes each.
 pub fn damaged(whole: &[u8], patched: bool, bytes: &[u8]) -> Vec<u8> {
     if !patched {
         return bytes.to_vec();

@@ -96,7 +96,8 @@ fn every_crate_has_the_workspace_s_lints() {
     assert!(without.is_empty(), "`[lints] workspace = true` is missing: {without:?}");
 }
 
-/// Groups of modules that import each other. Those that stay have a reason in ARCHITECTURE.md, under "Circles that stay".
+/// Groups of modules that import each other. Those that stay have a reason in ARCHITECTURE.md, under "Circles that
+/// stay".
 #[test]
 fn modules_import_each_other_in_no_circle_without_a_reason() {
     let architecture = std::fs::read_to_string(harness_tests::root().join("ARCHITECTURE.md")).unwrap();

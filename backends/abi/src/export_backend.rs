@@ -7,8 +7,8 @@
 /// `export_backend!(MyPlugin, symbol)` gives the exported C function `harness_backend_table` besides: for a shared
 /// library, and at most once in what is linked together.
 ///
-/// `export_backend!(MyPlugin, symbol, help = "...")` leaves a text in the library that is shown where it can't be loaded, such
-/// as where to get another library that it needs: see [`crate::host::HELP_MARK`].
+/// `export_backend!(MyPlugin, symbol, help = "...")` leaves a text in the library that is shown where it can't be
+/// loaded, such as where to get another library that it needs: see [`crate::host::HELP_MARK`].
 #[macro_export]
 macro_rules! export_backend {
     ($plugin:ty) => {

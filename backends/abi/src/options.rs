@@ -9,8 +9,8 @@ use harness_method::{Arch, Options, losses};
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, Value, to_value};
 
-/// A backend's description of itself: the JSON of `describe`. A plugin need not fill in `interface`, which stands in its
-/// table, nor, in Rust, `capabilities`.
+/// A backend's description of itself: the JSON of `describe`. A plugin need not fill in `interface`, which stands in
+/// its table, nor, in Rust, `capabilities`.
 pub use harness_method::BackendInfo as Description;
 /// Precision of an image tower; everything else is f32. `tf32` is an option of a session.
 pub use harness_method::Precision;
@@ -189,8 +189,8 @@ pub struct TrainerOptions {
     pub has_masks: bool,
     /// Adam's rate.
     pub learning_rate: f64,
-    /// Names of the losses, in the order in which a step reports them; they follow from `options` and `has_masks`. Their
-    /// sum is minimised.
+    /// Names of the losses, in the order in which a step reports them; they follow from `options` and `has_masks`.
+    /// Their sum is minimised.
     pub losses: Vec<String>,
 }
 

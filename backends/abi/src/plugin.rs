@@ -175,7 +175,8 @@ pub struct TrainerShape {
 /// Buffers for scores of B images.
 #[derive(Debug)]
 pub struct ScoreBuffers<'a> {
-    /// MadCLIP's d = s_ab - s_n of the seg heads, `[B, taps, G, G]`; of heads their logits and distances, `[B, grids, G, G]`.
+    /// MadCLIP's d = s_ab - s_n of the seg heads, `[B, taps, G, G]`; of heads their logits and distances,
+    /// `[B, grids, G, G]`.
     pub grids: &'a mut [f32],
     /// MadCLIP's sum over taps of the aggregated abnormal probability of the det heads, `[B]`; empty for heads.
     pub detection: &'a mut [f32],
@@ -233,8 +234,9 @@ pub trait Session: Send + 'static {
     /// Creates a trainer. `prompts` holds for each side (`normal`, `abnormal`) of learned prompts
     /// `prompt.<side>.embedded` f32 `[7, context, Wt]`, `prompt.<side>.eot` u32 `[7]`, `prompt.<side>.lengths` u32
     /// `[7]`, of fixed prompts `fixed.<side>.embedded` f32 `[N, context, Wt]`, `fixed.<side>.eot` u32 `[N]`; nothing
-    /// under `free`, where `text` may be `None` too. For heads it holds `text.direction` f32 `[E]` and, where they feed the
-    /// stream, the tower's blocks behind the first tap in OpenAI's names; `text` is `None`. `state` holds every parameter, f32.
+    /// under `free`, where `text` may be `None` too. For heads it holds `text.direction` f32 `[E]` and, where they feed
+    /// the stream, the tower's blocks behind the first tap in OpenAI's names; `text` is `None`. `state` holds every
+    /// parameter, f32.
     ///
     /// # Errors
     /// Any; a missing, misshapen or unknown parameter is `invalid argument`, and so are losses other than those of the
@@ -252,8 +254,8 @@ pub trait Session: Send + 'static {
         Memory::default()
     }
 
-    /// The device's rate of products of large f32 matrices, measured now, in 10^9 operations a second. The speed of towers
-    /// is compared with it.
+    /// The device's rate of products of large f32 matrices, measured now, in 10^9 operations a second. The speed of
+    /// towers is compared with it.
     ///
     /// # Errors
     /// Any; `unsupported` without an override, which goes with [`Capability::Gemm`].

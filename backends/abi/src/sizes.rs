@@ -41,8 +41,8 @@ impl TrainerOptions {
     /// The sizes these options ask for.
     ///
     /// # Errors
-    /// `options` lacks `image_size` or `taps`, or are not whole heads; `arch` lacks `patch`, `width` or `embed`; MadCLIP
-    /// without a loss; a size of zero.
+    /// `options` lacks `image_size` or `taps`, or are not whole heads; `arch` lacks `patch`, `width` or `embed`;
+    /// MadCLIP without a loss; a size of zero.
     pub fn shape(&self) -> Result<TrainerShape, Failure> {
         let image_size = size("options", &self.options, "image_size")?;
         let taps = self.options.get("taps").and_then(Value::as_array);

@@ -154,8 +154,8 @@ pub type TrainerState =
     unsafe extern "C" fn(trainer: *mut TrainerHandle, state: *const Tensor, state_count: usize) -> i32;
 /// `trainer_text`: writes f32 `[2, E]`.
 pub type TrainerText = unsafe extern "C" fn(trainer: *mut TrainerHandle, text: *const Tensor) -> i32;
-/// `trainer_score`: one f32 `[B, T, W]` a tap; writes grids f32 `[B, taps, G, G]`, detection f32 `[B]` and, unless null,
-/// maps f32 `[B, S, S]`; for heads grids `[B, grids, G, G]` alone.
+/// `trainer_score`: one f32 `[B, T, W]` a tap; writes grids f32 `[B, taps, G, G]`, detection f32 `[B]` and, unless
+/// null, maps f32 `[B, S, S]`; for heads grids `[B, grids, G, G]` alone.
 pub type TrainerScore = unsafe extern "C" fn(
     trainer: *mut TrainerHandle,
     taps: *const Tensor,

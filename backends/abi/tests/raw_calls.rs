@@ -1,5 +1,5 @@
-//! Calls through the table as another host might make them, also where it breaks its promises: what a plugin in Rust can
-//! notice is a status with a message, and nothing is written.
+//! Calls through the table as another host might make them, also where it breaks its promises: what a plugin in Rust
+//! can notice is a status with a message, and nothing is written.
 #![allow(unsafe_code, clippy::unwrap_used, missing_docs, reason = "tests call C functions")]
 
 mod common;

@@ -15,8 +15,8 @@ pub trait BurnBackend: Sized + Send + Sync + 'static {
     /// Version of the backend.
     const VERSION: &'static str;
 
-    /// Devices that can be opened now, the default first. Must be cheap and must not fail: leave out a device that can't
-    /// be had.
+    /// Devices that can be opened now, the default first. Must be cheap and must not fail: leave out a device that
+    /// can't be had.
     fn devices() -> Vec<String>;
 
     /// One line for people: why there is no device, or what would give one more.

@@ -18,7 +18,8 @@ pub(crate) fn of_model(error: ModelError) -> Failure {
     }
 }
 
-/// Computes on a device. Exhausted memory, which Burn reports by panicking, becomes a status; any other panic continues.
+/// Computes on a device. Exhausted memory, which Burn reports by panicking, becomes a status; any other panic
+/// continues.
 pub(crate) fn on_device<D: BurnBackend, R: Send>(
     device: &D,
     call: impl FnOnce() -> Result<R, Failure> + Send,

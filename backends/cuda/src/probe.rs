@@ -1,5 +1,5 @@
-//! How many CUDA devices can be used, or the first thing that is missing. CubeCL's device thread panics where one is, so
-//! each is looked for before a device is made.
+//! How many CUDA devices can be used, or the first thing that is missing. CubeCL's device thread panics where one is,
+//! so each is looked for before a device is made.
 #![expect(unsafe_code, reason = "opening the driver's libraries runs their initialisers")]
 
 use std::sync::OnceLock;

@@ -1,5 +1,6 @@
-//! Whether products of f32 matrices may round their factors to TF32. CubeCL's tuner takes tensor cores for them wherever the
-//! device's properties name the type, and knows no other switch; so where they may not, the type is removed from the device.
+//! Whether products of f32 matrices may round their factors to TF32. CubeCL's tuner takes tensor cores for them
+//! wherever the device's properties name the type, and knows no other switch; so where they may not, the type is
+//! removed from the device.
 #![expect(unsafe_code, reason = "the properties are shared and have no setter")]
 
 use std::collections::BTreeSet;
@@ -45,8 +46,8 @@ pub(crate) fn keep_exact(device: &CudaDevice) -> Result<(), Failure> {
         .downcast()
         .map_err(|_| Failure::internal("the device's properties are not where CubeCL 0.10 has them"))?;
     let shared = Arc::as_ptr(&utilities).cast_mut();
-    // SAFETY: nothing else reads them: the device has just been made, under this lock and before the session that asked for
-    // it is there, and the other holder of the allocation, the device's own thread, reads it when it is given work.
+    // SAFETY: nothing else reads them: the device has just been made, under this lock and before the session that asked
+    // for it is there, and the other holder of the allocation, the device's own thread, reads it when it is given work.
     unsafe {
         let properties = &mut (*shared).properties;
         forget_tf32(&mut properties.features);

@@ -1,5 +1,5 @@
-//! The plugin that cargo built, loaded as the harness loads it: the golden cases where there is a device, and a plain word
-//! where there is none.
+//! The plugin that cargo built, loaded as the harness loads it: the golden cases where there is a device, and a plain
+//! word where there is none.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests")]
 
 #[path = "../../burn/tests/plugin/mod.rs"]

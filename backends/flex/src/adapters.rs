@@ -1,5 +1,5 @@
-//! Kernels of adapters beside products: the gradient through LeakyReLU, features at unit length times directions, and the
-//! gradient of that.
+//! Kernels of adapters beside products: the gradient through LeakyReLU, features at unit length times directions, and
+//! the gradient of that.
 
 use madclip::kernels::SLOPE;
 use pulp::{Arch, Simd, WithSimd};

@@ -133,8 +133,8 @@ impl<S: Simd> Finish<S> for Mixed<'_> {
     }
 }
 
-/// Replaces a row of logits, which is whole vectors, by e^(logit + mask - largest), zero beyond the tokens, and gives their
-/// sum.
+/// Replaces a row of logits, which is whole vectors, by e^(logit + mask - largest), zero beyond the tokens, and gives
+/// their sum.
 #[inline(always)]
 pub(crate) fn exponentials<S: Simd>(simd: S, row: &mut [f32], tokens: usize, mask: Option<&[f32]>) -> f32 {
     if let Some(mask) = mask {

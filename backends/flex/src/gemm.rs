@@ -1,5 +1,5 @@
-//! The machine's rate of matrix products, of which other rates are shares. Burn's Flex multiplies with the crate `gemm`,
-//! which is as fast as vendors' libraries.
+//! The machine's rate of matrix products, of which other rates are shares. Burn's Flex multiplies with the crate
+//! `gemm`, which is as fast as vendors' libraries.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ const SIDE: usize = 1280;
 /// How long it may take, and how many products are enough.
 const LIMIT: (Duration, usize) = (Duration::from_millis(400), 10);
 
-/// The best rate of several products of square f32 matrices, in 10^9 operations a second, on the threads of the pool it is
-/// called from. Takes less than half a second unless a single product takes longer.
+/// The best rate of several products of square f32 matrices, in 10^9 operations a second, on the threads of the pool it
+/// is called from. Takes less than half a second unless a single product takes longer.
 pub fn gemm_gflops() -> f64 {
     let matrix = || Tensor::<Flex, 2>::random([SIDE, SIDE], Distribution::Uniform(-1.0, 1.0), &FlexDevice);
     let (left, right) = (matrix(), matrix());

@@ -1,5 +1,5 @@
-//! Focal and dice losses with their gradient (docs/method.md section 7), an image at a time. Logits are upsampled row by
-//! row, so that only one image's probabilities are ever kept at full size.
+//! Focal and dice losses with their gradient (docs/method.md section 7), an image at a time. Logits are upsampled row
+//! by row, so that only one image's probabilities are ever kept at full size.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -74,8 +74,9 @@ impl WithSimd for Image<'_> {
         let Self { between, grid, size, .. } = self;
         let padded = size.next_multiple_of(S::F32_LANES);
         let pixels = (self.items * size * size) as f32;
-        // In a product with the whole matrix, a logit that is not finite makes its image NaN: the matrix has zeros, unless the
-        // grid is one cell, and zero times it is NaN. Here a pixel reads only the cells around it, so NaN is added.
+        // In a product with the whole matrix, a logit that is not finite makes its image NaN: the matrix has zeros,
+        // unless the grid is one cell, and zero times it is NaN. Here a pixel reads only the cells around it, so NaN is
+        // added.
         let poison = if grid > 1 { self.logits.iter().map(|logit| logit * 0.0).sum() } else { 0.0 };
         // Rows of the grid at full width, then of their gradient; one row more, so that each has a next.
         let mut rows = vec![0.0; (grid + 1) * padded];

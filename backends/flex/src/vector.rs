@@ -1,7 +1,7 @@
 //! Elementary functions on vectors of f32, to a few units in the last place, for the kernels' inner loops.
 //!
-//! NaN and infinities come out as IEEE 754 says. No vector minimum or maximum may stand between an argument and a result:
-//! on x86 they return the other operand where one is NaN.
+//! NaN and infinities come out as IEEE 754 says. No vector minimum or maximum may stand between an argument and a
+//! result: on x86 they return the other operand where one is NaN.
 
 use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 

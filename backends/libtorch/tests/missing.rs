@@ -1,5 +1,5 @@
-//! Without LibTorch the plugin can't be loaded, and says which library is missing and which command gets it. In a file of its
-//! own, since a process that has LibTorch already would find it.
+//! Without LibTorch the plugin can't be loaded, and says which library is missing and which command gets it. In a file
+//! of its own, since a process that has LibTorch already would find it.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests")]
 

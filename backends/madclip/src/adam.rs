@@ -61,7 +61,8 @@ impl<B: Backend> Optimiser<B> {
     }
 }
 
-/// What moments are divided by at step `step` (from 1), because they began at zero: the first, and the root of the second.
+/// What moments are divided by at step `step` (from 1), because they began at zero: the first, and the root of the
+/// second.
 pub fn corrections(step: u32) -> (f64, f64) {
     (1.0 - BETAS.0.powf(f64::from(step)), (1.0 - BETAS.1.powf(f64::from(step))).sqrt())
 }

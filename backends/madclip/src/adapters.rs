@@ -1,10 +1,10 @@
 //! Adapters: from a tap's tokens to products of detection and segmentation features with directions (docs/method.md
 //! sections 2 and 3).
 //!
-//! Features are only used at unit length, and LeakyReLU(c x) = c LeakyReLU(x) for c > 0. So where a positive factor a token
-//! reaches the output unchanged it is left out: the channel norm's division by the deviation, in `linear` and `conv`.
-//! What remains of that norm is taking off the mean, which is linear and goes into the weight next to it. The result
-//! is the reference's, with no pass over the activations for the norm.
+//! Features are only used at unit length, and LeakyReLU(c x) = c LeakyReLU(x) for c > 0. So where a positive factor a
+//! token reaches the output unchanged it is left out: the channel norm's division by the deviation, in `linear` and
+//! `conv`. What remains of that norm is taking off the mean, which is linear and goes into the weight next to it. The
+//! result is the reference's, with no pass over the activations for the norm.
 
 use burn::tensor::{Tensor, activation, backend::Backend};
 use harness_method::options::{Adapter, AdapterAttention};
@@ -22,8 +22,9 @@ pub(crate) fn drops_class_token(options: &Options) -> bool {
     options.adapter != Adapter::Transformer || options.adapter_attention == AdapterAttention::Batch
 }
 
-/// One adapter on a tap `[B, T', W]` (T' = L where the class token was dropped, else 1 + L): the products of its unit-length
-/// features with `directions` `[D, E]`, `[B * L * heads, D]` with heads innermost; `heads` are some of [`HEADS`].
+/// One adapter on a tap `[B, T', W]` (T' = L where the class token was dropped, else 1 + L): the products of its
+/// unit-length features with `directions` `[D, E]`, `[B * L * heads, D]` with heads innermost; `heads` are some of
+/// [`HEADS`].
 pub(crate) fn products<B: Backend, K: Kernels<B>>(
     options: &Options,
     parameters: &Parameters<B>,

@@ -67,8 +67,8 @@ impl<B: Backend, K: Kernels<B>> Block<B, K> {
         })
     }
 
-    /// `x` `[rows, width]` to the same shape; with `rows`, those of the output alone, and what lies behind the attention is
-    /// computed for them alone.
+    /// `x` `[rows, width]` to the same shape; with `rows`, those of the output alone, and what lies behind the
+    /// attention is computed for them alone.
     pub(crate) fn forward(
         &self,
         x: Tensor<B, 2>,

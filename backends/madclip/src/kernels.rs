@@ -1,5 +1,5 @@
-//! The operations where a backend may do better than a chain of Burn calls. Their bodies here and in [`Plain`] are plain
-//! Burn; a backend crate overrides what pays on its hardware. The model is written once, on top of these.
+//! The operations where a backend may do better than a chain of Burn calls. Their bodies here and in [`Plain`] are
+//! plain Burn; a backend crate overrides what pays on its hardware. The model is written once, on top of these.
 //!
 //! Operations that are trained through come with their gradient, so that Burn's graph holds few and large steps (see
 //! [`crate::Recorded`]).
@@ -131,8 +131,8 @@ pub trait Kernels<B: Backend>: 'static {
         plain::linear_leaky_bias_gradient(gradient, output)
     }
 
-    /// Features `leaky_relu(x W^T)` of tokens `x` `[N, W]`, brought to unit length, times `directions` `[D, E]`: cosines
-    /// where the directions have unit length too. `[N * heads, D]`, the heads of a token next to each other.
+    /// Features `leaky_relu(x W^T)` of tokens `x` `[N, W]`, brought to unit length, times `directions` `[D, E]`:
+    /// cosines where the directions have unit length too. `[N * heads, D]`, the heads of a token next to each other.
     fn cosines(x: Tensor<B, 2>, heads: &Heads<B>, directions: &Tensor<B, 2>) -> Tensor<B, 2> {
         Self::cosines_with_features(x, heads, directions).values
     }
@@ -154,8 +154,8 @@ pub trait Kernels<B: Backend>: 'static {
         plain::cosines_gradient(gradient, values, features, x, heads, directions)
     }
 
-    /// The largest product of each row of `x` `[N, E]` with a row of `bank` `[M, E]`, M at least 1: `[N, 1]`. Where a row holds
-    /// NaN, its products may be left out of the largest.
+    /// The largest product of each row of `x` `[N, E]` with a row of `bank` `[M, E]`, M at least 1: `[N, 1]`. Where a
+    /// row holds NaN, its products may be left out of the largest.
     fn largest_product(x: &Tensor<B, 2>, bank: &Tensor<B, 2>) -> Tensor<B, 2> {
         plain::largest_product(x, bank)
     }

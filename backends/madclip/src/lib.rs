@@ -1,5 +1,6 @@
-//! MadCLIP over Burn's `Backend`: towers, adapters, prompts, losses, trainer and scores (docs/method.md sections 1 to 4 and 7); and
-//! the trained heads of other methods (docs/methods.md). It knows neither files nor the backend interface, and draws nothing at random: tensors and options in, tensors out.
+//! MadCLIP over Burn's `Backend`: towers, adapters, prompts, losses, trainer and scores (docs/method.md sections 1 to 4
+//! and 7); and the trained heads of other methods (docs/methods.md). It knows neither files nor the backend interface,
+//! and draws nothing at random: tensors and options in, tensors out.
 
 pub mod adam;
 pub mod adapters;

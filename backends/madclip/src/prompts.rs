@@ -1,4 +1,5 @@
-//! Text of the two classes as unit vectors: fixed sentences, trained context, or free vectors (docs/method.md section 4).
+//! Text of the two classes as unit vectors: fixed sentences, trained context, or free vectors (docs/method.md section
+//! 4).
 
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use harness_method::Options;
@@ -138,7 +139,8 @@ impl<B: Backend, K: Kernels<B>> Learned<B, K> {
         })
     }
 
-    /// Mean features of each class, `[classes, E]`. All sentences go through the tower together: fewer, larger products.
+    /// Mean features of each class, `[classes, E]`. All sentences go through the tower together: fewer, larger
+    /// products.
     fn means(&self, parameters: &Parameters<B>) -> Tensor<B, 2> {
         let rows = self.table(parameters).select(0, self.rows.clone());
         let rows = rows.reshape([self.ends.len(), self.tower.context(), self.tower.width()]);
@@ -171,8 +173,8 @@ enum Origin {
     Context(usize),
 }
 
-/// A sentence of `tokens` tokens "start, n placeholders, phrase, rest" with `n` trained vectors for the placeholders, around
-/// the phrase as the position says.
+/// A sentence of `tokens` tokens "start, n placeholders, phrase, rest" with `n` trained vectors for the placeholders,
+/// around the phrase as the position says.
 fn arrangement(position: PromptPosition, n: usize, phrase: usize, tokens: usize) -> impl Iterator<Item = Origin> {
     let before = match position {
         PromptPosition::End => n,

@@ -1,7 +1,8 @@
 //! Segmentation: logits on the token grid to pixels, and the losses there (docs/method.md section 7).
 //!
-//! The softmax over two classes is a sigmoid of d = s_ab - s_n and upsampling is linear, so d alone is upsampled, as two
-//! products with one matrix. Losses come with their gradient with respect to the grid: no graph over pixels is kept.
+//! The softmax over two classes is a sigmoid of d = s_ab - s_n and upsampling is linear, so d alone is upsampled, as
+//! two products with one matrix. Losses come with their gradient with respect to the grid: no graph over pixels is
+//! kept.
 
 use burn::tensor::{Tensor, activation, backend::Backend};
 use harness_method::losses;

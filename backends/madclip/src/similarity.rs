@@ -24,8 +24,8 @@ impl<B: Backend> Similarity<B> {
     }
 }
 
-/// The similarities of one tap `[B, T', W]` to `text`, the unit vectors t_n and t_ab: those of the detection heads, then,
-/// with two `HEADS`, those of the segmentation heads.
+/// The similarities of one tap `[B, T', W]` to `text`, the unit vectors t_n and t_ab: those of the detection heads,
+/// then, with two `HEADS`, those of the segmentation heads.
 pub(crate) fn of_tap<B: Backend, K: Kernels<B>, const HEADS: usize>(
     options: &Options,
     parameters: &Parameters<B>,

@@ -22,8 +22,8 @@ impl<B: Backend> Support<B> {
         Self { taps: vec![Vec::new(); taps], labels: Vec::new(), masks: Vec::new(), size }
     }
 
-    /// Adds images: one `[n, T', W]` a tap, labels (1 = abnormal), and masks `[n, S, S]` of 0 and 1, which `needs_masks`
-    /// asks for.
+    /// Adds images: one `[n, T', W]` a tap, labels (1 = abnormal), and masks `[n, S, S]` of 0 and 1, which
+    /// `needs_masks` asks for.
     ///
     /// # Errors
     /// Masks are missing, or of another length.

@@ -43,8 +43,8 @@ pub(crate) fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
     }
 }
 
-/// Compares the gradient of `f` by autodiff with differences of `f` along each of a few directions. `f` gets the input as
-/// a constant or as a leaf of a graph.
+/// Compares the gradient of `f` by autodiff with differences of `f` along each of a few directions. `f` gets the input
+/// as a constant or as a leaf of a graph.
 #[track_caller]
 pub(crate) fn check_gradient<const D: usize>(input: &Tensor<B, D>, f: impl Fn(Tensor<A, D>) -> Tensor<A, 1>) {
     // Short, because LeakyReLU has a kink that a step may cross.

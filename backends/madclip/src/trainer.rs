@@ -64,8 +64,8 @@ pub struct Trainer<B: Backend, K: Kernels<B>> {
 }
 
 impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
-    /// A trainer that starts from `state`: initial values, or those of a trained epoch. Prompts other than `free` need a
-    /// text tower and the `sentences` of both classes.
+    /// A trainer that starts from `state`: initial values, or those of a trained epoch. Prompts other than `free` need
+    /// a text tower and the `sentences` of both classes.
     ///
     /// # Errors
     /// A tensor of the state is missing or misshapen, sentences do not fit the text tower, or options do not fit the
@@ -137,8 +137,8 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         self.parameters.to_host()
     }
 
-    /// Adds `labels.len()` support images: their taps `[n, T, W]` each, class token first, labels (1 = abnormal) and masks
-    /// `[n, S, S]` of 0 and 1.
+    /// Adds `labels.len()` support images: their taps `[n, T, W]` each, class token first, labels (1 = abnormal) and
+    /// masks `[n, S, S]` of 0 and 1.
     ///
     /// # Errors
     /// A length does not fit.
@@ -147,8 +147,8 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         self.support.append(taps, labels, masks, self.has_masks)
     }
 
-    /// One step of Adam on the support images of these indices. The losses, in the order of [`Trainer::losses`] and each
-    /// summed over taps, are those before the step.
+    /// One step of Adam on the support images of these indices. The losses, in the order of [`Trainer::losses`] and
+    /// each summed over taps, are those before the step.
     ///
     /// # Errors
     /// An index is out of range, or a loss is not finite: no tensor has changed then.

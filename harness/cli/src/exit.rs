@@ -107,8 +107,8 @@ impl From<ReportError> for Failure {
     }
 }
 
-/// Prints a failure's message and returns the process's exit code. Results that could not be printed are a failure, though
-/// the work was done.
+/// Prints a failure's message and returns the process's exit code. Results that could not be printed are a failure,
+/// though the work was done.
 pub(crate) fn code(result: Result<Exit, Failure>) -> ExitCode {
     let exit = match result {
         Ok(exit) => match lost() {

@@ -48,8 +48,8 @@ pub(crate) fn lost() -> Option<&'static str> {
     LOST.get().map(String::as_str)
 }
 
-/// Lines on standard error, broken between words where they are longer than the terminal is wide. Nobody may be there to
-/// read them; the work continues.
+/// Lines on standard error, broken between words where they are longer than the terminal is wide. Nobody may be there
+/// to read them; the work continues.
 pub(crate) fn say(text: impl Display) {
     let text = if can_draw() { fit(&text.to_string()) } else { text.to_string() };
     BARS.suspend(|| {

@@ -1,5 +1,5 @@
-//! Shows a run on standard error: lines that stay, and below them bars on a terminal. Without a terminal, a line now and
-//! then says how far it is.
+//! Shows a run on standard error: lines that stay, and below them bars on a terminal. Without a terminal, a line now
+//! and then says how far it is.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

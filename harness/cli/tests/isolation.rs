@@ -1,5 +1,5 @@
-//! A backend that crashes, hangs, lies or runs out of memory is tried again where that may help; else it fails its cell with the
-//! reason, and the run goes on.
+//! A backend that crashes, hangs, lies or runs out of memory is tried again where that may help; else it fails its cell
+//! with the reason, and the run goes on.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
-//! A run that is killed, wherever it is, and gone on with comes to the same results as one that is not, and trains nothing twice
-//! that was finished.
+//! A run that is killed, wherever it is, and gone on with comes to the same results as one that is not, and trains
+//! nothing twice that was finished.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod common;

@@ -1,4 +1,5 @@
-//! The protocol's promises: what chooses an epoch, what a transfer shares, and that test labels reach nothing but metrics.
+//! The protocol's promises: what chooses an epoch, what a transfer shares, and that test labels reach nothing but
+//! metrics.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;

@@ -1,6 +1,6 @@
-//! How long a plan, a report and a restart take with a thousand, ten thousand and a hundred thousand cells, which should be
-//! linear in them. Made from a few real records, linked under the ids of a plan as large as it is asked for. Slow to make, so it
-//! is not run by itself:
+//! How long a plan, a report and a restart take with a thousand, ten thousand and a hundred thousand cells, which
+//! should be linear in them. Made from a few real records, linked under the ids of a plan as large as it is asked for.
+//! Slow to make, so it is not run by itself:
 //!
 //! ```text
 //! CELLS=1000,10000,100000 cargo test --release --test scale -- --ignored --nocapture

@@ -1,5 +1,5 @@
-//! Intervals, differences and tests of a run: the library's numbers of what was stored, whatever the order, and what happens
-//! where something is missing.
+//! Intervals, differences and tests of a run: the library's numbers of what was stored, whatever the order, and what
+//! happens where something is missing.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;

@@ -50,7 +50,8 @@ fn on_terminal(place: &Place, arguments: &[&str], mut seen: impl FnMut(&Parser, 
     (child.wait().unwrap().code(), screen)
 }
 
-/// A bar fills its row to the edge and ends in a time, and the row of a spinner is padded to the edge; a line ends before it.
+/// A bar fills its row to the edge and ends in a time, and the row of a spinner is padded to the edge; a line ends
+/// before it.
 #[track_caller]
 fn nothing_wraps(screen: &Parser) {
     let screen = screen.screen();

@@ -21,8 +21,8 @@ pub enum ExpandError {
 }
 
 /// Replaces `$NAME`, `${NAME}` and `${NAME:-default}` with what `variable` knows; `$$` is a dollar sign. An empty
-/// variable counts as unset. A default is taken as it is and ends at the first `}`. A `~` at the beginning, by itself or
-/// before `/`, then stands for `$HOME`.
+/// variable counts as unset. A default is taken as it is and ends at the first `}`. A `~` at the beginning, by itself
+/// or before `/`, then stands for `$HOME`.
 ///
 /// # Errors
 /// A variable without value and default, or a malformed one.

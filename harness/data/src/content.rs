@@ -25,8 +25,8 @@ impl Seen {
     }
 }
 
-/// The hash that stands for an image's content: that of its bytes, and where an orientation tag turns it, of the tag too.
-/// Programs that ignored the tag saw other pixels.
+/// The hash that stands for an image's content: that of its bytes, and where an orientation tag turns it, of the tag
+/// too. Programs that ignored the tag saw other pixels.
 pub(crate) fn as_shown(hash: [u8; 32], orientation: u8) -> [u8; 32] {
     if orientation == 1 {
         return hash;

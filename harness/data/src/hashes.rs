@@ -213,8 +213,8 @@ impl FileHashes {
         Ok(hash)
     }
 
-    /// The hash of an image's or mask's content: of the file's bytes, and of its orientation tag where that turns it; of
-    /// the pixels for a generated plane.
+    /// The hash of an image's or mask's content: of the file's bytes, and of its orientation tag where that turns it;
+    /// of the pixels for a generated plane.
     ///
     /// # Errors
     /// As [`FileHashes::of`].

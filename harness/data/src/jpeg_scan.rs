@@ -157,8 +157,8 @@ impl<'a> Bits<'a> {
         Ok(if value < 1 << (count - 1) { value - (1 << count) + 1 } else { value })
     }
 
-    /// Goes to the next marker. What is left of the last byte is padding of ones, or of zeros; so are zeros behind it, which
-    /// some cameras write.
+    /// Goes to the next marker. What is left of the last byte is padding of ones, or of zeros; so are zeros behind it,
+    /// which some cameras write.
     fn finish(&mut self) -> Result<(), Stop> {
         let padding = self.held % 8;
         let bits = self.take(padding)?;

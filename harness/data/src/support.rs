@@ -32,8 +32,8 @@ pub struct SupportSet {
 }
 
 impl Dataset {
-    /// The support set of so many images of each class: draw `draw` of the list file, or drawn where the dataset has no list
-    /// (docs/method.md sections 5 and 6). Of the images of one class the number of the other's decides nothing.
+    /// The support set of so many images of each class: draw `draw` of the list file, or drawn where the dataset has no
+    /// list (docs/method.md sections 5 and 6). Of the images of one class the number of the other's decides nothing.
     ///
     /// # Errors
     /// Problems of the pool, [`DataError::NoShots`], [`DataError::TooFewImages`], [`DataError::List`],

@@ -13,8 +13,8 @@ use crate::hashes::items_hash;
 use crate::item::{Item, Source, load_image};
 use crate::support::SupportSet;
 
-/// The augmented images of a support set, 16 of each image: those of abnormal ones, then those of normal ones, each variant by
-/// variant (docs/method.md sections 5 and 6). About 11 MB for each image at 240 px.
+/// The augmented images of a support set, 16 of each image: those of abnormal ones, then those of normal ones, each
+/// variant by variant (docs/method.md sections 5 and 6). About 11 MB for each image at 240 px.
 #[derive(Clone, Debug)]
 pub struct SupportImages {
     /// Images, RGB planar `[3, S, S]`, 0 to 1, before `normalize`.
@@ -30,7 +30,8 @@ pub struct SupportImages {
 }
 
 impl SupportImages {
-    /// Loads a support set of `dataset` at S = `size` and makes variants of its images, with the jitter of a run with `seed`.
+    /// Loads a support set of `dataset` at S = `size` and makes variants of its images, with the jitter of a run with
+    /// `seed`.
     ///
     /// # Errors
     /// Those of reading images and masks; [`DataError::Changed`] where files are not those the set was hashed from.

@@ -46,8 +46,8 @@ fn whole_files_of_every_kind_are_read() {
     }
 }
 
-/// Of many damaged files nearly all are refused. In a file of a few blocks the code may by chance go on as another picture,
-/// which nothing can tell.
+/// Of many damaged files nearly all are refused. In a file of a few blocks the code may by chance go on as another
+/// picture, which nothing can tell.
 #[track_caller]
 fn nearly_all_are_refused(name: &str, damaged: impl Iterator<Item = Vec<u8>>) {
     let (mut all, mut taken) = (0, 0);

@@ -49,8 +49,9 @@ pub struct Filter {
 
 impl Filter {
     /// Reads terms `key=value[,value]` separated by blanks. Keys are those of rules, in singular or plural, besides
-    /// `status` and `cell` (the beginning of an id); shots of unequal numbers are typed `16+0`, normal images first; a status may stand by itself, as in `failed`. `dataset` is the
-    /// one that was trained on, `target` the one that was scored.
+    /// `status` and `cell` (the beginning of an id); shots of unequal numbers are typed `16+0`, normal images first; a
+    /// status may stand by itself, as in `failed`. `dataset` is the one that was trained on, `target` the one that was
+    /// scored.
     ///
     /// # Errors
     /// `Filter` for a key or value that the plan does not have, with what it has.

@@ -19,12 +19,13 @@ pub struct Fold {
     pub held_out: Vec<u32>,
 }
 
-/// Folds of a support set of so many images. `patients` are those of its images, abnormal ones first (empty: none known).
+/// Folds of a support set of so many images. `patients` are those of its images, abnormal ones first (empty: none
+/// known).
 ///
-/// Image i of a class is in fold i mod F, where F is 4, or the number of images of the class that has fewer: each fold holds out at
-/// least one image of each class. Images of a patient who is known stay with the first of them, in the order i = 0, 1, ..., each
-/// time abnormal before normal. Where that leaves a fold without one of the classes, F is the next smaller number for which it does
-/// not; `None` where no number from 2 up does.
+/// Image i of a class is in fold i mod F, where F is 4, or the number of images of the class that has fewer: each fold
+/// holds out at least one image of each class. Images of a patient who is known stay with the first of them, in the
+/// order i = 0, 1, ..., each time abnormal before normal. Where that leaves a fold without one of the classes, F is the
+/// next smaller number for which it does not; `None` where no number from 2 up does.
 pub(crate) fn folds(shots: Shots, patients: &[Option<String>]) -> Option<Vec<Fold>> {
     (2..=MOST.min(shots.fewest())).rev().find_map(|of| split(shots, patients, of))
 }

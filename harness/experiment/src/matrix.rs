@@ -18,8 +18,8 @@ pub(crate) fn expand(plan: &mut Plan) -> Result<(), Error> {
     let mut kept = HashSet::new();
     plan.axes().each(&plan.rules, |at| match parts.row(plan, at) {
         Some(row) if parts.is_kept(&row, at, &mut kept) => records.add(&row),
-        // A draw that was left out as it repeats another; or a frozen plan that was edited, and its reader finds that the
-        // records differ.
+        // A draw that was left out as it repeats another; or a frozen plan that was edited, and its reader finds that
+        // the records differ.
         _ => Ok(()),
     })?;
     let Records { trainings, evaluations, cells, .. } = records;
@@ -52,8 +52,8 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Whether no cell before this one differs from it in nothing but the order of the same support images; `kept` holds
-    /// those that might. The draws of a plan come in its order, so the first one is kept.
+    /// Whether no cell before this one differs from it in nothing but the order of the same support images; `kept`
+    /// holds those that might. The draws of a plan come in its order, so the first one is kept.
     fn is_kept(&self, row: &Row<'a>, at: Coordinates<'a>, kept: &mut HashSet<Coordinates<'a>>) -> bool {
         let draw = row.support.repeats.unwrap_or(at.draw);
         !self.repeated.contains(&(at.dataset, at.shots, draw)) || kept.insert(Coordinates { draw, ..at })

@@ -94,7 +94,8 @@ impl Plan {
         self.schedule(variant).map_or(1, |schedule| schedule.epochs)
     }
 
-    /// How a variant is trained, by its method's own schedule or the experiment's; `None` where nothing is trained by steps.
+    /// How a variant is trained, by its method's own schedule or the experiment's; `None` where nothing is trained by
+    /// steps.
     pub fn schedule(&self, variant: &Variant) -> Option<Schedule> {
         let options = &variant.options;
         let Train { epochs, batch, learning_rate } = self.train;
@@ -109,7 +110,8 @@ impl Plan {
         }
     }
 
-    /// Names of the variants with one state alone: no rule has anything to choose from, and all report the same numbers.
+    /// Names of the variants with one state alone: no rule has anything to choose from, and all report the same
+    /// numbers.
     pub fn without_choice(&self) -> BTreeSet<&str> {
         let single = self.variants.iter().filter(|variant| self.states(variant) == 1);
         single.map(|variant| variant.name.as_str()).collect()
@@ -197,8 +199,8 @@ pub struct Support {
     pub draw: u64,
     /// Its content.
     pub hash: ContentHash,
-    /// The draw before it, in the file's order, that holds the same images in another order. A cell of this draw is left
-    /// out where the same cell of that one, or of another draw between with these images, takes part.
+    /// The draw before it, in the file's order, that holds the same images in another order. A cell of this draw is
+    /// left out where the same cell of that one, or of another draw between with these images, takes part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeats: Option<u64>,
     /// Its folds, where `best-on-support` is asked for.

@@ -14,8 +14,8 @@ use crate::spec::{ArchSpec, Spec, Typed};
 const FEW: usize = 2;
 /// Fewest images a step.
 const BATCH: u32 = 64;
-/// Side of a patch, and how far apart sizes of images are. Small enough that some patches lie in generated lesions, which a
-/// bank of both classes needs.
+/// Side of a patch, and how far apart sizes of images are. Small enough that some patches lie in generated lesions,
+/// which a bank of both classes needs.
 const PATCH: usize = 4;
 /// The smallest size of images: eight patches a side.
 const SMALLEST: usize = 32;
@@ -29,8 +29,8 @@ impl Spec {
     /// two, batches large, draws and seeds at most two, and backends that aren't installed are left out. Its numbers
     /// mean nothing.
     ///
-    /// Plan it against a catalogue that generates datasets under the same names, with at least [`Spec::most_shots`] images of
-    /// a class.
+    /// Plan it against a catalogue that generates datasets under the same names, with at least [`Spec::most_shots`]
+    /// images of a class.
     #[must_use]
     pub fn smoke(&self) -> Self {
         let mut spec = self.clone();

@@ -73,7 +73,8 @@ impl Training {
             return fixed_text(options, arch) + options.fit_work(arch, self.images());
         }
         let steps = self.steps() as f64;
-        // Frozen text takes a forward pass once, trained text one forward and one backward a step; the rest three passes.
+        // Frozen text takes a forward pass once, trained text one forward and one backward a step; the rest three
+        // passes.
         let text = fixed_text(options, arch) + 2.0 * options.trained_text_work(arch) * steps;
         text + 3.0 * scoring(options, arch, self.images() as usize) * f64::from(self.epochs)
     }
@@ -100,7 +101,8 @@ pub fn step(options: &MethodOptions, arch: &Arch, images: usize) -> f64 {
     2.0 * options.trained_text_work(arch) + 3.0 * scoring(options, arch, images)
 }
 
-/// Floating-point operations of scoring so many images without a support set, their taps and the sentences already encoded.
+/// Floating-point operations of scoring so many images without a support set, their taps and the sentences already
+/// encoded.
 pub fn scoring(options: &MethodOptions, arch: &Arch, images: usize) -> f64 {
     images as f64 * options.score_work(arch, 0)
 }

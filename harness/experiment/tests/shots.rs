@@ -1,4 +1,5 @@
-//! Support sets with other than K and K images: who can do with them, what they are called, and what they leave as it was.
+//! Support sets with other than K and K images: who can do with them, what they are called, and what they leave as it
+//! was.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 mod common;

@@ -1,6 +1,6 @@
-//! Heads: what a backend trains of methods that bring the tokens of taps into the space of texts and compare them there with
-//! one fixed direction, from the normal to the abnormal text (docs/methods.md). Their description crosses the interface to
-//! backends, as MadCLIP's options do.
+//! Heads: what a backend trains of methods that bring the tokens of taps into the space of texts and compare them there
+//! with one fixed direction, from the normal to the abnormal text (docs/methods.md). Their description crosses the
+//! interface to backends, as MadCLIP's options do.
 
 use serde::{Deserialize, Serialize};
 
@@ -124,8 +124,8 @@ impl Heads {
         has_masks || head.learns == Learns::Images
     }
 
-    /// Grids that an image has when it is scored: for each head one a tap of logits 100 f . direction of its unit features,
-    /// then with a bank for each head one a tap of distances, 1 - the largest cosine.
+    /// Grids that an image has when it is scored: for each head one a tap of logits 100 f . direction of its unit
+    /// features, then with a bank for each head one a tap of distances, 1 - the largest cosine.
     pub fn grids(&self) -> usize {
         self.heads.len() * self.taps.len() * if self.bank { 2 } else { 1 }
     }

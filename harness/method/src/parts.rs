@@ -20,11 +20,11 @@ pub struct Part {
 }
 
 harness_config::named_enum! {
-    /// How the maps of two parts, or two image scores, of a whole test set become one: z of what is known from text, f of what
-    /// is known from support images.
+    /// How the maps of two parts, or two image scores, of a whole test set become one: z of what is known from text, f
+    /// of what is known from support images.
     pub enum Combine {
-        /// Each brought to 0..1 by its own smallest and largest value over the test set, then the mean of both. So a score
-        /// depends on the other test images.
+        /// Each brought to 0..1 by its own smallest and largest value over the test set, then the mean of both. So a
+        /// score depends on the other test images.
         Range = "range",
         /// The mean of z and of f brought to 0..1.
         HalfRange = "half-range",

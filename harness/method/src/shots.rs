@@ -11,8 +11,8 @@ use crate::side::Side;
 
 /// Images of each class in a support set.
 ///
-/// As text, in files and in JSON it is the number K where both classes have K images, and else `16+0`: normal images, then abnormal ones.
-/// It is ordered by normal images, then abnormal ones.
+/// As text, in files and in JSON it is the number K where both classes have K images, and else `16+0`: normal images,
+/// then abnormal ones. It is ordered by normal images, then abnormal ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shots {
     /// Normal images.

@@ -1,4 +1,5 @@
-//! What a method without steps of training is to a worker: a support set in, a state out; then a state in, and scores of taps.
+//! What a method without steps of training is to a worker: a support set in, a state out; then a state in, and scores
+//! of taps.
 
 use harness_method::Arch;
 use harness_method::prompts::States;
@@ -27,8 +28,8 @@ pub trait Desk {
     /// Whether the support set has masks.
     fn has_masks(&self) -> bool;
 
-    /// The training's seed; 0 for all where [`Settings::depends_on_seed`](crate::Settings::depends_on_seed) says that it
-    /// decides nothing.
+    /// The training's seed; 0 for all where [`Settings::depends_on_seed`](crate::Settings::depends_on_seed) says that
+    /// it decides nothing.
     fn seed(&self) -> u64;
 
     /// Taps of images `[n, 3, S, S]`, one `[n, T, W]` a tap.

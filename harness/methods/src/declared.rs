@@ -46,7 +46,8 @@ macro_rules! stepped_options {
     (epochs: $epochs:literal, batch: $batch:literal; $($own:tt)*) => {
         $crate::declared::method_options! {
             $($own)*
-            /// The abnormal class's phrases in fixed sentences: MadCLIP's seven, or the five that MVFA and APRIL-GAN have
+            /// The abnormal class's phrases in fixed sentences: MadCLIP's seven, or the five that MVFA and APRIL-GAN
+            /// have
             states: harness_method::prompts::States {
                 released: harness_method::prompts::States::Mvfa,
             }

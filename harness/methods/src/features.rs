@@ -88,8 +88,8 @@ pub fn unit(vectors: &mut [f32], width: usize) {
     });
 }
 
-/// The mean of each patch token `[images, G, G, width]` and its eight neighbours; outside there are zeros, and the sum is
-/// always divided by nine.
+/// The mean of each patch token `[images, G, G, width]` and its eight neighbours; outside there are zeros, and the sum
+/// is always divided by nine.
 pub fn pooled(tokens: &[f32], grid: usize, width: usize) -> Vec<f32> {
     let mut out = vec![0.0; tokens.len()];
     let image = grid * grid * width;

@@ -1,8 +1,8 @@
 //! Methods: the options of each, what planning asks of them, and the computation of those that need no gradient
 //! (docs/methods.md). A method is a folder here and a line in [`Method`]'s list.
 //!
-//! Computing is plain arithmetic on slices: no file, no dataset and no backend is known here. What a method needs beyond taps, a
-//! worker lends it ([`Desk`]).
+//! Computing is plain arithmetic on slices: no file, no dataset and no backend is known here. What a method needs
+//! beyond taps, a worker lends it ([`Desk`]).
 
 pub mod april_gan;
 mod closed;

@@ -177,7 +177,8 @@ macro_rules! methods {
         }
 
         impl MethodOverrides {
-            /// Puts what is set into options: all of it where they are of the same method, else what is of the encoding.
+            /// Puts what is set into options: all of it where they are of the same method, else what is of the
+            /// encoding.
             pub fn apply(&self, options: &mut MethodOptions) {
                 match (self, options) {
                     $((Self::$variant(overrides), MethodOptions::$variant(options)) => overrides.apply(options),)+

@@ -14,8 +14,8 @@ pub trait Nearest {
     /// Why it can't.
     type Error;
 
-    /// 1 - the largest cosine of each query `[n, width]` with a token of the bank `[m, width]`, m at least 1; all of them unit
-    /// vectors.
+    /// 1 - the largest cosine of each query `[n, width]` with a token of the bank `[m, width]`, m at least 1; all of
+    /// them unit vectors.
     ///
     /// # Errors
     /// Whatever kept the device from it.

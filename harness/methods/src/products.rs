@@ -1,4 +1,5 @@
-//! Products of matrices, in blocks of a fixed size that threads share out: the number of threads does not show in a bit.
+//! Products of matrices, in blocks of a fixed size that threads share out: the number of threads does not show in a
+//! bit.
 
 use faer::linalg::matmul::matmul;
 use faer::traits::ComplexField;

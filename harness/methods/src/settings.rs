@@ -16,7 +16,8 @@ pub enum Sees {
 }
 
 impl Sees {
-    /// The class that it can't do without and that a support set of so many images lacks; the abnormal one where both are.
+    /// The class that it can't do without and that a support set of so many images lacks; the abnormal one where both
+    /// are.
     pub const fn lacks(self, shots: Shots) -> Option<Side> {
         match self {
             Self::Both if shots.abnormal == 0 => Some(Side::Abnormal),
@@ -39,8 +40,8 @@ impl Sees {
 pub trait Settings {
     /// The name under which it was published, as in tables of published numbers.
     const PUBLISHED_NAME: &'static str;
-    /// Version of its numbers: raised when the same options come to mean other numbers, so that no old result is reused. Part
-    /// of every training's id.
+    /// Version of its numbers: raised when the same options come to mean other numbers, so that no old result is
+    /// reused. Part of every training's id.
     const VERSION: u32;
     /// Whether it is trained epoch by epoch, with a state after each. Others have one state, epoch 0.
     const TRAINED: bool;
@@ -81,8 +82,8 @@ pub trait Settings {
     /// The tensors of a state: names and shapes, and where it is trained their initial values.
     fn tensors(&self, support: Support<'_>) -> Vec<Parameter>;
 
-    /// Floating-point operations of what is kept of a support set of so many images, beyond their encoding, where that is not
-    /// trained by steps.
+    /// Floating-point operations of what is kept of a support set of so many images, beyond their encoding, where that
+    /// is not trained by steps.
     fn fit_work(&self, _arch: &Arch, _images: u64) -> f64 {
         0.0
     }

@@ -1,5 +1,5 @@
-//! What a method whose heads a backend trains is to a worker: the heads and their fixed text; then, of what the trained heads say
-//! of images, the method's scores.
+//! What a method whose heads a backend trains is to a worker: the heads and their fixed text; then, of what the trained
+//! heads say of images, the method's scores.
 
 use harness_method::heads::Heads;
 use harness_method::parameters::{Initial, Parameter};
@@ -10,7 +10,8 @@ use crate::error::Error;
 use crate::scores::Scores;
 use crate::taps::Taps;
 
-/// The name of the state's tensor of normal supports, `[n, 3, S, S]`, 0 to 255: what a bank is made of when a state scores.
+/// The name of the state's tensor of normal supports, `[n, 3, S, S]`, 0 to 255: what a bank is made of when a state
+/// scores.
 pub const NORMAL: &str = "support.normal";
 
 /// A method whose heads a backend trains. Its state holds the heads' tensors, then the normal supports ([`NORMAL`]).
@@ -21,8 +22,8 @@ pub trait Stepped {
     /// The abnormal class's phrases in the fixed text, whose difference from the normal class's the heads learn.
     fn states(&self) -> States;
 
-    /// Makes ready what completes the scores of images. `normal` are the normal supports `[n, 3, S, S]`, `direction` is the
-    /// abnormal text less the normal one, `[embed]`.
+    /// Makes ready what completes the scores of images. `normal` are the normal supports `[n, 3, S, S]`, `direction` is
+    /// the abnormal text less the normal one, `[embed]`.
     ///
     /// # Errors
     /// Supports that no bank can be made of; the worker's.

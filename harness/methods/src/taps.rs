@@ -101,8 +101,8 @@ impl<'a> Taps<'a> {
     }
 }
 
-/// The share of lesion pixels in each whole patch, `[images, patches]`, of masks `[images, side, side]` of 0 and 1. Pixels
-/// beyond the last whole patch are left out.
+/// The share of lesion pixels in each whole patch, `[images, patches]`, of masks `[images, side, side]` of 0 and 1.
+/// Pixels beyond the last whole patch are left out.
 ///
 /// # Errors
 /// Masks that are not whole.

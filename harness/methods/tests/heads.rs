@@ -1,5 +1,5 @@
-//! Methods whose heads a backend trains, against the numbers of their reference: gradients, losses, parameters and scores of the
-//! built-in backend through its C table.
+//! Methods whose heads a backend trains, against the numbers of their reference: gradients, losses, parameters and
+//! scores of the built-in backend through its C table.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 mod common;

@@ -26,7 +26,8 @@ fn arch() -> Arch {
     }
 }
 
-/// An encoder whose token is a weighted sum of its patch's pixels, channel by channel; the second tap is twice the first.
+/// An encoder whose token is a weighted sum of its patch's pixels, channel by channel; the second tap is twice the
+/// first.
 fn encoded(images: &[u8]) -> Vec<Vec<f32>> {
     let mut tap = Vec::new();
     for image in images.chunks_exact(3 * SIDE * SIDE) {
@@ -119,8 +120,8 @@ fn a_subspace_scores_from_its_state_without_encoding_again() {
 
 #[test]
 fn supports_that_are_turned_make_a_turned_image_normal() {
-    // In each patch the first channel has an upper edge and the second a left one, of the patch's brightness: all tokens
-    // of the image lie on one line, and those of the turned image on another.
+    // In each patch the first channel has an upper edge and the second a left one, of the patch's brightness: all
+    // tokens of the image lie on one line, and those of the turned image on another.
     let upright = image(|at| {
         let (plane, row, column) = (at / 16, at / 4 % 4, at % 4);
         let brightness = 10 + 3 * (row / 2) + 8 * (column / 2);

@@ -62,8 +62,8 @@ fn images(simulations: u64, normal: usize, abnormal: usize, distance: f64) {
     });
 }
 
-/// Maps of independent images, of which half have a rectangular lesion; images and lesions differ in level. Two variants that
-/// share part of what varies.
+/// Maps of independent images, of which half have a rectangular lesion; images and lesions differ in level. Two
+/// variants that share part of what varies.
 fn pixels(simulations: u64, count: usize, distance: f64) {
     let evaluate = |random: &mut Random, images: usize| {
         let mut truth = PixelTruth::new(SIDE, SIDE).unwrap();
@@ -118,8 +118,8 @@ fn compare(
     metrics.flat_map(of_metric).collect()
 }
 
-/// Patients with one to five images each that share most of their variation, a half of them normal, a quarter abnormal and a
-/// quarter with images of both classes; resampled by patient and, to show why, by image.
+/// Patients with one to five images each that share most of their variation, a half of them normal, a quarter abnormal
+/// and a quarter with images of both classes; resampled by patient and, to show why, by image.
 fn patients(simulations: u64) {
     const PATIENTS: usize = 60;
     let evaluate = |random: &mut Random, patients: usize| {

@@ -1,5 +1,6 @@
-//! Times all pixel metrics and the bootstrap at the size of the largest test sets with masks, 3,715 maps of 240 x 240, and
-//! reports peak memory: `cargo run --release -p harness-metrics --example scale [images]`. Grids and lesions are drawn, no file is read.
+//! Times all pixel metrics and the bootstrap at the size of the largest test sets with masks, 3,715 maps of 240 x 240,
+//! and reports peak memory: `cargo run --release -p harness-metrics --example scale [images]`. Grids and lesions are
+//! drawn, no file is read.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people to look at")]
 
 use std::time::Instant;

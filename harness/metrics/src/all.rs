@@ -28,8 +28,8 @@ impl MetricValues {
     }
 }
 
-/// All metrics of one evaluation: of image scores (f32 or f64; `labels` are true for abnormal images) and, where there are
-/// masks, of maps.
+/// All metrics of one evaluation: of image scores (f32 or f64; `labels` are true for abnormal images) and, where there
+/// are masks, of maps.
 ///
 /// # Errors
 /// As [`crate::auroc`] and [`PixelMetrics::compute`]; maps of another number of images than there are labels.

@@ -78,9 +78,9 @@ pub(crate) struct EdgeChoice {
 }
 
 impl EdgeChoice {
-    /// About `bins` bins for so many pixels of both classes; no number may be 0. There are three more that are not filled by
-    /// shares: the one below all lesions, the one above them and the last one among them. A single score that fills half a
-    /// bin has one for itself, which can make the number five times as large.
+    /// About `bins` bins for so many pixels of both classes; no number may be 0. There are three more that are not
+    /// filled by shares: the one below all lesions, the one above them and the last one among them. A single score that
+    /// fills half a bin has one for itself, which can make the number five times as large.
     pub(crate) fn new(bins: usize, normal: u64, abnormal: u64) -> Self {
         // Both shares sum to 1.
         let most = 2.0 / bins as f64;

@@ -8,8 +8,9 @@ use crate::ranked::{Ranked, RankedImage};
 
 /// Two image AUROCs on the same images, compared.
 ///
-/// E. DeLong, D. DeLong, D. Clarke-Pearson, Biometrics 44 (1988), p. 837; X. Sun, W. Xu, IEEE Signal Processing Letters 21
-/// (2014), p. 1389. It looks at the images of one training each: neither draws nor seeds, nor patients, are in its variance.
+/// E. DeLong, D. DeLong, D. Clarke-Pearson, Biometrics 44 (1988), p. 837; X. Sun, W. Xu, IEEE Signal Processing Letters
+/// 21 (2014), p. 1389. It looks at the images of one training each: neither draws nor seeds, nor patients, are in its
+/// variance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DeLong {
     /// The AUROCs.
@@ -18,15 +19,15 @@ pub struct DeLong {
     pub variances: [f64; 2],
     /// Their covariance.
     pub covariance: f64,
-    /// The difference (first less second) over its standard error; 0 for equal AUROCs. `None` where the difference has no
-    /// variance, as between an AUROC of 0 and one of 1.
+    /// The difference (first less second) over its standard error; 0 for equal AUROCs. `None` where the difference has
+    /// no variance, as between an AUROC of 0 and one of 1.
     pub z: Option<f64>,
     /// The two-sided p of no difference, from the normal distribution; `None` with `z`.
     pub p: Option<f64>,
 }
 
-/// Compares the AUROCs of two scores of the same images, ties counting half. `labels` are true for abnormal images; scores
-/// are f32 or f64. Takes as long as sorting does.
+/// Compares the AUROCs of two scores of the same images, ties counting half. `labels` are true for abnormal images;
+/// scores are f32 or f64. Takes as long as sorting does.
 ///
 /// # Errors
 /// As [`crate::auroc`]; fewer than two images of a class.

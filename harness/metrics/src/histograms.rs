@@ -1,5 +1,5 @@
-//! Per-image histograms of pixel scores: what an evaluation keeps of its maps, so that pixel metrics of resampled test sets
-//! need no map.
+//! Per-image histograms of pixel scores: what an evaluation keeps of its maps, so that pixel metrics of resampled test
+//! sets need no map.
 
 use rayon::prelude::*;
 
@@ -10,16 +10,16 @@ use crate::truth::{PixelTruth, check_sizes};
 
 /// Histograms of the images of a test set, all with the same bins.
 ///
-/// The plain vectors of [`Self::parts`] are the stored form; [`Self::new`] takes them back. Histograms of parts of a test
-/// set that share their edges can be joined ([`Self::append`]).
+/// The plain vectors of [`Self::parts`] are the stored form; [`Self::new`] takes them back. Histograms of parts of a
+/// test set that share their edges can be joined ([`Self::append`]).
 ///
 /// # Error against the exact metrics
-/// AUROC counts pixels of one bin as ties and PRO goes straight through a bin; AP takes lesion pixels and normal pixels as
-/// evenly mixed inside a bin, F1 is looked at on edges alone. A score that fills half a bin has one for itself and is a
-/// tie in all four. With [`Self::BINS`] bins, tests hold the error on 40 maps of 64 x 64, good, fair and useless ones, with
-/// few distinct scores or many, below 1e-4 for AUROC, 5e-4 for AP, 1e-3 for F1-max and 2e-4 for PRO. On 3,715 maps of
-/// 240 x 240 it was 5e-6, 6e-5, 5e-5 and 2e-5, a hundred and fiftieth or less of the interval's width; it falls with the square of
-/// the number of bins.
+/// AUROC counts pixels of one bin as ties and PRO goes straight through a bin; AP takes lesion pixels and normal pixels
+/// as evenly mixed inside a bin, F1 is looked at on edges alone. A score that fills half a bin has one for itself and
+/// is a tie in all four. With [`Self::BINS`] bins, tests hold the error on 40 maps of 64 x 64, good, fair and useless
+/// ones, with few distinct scores or many, below 1e-4 for AUROC, 5e-4 for AP, 1e-3 for F1-max and 2e-4 for PRO. On
+/// 3,715 maps of 240 x 240 it was 5e-6, 6e-5, 5e-5 and 2e-5, a hundred and fiftieth or less of the interval's width; it
+/// falls with the square of the number of bins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PixelHistograms {
     parts: HistogramParts,
@@ -34,7 +34,8 @@ pub struct HistogramParts {
     pub normal: SparseCounts,
     /// Lesion pixels.
     pub lesion: SparseCounts,
-    /// For each entry of `lesion`, for PRO: the sum over the image's regions of the region's share that lies in the bin.
+    /// For each entry of `lesion`, for PRO: the sum over the image's regions of the region's share that lies in the
+    /// bin.
     pub overlap: Vec<f32>,
     /// Regions of each image.
     pub regions: Vec<u32>,

@@ -63,8 +63,8 @@ pub struct RocPoint {
     pub threshold: f64,
 }
 
-/// The receiver operating characteristic of image scores, from (0, 0) to (1, 1): one point for each distinct score, none
-/// dropped.
+/// The receiver operating characteristic of image scores, from (0, 0) to (1, 1): one point for each distinct score,
+/// none dropped.
 ///
 /// # Errors
 /// As [`auroc`].

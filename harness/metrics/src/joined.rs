@@ -1,5 +1,5 @@
-//! The maps of two parts as one, and two image scores as one. Joining is done on maps, never on grids: upsampling and links do
-//! not commute with it.
+//! The maps of two parts as one, and two image scores as one. Joining is done on maps, never on grids: upsampling and
+//! links do not commute with it.
 
 use harness_method::Combine;
 use rayon::prelude::*;
@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use crate::error::Error;
 use crate::maps::{MapSource, read_finite};
 
-/// The smallest and the largest of some scores over a whole test set. They stay those of the whole set in resamples, and are
-/// stored with a prediction so that other images can be scored alike.
+/// The smallest and the largest of some scores over a whole test set. They stay those of the whole set in resamples,
+/// and are stored with a prediction so that other images can be scored alike.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Extremes {
     /// The smallest.

@@ -2,10 +2,10 @@
 //! sorting or keeping normal pixels.
 //!
 //! The cost of exact pixel metrics is the normal pixels, some hundred million. Each has to find its rank among the
-//! distinct lesion scores, a few million, and one search after the other would miss the cache at every step. So the range
-//! of lesion scores is cut into buckets of about [`BUCKET`] distinct scores, normal pixels wait in one short queue a
-//! bucket, and a full queue is searched at once while its bucket lies in the cache. Counts are integers and additions
-//! commute, so neither threads nor the order of queues show in a result.
+//! distinct lesion scores, a few million, and one search after the other would miss the cache at every step. So the
+//! range of lesion scores is cut into buckets of about [`BUCKET`] distinct scores, normal pixels wait in one short
+//! queue a bucket, and a full queue is searched at once while its bucket lies in the cache. Counts are integers and
+//! additions commute, so neither threads nor the order of queues show in a result.
 //!
 //! Memory: 28 bytes a lesion pixel (8 for the score and its region's size, 4 for its key, 16 for two counts), and up to
 //! 17 MB a thread for queues. Normal pixels take none.
@@ -53,7 +53,8 @@ pub(crate) struct LesionScores {
 /// Neighbouring distinct lesion scores.
 struct Bucket {
     keys: Range<usize>,
-    /// Normal pixels at 2 i between key i - 1 and key i, at 2 i + 1 on key i; the last one above all keys of the bucket.
+    /// Normal pixels at 2 i between key i - 1 and key i, at 2 i + 1 on key i; the last one above all keys of the
+    /// bucket.
     counts: Mutex<Vec<u64>>,
 }
 
@@ -94,7 +95,8 @@ impl LesionScores {
         lock(&self.outside).below
     }
 
-    /// The steps of a sweep with the keys of their scores, highest first. Normal pixels below all lesions are in no step.
+    /// The steps of a sweep with the keys of their scores, highest first. Normal pixels below all lesions are in no
+    /// step.
     pub(crate) fn for_each_step(&self, mut step: impl FnMut(u32, Step)) {
         let mut tied = self.scores.chunk_by(|a, b| a >> 32 == b >> 32).rev();
         let mut between = lock(&self.outside).above;

@@ -1,5 +1,5 @@
-//! The metrics of docs/method.md section 8 and the one definition of a map: plain slices and readers in, numbers out. It knows no
-//! file format and no tensor type.
+//! The metrics of docs/method.md section 8 and the one definition of a map: plain slices and readers in, numbers out.
+//! It knows no file format and no tensor type.
 //!
 //! - [`Metric`] names the metrics, [`all_metrics`] computes them.
 //! - [`auroc`], [`average_precision`], [`f1_max`] and [`roc_curve`] are about images: labels and one score each.

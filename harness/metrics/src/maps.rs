@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use crate::error::Error;
 
-/// The maps of a test set, read one at a time, in any order, by several threads and more than once: pixel metrics make up
-/// to two passes. Every reading of a map must give the same values.
+/// The maps of a test set, read one at a time, in any order, by several threads and more than once: pixel metrics make
+/// up to two passes. Every reading of a map must give the same values.
 pub trait MapSource: Sync {
     /// How many maps there are: one an image, in test order.
     fn images(&self) -> usize;

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::error::Error;
 
-/// A metric of docs/method.md section 8, in the order in which tables list them. All lie between 0 and 1, more is better.
+/// A metric of docs/method.md section 8, in the order in which tables list them. All lie between 0 and 1, more is
+/// better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Metric {
     /// Area under the receiver operating characteristic over images.

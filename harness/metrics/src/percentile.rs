@@ -5,8 +5,8 @@ pub fn median(values: &[f64]) -> Option<f64> {
     percentile(values, 0.5)
 }
 
-/// The value at a fraction `p` of the way from the smallest to the largest, between two where it falls between. `None` of
-/// nothing.
+/// The value at a fraction `p` of the way from the smallest to the largest, between two where it falls between. `None`
+/// of nothing.
 pub fn percentile(values: &[f64], p: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

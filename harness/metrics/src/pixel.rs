@@ -14,15 +14,15 @@ impl PixelMetrics {
     /// All of them, of the maps and masks of the same images in the same order.
     ///
     /// # Errors
-    /// Truth and maps that differ in images or pixels; no image; one class alone; a map that can't be read or holds a value
-    /// that is not finite (an image with lesions is named before any other, then the first).
+    /// Truth and maps that differ in images or pixels; no image; one class alone; a map that can't be read or holds a
+    /// value that is not finite (an image with lesions is named before any other, then the first).
     pub fn compute<S: MapSource + ?Sized>(truth: &PixelTruth, maps: &S) -> Result<Self, Error> {
         Ok(Self::of(truth, &pooled(truth, maps)?))
     }
 
     /// All of them, and the histograms that a bootstrap needs, in one more pass over the maps. There are about `bins`
-    /// bins ([`PixelHistograms::BINS`] is a good number), fewer where there are not as many scores, up to five times as many
-    /// where single scores that many pixels share have bins of their own.
+    /// bins ([`PixelHistograms::BINS`] is a good number), fewer where there are not as many scores, up to five times as
+    /// many where single scores that many pixels share have bins of their own.
     ///
     /// # Errors
     /// As [`PixelMetrics::compute`]; no bin or more than 10,000.
@@ -69,7 +69,8 @@ impl PixelMetrics {
 /// pixels or without any other.
 ///
 /// # Errors
-/// Truth and maps that differ in images or pixels; no image; a map that can't be read or holds a value that is not finite.
+/// Truth and maps that differ in images or pixels; no image; a map that can't be read or holds a value that is not
+/// finite.
 pub fn per_image_ap<S: MapSource + ?Sized>(truth: &PixelTruth, maps: &S) -> Result<Vec<Option<f64>>, Error> {
     check_sizes(truth, maps)?;
     let ap = |map: &mut Vec<f32>, image| {
@@ -101,8 +102,8 @@ fn pooled<S: MapSource + ?Sized>(truth: &PixelTruth, maps: &S) -> Result<LesionS
         return Err(Error::OneClass { what: "pixels", normal, abnormal });
     }
     let lesions = LesionScores::new(lesion_scores(truth, maps)?);
-    // Parts of many images, as each begins with empty queues and ends by emptying them. Of several errors the first part's
-    // is returned, and in a part the first image's.
+    // Parts of many images, as each begins with empty queues and ends by emptying them. Of several errors the first
+    // part's is returned, and in a part the first image's.
     let part = truth.images().div_ceil(8 * rayon::current_num_threads());
     let begin = || (vec![0.0; truth.pixels()], lesions.counter());
     let failed = (0..truth.images())

@@ -17,8 +17,8 @@ pub enum PredictedMaps<'a> {
 }
 
 impl<'a> PredictedMaps<'a> {
-    /// Maps of `size` pixels a side. Where the rule brings parts to a range, all maps are read for their smallest and largest
-    /// values, so the grids must be those of a whole test set.
+    /// Maps of `size` pixels a side. Where the rule brings parts to a range, all maps are read for their smallest and
+    /// largest values, so the grids must be those of a whole test set.
     ///
     /// # Errors
     /// No grid; a side of 0; grids that are not whole images, or hold a value that is not finite.

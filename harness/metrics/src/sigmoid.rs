@@ -13,9 +13,10 @@ const POLYNOMIAL: [f32; 5] = [0.5, 0.166_665_78, 0.041_666_556, 0.008_363_173, 0
 
 /// 1 / (1 + e^-x) in f32, for x of any size; NaN stays NaN.
 ///
-/// Only additions, multiplications, one division and bit operations, each rounded as IEEE 754 says and never fused: every
-/// platform and every vector width gives the same bits. Within 2.5 units in the last place of the exact value for |x| up to
-/// 87 (2.481 at -16.6357 is the most over all of f32); beyond that it keeps the value at 87. The loop over a slice vectorises, as there is no branch.
+/// Only additions, multiplications, one division and bit operations, each rounded as IEEE 754 says and never fused:
+/// every platform and every vector width gives the same bits. Within 2.5 units in the last place of the exact value for
+/// |x| up to 87 (2.481 at -16.6357 is the most over all of f32); beyond that it keeps the value at 87. The loop over a
+/// slice vectorises, as there is no branch.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
     // Comparisons in this form are single instructions, and both are false for NaN.

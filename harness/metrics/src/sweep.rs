@@ -1,8 +1,8 @@
 //! The sweep of a threshold from the highest score down, shared by images and pixels: counts in, metrics out.
 //!
-//! Between two distinct scores of abnormal items nothing happens to any metric but that false positives accumulate: AUROC
-//! and PRO are flat there, the step sum of AP has no step, and F1 only falls. So a sweep needs one step for each distinct
-//! abnormal score, however many distinct normal scores there are.
+//! Between two distinct scores of abnormal items nothing happens to any metric but that false positives accumulate:
+//! AUROC and PRO are flat there, the step sum of AP has no step, and F1 only falls. So a sweep needs one step for each
+//! distinct abnormal score, however many distinct normal scores there are.
 
 use crate::metric::Metric;
 
@@ -139,9 +139,9 @@ impl ImageMetrics {
 
 /// The metrics over pooled pixels.
 ///
-/// Exact, with ties, in two passes over the maps: the first reads the maps of images with lesions, the second all of them.
-/// 214 million pixels of 3,715 images take seconds and a few hundred megabytes at most (28 bytes a lesion pixel); the
-/// example `scale` measures it.
+/// Exact, with ties, in two passes over the maps: the first reads the maps of images with lesions, the second all of
+/// them. 214 million pixels of 3,715 images take seconds and a few hundred megabytes at most (28 bytes a lesion pixel);
+/// the example `scale` measures it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PixelMetrics {
     /// `pixel_auroc`.
@@ -150,8 +150,8 @@ pub struct PixelMetrics {
     pub ap: f64,
     /// `pixel_f1_max`.
     pub f1_max: f64,
-    /// `pro_0_3`: the area under the mean over regions of their covered share, against the share of all normal pixels, up
-    /// to a share of 0.3 and divided by it.
+    /// `pro_0_3`: the area under the mean over regions of their covered share, against the share of all normal pixels,
+    /// up to a share of 0.3 and divided by it.
     pub pro_0_3: f64,
 }
 

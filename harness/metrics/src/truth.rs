@@ -4,8 +4,8 @@ use crate::components::regions;
 use crate::error::Error;
 use crate::maps::MapSource;
 
-/// The masks of a test set, as runs of lesion pixels with the size of their region: 12 bytes a run, nothing for a normal
-/// image. Built once and used for every epoch.
+/// The masks of a test set, as runs of lesion pixels with the size of their region: 12 bytes a run, nothing for a
+/// normal image. Built once and used for every epoch.
 #[derive(Clone, Debug)]
 pub struct PixelTruth {
     width: usize,

@@ -1,5 +1,6 @@
-//! The one definition of a map (docs/method.md sections 7 and 8): the sum over a part's grids of their link, pixel by pixel. For
-//! MadCLIP the grids hold d = s_ab - s_n of each tap, and the link is a sigmoid: the sum over taps of abnormal probabilities.
+//! The one definition of a map (docs/method.md sections 7 and 8): the sum over a part's grids of their link, pixel by
+//! pixel. For MadCLIP the grids hold d = s_ab - s_n of each tap, and the link is a sigmoid: the sum over taps of
+//! abnormal probabilities.
 
 use harness_method::{Link, Part};
 
@@ -9,8 +10,8 @@ use crate::sigmoid::sigmoid;
 
 /// Makes maps `[S, S]` of grids `[n, G, G]`: bilinear with aligned corners, the link, the sum over grids.
 ///
-/// All in f32 and in one fixed order, across a row first, then down, then over grids from the first to the last; so a map
-/// has the same bits on every platform and with any number of threads.
+/// All in f32 and in one fixed order, across a row first, then down, then over grids from the first to the last; so a
+/// map has the same bits on every platform and with any number of threads.
 #[derive(Clone, Debug)]
 pub struct Upsampler {
     grid: usize,

@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 
-/// The signed-rank test of differences between two variants, one for each dataset. Never one for each seed or draw: those
-/// of a dataset are not independent.
+/// The signed-rank test of differences between two variants, one for each dataset. Never one for each seed or draw:
+/// those of a dataset are not independent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wilcoxon {
     /// Differences that are not 0, which alone count.
@@ -19,7 +19,8 @@ pub struct Wilcoxon {
 /// The largest number of differences that [`wilcoxon`] takes.
 const MOST: usize = 300;
 
-/// Tests whether differences lie around 0. Exact, also with equal sizes: the distribution over all signs is counted out.
+/// Tests whether differences lie around 0. Exact, also with equal sizes: the distribution over all signs is counted
+/// out.
 ///
 /// # Errors
 /// No difference, more than 300, or one that is not finite.
@@ -60,8 +61,8 @@ pub fn wilcoxon(differences: &[f64]) -> Result<Wilcoxon, Error> {
     Ok(Wilcoxon { count, ties: total - count, rank_sum, p: (2.0 * tail).min(1.0) })
 }
 
-/// The smallest two-sided p that [`wilcoxon`] can reach with so many datasets: 2 / 2^n, at most 1. With five or fewer that
-/// is above 0.05, with six 0.03125, so a report says so instead of a bare "not significant".
+/// The smallest two-sided p that [`wilcoxon`] can reach with so many datasets: 2 / 2^n, at most 1. With five or fewer
+/// that is above 0.05, with six 0.03125, so a report says so instead of a bare "not significant".
 pub fn smallest_wilcoxon_p(datasets: usize) -> f64 {
     (1.0 - datasets as f64).exp2().min(1.0)
 }

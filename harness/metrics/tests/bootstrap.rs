@@ -1,5 +1,5 @@
-//! The bootstrap against what it stands for: images counted as often as they were drawn, in the same numbers of both classes,
-//! the same for every variant and on any number of threads.
+//! The bootstrap against what it stands for: images counted as often as they were drawn, in the same numbers of both
+//! classes, the same for every variant and on any number of threads.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;

@@ -1,4 +1,5 @@
-//! Histograms of pixel scores: how far their metrics are from the exact ones, and that parts, joins and threads don't show.
+//! Histograms of pixel scores: how far their metrics are from the exact ones, and that parts, joins and threads don't
+//! show.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -14,8 +15,8 @@ const GRID: usize = 9;
 const TAPS: usize = 2;
 const IMAGES: usize = 40;
 
-/// Half of the images have one to three discs as lesions; grids rise by `lift` at them. Scores are smooth over an image, as a
-/// model's are, and lie around `level`.
+/// Half of the images have one to three discs as lesions; grids rise by `lift` at them. Scores are smooth over an
+/// image, as a model's are, and lie around `level`.
 fn test_set(lift: f32, level: f32) -> (PixelTruth, Vec<f32>) {
     let (masks, grids) = masks_and_grids(lift, level);
     (truth_of(&masks), grids)

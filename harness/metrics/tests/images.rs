@@ -37,7 +37,8 @@ fn a_tie_between_classes_counts_half_and_is_one_threshold() {
     let [auroc, ap, f1] = metrics(&[A, A, N, N], &[3.0, 2.0, 2.0, 1.0]);
     // Pairs: 1 + 1 and 1/2 + 1 of four.
     assert_eq!(auroc, 3.5 / 4.0);
-    // Recall rises by a half at a precision of 1 and by a half at 2/3: never at 2/2, whichever of the tie is listed first.
+    // Recall rises by a half at a precision of 1 and by a half at 2/3: never at 2/2, whichever of the tie is listed
+    // first.
     assert!((ap - (0.5 + 0.5 * 2.0 / 3.0)).abs() < 1e-15);
     assert!((f1 - 0.8).abs() < 1e-15);
     assert_eq!(metrics(&[A, N, A, N], &[3.0, 2.0, 2.0, 1.0]), [auroc, ap, f1]);

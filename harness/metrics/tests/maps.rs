@@ -1,4 +1,5 @@
-//! Maps made from grids: the definition in f64, the corners, and that reading twice or in any order gives the same bits.
+//! Maps made from grids: the definition in f64, the corners, and that reading twice or in any order gives the same
+//! bits.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;

@@ -10,7 +10,8 @@ use harness_metrics::{Maps, PixelMetrics, PixelTruth, per_image_ap};
 const SIDE: usize = 96;
 const IMAGES: usize = 7;
 
-/// Up to five discs as lesions in six of seven images; scores rounded to `steps` distinct values a unit, so that coarse ones tie.
+/// Up to five discs as lesions in six of seven images; scores rounded to `steps` distinct values a unit, so that coarse
+/// ones tie.
 fn test_set(steps: f32) -> (Vec<u8>, Vec<f32>, PixelTruth) {
     let (mut masks, mut maps, mut uniform) = (Vec::new(), Vec::new(), Uniform(3));
     for image in 0..IMAGES {

@@ -1,5 +1,5 @@
-//! What is read off replicates: intervals and p of differences, means over test sets, and trainings nested in draws; and that
-//! nothing is compared that was not drawn alike.
+//! What is read off replicates: intervals and p of differences, means over test sets, and trainings nested in draws;
+//! and that nothing is compared that was not drawn alike.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use harness_metrics::{Difference, Error, Metric, Repetition, Replicates, Resampling, Summary, nested};

@@ -1,5 +1,5 @@
-//! What the records say about cells: whether one is complete, its metrics, and the epoch that its rule reports for each image
-//! score. The one answer for whoever asks, in the middle of a run or long after it.
+//! What the records say about cells: whether one is complete, its metrics, and the epoch that its rule reports for each
+//! image score. The one answer for whoever asks, in the middle of a run or long after it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
@@ -14,7 +14,8 @@ use crate::metrics::{self, EpochMetrics, Measured, best_epoch};
 use crate::records::{Cost, EvaluationRecord};
 use crate::replicates::ReplicateIndex;
 
-/// The records that some cells read, each read once, on all threads: no more of each than many cells at once have room for.
+/// The records that some cells read, each read once, on all threads: no more of each than many cells at once have room
+/// for.
 #[derive(Debug, Default)]
 pub struct CellRecords {
     trainings: HashMap<TrainingId, Found<Cost>>,
@@ -178,8 +179,8 @@ impl CellResult<'_> {
         self.evaluated.measured.reported(epoch)
     }
 
-    /// The metrics of the cell. Under `last` pixel metrics do not depend on the image score and stand once; a rule that chooses
-    /// an epoch for each image score has pixel metrics for each.
+    /// The metrics of the cell. Under `last` pixel metrics do not depend on the image score and stand once; a rule that
+    /// chooses an epoch for each image score has pixel metrics for each.
     pub fn numbers(&self) -> Vec<Number> {
         let mut numbers: Vec<Number> = Vec::new();
         for (score, epoch) in &self.epochs {

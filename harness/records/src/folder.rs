@@ -93,8 +93,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Takes the right to write records and reports, which lasts as long as what is returned. `None` while another process has
-    /// it.
+    /// Takes the right to write records and reports, which lasts as long as what is returned. `None` while another
+    /// process has it.
     ///
     /// # Errors
     /// The system's; a file system that can't lock.

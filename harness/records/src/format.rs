@@ -1,5 +1,5 @@
-//! Versions of stored formats. Each format has its own, and a reader for every version up to it; a file of a newer one is named
-//! as such.
+//! Versions of stored formats. Each format has its own, and a reader for every version up to it; a file of a newer one
+//! is named as such.
 
 use std::path::Path;
 
@@ -13,8 +13,8 @@ pub trait Stored: Sized + Serialize + DeserializeOwned {
     /// The version that is written.
     const FORMAT: u32;
 
-    /// Reads the text of a file of this `format`, which is not newer than [`Self::FORMAT`]. A format that changed has an arm for
-    /// each older version here. `None` where there never was such a version.
+    /// Reads the text of a file of this `format`, which is not newer than [`Self::FORMAT`]. A format that changed has
+    /// an arm for each older version here. `None` where there never was such a version.
     ///
     /// # Errors
     /// A text that does not fit.

@@ -1,5 +1,5 @@
-//! `journal.jsonl`: what happened in a results folder, a line each, append only. Records are the truth about what is done; the
-//! journal says what failed and why.
+//! `journal.jsonl`: what happened in a results folder, a line each, append only. Records are the truth about what is
+//! done; the journal says what failed and why.
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;
@@ -13,8 +13,8 @@ use crate::class::Class;
 use crate::error::Error;
 use crate::ids::RecordId;
 
-/// Version of the lines, in the one that a run begins with. A newer version may have other events; their lines are kept and
-/// ignored, so this number is for people.
+/// Version of the lines, in the one that a run begins with. A newer version may have other events; their lines are kept
+/// and ignored, so this number is for people.
 pub const FORMAT: u32 = 1;
 
 /// One line.

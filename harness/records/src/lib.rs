@@ -1,7 +1,7 @@
 //! What the files of a results folder hold, and how they are read and written. No record is made here.
 //!
-//! A plan's trainings and evaluations are *records*: folders named by an id that hashes all that decides them. A record is
-//! complete or absent, so running again does what is missing and nothing else.
+//! A plan's trainings and evaluations are *records*: folders named by an id that hashes all that decides them. A record
+//! is complete or absent, so running again does what is missing and nothing else.
 
 mod cells;
 mod class;

@@ -38,8 +38,8 @@ pub struct EpochMetrics {
     pub epoch: u32,
     /// In the order of [`Metric::ALL`] for each image score, then pixel metrics.
     values: Vec<Value>,
-    /// Pixel AP of each image by itself, in test order; absent for images without lesion. Empty without masks, and where it was
-    /// not asked for.
+    /// Pixel AP of each image by itself, in test order; absent for images without lesion. Empty without masks, and
+    /// where it was not asked for.
     pub image_pixel_ap: Vec<Option<f64>>,
 }
 
@@ -146,8 +146,8 @@ impl Measured {
     }
 }
 
-/// The epoch with the highest mean over `choosers` of image AUROC by `score` plus pixel AUROC, image AUROC alone without
-/// masks; the earliest of equals. `None` without choosers, or where one of them lacks the score.
+/// The epoch with the highest mean over `choosers` of image AUROC by `score` plus pixel AUROC, image AUROC alone
+/// without masks; the earliest of equals. `None` without choosers, or where one of them lacks the score.
 pub fn best_epoch(choosers: &[&Measured], score: ImageScore) -> Option<u32> {
     let first = choosers.first()?;
     let mut best: Option<(f64, u32)> = None;

@@ -11,8 +11,8 @@ use crate::format::Stored;
 /// What a record took. Nothing here is part of an id or of a reproducible table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
-    /// Seconds in the encoder; 0 where all taps were stored already. Without `load_secs`, as older records are, loading the
-    /// encoder's weights is in it.
+    /// Seconds in the encoder; 0 where all taps were stored already. Without `load_secs`, as older records are, loading
+    /// the encoder's weights is in it.
     pub encode_secs: f64,
     /// Images that went through the encoder.
     pub encoded: u64,
@@ -44,8 +44,8 @@ pub struct Cost {
     /// Images a second that one state scores, of the median batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score_rate: Option<f64>,
-    /// The rate of matrix products in f32, in 10^9 operations a second, measured when the worker that did the job started: by
-    /// its threads on the processor, by the backend on another device; only where backends are compared.
+    /// The rate of matrix products in f32, in 10^9 operations a second, measured when the worker that did the job
+    /// started: by its threads on the processor, by the backend on another device; only where backends are compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gemm_gflops: Option<f64>,
 }

@@ -1,5 +1,5 @@
-//! `replicates.bin`: the metrics of an evaluation on resampled test sets, and the labels and scores that tests by formula need.
-//! All that a report's statistics read of an evaluation, so that it opens no table and no map.
+//! `replicates.bin`: the metrics of an evaluation on resampled test sets, and the labels and scores that tests by
+//! formula need. All that a report's statistics read of an evaluation, so that it opens no table and no map.
 //!
 //! Little-endian, in this order:
 //!

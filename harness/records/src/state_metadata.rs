@@ -1,5 +1,5 @@
-//! The `__metadata__` of a state's safetensors file: the model it belongs to and how it was trained. Everything in it follows from the training's id, so equal trainings write equal bytes. The keys are
-//! documented in `docs/states.md`.
+//! The `__metadata__` of a state's safetensors file: the model it belongs to and how it was trained. Everything in it
+//! follows from the training's id, so equal trainings write equal bytes. The keys are documented in `docs/states.md`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -65,7 +65,8 @@ pub fn describe(training: &Training, epoch: u32) -> Result<Vec<(&'static str, St
 /// Reads what a safetensors file says of itself; `None` where it says nothing, as a state of an early version.
 ///
 /// # Errors
-/// A file that can't be read; entries that are missing, wrong, of another version, or that don't come to the id they name.
+/// A file that can't be read; entries that are missing, wrong, of another version, or that don't come to the id they
+/// name.
 pub fn read(path: &Path) -> Result<Option<Described>, Error> {
     let entries = safetensors_metadata(path)?;
     let Some(format) = entries.get(FORMAT_KEY) else { return Ok(None) };

@@ -37,8 +37,8 @@ impl Mark {
     }
 }
 
-/// The marks of variants by their numbers, higher being better. `p` is the adjusted p of a variant compared with another as the
-/// best, where that was done.
+/// The marks of variants by their numbers, higher being better. `p` is the adjusted p of a variant compared with
+/// another as the best, where that was done.
 pub(crate) fn marks(numbers: &[(&str, Option<f64>)], p: impl Fn(&str, &str) -> Option<f64>) -> Vec<Mark> {
     let most = numbers.iter().filter_map(|(_, number)| *number).fold(f64::NEG_INFINITY, f64::max);
     // Numbers that print alike are a tie.

@@ -23,8 +23,8 @@ pub(crate) const SERIES: [RGBColor; 6] = [
 
 /// Colour of a map's value, 0 the lowest and 1 the highest; values that are not finite have the lowest.
 ///
-/// A path through CIELAB, dark violet over red to pale yellow. Its lightness rises in equal steps from 10 to 95, so order
-/// and size of differences survive printing in grey.
+/// A path through CIELAB, dark violet over red to pale yellow. Its lightness rises in equal steps from 10 to 95, so
+/// order and size of differences survive printing in grey.
 pub fn heat(value: f64) -> [u8; 3] {
     let t = if value.is_finite() { value.clamp(0.0, 1.0) } else { 0.0 };
     let lightness = 10.0 + 85.0 * t;

@@ -1,4 +1,5 @@
-//! What variants are compared on: the blocks of the ablation's table and figures, and the tests of a report by what they compare.
+//! What variants are compared on: the blocks of the ablation's table and figures, and the tests of a report by what
+//! they compare.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -25,8 +26,8 @@ pub(crate) struct Condition<'a> {
     pub(crate) image_score: Option<ImageScore>,
 }
 
-/// Tests of differences by condition, variant and what it is compared with. An index rather than a query: whom a variant is
-/// compared with is known only when the best of a column is.
+/// Tests of differences by condition, variant and what it is compared with. An index rather than a query: whom a
+/// variant is compared with is known only when the best of a column is.
 pub(crate) struct Differences<'a>(HashMap<(Condition<'a>, &'a str, &'a str), &'a DifferenceRow>);
 
 impl<'a> Differences<'a> {
@@ -127,7 +128,8 @@ impl<'a> Block<'a> {
 }
 
 impl<'a> Ablation<'a> {
-    /// The blocks that have differences from the base, each by the paper's image score of the dataset where it is among them.
+    /// The blocks that have differences from the base, each by the paper's image score of the dataset where it is among
+    /// them.
     pub(crate) fn blocks(&self) -> Vec<Block<'a>> {
         let of_base = |measure: Measure| {
             self.differences.iter().filter(move |row| row.base == self.base && row.metric == measure.metric())

@@ -1,5 +1,5 @@
-//! The few-shot table: a line for each variant and K, a column for each dataset and measure, a block for each selection rule, and
-//! published lines below.
+//! The few-shot table: a line for each variant and K, a column for each dataset and measure, a block for each selection
+//! rule, and published lines below.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -144,8 +144,8 @@ impl<'a> FewShot<'a> {
         }
     }
 
-    /// The marks of a column in a block of lines; `compared` is the dataset and image score of its differences, where it can have
-    /// some. A number that stands alone has none.
+    /// The marks of a column in a block of lines; `compared` is the dataset and image score of its differences, where
+    /// it can have some. A number that stands alone has none.
     fn marks(
         &self,
         block: &[usize],
@@ -292,8 +292,8 @@ impl<'a> FewShot<'a> {
     }
 }
 
-/// The lines of these rows, in the order to print, without their numbers. The order of rules and variants is the experiment's, which
-/// no column holds, so they are ordered here and not by a query.
+/// The lines of these rows, in the order to print, without their numbers. The order of rules and variants is the
+/// experiment's, which no column holds, so they are ordered here and not by a query.
 fn all_lines<'a>(rows: &[&'a SummaryRow], variants: &[String]) -> Vec<Line<'a>> {
     let mut lines = BTreeMap::new();
     for row in rows {

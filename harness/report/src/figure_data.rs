@@ -31,8 +31,8 @@ struct Over<'a> {
     trained_on: &'a str,
 }
 
-/// AUROC over K, a figure for each dataset, rule and backend; none where there is only one K. Support sets of unequal numbers have no
-/// place on its axis.
+/// AUROC over K, a figure for each dataset, rule and backend; none where there is only one K. Support sets of unequal
+/// numbers have no place on its axis.
 pub(crate) fn over_shots(from: &Material<'_>) -> Vec<ShotsFigure> {
     let mut groups: BTreeMap<Over<'_>, Vec<&IntervalRow>> = BTreeMap::new();
     for row in &from.input.intervals {
@@ -109,7 +109,8 @@ fn left_out(unequal: &BTreeSet<Shots>) -> String {
     )
 }
 
-/// The paper's image score of a dataset where the rows have it. A mean over datasets has the score that all of them have.
+/// The paper's image score of a dataset where the rows have it. A mean over datasets has the score that all of them
+/// have.
 fn score_of(datasets: &[ReportDataset], dataset: &str, rows: &[&IntervalRow]) -> ImageScore {
     let has = |score: ImageScore| rows.iter().any(|row| row.image_score == Some(score));
     let known = datasets.iter().find(|known| known.name == dataset);

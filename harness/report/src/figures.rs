@@ -125,7 +125,8 @@ const KINDS: [&str; 7] = ["shots", "ablation", "cross", "backends", "roc", "curv
 struct Names(BTreeSet<String>);
 
 impl Names {
-    /// Removes files of figures that an earlier report had and this one does not have. Files with other kinds of names are not ours.
+    /// Removes files of figures that an earlier report had and this one does not have. Files with other kinds of names
+    /// are not ours.
     fn remove_others(&self, figures: &Path) -> Result<(), ReportError> {
         let failed = |path: &Path| {
             let path = path.to_owned();

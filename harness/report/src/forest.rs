@@ -1,4 +1,5 @@
-//! The forest plot of differences from the base: a line for each variant, with its interval and the line of no difference.
+//! The forest plot of differences from the base: a line for each variant, with its interval and the line of no
+//! difference.
 
 use std::ops::Range;
 

@@ -1,8 +1,8 @@
-//! Tables, figures and `report.md`, made from typed results. No score is computed here, and the same input always gives the same
-//! bytes.
+//! Tables, figures and `report.md`, made from typed results. No score is computed here, and the same input always gives
+//! the same bytes.
 //!
-//! Figures are drawn once, as SVG (85 mm wide, text as text), and the PNG is rendered from that. Units of a drawing are 1/1640 of
-//! its width.
+//! Figures are drawn once, as SVG (85 mm wide, text as text), and the PNG is rendered from that. Units of a drawing are
+//! 1/1640 of its width.
 
 mod ablation;
 mod axes;

@@ -63,7 +63,8 @@ impl<'a> Material<'a> {
     }
 }
 
-/// The datasets of the rows: those given, in their order, then the others by name, with masks where a number needs them.
+/// The datasets of the rows: those given, in their order, then the others by name, with masks where a number needs
+/// them.
 fn datasets(given: &[ReportDataset], rows: &[SummaryRow]) -> Vec<ReportDataset> {
     let named: BTreeSet<&str> = rows.iter().flat_map(|row| [row.dataset.as_str(), row.trained_on.as_str()]).collect();
     let needs_masks =

@@ -61,8 +61,8 @@ impl Measure {
     }
 }
 
-/// The image scores by which a number of a metric can be asked for. A pixel metric without one depends on no image score, as under
-/// `last`, so it stands for each.
+/// The image scores by which a number of a metric can be asked for. A pixel metric without one depends on no image
+/// score, as under `last`, so it stands for each.
 pub(crate) fn asked_by(metric: Metric, image_score: Option<ImageScore>) -> Vec<Option<ImageScore>> {
     let mut scores = vec![image_score];
     if image_score.is_none() && metric.needs_masks() {
@@ -95,8 +95,8 @@ pub(crate) fn rule(selection: Selection) -> u8 {
     }
 }
 
-/// A dataset, and the source where that is another, in words. An empty name is the mean over datasets: of all, or of those that have
-/// the image score.
+/// A dataset, and the source where that is another, in words. An empty name is the mean over datasets: of all, or of
+/// those that have the image score.
 pub(crate) fn dataset_words(
     datasets: &[ReportDataset],
     dataset: &str,

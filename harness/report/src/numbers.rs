@@ -43,8 +43,8 @@ row! {
     }
 }
 
-/// What the summary has of each number, in the order in which they are wanted. `keys` are the columns that a line and a heading of the
-/// table are of; what it has no column for is of the first row that fits.
+/// What the summary has of each number, in the order in which they are wanted. `keys` are the columns that a line and a
+/// heading of the table are of; what it has no column for is of the first row that fits.
 ///
 /// # Errors
 /// Polars' own.

@@ -31,8 +31,8 @@ pub struct OverlayFigure {
 /// Side of a picture in units: two fill the width.
 const CELL: u32 = (WIDTH - 2 * MARGIN - GAP) / 2;
 
-/// Share of the map's colour at the scale's low and high end; the image's grey is the rest. What is normal stays readable, what
-/// is not stands out.
+/// Share of the map's colour at the scale's low and high end; the image's grey is the rest. What is normal stays
+/// readable, what is not stands out.
 const OPACITY: [f64; 2] = [0.35, 0.85];
 
 /// Draws a prediction as a PNG file, 1640 pixels wide.

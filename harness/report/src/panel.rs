@@ -17,7 +17,8 @@ use crate::colour::{GREY, INK, heat};
 use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
 use crate::{ReportError, font};
 
-/// Draws rows of image, truth and anomaly map. All maps share one colour scale, from the lowest to the highest value of any.
+/// Draws rows of image, truth and anomaly map. All maps share one colour scale, from the lowest to the highest value of
+/// any.
 ///
 /// # Errors
 /// A picture that is not S x S, or a map with a value that is not finite.

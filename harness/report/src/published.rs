@@ -1,5 +1,5 @@
-//! Numbers that others published (`data/published.csv`) beside ours: which of them are the same experiment, and how far apart they
-//! are.
+//! Numbers that others published (`data/published.csv`) beside ours: which of them are the same experiment, and how far
+//! apart they are.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -127,7 +127,8 @@ pub(crate) fn published_table(ours: &Ours<'_>, published: &[PublishedRow]) -> Re
 }
 
 impl Ours<'_> {
-    /// A published number with the number of ours that stands beside it; `None` on a dataset that the experiment does not have.
+    /// A published number with the number of ours that stands beside it; `None` on a dataset that the experiment does
+    /// not have.
     fn join<'a>(&self, theirs: &'a PublishedRow) -> Option<Joined<'a>> {
         let dataset = self.datasets.iter().find(|dataset| dataset.published.as_ref() == Some(&theirs.dataset))?;
         let measure = Measure::of(theirs.metric)?;

@@ -15,9 +15,9 @@ use crate::tables::{remove_others, statistics, tables};
 use crate::words::line;
 use crate::{ReportError, SummaryRow, wide};
 
-/// Writes `tables/*.{csv,parquet,md,tex}`, `figures/*.{svg,png}` and, last, `report.md` below `folder`: the same input gives
-/// the same bytes. A table or figure that the results can't fill is left out, the summary excepted. Returns the summary
-/// table in Markdown, with its notes.
+/// Writes `tables/*.{csv,parquet,md,tex}`, `figures/*.{svg,png}` and, last, `report.md` below `folder`: the same input
+/// gives the same bytes. A table or figure that the results can't fill is left out, the summary excepted. Returns the
+/// summary table in Markdown, with its notes.
 ///
 /// # Errors
 /// The system's, and data that don't make a figure.

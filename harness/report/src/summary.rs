@@ -88,9 +88,9 @@ const GROUP: [&str; 10] = [
     "selection",
 ];
 
-/// Mean, deviation and count over seeds and draws, per dataset, source, shots, variant, backend, precision, overlap, selection, metric
-/// and image score, in that order; variants in the order of `variants`, others after them by name. The order of `results`
-/// does not show.
+/// Mean, deviation and count over seeds and draws, per dataset, source, shots, variant, backend, precision, overlap,
+/// selection, metric and image score, in that order; variants in the order of `variants`, others after them by name.
+/// The order of `results` does not show.
 ///
 /// # Errors
 /// Polars' own.

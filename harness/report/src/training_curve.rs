@@ -14,7 +14,8 @@ use crate::marks::{self, MOST_SERIES};
 use crate::render::{Drawing, Drawn, Rendered, render};
 use crate::{ReportError, font};
 
-/// Draws the losses over epochs, one plot each, since their sizes differ. A loss that no training has is left out; an epoch whose loss is not finite leaves a gap.
+/// Draws the losses over epochs, one plot each, since their sizes differ. A loss that no training has is left out; an
+/// epoch whose loss is not finite leaves a gap.
 ///
 /// # Errors
 /// More than six series.

@@ -1,8 +1,9 @@
-//! Plotters' SVG backend, with pictures and a size in millimetres. Its own pictures would bring a second version of `image`.
+//! Plotters' SVG backend, with pictures and a size in millimetres. Its own pictures would bring a second version of
+//! `image`.
 //!
 //! The bitmap of a drawing is rendered from the document without its pictures, which are copied in afterwards
-//! ([`crate::raster`]): they are opaque, lie above everything else and have a pixel a unit, so rendering them would only take
-//! longer. Half of a report's time went into that.
+//! ([`crate::raster`]): they are opaque, lie above everything else and have a pixel a unit, so rendering them would
+//! only take longer. Half of a report's time went into that.
 
 use std::fmt::Write;
 
@@ -32,8 +33,8 @@ impl<'a> Vector<'a> {
 pub(crate) fn finish(text: &str) -> String {
     // SVG's own default is blunt ends and sharp corners, which reach far beyond a curve's turns.
     let text = text.replacen(" xmlns=", " stroke-linecap=\"round\" stroke-linejoin=\"round\" xmlns=", 1);
-    // Plotters gives every shape an opacity as a group, which a renderer must draw on a layer of its own; no shape of it has
-    // both a fill and a stroke, so those of the paints say the same.
+    // Plotters gives every shape an opacity as a group, which a renderer must draw on a layer of its own; no shape of
+    // it has both a fill and a stroke, so those of the paints say the same.
     let mut parts = text.split(" opacity=\"");
     let mut finished = parts.next().unwrap_or_default().to_owned();
     for part in parts {

@@ -14,10 +14,11 @@ use crate::{ReportError, SummaryRow};
 pub const BEST_ON_TEST_NOTE: &str =
     "† best-on-test: the epoch was chosen on the test set itself; optimistic by construction.";
 
-/// A line for each group and image score, a column for each metric: `0.934 ± 0.009` (mean, sample standard deviation), and how many
-/// values are behind it. Pixel metrics that do not depend on the image score stand in every line of their group. A metric that
-/// a group does not have is a dash. Numbers chosen on the test set carry a dagger. Columns that say nothing (no transfer, f32
-/// alone, no overlap) are left out. What has one state alone stands once, under "no choice" where there are other rules than `last`.
+/// A line for each group and image score, a column for each metric: `0.934 ± 0.009` (mean, sample standard deviation),
+/// and how many values are behind it. Pixel metrics that do not depend on the image score stand in every line of their
+/// group. A metric that a group does not have is a dash. Numbers chosen on the test set carry a dagger. Columns that
+/// say nothing (no transfer, f32 alone, no overlap) are left out. What has one state alone stands once, under "no
+/// choice" where there are other rules than `last`.
 ///
 /// # Errors
 /// Polars' own.
@@ -63,7 +64,8 @@ pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
     Ok(Frame::new(columns)?)
 }
 
-/// The rows without those that repeat what stands under another rule, as there was nothing to choose from. Groups that are not done stay.
+/// The rows without those that repeat what stands under another rule, as there was nothing to choose from. Groups that
+/// are not done stay.
 fn once(rows: &[SummaryRow]) -> Vec<SummaryRow> {
     let key = |row: &SummaryRow| {
         let (variant, dataset, source) = (row.variant.clone(), row.dataset.clone(), row.trained_on.clone());

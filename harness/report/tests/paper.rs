@@ -1,4 +1,5 @@
-//! Promises of the tables that go into a paper: what they say line by line, what they leave out, and that TeX reads them.
+//! Promises of the tables that go into a paper: what they say line by line, what they leave out, and that TeX reads
+//! them.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 #[path = "paper/inputs.rs"]

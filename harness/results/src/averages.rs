@@ -1,8 +1,8 @@
-//! The mean of a quantity over its trainings, with its replicates. Of two quantities that are compared, both means are taken over the
-//! draws and seeds that both have: a difference must not come from other draws.
+//! The mean of a quantity over its trainings, with its replicates. Of two quantities that are compared, both means are
+//! taken over the draws and seeds that both have: a difference must not come from other draws.
 //!
-//! Replicate *r* of every training on a test set is of the same resampled images, because resamples are named by the images' hash
-//! and not by the training. That is why sums and differences are taken replicate by replicate.
+//! Replicate *r* of every training on a test set is of the same resampled images, because resamples are named by the
+//! images' hash and not by the training. That is why sums and differences are taken replicate by replicate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +29,9 @@ pub(crate) struct Averages<'a> {
 }
 
 impl<'a> Averages<'a> {
-    /// Reads the means of quantities, and for pairs that are compared also the means over the trainings that both have. Where all
-    /// quantities are of one K and backend, each evaluation's file is opened once. Trainings without replicates are left out.
+    /// Reads the means of quantities, and for pairs that are compared also the means over the trainings that both have.
+    /// Where all quantities are of one K and backend, each evaluation's file is opened once. Trainings without
+    /// replicates are left out.
     ///
     /// # Errors
     /// The system's.
@@ -112,7 +113,8 @@ fn stored(epoch: u32, quantity: Quantity) -> Stored {
 /// What is read from each training's evaluations, and the indices of the sums that it is added to.
 type Files<'a> = BTreeMap<(u64, u64, EvaluationId), (&'a ReplicateIndex, BTreeMap<Stored, Vec<usize>>)>;
 
-/// Reads replicates, each once, each file in one go, and adds them up. A sum of replicates that can't be paired becomes `None`.
+/// Reads replicates, each once, each file in one go, and adds them up. A sum of replicates that can't be paired becomes
+/// `None`.
 fn add(files: &Files<'_>, sums: &mut [Option<Sum>]) -> Result<(), Error> {
     let mut replicates = Replicates { value: 0.0, replicates: Vec::new(), pairing: 0 };
     for ((draw, seed, _), (index, wanted)) in files {
@@ -207,8 +209,8 @@ impl Average {
     }
 }
 
-/// `None` where there is nothing, and for replicates that can't be paired because they are of another truth: the next run makes them
-/// again.
+/// `None` where there is nothing, and for replicates that can't be paired because they are of another truth: the next
+/// run makes them again.
 fn paired<T>(made: Result<T, harness_metrics::Error>) -> Result<Option<T>, Error> {
     match made {
         Ok(made) => Ok(Some(made)),

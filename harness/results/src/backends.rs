@@ -1,5 +1,5 @@
-//! Backends side by side: times, memory and metrics of each on the cells that all have done, and how far its maps and scores lie from the
-//! first one's. Times are those in the records.
+//! Backends side by side: times, memory and metrics of each on the cells that all have done, and how far its maps and
+//! scores lie from the first one's. Times are those in the records.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

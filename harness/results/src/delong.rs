@@ -1,5 +1,5 @@
-//! DeLong's test of image AUROC between a variant and the base, a row for each pair of trainings. The test knows only the test images
-//! of two trainings, so it says nothing about other draws and seeds.
+//! DeLong's test of image AUROC between a variant and the base, a row for each pair of trainings. The test knows only
+//! the test images of two trainings, so it says nothing about other draws and seeds.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Sorts the numbers of a plan's cells by what they may be averaged and compared with. It opens no file, so thousands of cells are
-//! sorted before the first replicate is read.
+//! Sorts the numbers of a plan's cells by what they may be averaged and compared with. It opens no file, so thousands
+//! of cells are sorted before the first replicate is read.
 //!
 //! Everything is keyed by indices into the plan's lists: they are small, and their order is that of tables.
 
@@ -50,8 +50,8 @@ pub(crate) struct Family<'a> {
     pub(crate) datasets: BTreeMap<DatasetPair, Compared<'a>>,
 }
 
-/// One metric of all variants on one dataset. These are the numbers that a reader compares with one another, so Holm's correction is
-/// over them; another metric or dataset answers another question and is not corrected for.
+/// One metric of all variants on one dataset. These are the numbers that a reader compares with one another, so Holm's
+/// correction is over them; another metric or dataset answers another question and is not corrected for.
 pub(crate) struct Compared<'a> {
     /// The images that are scored, which name their resamples.
     pub(crate) test: ContentHash,
@@ -90,7 +90,8 @@ pub(crate) struct Names {
     pub(crate) transfers: bool,
 }
 
-/// Index of the variant that others are compared with: the one named `base`, else the first. `None` where there is only one.
+/// Index of the variant that others are compared with: the one named `base`, else the first. `None` where there is only
+/// one.
 pub(crate) fn base(plan: &Plan) -> Option<usize> {
     let named = || plan.variants.iter().position(|variant| variant.name == "base").unwrap_or(0);
     (plan.variants.len() > 1).then(named)
@@ -133,8 +134,8 @@ impl Family<'_> {
         self.datasets.values().flat_map(|compared| compared.variants.keys().copied()).collect()
     }
 
-    /// Bytes of replicates that are in memory while its means are made: a mean for each variant and dataset, and on each thread all
-    /// trainings of one.
+    /// Bytes of replicates that are in memory while its means are made: a mean for each variant and dataset, and on
+    /// each thread all trainings of one.
     pub(crate) fn bytes(&self) -> usize {
         let variants = || self.datasets.values().flat_map(|compared| compared.variants.values());
         let (means, most) = (variants().count(), variants().map(Vec::len).max().unwrap_or(0));
@@ -144,9 +145,9 @@ impl Family<'_> {
 }
 
 impl<'a> Families<'a> {
-    /// The datasets that a family's mean is over, ordered by name so that their order in the experiment's file does not decide the
-    /// last digit of the sum. `None` where there is only one, or where models are transferred: a mean over pairs of datasets
-    /// would count each dataset several times.
+    /// The datasets that a family's mean is over, ordered by name so that their order in the experiment's file does not
+    /// decide the last digit of the sum. `None` where there is only one, or where models are transferred: a mean over
+    /// pairs of datasets would count each dataset several times.
     pub(crate) fn averaged(&self, key: FamilyKey) -> Option<Vec<DatasetPair>> {
         let mut datasets: Vec<DatasetPair> = self.families.get(&key)?.datasets.keys().copied().collect();
         datasets.sort_by_key(|pair| self.names.datasets.get(pair.scored));

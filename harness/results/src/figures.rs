@@ -107,8 +107,8 @@ impl<'a> Group<'a> {
         Ok(figures)
     }
 
-    /// The cells a figure shows with their labels: every variant at its first draw and seed, or every draw and seed of the
-    /// only variant.
+    /// The cells a figure shows with their labels: every variant at its first draw and seed, or every draw and seed of
+    /// the only variant.
     fn shown(&self, plan: &Plan) -> Vec<(String, &'a Cell)> {
         if plan.variants.len() == 1 {
             return self.cells.iter().map(|cell| (format!("draw {}, seed {}", cell.draw, cell.seed), *cell)).collect();

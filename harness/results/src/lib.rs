@@ -1,5 +1,5 @@
-//! Typed results from the records of a plan: rows of the results table, statistics, and the data of figures. No score is computed here,
-//! and nothing is drawn.
+//! Typed results from the records of a plan: rows of the results table, statistics, and the data of figures. No score
+//! is computed here, and nothing is drawn.
 
 mod averages;
 mod backends;
@@ -37,11 +37,12 @@ pub struct Results {
     pub notes: Vec<String>,
 }
 
-/// Reads the records of a plan. Pictures of test images need the registry; without one, or where a dataset is not there, the
-/// panels are left out and a note says so.
+/// Reads the records of a plan. Pictures of test images need the registry; without one, or where a dataset is not
+/// there, the panels are left out and a note says so.
 ///
 /// # Errors
-/// The system's; predictions or tables of records that can't be read. A record that can't be read leaves its cells without numbers.
+/// The system's; predictions or tables of records that can't be read. A record that can't be read leaves its cells
+/// without numbers.
 pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Result<Results, Error> {
     let mut notes = Vec::new();
     let provenance = match folder.read_provenance() {

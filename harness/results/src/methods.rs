@@ -8,8 +8,8 @@ use harness_metrics::{Metric, median};
 use harness_records::{CellRecords, CellResult};
 use harness_tables::MethodRow;
 
-/// A row for each variant and K of a plan whose variants have several methods; none for others. Numbers are those under `last`, or
-/// the plan's first rule, of cells scored on their own dataset, on the first backend.
+/// A row for each variant and K of a plan whose variants have several methods; none for others. Numbers are those under
+/// `last`, or the plan's first rule, of cells scored on their own dataset, on the first backend.
 pub(crate) fn methods(plan: &Plan, records: &CellRecords) -> Vec<MethodRow> {
     let different: HashSet<_> = plan.variants.iter().map(|variant| variant.options.method()).collect();
     let (Some(rule), Some(backend)) = (rule(plan), plan.backends.first()) else { return Vec::new() };

@@ -1,4 +1,5 @@
-//! How an experiment is joined to published numbers: published names of its datasets, and variants that are a published method.
+//! How an experiment is joined to published numbers: published names of its datasets, and variants that are a published
+//! method.
 
 use harness_data::Registry;
 use harness_experiment::{EncoderSource, Method, Plan};

@@ -1,4 +1,5 @@
-//! The rows of `results.csv` and `results.parquet`: one for each cell and metric. A cell without numbers has one row that says why.
+//! The rows of `results.csv` and `results.parquet`: one for each cell and metric. A cell without numbers has one row
+//! that says why.
 
 use std::collections::HashMap;
 
@@ -41,8 +42,9 @@ pub(crate) fn rows(
     Ok(rows)
 }
 
-/// The rows of the results table: where there is nothing to choose from, a number that every rule reports stands once, under the first
-/// of `last`, `best-on-test` and `best-on-support` that is done. What is not done stands under each rule.
+/// The rows of the results table: where there is nothing to choose from, a number that every rule reports stands once,
+/// under the first of `last`, `best-on-test` and `best-on-support` that is done. What is not done stands under each
+/// rule.
 pub(crate) fn once(rows: &[ResultRow]) -> Vec<ResultRow> {
     let key = |row: &ResultRow| {
         let (variant, dataset, source) = (row.variant.clone(), row.dataset.clone(), row.trained_on.clone());

@@ -1,5 +1,5 @@
-//! Intervals and differences of a plan, a row for each variant, dataset and metric, by the nested bootstrap over test images, draws
-//! and seeds.
+//! Intervals and differences of a plan, a row for each variant, dataset and metric, by the nested bootstrap over test
+//! images, draws and seeds.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -109,8 +109,9 @@ fn sorted<T>(mut rows: Vec<(Order, T)>) -> Vec<T> {
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// Batches of families with replicates that fit into memory together. All metrics of an evaluation are in one file, and an evaluation is
-/// of one K and backend, so families that share both are read together and each file is opened once a batch.
+/// Batches of families with replicates that fit into memory together. All metrics of an evaluation are in one file, and
+/// an evaluation is of one K and backend, so families that share both are read together and each file is opened once a
+/// batch.
 fn batches(all: &Families<'_>) -> Vec<Vec<FamilyKey>> {
     /// Bytes of replicates in memory.
     const MOST: usize = 256 << 20;
@@ -151,7 +152,8 @@ fn family_rows(
     for WithBest { best, of_mean, pairs } in &comparisons.best {
         let mut pairs = Pairs::of(averages, pairs);
         if *of_mean {
-            // The best on a dataset may be another than the best in the mean, so these pairs serve only to make the mean.
+            // The best on a dataset may be another than the best in the mean, so these pairs serve only to make the
+            // mean.
             pairs = pairs.with_means(averaged)?;
             pairs.0.retain(|condition, _| *condition == Condition::Mean);
         }
@@ -231,8 +233,9 @@ impl<'a> Pairs<'a> {
 
     /// The differences. `with` is the name of what all variants are compared with, and its kind.
     ///
-    /// A p value is adjusted for the variants beside it: the comparisons that a reader sees together, on one metric, dataset, K, rule and
-    /// backend, and chooses the smallest from. What has one state is not compared with its `last`, as it is the same, and counts for none.
+    /// A p value is adjusted for the variants beside it: the comparisons that a reader sees together, on one metric,
+    /// dataset, K, rule and backend, and chooses the smallest from. What has one state is not compared with its `last`,
+    /// as it is the same, and counts for none.
     fn rows(
         &self,
         names: &Names,

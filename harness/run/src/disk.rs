@@ -53,7 +53,8 @@ fn same_disk(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Refuses what doesn't fit: taps, grids and states of the evaluations `missing`, against the bytes that `free` says are free.
+/// Refuses what doesn't fit: taps, grids and states of the evaluations `missing`, against the bytes that `free` says
+/// are free.
 ///
 /// # Errors
 /// `Full`: how much is needed and free, where, and what to do.
@@ -64,7 +65,8 @@ pub(crate) fn check(
     free: &dyn Fn(&Path) -> Option<u64>,
 ) -> Result<(), Error> {
     let (taps, results) = needed(plan, missing);
-    // What is stored may be this plan's or another's; to refuse wrongly would be worse than to fill a disk, which is reported too.
+    // What is stored may be this plan's or another's; to refuse wrongly would be worse than to fill a disk, which is
+    // reported too.
     let taps = taps.min(room.budget.unwrap_or(u64::MAX)).saturating_sub(room.stored);
     let refuse = |path: &Path, what: &'static str, needed: u64| match free(path) {
         Some(free) if needed > free => {

@@ -1,5 +1,5 @@
-//! Where a cell's numbers come from: what decided its ids, what its records cost and read, where they are and what happened to
-//! them.
+//! Where a cell's numbers come from: what decided its ids, what its records cost and read, where they are and what
+//! happened to them.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -59,8 +59,8 @@ pub fn find(plan: &Plan, beginning: &str) -> Result<CellId, Error> {
     Err(Error::Unusable { what: message })
 }
 
-/// All that is known of a cell. With `registry`, also the files that it read, those of test sets only where `every_file` is
-/// asked for.
+/// All that is known of a cell. With `registry`, also the files that it read, those of test sets only where
+/// `every_file` is asked for.
 ///
 /// # Errors
 /// A journal that can't be read. What can't be read of records and datasets stands in the sections.

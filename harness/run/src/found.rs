@@ -1,5 +1,5 @@
-//! What a run finds and what it takes away: records that are complete, records that can't be read or that chosen cells shall make
-//! again, states that nobody needs any more.
+//! What a run finds and what it takes away: records that are complete, records that can't be read or that chosen cells
+//! shall make again, states that nobody needs any more.
 
 use std::collections::{HashMap, HashSet};
 
@@ -29,8 +29,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Evaluations whose training, predictions and metrics are all there, and have the epochs that are chosen now. What chosen
-    /// cells need and can't be read is taken away, so that it is made again.
+    /// Evaluations whose training, predictions and metrics are all there, and have the epochs that are chosen now. What
+    /// chosen cells need and can't be read is taken away, so that it is made again.
     pub(crate) fn complete(&mut self) -> Result<HashSet<EvaluationId>, Error> {
         // A large study has thousands of records; what is true of their images is read once, by this thread.
         let (plan, folder) = (self.plan, self.folder);

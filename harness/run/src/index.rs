@@ -1,4 +1,5 @@
-//! A plan's lists by what is asked of them, made once: a plan of a hundred thousand cells is never walked for one of them.
+//! A plan's lists by what is asked of them, made once: a plan of a hundred thousand cells is never walked for one of
+//! them.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,5 @@
-//! What a run needs of labels and masks. The product's judge is the world; a scheduler's tests have one that reads nothing.
+//! What a run needs of labels and masks. The product's judge is the world; a scheduler's tests have one that reads
+//! nothing.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Running a plan: a scheduler that never loads a backend, the worker processes that do, and the metrics of what they leave.
-//! Arguments, messages and colours are the command line's; what a number means is `harness-metrics`'.
+//! Running a plan: a scheduler that never loads a backend, the worker processes that do, and the metrics of what they
+//! leave. Arguments, messages and colours are the command line's; what a number means is `harness-metrics`'.
 //!
 //! - [`World`] answers a plan's questions: datasets, support sets, weights, backends.
 //! - [`run()`] does a plan's work; `harness_worker::serve` is the other end of its pipe.

@@ -7,7 +7,8 @@ use harness_records::{Folder, Lock};
 use crate::error::Error;
 use crate::notice::{Notice, Observer};
 
-/// Waits for the right to write records and reports, which lasts as long as what is returned. `observer` hears who has it.
+/// Waits for the right to write records and reports, which lasts as long as what is returned. `observer` hears who has
+/// it.
 ///
 /// # Errors
 /// The system's, and a file system that can't lock; `Interrupted` where `go_on` says no while waiting.

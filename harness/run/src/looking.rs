@@ -1,5 +1,5 @@
-//! Looking at the images and masks that a plan uses, before anything is computed: what can't be used, what is doubtful, and
-//! pictures that are both support and test.
+//! Looking at the images and masks that a plan uses, before anything is computed: what can't be used, what is doubtful,
+//! and pictures that are both support and test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,12 +37,12 @@ struct Used {
 }
 
 impl World {
-    /// Looks at the images that a plan uses; what is found is among [`World::warnings`] and [`World::notes`]. `begun` hears of
-    /// a dataset that takes a while: its name, and how many files are read.
+    /// Looks at the images that a plan uses; what is found is among [`World::warnings`] and [`World::notes`]. `begun`
+    /// hears of a dataset that takes a while: its name, and how many files are read.
     ///
     /// # Errors
-    /// Listing a dataset; with [`Extent::All`] a support image that shows the same pixels as a test image, where that is not
-    /// allowed; `Interrupted` where `go_on` says no.
+    /// Listing a dataset; with [`Extent::All`] a support image that shows the same pixels as a test image, where that
+    /// is not allowed; `Interrupted` where `go_on` says no.
     pub fn look(
         &self,
         plan: &Plan,

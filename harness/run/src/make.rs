@@ -12,8 +12,8 @@ use crate::retry;
 use crate::scheduler::Run;
 
 impl Run<'_> {
-    /// Has records made by a job that fills a folder for each. Why it failed is returned, after it was noted in the journal; the
-    /// cells have not heard of it yet.
+    /// Has records made by a job that fills a folder for each. Why it failed is returned, after it was noted in the
+    /// journal; the cells have not heard of it yet.
     pub(crate) fn make(
         &mut self,
         records: &[RecordId],

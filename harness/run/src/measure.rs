@@ -1,5 +1,5 @@
-//! From an evaluation's predictions to metrics (docs/method.md section 8). The one place in a run that reads labels and masks;
-//! it needs no backend, so metrics can be made again from stored predictions.
+//! From an evaluation's predictions to metrics (docs/method.md section 8). The one place in a run that reads labels and
+//! masks; it needs no backend, so metrics can be made again from stored predictions.
 
 use std::path::Path;
 

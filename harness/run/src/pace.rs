@@ -1,5 +1,5 @@
-//! How fast this machine is, remembered from run to run, and the hours that a plan takes at that pace. Guesses for people: no
-//! result depends on them.
+//! How fast this machine is, remembered from run to run, and the hours that a plan takes at that pace. Guesses for
+//! people: no result depends on them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -63,7 +63,8 @@ impl Pace {
         Self { path: path.to_owned(), known: read_toml(path).unwrap_or_else(unknown) }
     }
 
-    /// How long a plan takes from nothing, in words. What is not known of a backend is measured, which takes it a second.
+    /// How long a plan takes from nothing, in words. What is not known of a backend is measured, which takes it a
+    /// second.
     ///
     /// # Errors
     /// A backend that can't be loaded or does not compute; the system's.

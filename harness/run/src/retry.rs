@@ -5,8 +5,8 @@ use harness_records::Class;
 /// Attempts at a job in one run.
 const ATTEMPTS: u32 = 2;
 
-/// Whether a job whose attempt number `attempt` (from 1) failed in this way is tried again, by a new worker. Not what would be
-/// the same the next time, nor what took all the time it may.
+/// Whether a job whose attempt number `attempt` (from 1) failed in this way is tried again, by a new worker. Not what
+/// would be the same the next time, nor what took all the time it may.
 pub(crate) fn again(class: Class, attempt: u32) -> bool {
     let passing = match class {
         Class::Crashed | Class::Stalled | Class::Exhausted | Class::Disk => true,

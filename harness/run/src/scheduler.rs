@@ -59,8 +59,8 @@ pub struct Finished {
 /// Does what is missing of a plan in `folder`. The lock is best held until the report is written.
 ///
 /// # Errors
-/// What keeps the whole run from continuing: a folder that can't be written to, or has another experiment's results; disks that
-/// can't hold what is to come. What fails of a cell is counted and reported to `observer`.
+/// What keeps the whole run from continuing: a folder that can't be written to, or has another experiment's results;
+/// disks that can't hold what is to come. What fails of a cell is counted and reported to `observer`.
 pub fn run(
     plan: &Plan,
     folder: &Folder,
@@ -134,8 +134,8 @@ fn crew<'a>(
 /// A backend's executor by the backend's name.
 pub(crate) type Executors<'e> = &'e mut dyn FnMut(&str) -> Result<Box<dyn Executor + 'e>, Error>;
 
-/// A run under way. What it does for a training is in `unit`, how records are made in `make`, what it finds in `found`, and
-/// what it says of cells in `outcome`.
+/// A run under way. What it does for a training is in `unit`, how records are made in `make`, what it finds in `found`,
+/// and what it says of cells in `outcome`.
 pub(crate) struct Run<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) index: Index<'a>,
@@ -238,7 +238,8 @@ impl<'a> Run<'a> {
             if self.finished.given_up {
                 return Ok(());
             }
-            // Two numerical libraries in one process fight: a worker has one backend, and backends run one after the other.
+            // Two numerical libraries in one process fight: a worker has one backend, and backends run one after the
+            // other.
             let mut executor = executors(&backend)?;
             for unit in units {
                 number += 1;

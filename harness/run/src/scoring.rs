@@ -1,5 +1,5 @@
-//! Metrics of a whole results folder, made again from stored predictions. No backend is started, and nothing that was measured
-//! before is believed.
+//! Metrics of a whole results folder, made again from stored predictions. No backend is started, and nothing that was
+//! measured before is believed.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -24,8 +24,9 @@ pub struct Scored {
     pub missing: usize,
 }
 
-/// Measures every evaluation of a plan whose predictions are in `folder`, with labels and masks as they are now. The lock is best
-/// held until the report is written. A test set that can't be used fails its evaluations, of which `observer` hears.
+/// Measures every evaluation of a plan whose predictions are in `folder`, with labels and masks as they are now. The
+/// lock is best held until the report is written. A test set that can't be used fails its evaluations, of which
+/// `observer` hears.
 ///
 /// # Errors
 /// Before anything is changed: datasets that can't be listed; test images of which none are those that were scored. A

@@ -1,5 +1,5 @@
-//! What is true of a test set: labels, lesions, and who belongs together when it is resampled. Read here and nowhere else in a
-//! run.
+//! What is true of a test set: labels, lesions, and who belongs together when it is resampled. Read here and nowhere
+//! else in a run.
 
 use harness_data::{DataError, Dataset, FileHashes, Item, MaskValues, items_hash};
 use harness_metrics::{PixelTruth, Resampling};
@@ -22,8 +22,8 @@ pub struct Truth {
     pub pixels: Option<PixelTruth>,
     /// Abnormal images whose lesions leave no pixel at this size: they count as abnormal images without lesion pixels.
     pub lost: usize,
-    /// How it is drawn again, by patient where the dataset's entry says who they are; `None` for a fold, and where a class has fewer
-    /// than two images or patients.
+    /// How it is drawn again, by patient where the dataset's entry says who they are; `None` for a fold, and where a
+    /// class has fewer than two images or patients.
     pub resampling: Option<Resampling>,
     /// Whether every resample has a lesion pixel, so that pixel metrics can be resampled too.
     pub pixels_resampled: bool,
@@ -56,8 +56,8 @@ impl Truth {
         Some(told + if self.pixels_resampled { "" } else { without })
     }
 
-    /// Reads the labels and, where the dataset has any, the masks of some of its images at S = `size`. `resampled` names the
-    /// test set by its images, so that variants draw alike; a fold has no name and is not resampled.
+    /// Reads the labels and, where the dataset has any, the masks of some of its images at S = `size`. `resampled`
+    /// names the test set by its images, so that variants draw alike; a fold has no name and is not resampled.
     ///
     /// # Errors
     /// [`Error::TestSet`]: images or masks that can't be read, an empty mask of an abnormal image, lesions of which

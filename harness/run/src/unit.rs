@@ -1,5 +1,5 @@
-//! What a run does for one training: trains it, scores its evaluations, measures them, and removes the states that no cell
-//! reports.
+//! What a run does for one training: trains it, scores its evaluations, measures them, and removes the states that no
+//! cell reports.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -47,8 +47,8 @@ impl<'a> Run<'a> {
         evaluations.iter().filter(absent).copied().collect()
     }
 
-    /// Takes away evaluations of epochs that are no longer chosen, as after a corrected label, and has the states made that they
-    /// now wait for. False where that failed.
+    /// Takes away evaluations of epochs that are no longer chosen, as after a corrected label, and has the states made
+    /// that they now wait for. False where that failed.
     fn renew(
         &mut self,
         unit: &Unit<'a>,
@@ -93,8 +93,8 @@ impl<'a> Run<'a> {
         Ok(false)
     }
 
-    /// Scores what is missing of some evaluations and measures all of them. Where predictions turn out to be damaged, they are
-    /// made again once.
+    /// Scores what is missing of some evaluations and measures all of them. Where predictions turn out to be damaged,
+    /// they are made again once.
     fn evaluate(
         &mut self,
         unit: &Unit<'a>,

@@ -1,5 +1,5 @@
-//! Waiting for a worker: the one loop in which its events are received and its silence, its end, a time limit and the user's
-//! interruption are noticed.
+//! Waiting for a worker: the one loop in which its events are received and its silence, its end, a time limit and the
+//! user's interruption are noticed.
 
 use std::ops::ControlFlow;
 use std::path::Path;

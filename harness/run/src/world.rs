@@ -1,5 +1,5 @@
-//! The world as a plan sees it: the registry's datasets, support sets, weights, backends. Answers are kept, as a plan asks for
-//! the same thing in many places.
+//! The world as a plan sees it: the registry's datasets, support sets, weights, backends. Answers are kept, as a plan
+//! asks for the same thing in many places.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};

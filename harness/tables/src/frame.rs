@@ -80,8 +80,8 @@ impl Frame {
         Self { rules: rows.into_iter().collect(), ..self }
     }
 
-    /// The table with columns under common headings in LaTeX. A column's name starts with its heading and a space, which LaTeX
-    /// leaves out below the heading.
+    /// The table with columns under common headings in LaTeX. A column's name starts with its heading and a space,
+    /// which LaTeX leaves out below the heading.
     #[must_use]
     pub fn with_headings(self, spans: Vec<(Range<usize>, String)>) -> Self {
         Self { spans, ..self }

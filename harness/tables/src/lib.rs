@@ -1,8 +1,8 @@
-//! Typed rows, lazy queries over them, and tables as CSV, Parquet, Markdown and LaTeX. The only crate that knows Polars, and no
-//! type of Polars leaves it.
+//! Typed rows, lazy queries over them, and tables as CSV, Parquet, Markdown and LaTeX. The only crate that knows
+//! Polars, and no type of Polars leaves it.
 //!
-//! Every file appears under its name complete or not at all. A Parquet file names its table and [`FORMAT`] in its key-value
-//! metadata (`harness.table`, `harness.format`); a CSV file is recognised by its header line.
+//! Every file appears under its name complete or not at all. A Parquet file names its table and [`FORMAT`] in its
+//! key-value metadata (`harness.table`, `harness.format`); a CSV file is recognised by its header line.
 
 mod cell;
 mod error;

@@ -36,7 +36,8 @@ enum Kind {
 
 /// All values of a column, in the order of rows: a `Vec` field.
 ///
-/// Sums and means are left to the reader of the row: Polars adds up in an order that depends on how a group lies in memory.
+/// Sums and means are left to the reader of the row: Polars adds up in an order that depends on how a group lies in
+/// memory.
 pub fn values(column: &str) -> Aggregate<'_> {
     Aggregate { column, kind: Kind::Values, when: None, name: column }
 }
@@ -125,7 +126,8 @@ impl Query {
         Self(self.0.group_by_stable(columns(keys)).agg(firsts))
     }
 
-    /// The rows with the columns of those of `other` that have the same `keys`, which are left empty where there is none.
+    /// The rows with the columns of those of `other` that have the same `keys`, which are left empty where there is
+    /// none.
     #[must_use]
     pub fn join(self, other: Self, keys: &[&str]) -> Self {
         let order = JoinArgs { maintain_order: MaintainOrderJoin::LeftRight, ..JoinArgs::new(JoinType::Left) };
@@ -141,8 +143,8 @@ impl Query {
         R::rows(&Found::new(&found, Path::new(R::TABLE)))
     }
 
-    /// A line for each combination of `lines`, in the order in which they first occur, with the text of `value` below each of
-    /// `headings`, which are texts of `column`. A line that has several is given the first.
+    /// A line for each combination of `lines`, in the order in which they first occur, with the text of `value` below
+    /// each of `headings`, which are texts of `column`. A line that has several is given the first.
     ///
     /// # Errors
     /// Polars' own.

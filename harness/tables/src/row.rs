@@ -7,8 +7,8 @@ use polars::prelude::{Column, DataFrame, DataType};
 use crate::TablesError;
 use crate::cell::Field;
 
-/// A row type: a struct whose fields are columns of the same names, in the same order; what a field needs more stands after all of
-/// them. [`row!`](crate::row) makes one.
+/// A row type: a struct whose fields are columns of the same names, in the same order; what a field needs more stands
+/// after all of them. [`row!`](crate::row) makes one.
 pub trait Row: Sized {
     /// The table's name, as in a file's metadata.
     const TABLE: &'static str;
@@ -43,7 +43,8 @@ pub struct Found<'a> {
     path: &'a Path,
 }
 
-/// The kinds of the columns of fields, given field by field: first the columns of their names, then what they need more.
+/// The kinds of the columns of fields, given field by field: first the columns of their names, then what they need
+/// more.
 #[doc(hidden)]
 pub fn kinds(fields: Vec<Vec<(&'static str, Kind)>>) -> Vec<(&'static str, Kind)> {
     in_order(fields)

@@ -73,8 +73,8 @@ row! {
 }
 
 row! {
-    /// One loss of one epoch of one training: `curve.parquet`. A row for each loss, so that a new loss needs no new column; their
-    /// sum over an epoch is what is minimised.
+    /// One loss of one epoch of one training: `curve.parquet`. A row for each loss, so that a new loss needs no new
+    /// column; their sum over an epoch is what is minimised.
     #[derive(Default)]
     CurveRow is "curve" {
         /// The epoch.

@@ -40,8 +40,8 @@ row! {
 }
 
 row! {
-    /// A variant minus another (the base, or the best where that is not the base) on the same test images, draws and seeds:
-    /// `tables/differences.csv`, `.parquet`.
+    /// A variant minus another (the base, or the best where that is not the base) on the same test images, draws and
+    /// seeds: `tables/differences.csv`, `.parquet`.
     DifferenceRow is "differences" {
         /// Name of the variant.
         variant: String,
@@ -71,7 +71,8 @@ row! {
         level: f64,
         /// Two-sided, of no difference, by the nested bootstrap.
         p: f64,
-        /// The same after Holm's correction for all variants compared with `base` on this metric under the same conditions.
+        /// The same after Holm's correction for all variants compared with `base` on this metric under the same
+        /// conditions.
         p_holm: f64,
         /// Pairs of trainings behind it.
         count: u64,
@@ -106,7 +107,8 @@ row! {
         auroc: f64,
         /// The base's.
         base_auroc: f64,
-        /// Two-sided p of no difference, 1 for equal AUROCs; absent where the difference has no variance, as between 0 and 1.
+        /// Two-sided p of no difference, 1 for equal AUROCs; absent where the difference has no variance, as between 0
+        /// and 1.
         p: Option<f64>,
     }
 }
@@ -145,7 +147,8 @@ row! {
 }
 
 row! {
-    /// Speed, memory and results of one backend on the cells that all backends computed: `tables/backends.csv`, `.parquet`.
+    /// Speed, memory and results of one backend on the cells that all backends computed: `tables/backends.csv`,
+    /// `.parquet`.
     #[derive(Default)]
     BackendRow is "backends" {
         /// Name of the backend.
@@ -168,8 +171,8 @@ row! {
         step_p95_ms: Option<f64>,
         /// Images a second that one state scores, as `encode_rate`.
         score_rate: Option<f64>,
-        /// Encoding's share of its device's rate of large f32 products, measured by the same worker; absent where a backend that
-        /// doesn't use the processor doesn't report it.
+        /// Encoding's share of its device's rate of large f32 products, measured by the same worker; absent where a
+        /// backend that doesn't use the processor doesn't report it.
         gemm_share: Option<f64>,
         /// Peak memory of the worker in bytes.
         host_bytes: Option<u64>,
@@ -179,8 +182,8 @@ row! {
         image_auroc: Option<f64>,
         /// Mean pixel AUROC.
         pixel_auroc: Option<f64>,
-        /// Largest difference of a map's value from the reference backend's, over all test images, after the last epoch that both
-        /// scored; absent for the reference.
+        /// Largest difference of a map's value from the reference backend's, over all test images, after the last epoch
+        /// that both scored; absent for the reference.
         map_difference: Option<f64>,
         /// Largest difference of an image score from the reference backend's, likewise.
         score_difference: Option<f64>,

@@ -1,5 +1,5 @@
-//! Cells laid out as Markdown and as LaTeX. Written by hand: no kept library makes booktabs tables with bold cells, common
-//! headings and escapes that every TeX engine reads, and Markdown alone would be a dependency for forty lines.
+//! Cells laid out as Markdown and as LaTeX. Written by hand: no kept library makes booktabs tables with bold cells,
+//! common headings and escapes that every TeX engine reads, and Markdown alone would be a dependency for forty lines.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -1,5 +1,5 @@
-//! The job that scores a test set with states of a training: grids and image scores into the evaluations' folders. Labels are
-//! copied for readers of the tables and decide nothing; no metric is computed here.
+//! The job that scores a test set with states of a training: grids and image scores into the evaluations' folders.
+//! Labels are copied for readers of the tables and decide nothing; no metric is computed here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -24,8 +24,8 @@ use crate::protocol::{Phase, Task};
 use crate::scorer::Scorer;
 use crate::test_set::TestSet;
 
-/// Batches whose taps are held at once where the store has no room for all: each is scored by every state before the next
-/// is encoded.
+/// Batches whose taps are held at once where the store has no room for all: each is scored by every state before the
+/// next is encoded.
 const STREAMED_BATCHES: usize = 4;
 
 /// Scores of all images by one state.

@@ -8,8 +8,8 @@ use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::lab::{ENCODE_BATCH, Images, Lab};
 
-/// Has a trainer hold support images, a batch at a time: `[3, S, S]` each in 0 to 1, labels, and masks `[S, S]` where the training
-/// has any. `progress` gets how many are held, and of how many.
+/// Has a trainer hold support images, a batch at a time: `[3, S, S]` each in 0 to 1, labels, and masks `[S, S]` where
+/// the training has any. `progress` gets how many are held, and of how many.
 pub(crate) fn hold(
     lab: &mut Lab,
     trainer: &mut Trainer,

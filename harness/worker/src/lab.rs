@@ -94,8 +94,8 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// Opens the device, the registry and the store. Weights are opened when they are needed. `known` is what was measured
-    /// before.
+    /// Opens the device, the registry and the store. Weights are opened when they are needed. `known` is what was
+    /// measured before.
     pub(crate) fn open(
         backend: Backend,
         setup: &WorldSetup,
@@ -187,8 +187,8 @@ impl Lab {
         Ok(trainer)
     }
 
-    /// Taps of some images, one `[n, T, W]` a tap: from the store, or encoded and, where there is a writer, stored. Also
-    /// the images' keys.
+    /// Taps of some images, one `[n, T, W]` a tap: from the store, or encoded and, where there is a writer, stored.
+    /// Also the images' keys.
     pub(crate) fn taps(
         &mut self,
         training: &Training,
@@ -231,7 +231,8 @@ impl Lab {
         Ok((keys, taps))
     }
 
-    /// Encodes the images `which` into `taps`. Where the backend has no memory for a batch, it gets half of one from then on.
+    /// Encodes the images `which` into `taps`. Where the backend has no memory for a batch, it gets half of one from
+    /// then on.
     fn encode_into(
         &mut self,
         training: &Training,

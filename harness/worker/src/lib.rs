@@ -1,5 +1,5 @@
-//! The worker's side of a run: a process that loads one backend, does the jobs that come as lines on its standard input, and
-//! reports on a pipe. It knows no plan, and no folder but those that its jobs name.
+//! The worker's side of a run: a process that loads one backend, does the jobs that come as lines on its standard
+//! input, and reports on a pipe. It knows no plan, and no folder but those that its jobs name.
 
 mod closed;
 mod encoding;

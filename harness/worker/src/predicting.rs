@@ -1,5 +1,5 @@
-//! The job that scores images of no dataset with one state: detection scores and grids, as they come from the backend, into
-//! a folder. No label is known here; the caller makes maps of the grids.
+//! The job that scores images of no dataset with one state: detection scores and grids, as they come from the backend,
+//! into a folder. No label is known here; the caller makes maps of the grids.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

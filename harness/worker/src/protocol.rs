@@ -1,5 +1,5 @@
-//! What scheduler and worker say to each other: a line of JSON each. The scheduler writes a [`Setup`], then [`Job`]s; the
-//! worker answers with [`Event`]s.
+//! What scheduler and worker say to each other: a line of JSON each. The scheduler writes a [`Setup`], then [`Job`]s;
+//! the worker answers with [`Event`]s.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! A state that scores: a backend's trainer, a method that needs no steps of training, or heads that are completed here.
+//! A state that scores: a backend's trainer, a method that needs no steps of training, or heads that are completed
+//! here.
 
 use harness_backend_abi::host::Trainer;
 use harness_experiment::Training;

@@ -1,5 +1,5 @@
-//! A worker process: it loads one backend, does the jobs that come as lines on its standard input, and reports on a pipe that
-//! nothing else writes to. It opens no folder but those that its jobs name.
+//! A worker process: it loads one backend, does the jobs that come as lines on its standard input, and reports on a
+//! pipe that nothing else writes to. It opens no folder but those that its jobs name.
 
 use std::fs::{File, OpenOptions};
 use std::io::BufRead;
@@ -23,8 +23,8 @@ use crate::session::PROCESSOR;
 use crate::test_set::TestSet;
 use crate::training::train;
 
-/// Serves jobs until the scheduler closes its end. `open` gives a backend by name, or says why there is none; `gemm` measures
-/// the machine's rate of f32 matrix products on the threads of this process, in 10^9 operations a second.
+/// Serves jobs until the scheduler closes its end. `open` gives a backend by name, or says why there is none; `gemm`
+/// measures the machine's rate of f32 matrix products on the threads of this process, in 10^9 operations a second.
 ///
 /// # Errors
 /// The pipes could not be set up; every other failure goes to the scheduler as an event.

@@ -1,5 +1,5 @@
-//! The job that trains: support images to taps, epochs of steps, states and curve into the record's folder. No test set is
-//! known here, so nothing of one can be read.
+//! The job that trains: support images to taps, epochs of steps, states and curve into the record's folder. No test set
+//! is known here, so nothing of one can be read.
 
 use std::path::Path;
 use std::time::Instant;

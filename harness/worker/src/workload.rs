@@ -23,8 +23,8 @@ pub struct Workload {
 /// Blocks, and images of a call, that tell an encoder's rate.
 const SAMPLE: (usize, usize) = (2, 4);
 
-/// Name, image size, taps, and the towers: position table, patch, width, layers, embedding, text width, text layers. Heads
-/// are 64 wide.
+/// Name, image size, taps, and the towers: position table, patch, width, layers, embedding, text width, text layers.
+/// Heads are 64 wide.
 type Sizes = (&'static str, usize, [usize; 4], [usize; 7]);
 
 /// `vit-s14` has the small text tower of the weights that fidelity is measured with; the others are OpenAI's.

@@ -1,7 +1,7 @@
 //! Which modules of a crate import which, and where they do so in a circle.
 //!
-//! A module is a file. Paths are followed through re-exports, so that `use crate::Error` is an import of the module that
-//! defines `Error`. A module and those below it belong together and make no circle; unit tests don't count.
+//! A module is a file. Paths are followed through re-exports, so that `use crate::Error` is an import of the module
+//! that defines `Error`. A module and those below it belong together and make no circle; unit tests don't count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

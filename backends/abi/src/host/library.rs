@@ -124,8 +124,8 @@ impl Backend {
         };
         // Thread-local destructors and threads of the library's own outlive every handle.
         std::mem::forget(library);
-        // SAFETY: the library stays loaded, so the function is there, and the interface says that the table it gives lives
-        // as long as the process and keeps the header's promises.
+        // SAFETY: the library stays loaded, so the function is there, and the interface says that the table it gives
+        // lives as long as the process and keeps the header's promises.
         let backend = unsafe { Self::from_table(symbol()) };
         let backend = backend.map_err(|source| LibraryError::Table { path: path.to_owned(), source })?;
         let name = &backend.describe().name;

@@ -1,7 +1,8 @@
 //! The harness's side: a backend from its table, checked, and safe handles on what it opens. Every length is checked
 //! before a call, and a function that may be null is never called.
 //!
-//! Nothing here can be sent to another thread; a session outlives its towers and trainers, which are freed when dropped.
+//! Nothing here can be sent to another thread; a session outlives its towers and trainers, which are freed when
+//! dropped.
 
 mod discover;
 mod error;

@@ -21,7 +21,8 @@ pub struct ImageTower {
 
 impl Drop for ImageTower {
     fn drop(&mut self) {
-        // SAFETY: the handle came from `image_tower_load`; the session is still open. Nobody is left to hear of a failure.
+        // SAFETY: the handle came from `image_tower_load`; the session is still open. Nobody is left to hear of a
+        // failure.
         unsafe { (self.free)(self.handle.as_ptr()) };
     }
 }

@@ -15,7 +15,8 @@ use crate::tensor::{NamedTensor, OwnedTensor};
 /// Scores of B images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
-    /// MadCLIP's d = s_ab - s_n of the seg heads, `[B, taps, G, G]`; of heads their logits and distances, `[B, grids, G, G]`.
+    /// MadCLIP's d = s_ab - s_n of the seg heads, `[B, taps, G, G]`; of heads their logits and distances,
+    /// `[B, grids, G, G]`.
     pub grids: Vec<f32>,
     /// MadCLIP's sum over taps of the aggregated abnormal probability of the det heads, `[B]`; empty for heads.
     pub detection: Vec<f32>,
@@ -89,8 +90,8 @@ impl Trainer {
         self.held
     }
 
-    /// Gives it more support images, as many as there are labels: one `[N, T, W]` a tap, labels (1 abnormal, 0
-    /// normal), and masks `[N, S, S]` of 0 and 1 if and only if `has_masks`. They are counted in the order of appending.
+    /// Gives it more support images, as many as there are labels: one `[N, T, W]` a tap, labels (1 abnormal, 0 normal),
+    /// and masks `[N, S, S]` of 0 and 1 if and only if `has_masks`. They are counted in the order of appending.
     ///
     /// # Errors
     /// Lengths or values that don't fit, or the backend's.
@@ -149,8 +150,8 @@ impl Trainer {
     /// Gradients of a step's loss on these images, without an update; `wanted` names parameters and their shapes.
     ///
     /// # Errors
-    /// An index beyond what is held, a name or shape that is not a parameter's, a value that is not finite (`numeric`), a
-    /// missing capability, or the backend's.
+    /// An index beyond what is held, a name or shape that is not a parameter's, a value that is not finite (`numeric`),
+    /// a missing capability, or the backend's.
     pub fn gradients(
         &mut self,
         indices: &[u32],

@@ -46,8 +46,8 @@ impl<B: Backend, K: Kernels<B>> Between<B, K> {
     }
 }
 
-/// Features of all tokens, class token included: for each tap and each of its heads `[B * T, E]`, at their own length. `taps`
-/// is the first tap `[B, T, W]` where heads feed the stream, else each.
+/// Features of all tokens, class token included: for each tap and each of its heads `[B * T, E]`, at their own length.
+/// `taps` is the first tap `[B, T, W]` where heads feed the stream, else each.
 pub(crate) fn of_taps<B: Backend, K: Kernels<B>>(
     heads: &Heads,
     between: &Between<B, K>,

@@ -58,8 +58,8 @@ pub struct HeadsTrainer<B: Backend, K: Kernels<B>> {
 }
 
 impl<B: Backend, K: Kernels<B>> HeadsTrainer<B, K> {
-    /// A trainer that starts from `state`. `given` holds the fixed direction, `text.direction` `[E]`, and where heads feed the
-    /// stream the tower's blocks between taps, in OpenAI's names.
+    /// A trainer that starts from `state`. `given` holds the fixed direction, `text.direction` `[E]`, and where heads
+    /// feed the stream the tower's blocks between taps, in OpenAI's names.
     ///
     /// # Errors
     /// A tensor is missing or misshapen, or the heads don't fit the architecture.
@@ -124,8 +124,8 @@ impl<B: Backend, K: Kernels<B>> HeadsTrainer<B, K> {
         self.parameters.to_host()
     }
 
-    /// Adds `labels.len()` support images: their taps `[n, T, W]` each, class token first, labels (1 = abnormal) and masks
-    /// `[n, S, S]` of 0 and 1.
+    /// Adds `labels.len()` support images: their taps `[n, T, W]` each, class token first, labels (1 = abnormal) and
+    /// masks `[n, S, S]` of 0 and 1.
     ///
     /// # Errors
     /// A length does not fit.
@@ -136,8 +136,8 @@ impl<B: Backend, K: Kernels<B>> HeadsTrainer<B, K> {
         Ok(())
     }
 
-    /// One step of Adam on the support images of these indices. The losses, in the order of [`HeadsTrainer::losses`] and each
-    /// summed over taps, are those before the step.
+    /// One step of Adam on the support images of these indices. The losses, in the order of [`HeadsTrainer::losses`]
+    /// and each summed over taps, are those before the step.
     ///
     /// # Errors
     /// An index is out of range, or a loss is not finite: no tensor has changed then.
@@ -160,7 +160,8 @@ impl<B: Backend, K: Kernels<B>> HeadsTrainer<B, K> {
         Ok((losses, self.parameters.gradients_to_host(&gradients)))
     }
 
-    /// Grids `[n, grids, G, G]` of a batch of images from their taps, `[n, T, W]` each, in the order of [`Heads::grids`].
+    /// Grids `[n, grids, G, G]` of a batch of images from their taps, `[n, T, W]` each, in the order of
+    /// [`Heads::grids`].
     ///
     /// # Errors
     /// A length does not fit; with a bank, no normal support image is held.

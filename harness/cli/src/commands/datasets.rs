@@ -22,9 +22,9 @@ pub(crate) enum Datasets {
     /// Read every file of datasets and print what is wrong
     ///
     /// Finds unreadable images, missing and misshapen masks, masks and images that can't be what they seem (inverted,
-    /// labels where two values are meant, nearly black), and images that are both in the support pool and in the test set.
-    /// Exits with code 1 if it finds an error. What it learns of a file is kept in the cache folder while the file stays the
-    /// same.
+    /// labels where two values are meant, nearly black), and images that are both in the support pool and in the test
+    /// set. Exits with code 1 if it finds an error. What it learns of a file is kept in the cache folder while the file
+    /// stays the same.
     #[command(after_help = "Example:\n  harness datasets verify Brain")]
     Verify {
         /// Names of datasets [default: all whose files are there]

@@ -24,9 +24,9 @@ use crate::{interrupt, paths};
 /// weights that the experiment names; with --smoke it needs neither. Press Ctrl-C to stop; run the same command again
 /// to continue.
 ///
-/// A cell that crashed, went silent, ran out of memory or met a disk error is tried once more by a new worker. Wrong input,
-/// NaN or infinite values, a backend's own errors and --cell-limit are not tried again. Run the command again to retry what
-/// failed.
+/// A cell that crashed, went silent, ran out of memory or met a disk error is tried once more by a new worker. Wrong
+/// input, NaN or infinite values, a backend's own errors and --cell-limit are not tried again. Run the command again to
+/// retry what failed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Run {

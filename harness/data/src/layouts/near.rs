@@ -40,8 +40,8 @@ const MASK_ENDINGS: [&str; 16] = [
     "_bm",
 ];
 
-/// What to do about a missing folder below `root`, where a file or folder is there that may be meant: text to put behind
-/// "no such folder".
+/// What to do about a missing folder below `root`, where a file or folder is there that may be meant: text to put
+/// behind "no such folder".
 pub(super) fn folder(root: &Path, missing: &Path) -> Option<String> {
     let below = missing.strip_prefix(root).ok()?;
     let mut parent = root.to_owned();
@@ -87,8 +87,8 @@ pub(super) fn empty(dataset: &Dataset, folder: &Path, exists: bool, holds: &'sta
     DataError::EmptyFolder { dataset, folder, what, layout, holds }
 }
 
-/// A file's name less what the names of an image and of its mask differ by: extension, case, separators, and `_mask` and
-/// the like with a number or without.
+/// A file's name less what the names of an image and of its mask differ by: extension, case, separators, and `_mask`
+/// and the like with a number or without.
 pub(super) fn key(name: &str) -> String {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let mut key = stem.to_lowercase().replace(['-', ' ', '.'], "_");
@@ -110,8 +110,8 @@ pub(super) fn key(name: &str) -> String {
 pub(super) struct Looked(BTreeMap<PathBuf, BTreeMap<String, Vec<String>>>);
 
 impl Looked {
-    /// The name of the file beside `missing`, an image or a mask, that may be meant by it: the only one with the same name
-    /// but for case and extension, or for a mask with the same [`key`].
+    /// The name of the file beside `missing`, an image or a mask, that may be meant by it: the only one with the same
+    /// name but for case and extension, or for a mask with the same [`key`].
     pub(super) fn file(&mut self, missing: &Path, is_mask: bool) -> Option<&str> {
         let (folder, wanted) = (missing.parent()?, key(missing.file_name()?.to_str()?));
         let files = self.0.entry(folder.to_owned()).or_insert_with(|| {

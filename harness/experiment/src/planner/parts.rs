@@ -93,7 +93,8 @@ impl Planner<'_> {
         parts
     }
 
-    /// Refuses support sets that lack a class which a variant learns from, or of which no image can be held out to choose an epoch by.
+    /// Refuses support sets that lack a class which a variant learns from, or of which no image can be held out to
+    /// choose an epoch by.
     pub(super) fn seen(&mut self, variants: &[Variant], parts: &Parts) {
         for (offset, shots) in unique(self.typed.top.shots.as_ref()) {
             // Without an image at all, or with K and K, other checks speak.

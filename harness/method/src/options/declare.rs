@@ -66,13 +66,13 @@ macro_rules! first {
     };
 }
 
-/// Declares the options of a method as a struct `Options`, with `Overrides` for what a file sets. The module that uses it has an
-/// enum `Preset` in scope, made by `named_enum!`, whose first variant is the default, and `use`s
+/// Declares the options of a method as a struct `Options`, with `Overrides` for what a file sets. The module that uses
+/// it has an enum `Preset` in scope, made by `named_enum!`, whose first variant is the default, and `use`s
 /// [`harness_method::declaring`](crate::declaring).
 ///
-/// `released` is the default, which ids leave out: it never changes under one version of the method. `in Preset::X` gives the
-/// value in another preset; without it the preset has the default. Where `effective` is false, the option decides nothing and is not
-/// checked. Its first lines are what the documents say of it.
+/// `released` is the default, which ids leave out: it never changes under one version of the method. `in Preset::X`
+/// gives the value in another preset; without it the preset has the default. Where `effective` is false, the option
+/// decides nothing and is not checked. Its first lines are what the documents say of it.
 #[macro_export]
 macro_rules! declare {
     ($(

@@ -1,5 +1,5 @@
-//! `april-gan`: a linear map a tap, learned against fixed text, and a bank of the taps themselves (APRIL-GAN, VAND 2023), here trained
-//! on the support set.
+//! `april-gan`: a linear map a tap, learned against fixed text, and a bank of the taps themselves (APRIL-GAN, VAND
+//! 2023), here trained on the support set.
 
 use harness_method::declaring::*;
 use harness_method::heads::{Head, Heads, Learns};
@@ -132,8 +132,8 @@ pub fn bank(normal: &Taps<'_>) -> Result<Bank, Error> {
     memory_bank::fit(&memory_bank::Options::default(), None, normal, None)
 }
 
-/// From the trained maps' grids of logits `[n, taps, G, G]`, the bank and the class token: the two parts of maps, and the image scores
-/// to be joined, the probability of the class token and the largest pixel of both maps together.
+/// From the trained maps' grids of logits `[n, taps, G, G]`, the bank and the class token: the two parts of maps, and
+/// the image scores to be joined, the probability of the class token and the largest pixel of both maps together.
 ///
 /// # Errors
 /// Grids or taps of another size.

@@ -34,8 +34,8 @@ impl Logistic {
     }
 }
 
-/// Minimises `sum a softplus(-z) + b softplus(z) + strength / 2 |w|^2` over features x `[n, width]` with labels y in 0..1, where
-/// z = x . w + bias, a = y / (2 sum y) and b = (1 - y) / (2 sum(1 - y)).
+/// Minimises `sum a softplus(-z) + b softplus(z) + strength / 2 |w|^2` over features x `[n, width]` with labels y in
+/// 0..1, where z = x . w + bias, a = y / (2 sum y) and b = (1 - y) / (2 sum(1 - y)).
 ///
 /// # Errors
 /// Labels that are all 0 or all 1; features that are not finite; a minimum that is not found.

@@ -1,5 +1,5 @@
-//! `linear-probe`: a logistic regression of patch tokens a tap, and one of class tokens. A closed problem: no seed, no order, no
-//! epoch.
+//! `linear-probe`: a logistic regression of patch tokens a tap, and one of class tokens. A closed problem: no seed, no
+//! order, no epoch.
 
 mod logistic;
 mod probe;

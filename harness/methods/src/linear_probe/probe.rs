@@ -16,8 +16,8 @@ pub struct Probe {
     pub token: Option<Logistic>,
 }
 
-/// Fits the regressions of each tap to supports with labels (1 is abnormal) and, where there are masks, the lesion share of each
-/// patch `[images, patches]`.
+/// Fits the regressions of each tap to supports with labels (1 is abnormal) and, where there are masks, the lesion
+/// share of each patch `[images, patches]`.
 ///
 /// # Errors
 /// Supports of one class; masks without a lesion; features that are not finite.

@@ -1,5 +1,5 @@
-//! `madclip`: what planning asks of its options. It is computed by backends (`backends/madclip`), and its options are declared
-//! beside the interface that they cross, in `harness-method`.
+//! `madclip`: what planning asks of its options. It is computed by backends (`backends/madclip`), and its options are
+//! declared beside the interface that they cross, in `harness-method`.
 
 use harness_method::options::Adapter;
 use harness_method::parameters::{Parameter, STATES, parameters};

@@ -28,8 +28,8 @@ pub struct Bank {
     pub abnormal: Vec<Tokens>,
 }
 
-/// Keeps the tokens of a support set. Of abnormal supports, `lesions` is the lesion share of each patch, `[images, patches]`;
-/// without masks every token of theirs counts.
+/// Keeps the tokens of a support set. Of abnormal supports, `lesions` is the lesion share of each patch,
+/// `[images, patches]`; without masks every token of theirs counts.
 ///
 /// # Errors
 /// No normal support; under `both` no abnormal one, or no token in a lesion.
@@ -66,7 +66,8 @@ pub fn fit(
     Ok(Bank { normal, abnormal })
 }
 
-/// The distances of the tokens of some images: one grid a tap, or one under `concat`; their sum over taps makes the image score.
+/// The distances of the tokens of some images: one grid a tap, or one under `concat`; their sum over taps makes the
+/// image score.
 ///
 /// # Errors
 /// Those of `device`, and taps that don't fit the bank.

@@ -56,8 +56,8 @@ named_enum! {
     pub enum Banks {
         /// Those of normal supports.
         Normal = "normal",
-        /// Those of normal supports, and those of abnormal supports that lie in lesions: the second distance is taken off the
-        /// first.
+        /// Those of normal supports, and those of abnormal supports that lie in lesions: the second distance is taken
+        /// off the first.
         Both = "both",
     }
 }
@@ -129,7 +129,8 @@ impl Settings for Options {
         &[]
     }
 
-    /// The support images themselves, 0 to 255, and the lesion shares of abnormal ones: smaller than a bank, and as good.
+    /// The support images themselves, 0 to 255, and the lesion shares of abnormal ones: smaller than a bank, and as
+    /// good.
     fn tensors(&self, support: Support<'_>) -> Vec<Parameter> {
         let side = self.image_size;
         let parameter =

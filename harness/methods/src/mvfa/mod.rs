@@ -1,4 +1,5 @@
-//! `mvfa`: adapters that feed the tower's stream, learned against fixed text, and a bank of their features (MVFA-AD, CVPR 2024).
+//! `mvfa`: adapters that feed the tower's stream, learned against fixed text, and a bank of their features (MVFA-AD,
+//! CVPR 2024).
 
 mod scores;
 

@@ -6,9 +6,9 @@ use harness_metrics::{GridMaps, MapSource};
 use crate::error::Error;
 use crate::scores::Scores;
 
-/// From grids `[n, 4 * taps, G, G]` of logits and distances, those of the adapters of pixels and of images in turn: the maps' two
-/// parts from the adapters of pixels; and from those of images the sum over taps of the mean probability of a token, and the mean
-/// over pixels of the map of distances.
+/// From grids `[n, 4 * taps, G, G]` of logits and distances, those of the adapters of pixels and of images in turn: the
+/// maps' two parts from the adapters of pixels; and from those of images the sum over taps of the mean probability of a
+/// token, and the mean over pixels of the map of distances.
 ///
 /// # Errors
 /// Grids that are not whole images.

@@ -112,7 +112,8 @@ impl Settings for Options {
         &[]
     }
 
-    /// As many rows of components as there can be, since only the support set tells how many are kept. The rest are zeros.
+    /// As many rows of components as there can be, since only the support set tells how many are kept. The rest are
+    /// zeros.
     fn tensors(&self, support: Support<'_>) -> Vec<Parameter> {
         let width = support.arch.width;
         let rows = self.tokens(support.arch, support.normal).min(width);

@@ -1,5 +1,5 @@
-//! `text-prototypes`: the mean of a class's images with a share of its text, without training (SS-Text, arXiv 2506.17500). Image
-//! scores alone.
+//! `text-prototypes`: the mean of a class's images with a share of its text, without training (SS-Text, arXiv
+//! 2506.17500). Image scores alone.
 
 mod prototypes;
 

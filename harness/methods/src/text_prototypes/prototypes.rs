@@ -26,8 +26,8 @@ pub fn sums(projection: &Projection, supports: [&Taps<'_>; 2]) -> Result<Vec<f32
     Ok(sums)
 }
 
-/// The prototypes of the normal and the abnormal class, unit vectors `[2, embed]`: `text_weight` times the class's text and
-/// [`TEMPERATURE`] times the sum of its supports. `texts` are those of the normal and the abnormal class.
+/// The prototypes of the normal and the abnormal class, unit vectors `[2, embed]`: `text_weight` times the class's text
+/// and [`TEMPERATURE`] times the sum of its supports. `texts` are those of the normal and the abnormal class.
 ///
 /// # Errors
 /// Texts of another width than the sums'.

@@ -5,8 +5,8 @@ use crate::features::{Projection, along};
 use crate::scores::{Scores, TEMPERATURE};
 use crate::taps::Taps;
 
-/// Logits of the last tap's tokens: one grid of patches, and the class token's as the image score. `difference` is the abnormal
-/// text less the normal one, `[embed]`.
+/// Logits of the last tap's tokens: one grid of patches, and the class token's as the image score. `difference` is the
+/// abnormal text less the normal one, `[embed]`.
 ///
 /// # Errors
 /// Texts of another width than the projection's.

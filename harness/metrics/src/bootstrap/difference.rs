@@ -14,8 +14,8 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// The percentile interval of a level such as 0.95. A difference is nearly as often above as below its value, so that
-    /// corrections for bias and skew would add more noise than they remove.
+    /// The percentile interval of a level such as 0.95. A difference is nearly as often above as below its value, so
+    /// that corrections for bias and skew would add more noise than they remove.
     ///
     /// # Errors
     /// A level that is not between 0 and 1; replicates that are none or not finite.
@@ -24,8 +24,8 @@ impl Difference {
     }
 
     /// The two-sided bootstrap p of no difference: twice the share of replicates on the rarer side of 0, those on 0
-    /// counting for both sides, with one added to count and number; at most 1. It is at most 1 - level when the interval of
-    /// that level does not reach 0. With R resamples it is never below 2 / (R + 1).
+    /// counting for both sides, with one added to count and number; at most 1. It is at most 1 - level when the
+    /// interval of that level does not reach 0. With R resamples it is never below 2 / (R + 1).
     ///
     /// # Errors
     /// Replicates that are none or not finite.

@@ -19,8 +19,8 @@ pub(super) fn percentile(replicates: &[f64], level: f64) -> Result<Interval, Err
     Ok(Interval { low: order_statistic(&sorted, tail), high: order_statistic(&sorted, 1.0 - tail) })
 }
 
-/// Efron's bias-corrected and accelerated interval (JASA 82, 1987, p. 171), its acceleration being a sixth of the skewness
-/// of the replicates, which is that of a linear statistic.
+/// Efron's bias-corrected and accelerated interval (JASA 82, 1987, p. 171), its acceleration being a sixth of the
+/// skewness of the replicates, which is that of a linear statistic.
 pub(super) fn accelerated(value: f64, replicates: &[f64], level: f64) -> Result<Interval, Error> {
     let sorted = sorted(replicates, level)?;
     let count = sorted.len() as f64;

@@ -15,8 +15,8 @@ use crate::metric::Metric;
 use crate::ranked::Ranked;
 
 impl Resampling {
-    /// The image metrics of scores (f32 or f64, in test order) and, where histograms are given, the pixel metrics, over all
-    /// resamples; on all threads of the current pool, with the same result on any number of them.
+    /// The image metrics of scores (f32 or f64, in test order) and, where histograms are given, the pixel metrics, over
+    /// all resamples; on all threads of the current pool, with the same result on any number of them.
     ///
     /// # Errors
     /// As [`crate::auroc`]; histograms of another number of images; a resample without lesion pixels or without others.

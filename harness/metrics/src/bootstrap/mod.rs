@@ -1,5 +1,5 @@
-//! The bootstrap over test images, draws and seeds: how far a metric, or the difference of two variants, would move with
-//! another test set and other trainings. Tests by formula are in `delong`, `wilcoxon` and `holm`.
+//! The bootstrap over test images, draws and seeds: how far a metric, or the difference of two variants, would move
+//! with another test set and other trainings. Tests by formula are in `delong`, `wilcoxon` and `holm`.
 //!
 //! 1. A [`Resampling`] draws the images (or patients) of a test set with replacement within their class, 2,000 times, as a
 //!    weight for each image. It depends on the test set's name, a seed and the labels alone, so every variant has the same
@@ -26,8 +26,8 @@
 //! ```
 //!
 //! # How good the intervals are
-//! Measured with `cargo run --release -p harness-metrics --example coverage`: 2,000 simulated evaluations a setting, 2,000
-//! resamples each, so a share of 95 % is known to 0.5. How many per cent of the 95 % intervals held the truth:
+//! Measured with `cargo run --release -p harness-metrics --example coverage`: 2,000 simulated evaluations a setting,
+//! 2,000 resamples each, so a share of 95 % is known to 0.5. How many per cent of the 95 % intervals held the truth:
 //!
 //! | setting | value | difference of two variants |
 //! |---|---|---|
@@ -46,10 +46,10 @@
 //! | 3 draws of 3 seeds | 95.7 | 96.4 |
 //! | 5 draws of 2 seeds | 96.2 | 98.4 |
 //!
-//! Where two variants don't differ, p was below 0.05 in 5.1 to 6.0 % (`image_auroc`). So the intervals are what they say
-//! within two points, but for values of `image_f1_max`: the largest value over thresholds is too high in any sample (most
-//! misses lie below the interval), and for differences of AP on few images (92). Several trainings make intervals cautious:
-//! what is special to a training on an image is in the variation of both.
+//! Where two variants don't differ, p was below 0.05 in 5.1 to 6.0 % (`image_auroc`). So the intervals are what they
+//! say within two points, but for values of `image_f1_max`: the largest value over thresholds is too high in any sample
+//! (most misses lie below the interval), and for differences of AP on few images (92). Several trainings make intervals
+//! cautious: what is special to a training on an image is in the variation of both.
 //!
 //! # Why these
 //! - Values: bias-corrected and accelerated. In settings like these, percentile intervals held AUROCs of 0.95 and 0.98 in

@@ -23,10 +23,10 @@ pub struct Repetition<'a> {
 /// images, other draws and other seeds.
 ///
 /// Resample `r` has the test images of every training's resample `r` and D - 1 of D draws, drawn with replacement, each
-/// with all of its seeds; of a single draw S - 1 of S seeds. One fewer than there are, as n draws of n would vary by too
-/// little, by (n - 1) / n, which is much for two or three. Seeds are not drawn again inside of draws: how far draws lie
-/// apart has it in it that their seeds differ. Variants with the same draws and seeds have the same ones in resample `r`,
-/// and can be subtracted. `name` and `seed` are those of the [`Resampling`](crate::Resampling).
+/// with all of its seeds; of a single draw S - 1 of S seeds. One fewer than there are, as n draws of n would vary by
+/// too little, by (n - 1) / n, which is much for two or three. Seeds are not drawn again inside of draws: how far draws
+/// lie apart has it in it that their seeds differ. Variants with the same draws and seeds have the same ones in
+/// resample `r`, and can be subtracted. `name` and `seed` are those of the [`Resampling`](crate::Resampling).
 ///
 /// # Errors
 /// No training, a draw and seed twice, replicates of different test sets or resamplings.
@@ -66,7 +66,8 @@ impl Nesting {
         Self { several: draws > 1, trainings: BTreeSet::new(), units: BTreeMap::new(), paired: None }
     }
 
-    /// Adds a training. Sums are the same whenever they are added in the same order; [`nested`] adds by draw and seed, ascending.
+    /// Adds a training. Sums are the same whenever they are added in the same order; [`nested`] adds by draw and seed,
+    /// ascending.
     ///
     /// # Errors
     /// A draw and seed twice, replicates of another test set or resampling.

@@ -105,9 +105,9 @@ fn of_bins(bins: impl Iterator<Item = Bin> + Clone, regions: u64) -> Result<Pixe
     Ok(PixelMetrics::of_sweeps(&sweep, precision / abnormal as f64, overlap))
 }
 
-/// The precision at each of `abnormal` pixels, summed, where they come evenly mixed into `all` pixels, after `positives`
-/// pixels of which `true_positives` are abnormal: the integral of abnormal (tp + t abnormal) / (p + t all) over t from 0
-/// to 1.
+/// The precision at each of `abnormal` pixels, summed, where they come evenly mixed into `all` pixels, after
+/// `positives` pixels of which `true_positives` are abnormal: the integral of abnormal (tp + t abnormal) / (p + t all)
+/// over t from 0 to 1.
 fn mixed_precision(true_positives: f64, positives: f64, abnormal: f64, all: f64) -> f64 {
     if positives == 0.0 {
         return abnormal * abnormal / all;

@@ -7,17 +7,17 @@ use crate::error::Error;
 
 /// A metric with its value in each resample.
 ///
-/// This is what an evaluation may store: 16 KB for 2,000 resamples. Variants that were measured on the same test set have
-/// the same images in resample `r`, so their difference in it is a replicate of their difference: no scores, histograms or
-/// maps are needed again.
+/// This is what an evaluation may store: 16 KB for 2,000 resamples. Variants that were measured on the same test set
+/// have the same images in resample `r`, so their difference in it is a replicate of their difference: no scores,
+/// histograms or maps are needed again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Replicates {
     /// The value on the test set as it is. For pixel metrics that of the histograms.
     pub value: f64,
     /// The values in the resamples.
     pub replicates: Vec<f64>,
-    /// A fingerprint of what replicate `r` was drawn from: test set, seed, draws, seeds. Only replicates of one fingerprint
-    /// are compared one by one.
+    /// A fingerprint of what replicate `r` was drawn from: test set, seed, draws, seeds. Only replicates of one
+    /// fingerprint are compared one by one.
     pub pairing: u64,
 }
 
@@ -42,11 +42,12 @@ impl Replicates {
         Ok(Difference { value: self.value - other.value, replicates: pairs.map(|(a, b)| a - b).collect() })
     }
 
-    /// The mean over test sets, each resampled by itself: the average column of a table. The order of test sets counts for
-    /// the fingerprint.
+    /// The mean over test sets, each resampled by itself: the average column of a table. The order of test sets counts
+    /// for the fingerprint.
     ///
     /// # Errors
-    /// No test set; different numbers of resamples; the same test set twice, since its resamples would not be independent.
+    /// No test set; different numbers of resamples; the same test set twice, since its resamples would not be
+    /// independent.
     pub fn mean(sets: &[&Self]) -> Result<Self, Error> {
         let Some(first) = sets.first() else { return Err(Error::Empty { what: "test sets" }) };
         if sets.iter().any(|set| set.replicates.len() != first.replicates.len()) {

@@ -9,10 +9,10 @@ use crate::error::Error;
 
 /// The resamples of one test set: a weight for every image, the same for every model that is measured on it.
 ///
-/// Drawn with replacement within a class, each as often as it has members: images, or patients with all of their images.
-/// Patients form three strata, those with normal images alone, with abnormal ones alone and with both, so no resample lacks
-/// a class. Draw `k` of resample `r` is draw `r x units + k` of the stream `bootstrap.<seed>.<name>` (docs/method.md section 5), so a
-/// resample depends on no other and on no thread.
+/// Drawn with replacement within a class, each as often as it has members: images, or patients with all of their
+/// images. Patients form three strata, those with normal images alone, with abnormal ones alone and with both, so no
+/// resample lacks a class. Draw `k` of resample `r` is draw `r x units + k` of the stream `bootstrap.<seed>.<name>`
+/// (docs/method.md section 5), so a resample depends on no other and on no thread.
 #[derive(Clone, Debug)]
 pub struct Resampling {
     stream: Stream,
@@ -29,8 +29,8 @@ impl Resampling {
     /// The usual number of resamples.
     pub const RESAMPLES: usize = 2000;
 
-    /// Resamples of images. `labels` are true for abnormal images, in test order; `name` says which test set it is, as two
-    /// test sets must not be drawn alike.
+    /// Resamples of images. `labels` are true for abnormal images, in test order; `name` says which test set it is, as
+    /// two test sets must not be drawn alike.
     ///
     /// # Errors
     /// No resample or more than a million; no image; fewer than two images of a class.
@@ -38,8 +38,8 @@ impl Resampling {
         Self::of_units(name, seed, resamples, labels, (0..labels.len() as u32).collect())
     }
 
-    /// Resamples of patients. `patients` has a name or nothing for each image; an image of an unknown patient is a patient
-    /// by itself. Names matter in no other way than by being equal.
+    /// Resamples of patients. `patients` has a name or nothing for each image; an image of an unknown patient is a
+    /// patient by itself. Names matter in no other way than by being equal.
     ///
     /// # Errors
     /// As [`Self::new`], for patients in place of images; another number of patients than of labels.
@@ -140,8 +140,8 @@ impl Resampling {
         self.units.iter().map(|unit| drawn[*unit as usize]).collect()
     }
 
-    /// The [`pairing`](crate::Replicates::pairing) of replicates that are made with it: tells whether stored ones are of
-    /// these resamples.
+    /// The [`pairing`](crate::Replicates::pairing) of replicates that are made with it: tells whether stored ones are
+    /// of these resamples.
     pub fn fingerprint(&self) -> u64 {
         self.pairing.0
     }

@@ -1,4 +1,5 @@
-//! The definitions of docs/method.md section 8, written down as plainly as possible, to compare with. Not meant to be fast.
+//! The definitions of docs/method.md section 8, written down as plainly as possible, to compare with. Not meant to be
+//! fast.
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
 /// Share of (abnormal, normal) pairs in the right order, a tie counting half.

@@ -10,7 +10,8 @@ use super::{Group, scores_of};
 use crate::error::Error;
 use crate::figure_data::{RocFigure, RocSeries};
 
-/// Most trainings of a variant that its mean and band are made from: a band does not need more, and each is a file to read.
+/// Most trainings of a variant that its mean and band are made from: a band does not need more, and each is a file to
+/// read.
 const MOST: usize = 20;
 
 /// Distances of false-positive rates at which curves are averaged.
@@ -71,8 +72,8 @@ fn auroc(done: &CellResult<'_>, score: ImageScore, epoch: u32) -> Option<f64> {
 /// Labels of test images, and their scores.
 type Scored = (Vec<bool>, Vec<f64>);
 
-/// Those of a cell's test images, read from beside its replicates, else from the table of scores. `None` where an image has no such
-/// score.
+/// Those of a cell's test images, read from beside its replicates, else from the table of scores. `None` where an image
+/// has no such score.
 fn scored(
     folder: &Folder,
     cell: &Cell,

@@ -1,5 +1,5 @@
-//! A program other than a backend, measured in the same turns: it does the same work by its own means and says how long that
-//! took. What passes between the two is in the README's section on `harness bench`.
+//! A program other than a backend, measured in the same turns: it does the same work by its own means and says how long
+//! that took. What passes between the two is in the README's section on `harness bench`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};

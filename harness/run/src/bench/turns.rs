@@ -1,5 +1,5 @@
-//! The order of measurements: rounds in which every backend measures every part once, one after the other, another one first in
-//! each round. The first round warms up and is not counted.
+//! The order of measurements: rounds in which every backend measures every part once, one after the other, another one
+//! first in each round. The first round warms up and is not counted.
 
 use std::ops::ControlFlow;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! A test set scored with a state from elsewhere, such as a checkpoint of the authors: the same job, files and metrics as an
-//! evaluation of an experiment's own training, but no record of one.
+//! A test set scored with a state from elsewhere, such as a checkpoint of the authors: the same job, files and metrics
+//! as an evaluation of an experiment's own training, but no record of one.
 
 use std::path::Path;
 
@@ -17,8 +17,8 @@ use crate::world::World;
 /// Files that stay; what names the plan's training, which did not make this state, does not.
 const KEPT: [&str; 3] = ["scores.parquet", "grids.f32", "metrics.json"];
 
-/// Scores the test set of `evaluation`, which is of the model's training, and fills `out` with `scores.parquet`, `metrics.json`
-/// and, where there are maps, `grids.f32`. The one epoch in them is the last of the training.
+/// Scores the test set of `evaluation`, which is of the model's training, and fills `out` with `scores.parquet`,
+/// `metrics.json` and, where there are maps, `grids.f32`. The one epoch in them is the last of the training.
 ///
 /// # Errors
 /// Before anything is scored: images, labels and masks that can't be read. As [`super::predict`]; metrics that have no

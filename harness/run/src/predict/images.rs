@@ -22,8 +22,8 @@ pub struct InputImage {
     pub name: String,
 }
 
-/// The images in `given`: files as they are, of a folder all images directly in it, byte-sorted; a file that is given twice
-/// counts once.
+/// The images in `given`: files as they are, of a folder all images directly in it, byte-sorted; a file that is given
+/// twice counts once.
 ///
 /// # Errors
 /// A file or folder that is not there, a folder that can't be listed or has no images; nothing given.
@@ -100,8 +100,8 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// The file's name without extension; a number is added where another image has it. Names differ by more than case, since
-/// not all file systems see that.
+/// The file's name without extension; a number is added where another image has it. Names differ by more than case,
+/// since not all file systems see that.
 fn named(path: &Path, taken: &mut HashSet<String>) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let numbered = (2u64..).map(|number| format!("{stem}-{number}"));

@@ -1,5 +1,5 @@
-//! Predictions of one state on images of no dataset: scores, maps and pictures in a folder. A worker process scores; this
-//! side finds the state, checks images before anything is loaded, and writes.
+//! Predictions of one state on images of no dataset: scores, maps and pictures in a folder. A worker process scores;
+//! this side finds the state, checks images before anything is loaded, and writes.
 
 mod evaluate;
 mod images;

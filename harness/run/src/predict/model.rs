@@ -151,8 +151,8 @@ impl CellChoice {
 }
 
 impl Model {
-    /// A state in a file that says itself which model it is of. `None` where it does not: a checkpoint of the authors, or a
-    /// state of an early version.
+    /// A state in a file that says itself which model it is of. `None` where it does not: a checkpoint of the authors,
+    /// or a state of an early version.
     ///
     /// # Errors
     /// A file that can't be read; metadata that are wrong.

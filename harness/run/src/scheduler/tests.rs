@@ -1,4 +1,5 @@
-//! The scheduler against an executor and a judge that compute nothing: order, choice, retries, and records that can't be read.
+//! The scheduler against an executor and a judge that compute nothing: order, choice, retries, and records that can't
+//! be read.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod fakes;
