@@ -9,7 +9,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use harness_backend_abi::host::{
-    Backend, BackendError, ImageTowerOptions, NamedTensor, Precision, SessionOptions, TextTowerOptions, TrainerOptions,
+    Backend, BackendError, ImageTowerOptions, Model, NamedTensor, Precision, SessionOptions, TextTowerOptions,
+    TrainerOptions,
 };
 use serde_json::json;
 
