@@ -15,6 +15,8 @@ use files::{lines, relative, sources, texts};
 
 /// Lines that a source file may have.
 const LONGEST: usize = 600;
+/// Columns that a line may have, as rustfmt is told.
+const WIDEST: usize = 120;
 
 #[test]
 fn every_source_file_begins_with_what_it_does() {
@@ -35,6 +37,20 @@ fn no_source_file_is_too_long_to_read() {
         .map(|(count, path)| format!("{}: {count} lines", relative(&path)))
         .collect();
     assert!(long.is_empty(), "over {LONGEST} lines: {long:#?}");
+}
+
+#[test]
+fn comments_fit_their_lines() {
+    let comment = |line: &str| line.trim_start().starts_with("//") && !line.contains("//! |");
+    let mut wide = Vec::new();
+    for path in sources() {
+        for (number, line) in lines(&path).iter().enumerate() {
+            if comment(line) && line.chars().count() > WIDEST {
+                wide.push(format!("{}:{}", relative(&path), number + 1));
+            }
+        }
+    }
+    assert!(wide.is_empty(), "comments over {WIDEST} columns, which rustfmt leaves alone: {wide:#?}");
 }
 
 #[test]

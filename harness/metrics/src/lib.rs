@@ -3,12 +3,12 @@
 //!
 //! - [`Metric`] names the metrics, [`all_metrics`] computes them.
 //! - [`auroc`], [`average_precision`], [`f1_max`] and [`roc_curve`] are about images: labels and one score each.
-//! - [`PixelMetrics`] and [`per_image_ap`] pool pixels. They read maps from a [`MapSource`], which may
-//!   keep them in memory ([`Maps`]), make them from grids ([`GridMaps`]) or fetch them from a disk, and compare them with
-//!   a [`PixelTruth`], which keeps lesions as runs of pixels.
+//! - [`PixelMetrics`] and [`per_image_ap`] pool pixels. They read maps from a [`MapSource`], which may keep them in
+//!   memory ([`Maps`]), make them from grids ([`GridMaps`]) or fetch them from a disk, and compare them with a
+//!   [`PixelTruth`], which keeps lesions as runs of pixels.
 //! - [`Upsampler`] makes a map from the grids of a score; [`map_maxima`] gives the image scores `map-max`.
-//! - [`Summary`] is mean and deviation over repetitions; [`bootstrap`] has intervals and the p of differences, [`delong`]
-//!   compares two AUROCs, [`wilcoxon`] variants over datasets, [`holm`] adjusts a family of p values.
+//! - [`Summary`] is mean and deviation over repetitions; [`bootstrap`] has intervals and the p of differences,
+//!   [`delong`] compares two AUROCs, [`wilcoxon`] variants over datasets, [`holm`] adjusts a family of p values.
 //!
 //! Metrics are exact and handle ties: no binning, no sampling of thresholds. Resampled pixel metrics come from
 //! [`PixelHistograms`], with a small, documented error. No result depends on the number of threads.

@@ -2,7 +2,8 @@
 //! architecture that their shapes imply (docs/method.md sections 1 and 12). No tensor library and no arithmetic on
 //! weights: values leave as plain f32 or f16, one tensor at a time.
 //!
-//! - [`Weights`] opens files or makes synthetic weights; [`inspect()`] says what a file is, including what is wrong with it.
+//! - [`Weights`] opens files or makes synthetic weights; [`inspect()`] says what a file is, including what is wrong
+//!   with it.
 //! - [`PickleFile`] reads any file of `torch.save` without running it; [`write_safetensors`] writes.
 //! - [`Checkpoint`] is a trained state as MadCLIP's authors save it.
 //!

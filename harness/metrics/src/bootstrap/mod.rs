@@ -1,15 +1,15 @@
 //! The bootstrap over test images, draws and seeds: how far a metric, or the difference of two variants, would move
 //! with another test set and other trainings. Tests by formula are in `delong`, `wilcoxon` and `holm`.
 //!
-//! 1. A [`Resampling`] draws the images (or patients) of a test set with replacement within their class, 2,000 times, as a
-//!    weight for each image. It depends on the test set's name, a seed and the labels alone, so every variant has the same
-//!    images in resample `r`.
-//! 2. [`Resampling::metrics`] takes the image scores of one evaluation and the [`PixelHistograms`](crate::PixelHistograms)
-//!    of its maps and makes the [`Replicates`] of each metric. Nothing is sorted again: scores are ranked once and counted
-//!    with weights.
+//! 1. A [`Resampling`] draws the images (or patients) of a test set with replacement within their class, 2,000 times,
+//!    as a weight for each image. It depends on the test set's name, a seed and the labels alone, so every variant has
+//!    the same images in resample `r`.
+//! 2. [`Resampling::metrics`] takes the image scores of one evaluation and the
+//!    [`PixelHistograms`](crate::PixelHistograms) of its maps and makes the [`Replicates`] of each metric. Nothing is
+//!    sorted again: scores are ranked once and counted with weights.
 //! 3. Replicates are what an evaluation stores. [`nested`] joins those of several draws and seeds, [`Replicates::mean`]
-//!    those of several test sets; [`Replicates::interval`] belongs to a value in a table, [`Replicates::minus`] makes the
-//!    paired [`Difference`] of two variants with its interval and p.
+//!    those of several test sets; [`Replicates::interval`] belongs to a value in a table, [`Replicates::minus`] makes
+//!    the paired [`Difference`] of two variants with its interval and p.
 //!
 //! ```
 //! use harness_metrics::{Metric, Repetition, Resampling, nested};
@@ -52,12 +52,13 @@
 //! cautious: what is special to a training on an image is in the variation of both.
 //!
 //! # Why these
-//! - Values: bias-corrected and accelerated. In settings like these, percentile intervals held AUROCs of 0.95 and 0.98 in
-//!   92.9 and 92.6 %, APs of 0.95 and 0.98 in 89.6 and 90.0 % and F1-max in 76 to 83 % (800 simulations). An acceleration
-//!   from leaving out each image did no better than a sixth of the skewness of the replicates, which needs nothing but them.
+//! - Values: bias-corrected and accelerated. In settings like these, percentile intervals held AUROCs of 0.95 and 0.98
+//!   in 92.9 and 92.6 %, APs of 0.95 and 0.98 in 89.6 and 90.0 % and F1-max in 76 to 83 % (800 simulations). An
+//!   acceleration from leaving out each image did no better than a sixth of the skewness of the replicates, which needs
+//!   nothing but them.
 //! - Differences: percentile. They are nearly symmetric, and correcting them lost 1 to 4 points in AUROC and AP.
-//! - Trainings: drawing n of n draws and again n of n seeds held 89 to 99 %, one draw fewer and its seeds as they are 93 to
-//!   99 % (500 simulations of 16 settings).
+//! - Trainings: drawing n of n draws and again n of n seeds held 89 to 99 %, one draw fewer and its seeds as they are
+//!   93 to 99 % (500 simulations of 16 settings).
 
 mod difference;
 mod images;
