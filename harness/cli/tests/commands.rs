@@ -76,7 +76,18 @@ fn a_backend_check_prints_a_line_a_quantity_and_fails_where_one_is_beyond_its_to
     let golden = harness_tests::golden("");
     let golden = golden.to_str().unwrap();
     let told = place.harness(&["backends", "check", "flex", "--golden", golden]).expect(0).out;
-    for quantity in ["tap.", "text.initial", "loss.detection", "gradients", "parameters", "maps", "detection"] {
+    for quantity in [
+        "tap.",
+        "text.initial",
+        "loss.detection",
+        "gradients",
+        "parameters",
+        "maps",
+        "detection",
+        "mvfa-image-level",
+        "detection.few",
+        "april-gan",
+    ] {
         assert!(told.contains(quantity), "{told}");
     }
     assert!(told.lines().filter(|line| line.starts_with("ok")).count() > 15, "{told}");

@@ -95,7 +95,7 @@ fn without_key_bias(name: &str, expected: &[f32], found: &[f32]) -> (Vec<f32>, V
     (keep(expected), keep(found))
 }
 
-fn line(quantity: &str, expected: &[f32], found: &[f32], tolerance: f64) -> Line {
+pub(crate) fn line(quantity: &str, expected: &[f32], found: &[f32], tolerance: f64) -> Line {
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
     let size = norm(&mut expected.iter().map(|&x| f64::from(x)));
     let difference = norm(&mut expected.iter().zip(found).map(|(&a, &b)| f64::from(a) - f64::from(b)));
@@ -110,7 +110,7 @@ fn line(quantity: &str, expected: &[f32], found: &[f32], tolerance: f64) -> Line
 }
 
 /// The line that uses most of its tolerance, under a common label.
-fn worst(label: &str, lines: impl Iterator<Item = Line>) -> Option<Line> {
+pub(crate) fn worst(label: &str, lines: impl Iterator<Item = Line>) -> Option<Line> {
     lines.max_by(|a, b| a.share().total_cmp(&b.share())).map(|line| Line {
         worst: Some(line.quantity),
         quantity: label.to_owned(),

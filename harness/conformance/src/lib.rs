@@ -4,11 +4,13 @@
 mod case;
 mod check;
 mod compare;
+mod heads;
 mod table;
 
 pub use case::{Case, CaseError, Sentences, Tensor};
 pub use check::{Outcome, check};
 pub use compare::{Line, compare};
+pub use heads::check_heads;
 pub use table::{ThroughTable, through_table};
 
 use std::collections::BTreeMap;

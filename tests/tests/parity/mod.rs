@@ -26,7 +26,7 @@ fn check_folder(subject: &mut dyn Subject, folder: &Path) -> Vec<String> {
     failed.map(|outcome| outcome.case).collect()
 }
 
-fn print(outcome: &Outcome) {
+pub(crate) fn print(outcome: &Outcome) {
     let case = &outcome.case;
     match &outcome.lines {
         Err(cause) => println!("FAIL {case} {cause}"),

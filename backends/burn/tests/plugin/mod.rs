@@ -12,7 +12,7 @@ use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::PathBuf;
 
 use harness_backend_abi::host::{Backend, ImageTowerOptions, NamedTensor, Precision, Session, SessionOptions};
-use harness_conformance::{Case, Outcome, check, through_table};
+use harness_conformance::{Case, Outcome, check, check_heads, through_table};
 
 /// Where cargo puts the library it builds for a test.
 pub fn built(name: &str) -> PathBuf {
@@ -45,7 +45,8 @@ pub fn reproduces_the_golden_cases(session: &Session) {
     for folder in std::iter::once(harness_tests::golden("")).chain(more) {
         let mut subject = through_table(session);
         let outcomes = check(&mut subject, &folder).unwrap_or_else(|cause| panic!("{cause}"));
-        for outcome in outcomes {
+        let heads = check_heads(session, &folder).unwrap_or_else(|cause| panic!("{cause}"));
+        for outcome in outcomes.chain(heads) {
             print(&outcome);
             if !outcome.passes() {
                 failed.push(outcome.case);

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use harness_backend_abi::host::SessionOptions;
-use harness_conformance::{Outcome, check, through_table};
+use harness_backend_abi::host::{Capability, SessionOptions};
+use harness_conformance::{Outcome, check, check_heads, through_table};
 use harness_run::probe;
 
 use crate::backends::{names, open, worker};
 use crate::exit::{Exit, Failure};
 use crate::flags::BackendFolders;
-use crate::output::print;
+use crate::output::{print, say};
 
 /// List and check backends
 #[derive(Debug, Subcommand)]
@@ -80,6 +80,14 @@ fn check_golden(name: &str, golden: &Path, folders: &BackendFolders) -> Result<E
     for outcome in check(&mut subject, golden).map_err(Failure::input)? {
         all &= outcome.passes();
         print(lines(&outcome));
+    }
+    if backend.capabilities().contains(&Capability::Heads) {
+        for outcome in check_heads(&session, golden).map_err(Failure::input)? {
+            all &= outcome.passes();
+            print(lines(&outcome));
+        }
+    } else {
+        say(format!("note: `{name}` trains no heads, so the methods `mvfa` and `april-gan` were not checked"));
     }
     print(if all {
         "every quantity is within its tolerance\n"
