@@ -171,7 +171,8 @@ fn a_list_without_its_number_in_the_name_serves_the_pair_that_it_has() {
 fn normal_images_alone_are_augmented_and_have_empty_masks() {
     let set = Set::mvfa();
     let dataset = set.dataset();
-    let images = SupportImages::load(&dataset, &dataset.support(pair(2, 0), 0).unwrap(), 8, 0).unwrap();
+    let images =
+        SupportImages::load(&dataset, &dataset.support(pair(2, 0), 0).unwrap(), 8, Variants::Madclip, 0).unwrap();
     assert_eq!((images.images.len(), images.shots), (32, pair(2, 0)));
     assert_eq!((images.labels, &images.origins[..4]), (vec![0; 32], &[0, 1, 0, 1][..]));
     assert!(images.masks.unwrap().iter().all(|mask| !mask.contains(&1)));

@@ -65,11 +65,11 @@ impl Catalogue for Answers {
         Ok(SupportFacts { hash: hash_of, set: hash(100 + draw as u8), drawn: true })
     }
 
-    fn patients(&self, _: &str, _: u32, _: u64) -> Result<Vec<Option<String>>, CatalogueError> {
+    fn patients(&self, _: &str, _: Shots, _: u64) -> Result<Vec<Option<String>>, CatalogueError> {
         Ok(Vec::new())
     }
 
-    fn check_transfer(&self, _: &str, _: u32, _: u64, _: &str) -> Result<(), CatalogueError> {
+    fn check_transfer(&self, _: &str, _: Shots, _: u64, _: &str) -> Result<(), CatalogueError> {
         Ok(())
     }
 
