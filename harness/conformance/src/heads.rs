@@ -38,7 +38,7 @@ struct CaseFile {
 }
 
 /// A golden case of a method whose heads a backend trains.
-pub struct HeadsCase {
+struct HeadsCase {
     name: String,
     file: CaseFile,
     options: MethodOptions,

@@ -28,6 +28,9 @@ pub struct Facts {
     pub largest: u16,
     /// Smallest stored value of any channel but alpha.
     pub smallest: u16,
+    /// The same two without the thousandth of pixels at either end, within 1/256 of full scale: of a single hot pixel
+    /// they know nothing.
+    pub most: [u16; 2],
     /// Some pixel has colour.
     pub coloured: bool,
     /// All pixels have one colour.
@@ -114,6 +117,7 @@ impl Facts {
             full,
             largest: tally.largest,
             smallest: tally.smallest.min(tally.largest),
+            most: tally.most(full),
             coloured: tally.coloured,
             flat: tally.flat,
             alpha_varies: tally.alpha_varies,
@@ -133,13 +137,15 @@ impl Facts {
         let flags: String = flags.iter().map(|flag| if *flag { '1' } else { '0' }).collect();
         let values: Vec<String> = self.values.iter().map(u16::to_string).collect();
         format!(
-            "{pixels} {} {} {} {flags} {} {} {} {} {} {} {} {} {}",
+            "{pixels} {} {} {} {flags} {} {} {} {} {} {} {} {} {} {} {}",
             self.width,
             self.height,
             self.orientation,
             self.full,
             self.largest,
             self.smallest,
+            self.most[0],
+            self.most[1],
             self.hidden,
             self.half,
             self.nonzero,
@@ -157,7 +163,7 @@ impl Facts {
         let flags: Vec<bool> = words.next()?.bytes().map(|flag| flag == b'1').collect();
         let [lossy, coloured, flat, alpha_varies] = flags[..] else { return None };
         let mut shorts = || words.next()?.parse::<u16>().ok();
-        let (full, largest, smallest) = (shorts()?, shorts()?, shorts()?);
+        let (full, largest, smallest, most) = (shorts()?, shorts()?, shorts()?, [shorts()?, shorts()?]);
         let mut counts = || words.next()?.parse::<u64>().ok();
         let (hidden, half, nonzero, between) = (counts()?, counts()?, counts()?, counts()?);
         let distinct = words.next()?.parse().ok()?;
@@ -172,6 +178,7 @@ impl Facts {
             full,
             largest,
             smallest,
+            most,
             coloured,
             flat,
             alpha_varies,
@@ -204,6 +211,8 @@ struct Tally {
     seen: Vec<u64>,
     largest: u16,
     smallest: u16,
+    /// Pixels by the top eight bits of their smallest and of their largest channel.
+    spread: [[u64; 256]; 2],
     coloured: bool,
     flat: bool,
     alpha_varies: bool,
@@ -218,6 +227,7 @@ impl Tally {
             seen: vec![0; 1024],
             largest: 0,
             smallest: u16::MAX,
+            spread: [[0; 256]; 2],
             coloured: false,
             flat: true,
             alpha_varies: false,
@@ -257,10 +267,34 @@ impl Tally {
         }
         self.largest = self.largest.max(largest);
         self.smallest = self.smallest.min(smallest);
+        let shift = if full > 255 { 8 } else { 0 };
+        self.spread[0][usize::from(smallest >> shift) & 255] += 1;
+        self.spread[1][usize::from(largest >> shift) & 255] += 1;
         self.seen[usize::from(value >> 6)] |= 1 << (value & 63);
         self.nonzero += u64::from(value > 0);
         self.between += u64::from(value > 0 && value < full);
         value
+    }
+
+    /// Smallest and largest value without a thousandth of the pixels at either end.
+    fn most(&self, full: u16) -> [u16; 2] {
+        let (width, below) = if full > 255 { (256, 255) } else { (1, 0) };
+        let [small, large] = &self.spread;
+        let aside = small.iter().sum::<u64>() / 1000;
+        let left = |counts: &mut dyn Iterator<Item = &u64>| {
+            let mut sum = 0;
+            counts
+                .take_while(|count| {
+                    sum += **count;
+                    sum <= aside
+                })
+                .count() as u16
+        };
+        let (low, high) = (left(&mut small.iter()), left(&mut large.iter().rev()));
+        let smallest = self.smallest.min(self.largest);
+        let low = (low.min(255) * width).max(smallest).min(self.largest);
+        let high = (255_u16.saturating_sub(high) * width).saturating_add(below).min(self.largest).max(low);
+        [low, high]
     }
 
     fn values(&self) -> impl Iterator<Item = u16> + '_ {

@@ -147,9 +147,8 @@ pub fn inspect(dataset: &Dataset, looked: &[Looked<'_>]) -> Inspection {
     let unusable = Unusable::ALL.map(|kind| (kind, of(kind)));
     let unusable = unusable.into_iter().filter(|(_, messages): &(_, Vec<String>)| !messages.is_empty()).collect();
     let checks = Checks::of(dataset, looked);
-    let findings =
-        [checks.inverted(), checks.whole(), checks.values(), checks.alpha(), checks.own_image(), checks.dark()];
-    let findings = findings.into_iter().flatten().chain(checks.turned()).collect();
+    let of_masks = [checks.inverted(), checks.whole(), checks.values(), checks.alpha(), checks.own_image()];
+    let findings = of_masks.into_iter().flatten().chain(checks.dark()).chain(checks.turned()).collect();
     Inspection { unusable, findings }
 }
 
@@ -316,28 +315,39 @@ impl<'a> Checks<'a> {
         )))
     }
 
-    /// Images whose values fill a small part of full scale.
-    fn dark(&self) -> Option<Finding> {
-        let wide: Vec<&Facts> = self.images.iter().map(|(_, image)| *image).filter(|image| image.full > 255).collect();
-        let first = self.images.iter().find(|(_, image)| image.full > 255)?.0;
-        let largest = wide.iter().map(|image| image.largest).max()?;
-        let smallest = wide.iter().map(|image| image.smallest).min()?;
-        let mut ranges: Vec<u16> = wide.iter().map(|image| image.largest - image.smallest).collect();
+    /// Images whose values fill a small part of full scale, single pixels aside.
+    fn dark(&self) -> Vec<Finding> {
+        [true, false].into_iter().filter_map(|wide| self.dark_of(wide)).collect()
+    }
+
+    /// The same of those with 16 bits or of those with 8.
+    fn dark_of(&self, wide: bool) -> Option<Finding> {
+        // A picture of one colour has no contrast to lose.
+        let counts = |image: &Facts| (image.full > 255) == wide && (wide || !image.flat);
+        let some: Vec<_> = self.images.iter().filter(|(_, image)| counts(image)).collect();
+        let (first, _) = some.first()?;
+        let full = if wide { u16::MAX } else { 255 };
+        let low = some.iter().map(|(_, image)| image.most[0]).min()?;
+        let high = some.iter().map(|(_, image)| image.most[1]).max()?;
+        let mut ranges: Vec<u16> = some.iter().map(|(_, image)| image.most[1] - image.most[0]).collect();
         ranges.sort_unstable();
-        // A quarter: 14-bit values. Of single bright pixels in most images the median knows nothing.
-        let dark = largest - smallest <= u16::MAX / 4 || ranges[ranges.len() / 2] < u16::MAX / 8;
+        // A quarter of 16 bits: 14-bit values. Pictures of 8 bits may well be that dark; an eighth leaves 31 greys.
+        let part = if wide { full / 4 } else { full / 8 };
+        let dark = high - low <= part || ranges[ranges.len() / 2] < full / 8;
         dark.then(|| {
-            let bits = match largest {
+            let what = match high {
+                _ if !wide => "",
                 0..=255 => ": 8-bit values in 16-bit files",
                 256..=4095 => ": values of at most 12 bits in 16-bit files",
                 4096..=16_383 => ": values of at most 14 bits in 16-bit files",
                 _ => "",
             };
-            let become_ = if largest <= u16::MAX / 4 { "nearly black" } else { "nearly without contrast" };
+            let become_ = if high <= part { "nearly black" } else { "nearly without contrast" };
+            let way_out = if wide { "rescale them to the full 16 bit, or save them as 8 bit" } else { "rescale them to 0 to 255" };
+            let bits = if wide { "16-bit" } else { "8-bit" };
             self.warning(format_args!(
-                "values of {} 16-bit images are from {smallest} to {largest} of 65535{bits} ({first}); they become \
-                 {become_}: rescale them to the full 16 bit, or save them as 8 bit",
-                wide.len()
+                "values of {} {bits} images are from {low} to {high} of {full}{what} ({first}); they become {become_}: {way_out}",
+                some.len()
             ))
         })
     }

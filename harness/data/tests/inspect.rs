@@ -174,6 +174,54 @@ fn images_of_fewer_bits_in_sixteen_are_warned_of_with_their_largest_value() {
     assert_eq!(warnings(&ramps(65_535)), [""; 0]);
 }
 
+/// A set whose images have 1,600 pixels, with a lesion in its masks.
+fn large(picture: impl Fn(u32) -> DynamicImage) -> Set {
+    let set = Set::mvfa();
+    let mask = png(&GrayImage::from_fn(40, 40, |x, y| Luma([if x < 9 && y < 9 { 255 } else { 0 }])));
+    for (s, split) in ["valid", "test"].into_iter().enumerate() {
+        for i in 0..3 {
+            for (c, class) in ["good/img/n", "Ungood/img/a"].into_iter().enumerate() {
+                let number = 6 * s as u32 + 3 * c as u32 + i;
+                set.write(&format!("{split}/{class}{i}.png"), encoded(picture(number), ImageFormat::Png));
+            }
+            set.write(&format!("{split}/Ungood/anomaly_mask/a{i}.png"), &mask);
+        }
+    }
+    set
+}
+
+#[test]
+fn a_single_hot_pixel_does_not_hide_that_images_are_dark() {
+    let ramp =
+        |number: u32, hot: u32| large_ramp(number, move |x, y, value| if y == 0 && x < hot { 65_535 } else { value });
+    let told = ["values of 12 16-bit images are from 0 to 4095 of 65535", "at most 12 bits", "nearly black"];
+    warns(&large(|number| ramp(number, 1)), &told);
+    // More than a thousandth of the pixels is no accident: then 3,000 of 65,535 is where most of a picture lies.
+    assert_eq!(warnings(&large(|number| large_ramp(number, |_, _, value| 15 * value))), [""; 0]);
+}
+
+/// Sixteen-bit values up to 4095, changed by the place.
+fn large_ramp(number: u32, change: impl Fn(u32, u32, u32) -> u32) -> DynamicImage {
+    DynamicImage::ImageLuma16(ImageBuffer::from_fn(40, 40, |x, y| {
+        let value = (x + 40 * y + 7 * number) % 1600 * 4095 / 1599;
+        Luma([change(x, y, value) as u16])
+    }))
+}
+
+#[test]
+fn eight_bit_images_that_are_nearly_black_are_warned_of() {
+    let picture = |largest: u32| {
+        move |number: u32| {
+            DynamicImage::ImageLuma8(GrayImage::from_fn(40, 40, |x, y| {
+                Luma([((x + 40 * y + 7 * number) % 1600 * largest / 1599) as u8])
+            }))
+        }
+    };
+    let told = ["values of 12 8-bit images are from 0 to 15 of 255", "nearly black", "rescale them to 0 to 255"];
+    warns(&large(picture(15)), &told);
+    assert_eq!(warnings(&large(picture(90))), [""; 0]);
+}
+
 #[test]
 fn a_mask_that_is_a_copy_of_its_image_is_warned_of() {
     let set = Set::mvfa();

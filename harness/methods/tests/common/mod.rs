@@ -1,4 +1,5 @@
 //! Golden cases of methods, with taps and texts from the built-in backend through its C table.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::HashMap;
 
