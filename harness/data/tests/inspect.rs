@@ -213,7 +213,7 @@ fn eight_bit_images_that_are_nearly_black_are_warned_of() {
     let picture = |largest: u32| {
         move |number: u32| {
             DynamicImage::ImageLuma8(GrayImage::from_fn(40, 40, |x, y| {
-                Luma([((x + 40 * y + 7 * number) % 1600 * largest / 1599) as u8])
+                Luma([((x + 3 * y + number) % (largest + 1)) as u8])
             }))
         }
     };
