@@ -140,7 +140,7 @@ fn heads_start_alike_on_frozen_taps_and_in_the_stream_and_follow_the_seed() {
         let tensors = safetensors::SafeTensors::deserialize(&state).unwrap();
         let support = tensors.tensor("support.normal").unwrap();
         assert_eq!(support.shape(), [4, 3, 32, 32]);
-        assert_eq!(tensors.tensor("mvfa.2.seg.up.weight").is_err(), true, "the last tap feeds nothing");
+        assert!(tensors.tensor("mvfa.2.seg.up.weight").is_err(), "the last tap feeds nothing");
         let fed = tensors.tensor("mvfa.1.seg.up.weight").is_ok();
         assert_eq!(fed, record.contains("residual = 0.1"), "{record}");
         first.insert((seed, fed), tensors.tensor("mvfa.1.seg.down.weight").unwrap().data().to_vec());

@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn they_are_ordered_by_normal_images_first() {
-        let mut all = vec![Shots::each(16), NORMALS, Shots { normal: 8, abnormal: 2 }, Shots::each(4)];
+        let mut all = [Shots::each(16), NORMALS, Shots { normal: 8, abnormal: 2 }, Shots::each(4)];
         all.sort_unstable();
         assert_eq!(all.iter().map(Shots::to_string).collect::<Vec<_>>(), ["4", "8+2", "16+0", "16"]);
     }

@@ -29,6 +29,9 @@ use crate::sound::SoundWeights;
 use crate::truth::Truth;
 use crate::watch::probe;
 
+/// By dataset, fold and side: what is true, or why a file keeps it from being known.
+type Truths = HashMap<(String, String, usize), Result<Rc<Truth>, String>>;
+
 /// Where the world is found.
 #[derive(Clone, Debug)]
 pub struct WorldOptions {
@@ -63,7 +66,7 @@ pub struct World {
     datasets: RefCell<HashMap<String, Rc<Known>>>,
     backends: RefCell<HashMap<String, BackendInfo>>,
     /// By dataset, fold and side; or why a file keeps it from being known.
-    truths: RefCell<HashMap<(String, String, usize), Result<Rc<Truth>, String>>>,
+    truths: RefCell<Truths>,
     /// By dataset, shots and draw.
     supports: RefCell<HashMap<(String, Shots, u64), Rc<SupportSet>>>,
     warnings: RefCell<BTreeSet<String>>,
