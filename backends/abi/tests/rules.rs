@@ -356,7 +356,7 @@ fn rule_10_peaks_are_what_the_backend_says() {
 fn a_description_is_the_plugins_with_its_interface_and_capabilities() {
     let backend = backend().unwrap();
     let capabilities = Capability::ALL.map(|capability| capability.name().to_owned()).to_vec();
-    let expected = Description { interface: "2.0".into(), capabilities, ..Dummy::describe() };
+    let expected = Description { interface: "2.1".into(), capabilities, ..Dummy::describe() };
     assert_eq!(*backend.describe(), expected);
     assert_eq!(backend.capabilities(), Capability::ALL);
     assert_eq!(backend.interface(), Version::HARNESS);

@@ -250,7 +250,7 @@ fn all_problems_come_in_one_go_in_the_files_order() {
          `targets`, `transfer_object`, `image_scores`, `include_base`, `smoke`, `include`, `exclude`, `encoder`, `train`, `base`, `variants`\n\
          experiments/test.toml:11:11: `weights`: experiments/missing.pt: no such file\n\
          experiments/test.toml:14:10: `epochs` is 0; choose 1 or more\n\
-         experiments/test.toml:17:8: `loss` can't be `hinge`; values: `siglip`, `contrastive`"
+         experiments/test.toml:17:8: `loss` can't be `hinge`; values: `siglip`, `siglip-scaled`, `contrastive`, `cross-entropy`"
     );
 }
 
