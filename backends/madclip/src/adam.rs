@@ -1,11 +1,6 @@
 //! Adam as the authors run it: betas 0.5 and 0.999, epsilon 1e-8 outside the root, no decay (docs/method.md section 7).
 
-use std::collections::BTreeMap;
-
 use burn::tensor::{Tensor, backend::Backend};
-
-use crate::kernels::Kernels;
-use crate::parameters::{Gradients, Parameters};
 
 /// Decay of the first and of the second moment.
 pub const BETAS: (f64, f64) = (0.5, 0.999);
@@ -26,38 +21,6 @@ impl<B: Backend> Moments<B> {
     /// Zero moments of `n` elements.
     pub(crate) fn zeros(n: usize, device: &B::Device) -> Self {
         Self { first: Tensor::zeros([n], device), second: Tensor::zeros([n], device) }
-    }
-}
-
-/// Adam over all trainable tensors of a model.
-#[derive(Debug)]
-pub(crate) struct Optimiser<B: Backend> {
-    moments: BTreeMap<String, Moments<B>>,
-    steps: u32,
-    learning_rate: f64,
-}
-
-impl<B: Backend> Optimiser<B> {
-    /// Before its first step.
-    pub(crate) fn new(learning_rate: f64) -> Self {
-        Self { moments: BTreeMap::new(), steps: 0, learning_rate }
-    }
-
-    /// Starts again: moments zero, step count zero.
-    pub(crate) fn forget(&mut self) {
-        self.moments.clear();
-        self.steps = 0;
-    }
-
-    /// One step. A tensor without a gradient keeps its value, as zero gradients and zero moments would leave it.
-    pub(crate) fn step<K: Kernels<B>>(&mut self, parameters: &mut Parameters<B>, mut gradients: Gradients<B>) {
-        self.steps += 1;
-        for (name, tensor) in parameters.iter_mut() {
-            let Some(gradient) = gradients.remove(name) else { continue };
-            let zeros = || Moments::zeros(tensor.values.dims()[0], &tensor.values.device());
-            let moments = self.moments.entry(name.to_owned()).or_insert_with(zeros);
-            K::adam(&mut tensor.values, gradient, moments, self.steps, self.learning_rate);
-        }
     }
 }
 

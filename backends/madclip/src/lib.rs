@@ -11,6 +11,7 @@ pub mod heads;
 pub mod image_tower;
 pub mod kernels;
 mod operands;
+mod optimiser;
 mod parameters;
 mod plain;
 mod positions;

@@ -9,9 +9,9 @@ use burn::tensor::{Tensor, backend::Backend};
 use harness_method::parameters::{Parameter, parameters};
 use harness_method::{Arch, Options, losses};
 
-use crate::adam::Optimiser;
 use crate::adapters::drops_class_token;
 use crate::kernels::Kernels;
+use crate::optimiser::Optimiser;
 use crate::parameters::{Gradients, Parameters};
 use crate::prompts::{Sentences, Text};
 use crate::segmentation::Term;

@@ -1,5 +1,5 @@
-//! Golden cases of heads (docs/methods.md, section 9): what a backend with that capability must reproduce of methods that are not
-//! MadCLIP.
+//! Golden cases of heads (docs/methods.md, section 9): what a backend with that capability must reproduce of methods
+//! that are not MadCLIP.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -49,7 +49,8 @@ struct HeadsCase {
     weights: HashMap<String, Tensor>,
 }
 
-/// Runs the cases of heads in a folder of golden cases, by name; none where it has none. Each runs as the iterator is advanced.
+/// Runs the cases of heads in a folder of golden cases, by name; none where it has none. Each runs as the iterator is
+/// advanced.
 ///
 /// # Errors
 /// A case that can't be read; nothing has run then.

@@ -11,9 +11,9 @@ use harness_method::parameters::Parameter;
 
 use super::bank::Bank;
 use super::features::{Between, logits, of_taps};
-use crate::adam::Optimiser;
 use crate::detection::bce_with_logits;
 use crate::kernels::Kernels;
+use crate::optimiser::Optimiser;
 use crate::parameters::{Gradients, Parameters};
 use crate::segmentation::Term;
 use crate::support::Support;
