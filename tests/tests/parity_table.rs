@@ -3,20 +3,21 @@
 
 mod parity;
 
-use harness_backend_abi::host::SessionOptions;
+use harness_backend_abi::host::{Precision, SessionOptions};
 
 #[test]
 fn flex_through_the_table_reproduces_the_golden_cases() {
     let backend = harness_backend_flex::backend().unwrap();
     let session = backend.open(&SessionOptions::on("cpu")).unwrap();
-    parity::check(&mut harness_conformance::through_table(&session));
+    parity::check(&mut harness_conformance::through_table(&session, Precision::F32));
 }
 
 #[test]
 fn heads_of_flex_through_the_table_reproduce_theirs() {
     let backend = harness_backend_flex::backend().unwrap();
     let session = backend.open(&SessionOptions::on("cpu")).unwrap();
-    let outcomes: Vec<_> = harness_conformance::check_heads(&session, &harness_tests::golden("")).unwrap().collect();
+    let outcomes: Vec<_> =
+        harness_conformance::check_heads(&session, &harness_tests::golden(""), Precision::F32).unwrap().collect();
     assert_eq!(outcomes.len(), 5);
     outcomes.iter().for_each(parity::print);
     assert!(outcomes.iter().all(harness_conformance::Outcome::passes));
@@ -30,7 +31,8 @@ fn threads_of_a_session_change_no_bit() {
         let [one, three] = [1, 3].map(|threads| {
             let session =
                 backend.open(&SessionOptions { threads: Some(threads), ..SessionOptions::on("cpu") }).unwrap();
-            harness_conformance::Subject::run(&mut harness_conformance::through_table(&session), &case).unwrap()
+            harness_conformance::Subject::run(&mut harness_conformance::through_table(&session, Precision::F32), &case)
+                .unwrap()
         });
         assert_eq!(one, three, "{}", case.name);
     }

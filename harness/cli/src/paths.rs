@@ -10,7 +10,7 @@ use crate::flags::CacheFolder;
 const REGISTRY: &str = "datasets.toml";
 
 /// Results folders are made and found here.
-pub(crate) const REPORTS: &str = "reports";
+const REPORTS: &str = "reports";
 
 /// The registry: the one asked for, `datasets.toml` here, or the nearest one beside or above the experiment.
 pub(crate) fn registry(asked: Option<&Path>, experiment: Option<&Path>) -> Result<PathBuf, Failure> {
@@ -53,6 +53,12 @@ pub(crate) fn pace(cache: &Path) -> PathBuf {
 /// The file that remembers hashes in a cache folder.
 pub(crate) fn hashes(cache: &Path) -> PathBuf {
     cache.join("file-hashes")
+}
+
+/// The results folder of an experiment: the one asked for, or the usual one.
+pub(crate) fn out(asked: Option<&Path>, experiment: &str, smoke: bool) -> PathBuf {
+    let suffix = if smoke { "-smoke" } else { "" };
+    asked.map_or_else(|| Path::new(REPORTS).join(format!("{experiment}{suffix}")), Path::to_owned)
 }
 
 /// The results folders in `reports`, sorted.

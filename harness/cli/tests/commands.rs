@@ -117,3 +117,40 @@ fn weights_are_inspected_with_architecture_and_hash() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["arch"]["width"], 128);
 }
+
+#[test]
+fn completions_are_what_the_shell_reads_and_know_commands_and_options() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let told = place.harness(&["completions", shell]).expect(0).out;
+        for word in ["verify", "smoke", "max-failures"] {
+            assert!(told.contains(word), "{shell}: {word}");
+        }
+    }
+    place.write("harness.bash", &place.harness(&["completions", "bash"]).expect(0).out);
+    let script =
+        "source harness.bash; COMP_WORDS=(harness ru); COMP_CWORD=1; _harness harness ru harness; echo ${COMPREPLY[@]}";
+    if let Ok(output) = std::process::Command::new("bash").args(["-c", script]).current_dir(place.file(".")).output() {
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout).trim(),
+            "run",
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+#[test]
+fn every_command_has_a_manual_page_and_what_is_hidden_has_none() {
+    let place = Place::new();
+    place.harness(&["man", "pages/man1"]).expect(0).says(&["manual pages are in"]);
+    let page = |name: &str| std::fs::read_to_string(place.file(&format!("pages/man1/{name}.1")));
+    assert!(page("harness").unwrap().contains("harness\\-run(1)"), "{}", page("harness").unwrap());
+    for (name, part) in [("harness-run", "smoke"), ("harness-datasets-verify", "Usage"), ("harness-clean", "yes")] {
+        let page = page(name).unwrap();
+        assert!(page.starts_with(".ie") && (page.contains(part) || part == "Usage"), "{name}: {page}");
+    }
+    assert!(page("harness-worker").is_err());
+    place.write("a-file", "");
+    place.harness(&["man", "a-file"]).expect(4).says(&["can't write manual pages to a-file"]);
+}

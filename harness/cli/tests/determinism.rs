@@ -5,12 +5,10 @@ mod common;
 use common::Place;
 use common::outcome::{outcome, results, same};
 
-/// Forty-eight cells on every axis that one backend allows.
+/// Thirty-six cells on the axes that one backend allows.
 const WIDE: &[(&str, &str, &str)] = &[
     ("datasets = [\"Small\"]", "datasets = [\"Small\", \"Other\"]", "datasets = [\"Other\", \"Small\"]"),
     ("shots = [2]", "shots = [2, 3]", "shots = [3, 2]"),
-    ("draws = [0]", "draws = [0]", "draws = [0]"),
-    ("seeds = [0]", "seeds = [0, 1]", "seeds = [1, 0]"),
     (
         "selection = [\"last\", \"best-on-test\"]",
         "selection = [\"last\", \"best-on-test\", \"best-on-support\"]",
@@ -38,7 +36,7 @@ fn one_thread_or_two_and_the_axes_in_any_order_give_the_same_tables_and_records(
     let places = [place(false), place(false), place(true)];
     for (place, threads) in places.iter().zip(["2", "1", "1"]) {
         let ended = place.run(&["--threads", threads, "--json"]).expect(0);
-        assert_eq!(ended.last_event()["done"], 2 * 2 * 2 * 3 * 3);
+        assert_eq!(ended.last_event()["done"], 2 * 2 * 3 * 3);
     }
     let [two, one, shuffled] = places.map(|place| {
         let out = place.file("out");

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use harness_method::Precision;
+
 use crate::{Case, CaseError, Line, Subject, compare};
 
 /// How a subject did on a case.
@@ -20,14 +22,19 @@ impl Outcome {
     }
 }
 
-/// Runs every case in the sub-folders of `folder`, by name; each as the iterator is advanced.
+/// Runs every case in the sub-folders of `folder`, by name; each as the iterator is advanced. `precision` is the one that
+/// the subject computes in.
 ///
 /// # Errors
 /// The folder holds no case, or one that cannot be read; nothing has run then.
-pub fn check<'a>(subject: &'a mut dyn Subject, folder: &Path) -> Result<impl Iterator<Item = Outcome> + 'a, CaseError> {
+pub fn check<'a>(
+    subject: &'a mut dyn Subject,
+    folder: &Path,
+    precision: Precision,
+) -> Result<impl Iterator<Item = Outcome> + 'a, CaseError> {
     let cases = Case::read_all(folder)?;
-    Ok(cases.into_iter().map(|case| {
-        let lines = subject.run(&case).map(|observed| compare(&case, &observed));
+    Ok(cases.into_iter().map(move |case| {
+        let lines = subject.run(&case).map(|observed| compare(&case, &observed, precision));
         Outcome { case: case.name, lines }
     }))
 }

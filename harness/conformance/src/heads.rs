@@ -12,7 +12,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde_json::to_value;
 
-use crate::compare::{line, worst};
+use crate::compare::{Tolerances, line, worst};
 use crate::{CaseError, Line, Outcome, Tensor};
 
 /// The folder of these cases beside those of MadCLIP.
@@ -54,7 +54,11 @@ struct HeadsCase {
 ///
 /// # Errors
 /// A case that can't be read; nothing has run then.
-pub fn check_heads<'a>(session: &'a Session, folder: &Path) -> Result<impl Iterator<Item = Outcome> + 'a, CaseError> {
+pub fn check_heads<'a>(
+    session: &'a Session,
+    folder: &Path,
+    precision: Precision,
+) -> Result<impl Iterator<Item = Outcome> + 'a, CaseError> {
     let folder = folder.join(FOLDER);
     let mut paths: Vec<PathBuf> = match std::fs::read_dir(&folder) {
         Ok(entries) => {
@@ -65,7 +69,7 @@ pub fn check_heads<'a>(session: &'a Session, folder: &Path) -> Result<impl Itera
     paths.sort();
     let cases: Vec<HeadsCase> =
         paths.iter().filter_map(|path| HeadsCase::read(path).transpose()).collect::<Result<_, _>>()?;
-    Ok(cases.into_iter().map(move |case| Outcome { lines: case.run(session), case: case.name }))
+    Ok(cases.into_iter().map(move |case| Outcome { lines: case.run(session, precision), case: case.name }))
 }
 
 impl HeadsCase {
@@ -116,12 +120,13 @@ impl HeadsCase {
         }))
     }
 
-    fn run(&self, session: &Session) -> Result<Vec<Line>, String> {
+    fn run(&self, session: &Session, precision: Precision) -> Result<Vec<Line>, String> {
         let Computation::Stepped(method) = self.options.computation() else {
             return Err(format!("the method `{}` has no heads", self.file.method));
         };
         let (heads, arch) = (method.heads(), &self.file.arch);
-        let taps = self.encode(session)?;
+        let within = Tolerances::of(precision);
+        let taps = self.encode(session, precision)?;
         let of = |indices: &[usize]| -> Vec<Vec<f32>> {
             let image = |tap: &Vec<f32>, i: usize| {
                 let each = tap.len() / self.labels.len();
@@ -164,42 +169,45 @@ impl HeadsCase {
 
         let mut lines = Vec::new();
         for (tap, found) in heads.taps.iter().zip(of(&[0, 1])) {
-            lines.push(self.line(&format!("tap.{tap}"), &found, 1e-4));
+            lines.push(self.line(&format!("tap.{tap}"), &found, within.taps));
         }
-        lines.push(self.line("text.difference", &direction, 1e-4));
-        lines.extend(self.losses(heads.losses(self.file.has_masks), &steps));
-        for (label, prefix, found) in [("gradients", "gradient.", &gradients), ("parameters", "final.", &parameters)] {
+        lines.push(self.line("text.difference", &direction, within.text));
+        lines.extend(self.losses(heads.losses(self.file.has_masks), &steps, within.losses));
+        for (label, prefix, found, within) in [
+            ("gradients", "gradient.", &gradients, within.gradients),
+            ("parameters", "final.", &parameters, within.parameters),
+        ] {
             let names = self.expected.keys().filter_map(|name| name.strip_prefix(prefix));
             let each = names.map(|name| {
                 let found = found.get(name).map_or(&[][..], |tensor| tensor);
-                Line { quantity: name.to_owned(), ..self.line(&format!("{prefix}{name}"), found, 1e-3) }
+                Line { quantity: name.to_owned(), ..self.line(&format!("{prefix}{name}"), found, within) }
             });
             lines.extend(worst(label, each));
         }
         if heads.bank {
             let grid = arch.grid(heads.image_size);
             let scores = mvfa::complete(&found.grids, heads.taps.len(), grid, heads.image_size).map_err(text)?;
-            lines.extend(self.scores(&scores));
+            lines.extend(self.scores(&scores, within.scores));
         } else {
-            lines.push(self.line("grids.0", &found.grids, 1e-3));
+            lines.push(self.line("grids.0", &found.grids, within.scores));
         }
         Ok(lines)
     }
 
-    fn scores(&self, scores: &Scores) -> [Line; 4] {
+    fn scores(&self, scores: &Scores, within: f64) -> [Line; 4] {
         let each = scores.grids.len() / self.file.test.len().max(1) / 2;
         let half = |from: usize| -> Vec<f32> {
             scores.grids.chunks_exact(2 * each).flat_map(|image| &image[from * each..][..each]).copied().collect()
         };
         [
-            self.line("grids.0", &half(0), 1e-3),
-            self.line("grids.1", &half(1), 1e-3),
-            self.line("detection.zero", &scores.detection, 1e-3),
-            self.line("detection.few", &scores.few, 1e-3),
+            self.line("grids.0", &half(0), within),
+            self.line("grids.1", &half(1), within),
+            self.line("detection.zero", &scores.detection, within),
+            self.line("detection.few", &scores.few, within),
         ]
     }
 
-    fn losses(&self, names: &[&str], steps: &[Vec<f32>]) -> Vec<Line> {
+    fn losses(&self, names: &[&str], steps: &[Vec<f32>], within: f64) -> Vec<Line> {
         let expected = self.expected.get("losses").map_or(&[][..], |tensor| &tensor.data);
         let of_column = |(column, name): (usize, &'static str)| {
             let each = expected.chunks_exact(COLUMNS.len()).enumerate().map(|(step, values)| {
@@ -207,7 +215,7 @@ impl HeadsCase {
                     Some(index) => steps.get(step).and_then(|step| step.get(index)).copied().unwrap_or(f32::NAN),
                     None => 0.0,
                 };
-                line(&format!("step {}", step + 1), &[values[column]], &[found], 1e-4)
+                line(&format!("step {}", step + 1), &[values[column]], &[found], within)
             });
             worst(&format!("loss.{name}"), each)
         };
@@ -219,7 +227,7 @@ impl HeadsCase {
         line(name, expected, found, tolerance)
     }
 
-    fn encode(&self, session: &Session) -> Result<Vec<Vec<f32>>, String> {
+    fn encode(&self, session: &Session, precision: Precision) -> Result<Vec<Vec<f32>>, String> {
         let encoding = self.options.encoding();
         let options = ImageTowerOptions {
             arch: to_value(&self.file.arch).map_err(text)?,
@@ -227,7 +235,7 @@ impl HeadsCase {
             taps: encoding.taps.to_vec(),
             activation: to_value(encoding.activation).map_err(text)?,
             normalize: to_value(encoding.normalize).map_err(text)?,
-            precision: Precision::F32,
+            precision: precision.of_numbers(),
         };
         let weights = self.weights(|name| name.starts_with("visual."));
         let mut tower = session.load_image_tower(&options, &weights).map_err(text)?;

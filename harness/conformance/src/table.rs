@@ -16,11 +16,11 @@ const ENCODE_BATCH: usize = 6;
 const SAME_STATE: f32 = 1e-6;
 
 /// A backend with an open device.
-pub struct ThroughTable<'a>(&'a Session);
+pub struct ThroughTable<'a>(&'a Session, Precision);
 
-/// A subject that runs cases on an open device, in f32.
-pub fn through_table(session: &Session) -> ThroughTable<'_> {
-    ThroughTable(session)
+/// A subject that runs cases on an open device, in a precision; for `tf32` the session was opened with it.
+pub fn through_table(session: &Session, precision: Precision) -> ThroughTable<'_> {
+    ThroughTable(session, precision)
 }
 
 impl Subject for ThroughTable<'_> {
@@ -78,7 +78,7 @@ impl Subject for ThroughTable<'_> {
 impl ThroughTable<'_> {
     /// Taps of all images, `[N, T, W]` each.
     fn encode(&self, case: &Case) -> Result<Vec<Vec<f32>>, String> {
-        let options = ImageTowerOptions::of_model(&case.options, &case.arch, Precision::F32).map_err(text_of)?;
+        let options = ImageTowerOptions::of_model(&case.options, &case.arch, self.1.of_numbers()).map_err(text_of)?;
         let weights = weights(case, |name| name.starts_with("visual."));
         let mut tower = self.0.load_image_tower(&options, &weights).map_err(text_of)?;
         let n = case.labels.len();

@@ -42,6 +42,12 @@ impl Lock {
         Ok(Some(Self(file)))
     }
 
+    /// Whether some process holds the lock now, asked without writing. False also where that can't be told.
+    pub fn is_held(path: &Path) -> bool {
+        // A shared lock of a moment: whoever wants the lock meanwhile asks again.
+        File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Who holds the lock, as the holder wrote it: for messages. Empty where that can't be read.
     pub fn holder(path: &Path) -> String {
         let mut holder = String::new();
@@ -64,8 +70,10 @@ mod tests {
         let first = Lock::try_acquire(&path).unwrap();
         assert!(first.is_some());
         assert!(Lock::try_acquire(&path).unwrap().is_none());
+        assert!(Lock::is_held(&path));
         assert!(Lock::holder(&path).starts_with(&format!("process {}", std::process::id())));
         drop(first);
+        assert!(!Lock::is_held(&path) && !Lock::is_held(&path.with_file_name("none")));
         assert!(Lock::try_acquire(&path).unwrap().is_some());
     }
 

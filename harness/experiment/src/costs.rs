@@ -25,6 +25,10 @@ pub struct Costs {
     pub tap_bytes: u64,
     /// Bytes of the grids of all scores: images x epochs x taps x grid x grid x 4.
     pub grid_bytes: u64,
+    /// Bytes of the states that stay when all is done: a training's last, and one that a rule chose.
+    pub state_bytes: u64,
+    /// Bytes of the states that the largest training has on top of that until an epoch is chosen.
+    pub passing_state_bytes: u64,
 }
 
 impl Plan {
@@ -57,7 +61,10 @@ impl Plan {
             costs.tap_bytes = costs.tap_bytes.saturating_add(new.saturating_mul(encoding.bytes));
             encodings.insert(training.id, encoding);
         }
+        let mut epochs: HashMap<_, u64> = HashMap::new();
         for evaluation in &self.evaluations {
+            let most = epochs.entry(evaluation.training).or_insert(1);
+            *most = evaluation.epochs.count().max(*most);
             let images = evaluation.test_images;
             let scored = images.saturating_mul(evaluation.scored_epochs(self.image_scores.len()));
             costs.scored = costs.scored.saturating_add(scored);
@@ -77,7 +84,21 @@ impl Plan {
                 costs.tap_bytes = costs.tap_bytes.saturating_add(images.saturating_mul(encoding.bytes));
             }
         }
+        for training in &self.trainings {
+            let (epochs, state) = (epochs.get(&training.id).copied().unwrap_or(1), training.state_bytes());
+            costs.state_bytes = costs.state_bytes.saturating_add(state.saturating_mul(epochs.min(2)));
+            let passing = state.saturating_mul(epochs.saturating_sub(2));
+            costs.passing_state_bytes = costs.passing_state_bytes.max(passing);
+        }
         costs
+    }
+}
+
+impl Training {
+    /// Bytes of one of its states: its trainable tensors in single precision.
+    fn state_bytes(&self) -> u64 {
+        let tensors = self.options.tensors(self.support_sizes()).into_iter();
+        tensors.map(|tensor| 4 * tensor.shape.iter().product::<usize>() as u64).sum()
     }
 }
 

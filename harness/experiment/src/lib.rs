@@ -20,6 +20,7 @@ mod matrix;
 mod plan;
 mod planner;
 mod rules;
+mod seeds;
 mod smoke;
 mod spec;
 pub mod work;

@@ -9,6 +9,7 @@ use harness_text::{bytes, count, group};
 
 use crate::catalogue::EncoderSource;
 use crate::plan::{Cell, Plan, Variant};
+use crate::planner::SAME_IMAGES;
 use crate::spec::TransferObject;
 
 /// A plan for reading.
@@ -153,13 +154,14 @@ impl Listing<'_> {
             factors.insert(2, count(plan.targets.len() as u64, "target"));
         }
         let left_out = plan.product().saturating_sub(costs.cells);
-        let who = match (plan.rules.is_empty(), plan.warnings.is_empty()) {
+        let repeated = plan.warnings.iter().any(|warning| warning.contains(SAME_IMAGES));
+        let who = match (plan.rules.is_empty(), repeated) {
             (true, _) => "of draws that repeat others",
-            (false, true) => "that rules leave out",
-            (false, false) => "that rules or repeated draws leave out",
+            (false, false) => "that rules leave out",
+            (false, true) => "that rules or repeated draws leave out",
         };
         let less = if left_out > 0 { format!(" less {} {who}", group(left_out)) } else { String::new() };
-        writeln!(f, "\ncost, before results and taps that are already there are reused")?;
+        writeln!(f, "\ncost if nothing were done yet")?;
         writeln!(f, "  cells        {} = {}{less}", group(costs.cells), factors.join(" x "))?;
         let folds = plan.trainings.iter().filter(|training| training.fold.is_some()).count();
         let folds = if folds > 0 { format!("{} of folds, ", group(folds as u64)) } else { String::new() };
@@ -174,7 +176,9 @@ impl Listing<'_> {
             group(costs.support_encodings)
         )?;
         writeln!(f, "  taps         at most {} on disk", bytes(costs.tap_bytes))?;
-        writeln!(f, "  results      about {} on disk", bytes(costs.grid_bytes))?;
+        let (grids, states) = (bytes(costs.grid_bytes), bytes(costs.state_bytes));
+        let results = bytes(costs.grid_bytes.saturating_add(costs.state_bytes));
+        writeln!(f, "  results      about {results} on disk ({grids} of grids, {states} of states), and figures")?;
         let work = plan.work();
         let tera = |operations: f64| group((operations / 1e12).ceil() as u64);
         let (encode, train, score) = (tera(work.encode), tera(work.train), tera(work.score));

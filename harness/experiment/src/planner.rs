@@ -15,7 +15,10 @@ use crate::check;
 use crate::error::Error;
 use crate::matrix;
 use crate::plan::{Dataset, Plan, Train};
+use crate::seeds;
 use crate::spec::{Spec, Typed};
+
+pub(crate) use self::parts::SAME_IMAGES;
 
 const BASE: &str = "base";
 
@@ -44,6 +47,7 @@ impl Spec {
         let mut plan = plan.ok_or_else(|| Error::Encode { what: "plan", why: why() })?;
         matrix::expand(&mut plan)?;
         parts::leave_out_repeated(&mut plan);
+        plan.warnings.extend(seeds::warning(&plan));
         Ok(plan)
     }
 }

@@ -1,10 +1,11 @@
 //! An experiment made small: the same structure with an untrained encoder of a few neurons, two epochs of large
-//! batches, and at most two draws and seeds, so that any experiment file can be run to the end in a minute.
+//! batches, the smallest and the largest support sets, and at most two draws and seeds, so that any experiment file can
+//! be run to the end in a minute or two.
 
 use std::collections::BTreeSet;
 
 use harness_config::{Spanned, start};
-use harness_method::{Arch, Precision, Preset};
+use harness_method::{Arch, Precision, Preset, Shots};
 use harness_methods::MethodOverrides;
 
 use crate::rules::RuleSpec;
@@ -26,8 +27,8 @@ pub const SMOKE_SIDE: usize = SMALLEST;
 impl Spec {
     /// The same experiment, small: axes, variants, rules and options stay, but weights are synthetic and tiny with as
     /// many blocks as any variant's taps need, different image sizes become different small ones, epochs are at most
-    /// two, batches large, draws and seeds at most two, and backends that aren't installed are left out. Its numbers
-    /// mean nothing.
+    /// two, batches large, draws and seeds at most two, of `shots` the smallest and the largest K and the smallest and
+    /// the largest pair stay, and backends that aren't installed are left out. Its numbers mean nothing.
     ///
     /// Plan it against a catalogue that generates datasets under the same names, with at least [`Spec::most_shots`]
     /// images of a class.
@@ -39,6 +40,7 @@ impl Spec {
         typed.reduced = true;
         shorten(&mut typed.top.draws);
         shorten(&mut typed.top.seeds);
+        keep_ends(&mut typed.top.shots);
         keep_known(typed);
         let epochs = typed.train.epochs.as_ref();
         let (span, epochs) = epochs.map_or((0..0, FEW as u32), |e| (e.span(), (*e.get_ref()).min(FEW as u32)));
@@ -48,7 +50,8 @@ impl Spec {
         let (span, batch) = batch.map_or((0..0, BATCH), |batch| (batch.span(), (*batch.get_ref()).max(BATCH)));
         typed.train.batch = Some(Spanned::new(span, batch));
         encoder(typed);
-        let note = "made small: generated data, an untrained encoder, two epochs, at most two draws and seeds";
+        let note = "made small: generated data, an untrained encoder, two epochs, the smallest and the largest K, at most two \
+                    draws and seeds";
         spec.notes.push(note.to_owned());
         spec
     }
@@ -66,20 +69,40 @@ fn shorten<T>(list: &mut Option<Spanned<Vec<Spanned<T>>>>) {
     }
 }
 
-/// Removes from rules the draws and seeds that were cut off, and rules that named nothing else.
+/// Keeps the smallest and the largest K, and of the pairs the smallest and the largest.
+fn keep_ends(list: &mut Option<Spanned<Vec<Spanned<Shots>>>>) {
+    let Some(list) = list else { return };
+    let mut ends = BTreeSet::new();
+    for balanced in [true, false] {
+        let of_kind = || list.get_ref().iter().map(|shots| *shots.get_ref()).filter(|s| s.k().is_some() == balanced);
+        let size = |shots: &Shots| (shots.images(), *shots);
+        ends.extend(of_kind().min_by_key(size).into_iter().chain(of_kind().max_by_key(size)));
+    }
+    list.get_mut().retain(|shots| ends.contains(shots.get_ref()));
+}
+
+/// Removes from rules the values that were cut off, and rules that named nothing else.
 fn keep_known(typed: &mut Typed) {
-    let known = |list: &Option<Spanned<Vec<Spanned<u64>>>>| -> BTreeSet<u64> {
-        list.iter().flat_map(|list| list.get_ref()).map(|item| *item.get_ref()).collect()
+    let still = {
+        let (draws, seeds, shots) = (known(&typed.top.draws), known(&typed.top.seeds), known(&typed.top.shots));
+        move |rule: &mut RuleSpec| {
+            holds(&mut rule.draws, &draws) & holds(&mut rule.seeds, &seeds) & holds(&mut rule.shots, &shots)
+        }
     };
-    let (draws, seeds) = (known(&typed.top.draws), known(&typed.top.seeds));
-    let holds = |list: &mut Option<Spanned<Vec<Spanned<u64>>>>, known: &BTreeSet<u64>| {
-        let Some(list) = list else { return true };
-        list.get_mut().retain(|item| known.contains(item.get_ref()));
-        !list.get_ref().is_empty()
-    };
-    let still = |rule: &mut RuleSpec| holds(&mut rule.draws, &draws) & holds(&mut rule.seeds, &seeds);
-    typed.include.retain_mut(still);
-    typed.exclude.retain_mut(still);
+    typed.include.retain_mut(&still);
+    typed.exclude.retain_mut(&still);
+}
+
+/// The values of a list.
+fn known<T: Copy + Ord>(list: &Option<Spanned<Vec<Spanned<T>>>>) -> BTreeSet<T> {
+    list.iter().flat_map(|list| list.get_ref()).map(|item| *item.get_ref()).collect()
+}
+
+/// Keeps what is known of a rule's list. False where nothing of it is left.
+fn holds<T: Ord>(list: &mut Option<Spanned<Vec<Spanned<T>>>>, known: &BTreeSet<T>) -> bool {
+    let Some(list) = list else { return true };
+    list.get_mut().retain(|item| known.contains(item.get_ref()));
+    !list.get_ref().is_empty()
 }
 
 /// Replaces the encoder and every size of image.

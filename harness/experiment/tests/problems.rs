@@ -112,7 +112,7 @@ fn missing_keys_are_reported_with_an_example_each() {
         ("datasets", "datasets = [\"Phantom\"]"),
         ("shots", "shots = [4]"),
         ("draws", "draws = [0]"),
-        ("seeds", "seeds = [0, 1, 2]"),
+        ("seeds", "seeds = [0, 100, 200]"),
         ("backends", "backends = [\"flex\"]"),
         ("selection", "selection = [\"last\"]"),
         ("weights", "weights = \"path/of/weights.pt\", or \"synthetic\""),

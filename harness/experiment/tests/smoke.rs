@@ -43,7 +43,9 @@ fn every_shipped_experiment_is_also_a_small_one_of_the_same_structure() {
         let names = |plan: &Plan| plan.variants.iter().map(|v| v.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&large), names(&small), "{name}");
         assert_eq!((&large.datasets, &large.targets), (&small.datasets, &small.targets), "{name}");
-        assert_eq!((&large.shots, &large.selection), (&small.shots, &small.selection), "{name}");
+        assert_eq!(large.selection, small.selection, "{name}");
+        let ends = |plan: &Plan| (plan.shots.iter().min().copied(), plan.shots.iter().max().copied());
+        assert!(ends(&large) == ends(&small) && small.shots.len() <= 4, "{name}: {:?}", small.shots);
         assert!(small.draws.len() <= 2 && small.seeds.len() <= 2 && small.train.epochs <= 2, "{name}");
         // Variants that differ stay different.
         let distinct =

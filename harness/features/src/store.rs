@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rayon::prelude::*;
 
@@ -17,8 +18,11 @@ use crate::shape::Shape;
 use crate::space::free_bytes;
 use crate::writer::TapWriter;
 
-/// A chunk is closed at this size: about fifty images of ViT-L/14 at 240 pixels, or what a kill loses.
+/// A chunk is closed at this size: about fifty images of ViT-L/14 at 240 pixels.
 const CHUNK_BYTES: u64 = 256 << 20;
+
+/// And at this age: what a kill loses at most. Slow encoders make small chunks, which cost a file each.
+const CHUNK_AGE: Duration = Duration::from_secs(20);
 
 /// An open tap store. May be shared by threads; other processes may have the same folder open.
 pub struct TapStore {
@@ -53,7 +57,8 @@ impl TapStore {
         }
         // Small budgets get small chunks: eviction goes by whole chunks.
         let chunk_bytes = budget_bytes.map_or(CHUNK_BYTES, |budget| CHUNK_BYTES.min(budget / 8));
-        let settings = Settings { dir: dir.into(), budget: budget_bytes, chunk_bytes, verify: Verify::default() };
+        let (dir, verify) = (dir.to_owned(), Verify::default());
+        let settings = Settings { dir, budget: budget_bytes, chunk_bytes, chunk_age: CHUNK_AGE, verify };
         Ok(Self { settings, known: Mutex::new(known) })
     }
 
@@ -65,6 +70,11 @@ impl TapStore {
     /// The same store, with chunks closed at the first image that brings them to `bytes`.
     pub fn with_chunk_bytes(self, bytes: u64) -> Self {
         Self { settings: Settings { chunk_bytes: bytes, ..self.settings }, ..self }
+    }
+
+    /// The same store, with chunks closed at the first image this long after they were begun, too.
+    pub fn with_chunk_age(self, age: Duration) -> Self {
+        Self { settings: Settings { chunk_age: age, ..self.settings }, ..self }
     }
 
     /// The store's folder.

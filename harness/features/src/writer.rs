@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -19,8 +19,8 @@ use crate::key::Key;
 use crate::settings::Settings;
 use crate::shape::Shape;
 
-/// Appends images of one shape to a store. Chunks are closed when they are large enough, on request and by
-/// [`Self::finish`]; a writer that is dropped or killed loses the images of the chunk in progress and nothing else.
+/// Appends images of one shape to a store. Chunks are closed when they are large or old enough, on request and
+/// by [`Self::finish`]; a writer that is dropped or killed loses the images of the chunk in progress and nothing else.
 pub struct TapWriter<'a> {
     settings: &'a Settings,
     shape: Shape,
@@ -71,8 +71,9 @@ impl<'a> TapWriter<'a> {
             return Err(Error::OverBudget { dir: self.settings.dir.clone(), needed: whole, budget, in_use: 0 });
         }
         partial.append(key, bytes, self.shape, &self.settings.dir)?;
+        let full = whole >= self.settings.chunk_bytes || partial.begun.elapsed() >= self.settings.chunk_age;
         self.partial = Some(partial);
-        if whole >= self.settings.chunk_bytes {
+        if full {
             self.finish_chunk()?;
         }
         Ok(true)
@@ -111,6 +112,7 @@ struct Partial {
     path: PathBuf,
     target: PathBuf,
     created: u64,
+    begun: Instant,
     keys: Vec<Key>,
     seen: HashSet<Key>,
     checksums: Vec<[u8; 32]>,
@@ -121,7 +123,8 @@ impl Partial {
         let (file, path, target) = folder::create_partial(dir)?;
         let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let (keys, seen, checksums) = (Vec::new(), HashSet::new(), Vec::new());
-        let mut partial = Self { file, path, target, created, keys, seen, checksums };
+        let begun = Instant::now();
+        let mut partial = Self { file, path, target, created, begun, keys, seen, checksums };
         partial.write(&format::header(shape, created), dir)?;
         Ok(partial)
     }

@@ -5,6 +5,7 @@ mod common;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use common::{assert_holds, child, child_dir, files, find, key, shape, taps, write};
 use harness_features::{Error, Filter, Shape, TapStore, clear, list};
@@ -28,7 +29,7 @@ fn a_killed_writer_loses_its_chunk_in_progress_and_nothing_else() {
 
     // While it lives, nobody touches its partial file.
     let store = TapStore::open(dir.path(), None).unwrap();
-    clear(dir.path(), Filter::OlderThan(std::time::Duration::from_secs(3600))).unwrap();
+    clear(dir.path(), Filter::OlderThan(Duration::from_secs(3600))).unwrap();
     assert_eq!(files(dir.path(), "partial").len(), 1);
     assert_holds(&find(&store, shape(), 2).unwrap(), 2);
     assert!(find(&store, shape(), 3).is_none());
@@ -39,6 +40,23 @@ fn a_killed_writer_loses_its_chunk_in_progress_and_nothing_else() {
     assert!(files(dir.path(), "partial").is_empty());
     (0..3).for_each(|image| assert_holds(&find(&store, shape(), image).unwrap(), image));
     assert!(find(&store, shape(), 3).is_none());
+}
+
+#[test]
+fn a_chunk_is_closed_when_it_is_old_so_that_a_stopped_writer_loses_little() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = TapStore::open(dir.path(), None).unwrap().with_chunk_age(Duration::ZERO);
+    let mut writer = store.writer(shape(), "").unwrap();
+    (0..3).for_each(|image| assert!(writer.append(key(image), &taps(image, shape())).unwrap()));
+    drop(writer);
+    assert_eq!(files(dir.path(), "taps").len(), 3);
+    (0..3).for_each(|image| assert_holds(&find(&store, shape(), image).unwrap(), image));
+
+    let young = TapStore::open(dir.path(), None).unwrap();
+    let mut writer = young.writer(shape(), "").unwrap();
+    writer.append(key(3), &taps(3, shape())).unwrap();
+    drop(writer);
+    assert!(find(&young, shape(), 3).is_none());
 }
 
 #[test]
@@ -244,7 +262,7 @@ fn a_chunk_of_another_version_is_passed_over() {
 fn an_unfinished_format_file_of_a_killed_process_is_swept() {
     let dir = tempfile::tempdir().unwrap();
     let left = dir.path().join(format!("{}abc", harness_disk::TEMPORARY));
-    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(7200);
     std::fs::File::create(&left).unwrap().set_modified(long_ago).unwrap();
     TapStore::open(dir.path(), None).unwrap();
     assert!(!left.exists());

@@ -68,6 +68,31 @@ impl Folder {
         }
     }
 
+    /// All records that are there, whether or not a plan names them: trainings first, by id.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn records(&self) -> Result<Vec<RecordId>, Error> {
+        let named = |name: &str, part: &str| match part {
+            "trainings" => name.parse().ok().map(RecordId::Training),
+            _ => name.parse().ok().map(RecordId::Evaluation),
+        };
+        let mut records = Vec::new();
+        for part in ["trainings", "evaluations"] {
+            let path = self.path.join(part);
+            let entries = match std::fs::read_dir(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(Error::file("list", &path))?,
+            };
+            for entry in entries {
+                let name = entry.map_err(Error::file("list", &path))?.file_name();
+                records.extend(name.to_str().and_then(|name| named(name, part)));
+            }
+        }
+        records.sort_unstable();
+        Ok(records)
+    }
+
     /// The log that a failed job leaves.
     pub fn failure_log(&self, name: &str) -> PathBuf {
         self.path.join("logs").join(format!("{name}.txt"))
@@ -105,6 +130,11 @@ impl Folder {
     /// Who has the right to write, as far as known.
     pub fn lock_holder(&self) -> String {
         Lock::holder(&self.lock_file())
+    }
+
+    /// Who writes to the folder now, as they wrote it; `None` where nobody does, or where that can't be told.
+    pub fn in_use(&self) -> Option<String> {
+        Lock::is_held(&self.lock_file()).then(|| self.lock_holder())
     }
 
     fn lock_file(&self) -> PathBuf {

@@ -1,9 +1,9 @@
 //! Whether the disks can hold what a run will write, asked before anything is computed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use harness_experiment::{Evaluation, EvaluationId, Plan, Training, TrainingId};
+use harness_experiment::{Evaluation, EvaluationId, Plan, TrainingId};
 
 use crate::error::Error;
 
@@ -90,29 +90,10 @@ const BOTH: &str = "encoded images and results";
 fn needed(plan: &Plan, missing: &HashSet<EvaluationId>) -> (u64, u64) {
     let evaluations: Vec<Evaluation> =
         plan.evaluations.iter().filter(|evaluation| missing.contains(&evaluation.id)).cloned().collect();
-    // Most epochs that an evaluation of each training scores.
-    let mut scored: HashMap<TrainingId, u64> = HashMap::new();
-    for evaluation in &evaluations {
-        let most = scored.entry(evaluation.training).or_insert(1);
-        *most = evaluation.epochs.count().max(*most);
-    }
-    let trainings: Vec<Training> =
-        plan.trainings.iter().filter(|training| scored.contains_key(&training.id)).cloned().collect();
-    let (mut kept, mut most) = (0u64, 0u64);
-    for training in &trainings {
-        let scored = scored.get(&training.id).copied().unwrap_or(1);
-        let state = state_bytes(training);
-        // The last epoch's and a chosen one's stay; all that may be chosen are there until one is.
-        kept = kept.saturating_add(state.saturating_mul(scored.min(2)));
-        most = most.max(state.saturating_mul(scored.saturating_sub(2)));
-    }
+    let scored: HashSet<TrainingId> = evaluations.iter().map(|evaluation| evaluation.training).collect();
+    let trainings = plan.trainings.iter().filter(|training| scored.contains(&training.id)).cloned().collect();
     let part = Plan { trainings, evaluations, cells: Vec::new(), ..plan.clone() };
     let costs = part.costs();
-    (costs.tap_bytes, costs.grid_bytes.saturating_add(kept).saturating_add(most))
-}
-
-/// Bytes of one state: its trainable tensors in single precision.
-fn state_bytes(training: &Training) -> u64 {
-    let tensors = training.options.tensors(training.support_sizes()).into_iter();
-    tensors.map(|parameter| 4 * parameter.shape.iter().product::<usize>() as u64).sum()
+    let states = costs.state_bytes.saturating_add(costs.passing_state_bytes);
+    (costs.tap_bytes, costs.grid_bytes.saturating_add(states))
 }

@@ -5,10 +5,12 @@
 //! - [`run()`] does a plan's work; `harness_worker::serve` is the other end of its pipe.
 //! - [`predict`] scores images of no dataset with the state of a cell or of a file.
 //! - [`mod@bench`] measures backends by themselves, in turns.
+//! - [`standing()`] says how far a results folder is, [`clean`] what no cell of it needs.
 //! - [`measure`] turns an evaluation's predictions into metrics, [`score()`] does so for a whole folder.
 
 pub mod bench;
 mod choice;
+pub mod clean;
 mod clock;
 mod crew;
 mod disk;
@@ -32,6 +34,7 @@ mod retry;
 mod scheduler;
 mod scoring;
 mod sound;
+mod standing;
 mod truth;
 mod unit;
 mod units;
@@ -50,5 +53,6 @@ pub use pace::Pace;
 pub use process::Program;
 pub use scheduler::{Finished, Options, run};
 pub use scoring::{Scored, score};
+pub use standing::{Counts, Standing, standing};
 pub use watch::probe;
 pub use world::{World, WorldOptions};

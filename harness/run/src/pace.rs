@@ -162,7 +162,7 @@ fn encoder_rate(program: &Program, training: &Training, threads: Option<usize>) 
     let benchmark = Benchmark {
         program,
         backends: vec![training.backend.name.clone()],
-        against: None,
+        against: Vec::new(),
         workload: Workload::sample(training),
         parts: vec![Part::Encode],
         products: false,

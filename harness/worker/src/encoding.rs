@@ -1,6 +1,6 @@
 //! How a training's images become taps: options of the image tower, keys of the tap store, shape of an image's taps.
 
-use harness_backend_abi::host::{ImageTowerOptions, Precision};
+use harness_backend_abi::host::ImageTowerOptions;
 use harness_experiment::Training;
 use harness_features::{EncodingKey, Shape};
 
@@ -21,7 +21,7 @@ impl Encoding {
     /// That of a training's support images, and of the images its states score.
     pub(crate) fn of(training: &Training) -> Result<Self, Error> {
         let (options, arch) = (training.options.encoding(), &training.arch);
-        let precision = precision(training.precision);
+        let precision = training.precision.of_numbers();
         let store = training.store;
         let tower = ImageTowerOptions {
             arch: json(arch)?,
@@ -57,14 +57,4 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<serde_json::Value, E
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn unsendable(error: serde_json::Error) -> Error {
     Error::internal(format!("options: {error}"))
-}
-
-/// What an encoder computes in, as the backend wants it.
-pub(crate) fn precision(planned: harness_experiment::Precision) -> Precision {
-    match planned {
-        // TF32 is the session's: numbers stay f32.
-        harness_experiment::Precision::F32 | harness_experiment::Precision::Tf32 => Precision::F32,
-        harness_experiment::Precision::F16 => Precision::F16,
-        harness_experiment::Precision::Bf16 => Precision::Bf16,
-    }
 }

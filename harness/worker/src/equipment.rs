@@ -12,7 +12,7 @@ use harness_method::streams;
 use harness_records::{Class, StateTensor};
 use harness_weights::Weights;
 
-use crate::encoding::{json, precision, unsendable};
+use crate::encoding::{json, unsendable};
 use crate::error::Error;
 use crate::part::Part;
 use crate::sentences::Sentences;
@@ -130,7 +130,7 @@ fn image_tower(session: &Session, workload: &Workload, weights: &[Weight]) -> Re
         taps: options.taps.clone(),
         activation: json(&options.activation)?,
         normalize: json(&options.normalize)?,
-        precision: precision(workload.precision),
+        precision: workload.precision.of_numbers(),
     };
     let weights: Vec<NamedTensor<'_>> = weights.iter().map(Weight::as_named).collect();
     Ok(session.load_image_tower(&given, &weights)?)

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use harness_conformance::{Outcome, Subject};
+use harness_method::Precision;
 
 /// The cases in the repository, and those of `HARNESS_GOLDEN`.
 fn folders() -> Vec<PathBuf> {
@@ -18,7 +19,8 @@ pub(crate) fn check(subject: &mut dyn Subject) {
 }
 
 fn check_folder(subject: &mut dyn Subject, folder: &Path) -> Vec<String> {
-    let outcomes = harness_conformance::check(subject, folder).unwrap_or_else(|cause| panic!("{cause}"));
+    let outcomes =
+        harness_conformance::check(subject, folder, Precision::F32).unwrap_or_else(|cause| panic!("{cause}"));
     let failed = outcomes.filter(|outcome| {
         print(outcome);
         !outcome.passes()

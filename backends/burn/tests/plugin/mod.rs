@@ -43,9 +43,9 @@ pub fn reproduces_the_golden_cases(session: &Session) {
     let more = std::env::var_os("HARNESS_GOLDEN").map(PathBuf::from);
     let mut failed = Vec::new();
     for folder in std::iter::once(harness_tests::golden("")).chain(more) {
-        let mut subject = through_table(session);
-        let outcomes = check(&mut subject, &folder).unwrap_or_else(|cause| panic!("{cause}"));
-        let heads = check_heads(session, &folder).unwrap_or_else(|cause| panic!("{cause}"));
+        let mut subject = through_table(session, Precision::F32);
+        let outcomes = check(&mut subject, &folder, Precision::F32).unwrap_or_else(|cause| panic!("{cause}"));
+        let heads = check_heads(session, &folder, Precision::F32).unwrap_or_else(|cause| panic!("{cause}"));
         for outcome in outcomes.chain(heads) {
             print(&outcome);
             if !outcome.passes() {

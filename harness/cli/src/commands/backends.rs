@@ -1,15 +1,15 @@
 //! `harness backends list` and `check`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::Subcommand;
-use harness_backend_abi::host::{Capability, SessionOptions};
+use clap::{Args, Subcommand};
+use harness_backend_abi::host::{Backend, Capability, Precision, SessionOptions};
 use harness_conformance::{Outcome, check, check_heads, through_table};
 use harness_run::probe;
 
 use crate::backends::{names, open, worker};
 use crate::exit::{Exit, Failure};
-use crate::flags::BackendFolders;
+use crate::flags::{BackendFolders, one_of};
 use crate::output::{print, say};
 
 /// List and check backends
@@ -24,22 +24,34 @@ pub(crate) enum Backends {
     /// Compare a backend with golden cases, quantity by quantity
     ///
     /// Exits with code 1 if a quantity is further from its reference than its tolerance.
-    #[command(after_help = "Example:\n  harness backends check flex --golden tests/golden")]
-    Check {
-        /// Name of the backend
-        name: String,
-        /// Folder of golden cases, a sub-folder each
-        #[arg(long, value_name = "DIR")]
-        golden: PathBuf,
-        #[command(flatten)]
-        folders: BackendFolders,
-    },
+    Check(Check),
+}
+
+/// What is checked.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  harness backends check flex --golden tests/golden
+  harness backends check cuda --golden tests/golden --device cuda:1 --precision bf16")]
+pub(crate) struct Check {
+    /// Name of the backend
+    name: String,
+    /// Folder of golden cases, a sub-folder each
+    #[arg(long, value_name = "DIR")]
+    golden: PathBuf,
+    /// Device, as `harness backends list` names it [default: the backend's first]
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Number type in which the image tower computes; what rounds more has wider tolerances, which are printed
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = one_of(Precision::ALL, Precision::name))]
+    precision: Precision,
+    #[command(flatten)]
+    folders: BackendFolders,
 }
 
 pub(super) fn backends(arguments: &Backends) -> Result<Exit, Failure> {
     match arguments {
         Backends::List { folders } => list(folders),
-        Backends::Check { name, golden, folders } => check_golden(name, golden, folders),
+        Backends::Check(arguments) => check_golden(arguments),
     }
 }
 
@@ -69,20 +81,28 @@ fn list(folders: &BackendFolders) -> Result<Exit, Failure> {
 }
 
 /// Runs every case and prints a line a quantity.
-fn check_golden(name: &str, golden: &Path, folders: &BackendFolders) -> Result<Exit, Failure> {
+fn check_golden(arguments: &Check) -> Result<Exit, Failure> {
+    let Check { name, golden, precision, .. } = arguments;
     let internal = |message: String| Failure { exit: Exit::Internal, message };
-    let backend = open(name, folders).map_err(Failure::input)?;
-    let device = backend.describe().devices.first().cloned();
-    let device = device.ok_or_else(|| Failure::input(format!("backend `{name}` finds no device on this machine")))?;
-    let session = backend.open(&SessionOptions::on(device)).map_err(|error| internal(error.to_string()))?;
-    let mut subject = through_table(&session);
+    let backend = open(name, &arguments.folders).map_err(Failure::input)?;
+    let device = device(&backend, arguments.device.as_deref())?;
+    if !backend.describe().precisions.iter().any(|known| known == precision.name()) {
+        let known = backend.describe().precisions.join(", ");
+        return Err(Failure::input(format!(
+            "backend `{name}` does not compute in {}; it has: {known}",
+            precision.name()
+        )));
+    }
+    let options = SessionOptions { tf32: *precision == Precision::Tf32, ..SessionOptions::on(device) };
+    let session = backend.open(&options).map_err(|error| internal(error.to_string()))?;
+    let mut subject = through_table(&session, *precision);
     let mut all = true;
-    for outcome in check(&mut subject, golden).map_err(Failure::input)? {
+    for outcome in check(&mut subject, golden, *precision).map_err(Failure::input)? {
         all &= outcome.passes();
         print(lines(&outcome));
     }
     if backend.capabilities().contains(&Capability::Heads) {
-        for outcome in check_heads(&session, golden).map_err(Failure::input)? {
+        for outcome in check_heads(&session, golden, *precision).map_err(Failure::input)? {
             all &= outcome.passes();
             print(lines(&outcome));
         }
@@ -95,6 +115,23 @@ fn check_golden(name: &str, golden: &Path, folders: &BackendFolders) -> Result<E
         "some quantities are outside their tolerance\n"
     });
     Ok(if all { Exit::Done } else { Exit::Found })
+}
+
+/// The device that was asked for, or the first.
+fn device(backend: &Backend, asked: Option<&str>) -> Result<String, Failure> {
+    let known = &backend.describe().devices;
+    let name = &backend.describe().name;
+    let Some(first) = known.first() else {
+        return Err(Failure::input(format!("backend `{name}` finds no device on this machine")));
+    };
+    match asked {
+        None => Ok(first.clone()),
+        Some(asked) if known.iter().any(|device| device == asked) => Ok(asked.to_owned()),
+        Some(asked) => {
+            let known = known.join(", ");
+            Err(Failure::input(format!("backend `{name}` has no device `{asked}` here; it has: {known}")))
+        }
+    }
 }
 
 fn lines(outcome: &Outcome) -> String {

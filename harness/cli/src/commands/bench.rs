@@ -41,9 +41,10 @@ pub(crate) struct Bench {
     /// Rounds to measure, after one that warms up
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// Another program to measure in the same turns, such as "python3 scripts/compare-pytorch.py"
+    /// Another program to measure in the same turns, such as "python3 scripts/compare-pytorch.py"; can be given several
+    /// times
     #[arg(long, value_name = "COMMAND")]
-    against: Option<String>,
+    against: Vec<String>,
     /// Print JSON, and no progress
     #[arg(long)]
     json: bool,

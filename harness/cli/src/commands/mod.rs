@@ -3,14 +3,18 @@
 mod backends;
 mod bench;
 mod cache;
+mod clean;
+mod completions;
 mod datasets;
 mod doctor;
 mod explain;
+mod man;
 mod plan;
 mod predict;
 mod report;
 mod run;
 mod score;
+mod status;
 mod weights;
 mod worker;
 
@@ -24,6 +28,7 @@ use crate::flags::BackendFolders;
 pub(crate) enum Command {
     Run(run::Run),
     Plan(plan::Plan),
+    Status(status::Status),
     Explain(explain::Explain),
     Report(report::Report),
     Score(score::Score),
@@ -37,7 +42,10 @@ pub(crate) enum Command {
     Bench(bench::Bench),
     #[command(subcommand)]
     Cache(cache::Cache),
+    Clean(clean::Clean),
     Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Man(man::Man),
     /// Serve a run as its worker
     #[command(hide = true)]
     Worker(BackendFolders),
@@ -48,6 +56,7 @@ pub(crate) fn perform(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(arguments) => run::run(arguments),
         Command::Plan(arguments) => plan::plan(arguments),
+        Command::Status(arguments) => status::status(arguments),
         Command::Explain(arguments) => explain::explain(arguments),
         Command::Report(arguments) => report::report(arguments),
         Command::Score(arguments) => score::score(arguments),
@@ -57,7 +66,10 @@ pub(crate) fn perform(command: &Command) -> Result<Exit, Failure> {
         Command::Backends(arguments) => backends::backends(arguments),
         Command::Bench(arguments) => bench::bench(arguments),
         Command::Cache(arguments) => cache::cache(arguments),
+        Command::Clean(arguments) => clean::clean(arguments),
         Command::Doctor(arguments) => doctor::doctor(arguments),
+        Command::Completions(arguments) => completions::completions(arguments),
+        Command::Man(arguments) => man::man(arguments),
         Command::Worker(folders) => worker::serve(folders),
     }
 }

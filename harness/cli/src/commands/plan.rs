@@ -1,8 +1,13 @@
 //! `harness plan`.
 
-use clap::Args;
-use harness_run::{Extent, Pace};
+use std::path::PathBuf;
 
+use clap::Args;
+use harness_records::Folder;
+use harness_run::{Extent, Pace, Standing, standing};
+use harness_text::count;
+
+use crate::commands::status::words;
 use crate::exit::{Exit, Failure};
 use crate::flags::{ExperimentFile, Surroundings, Threads};
 use crate::output::{print, say};
@@ -24,6 +29,9 @@ pub(crate) struct Plan {
     surroundings: Surroundings,
     #[command(flatten)]
     threads: Threads,
+    /// Results folder in which to look for what is done [default: as of `run`]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// List every cell with its id
     #[arg(long)]
     cells: bool,
@@ -53,5 +61,22 @@ pub(super) fn plan(arguments: &Plan) -> Result<Exit, Failure> {
         Err(error) => say(format!("warning: the time can't be estimated: {error}")),
     }
     print(listing);
+    let out = paths::out(arguments.out.as_deref(), &plan.name, arguments.file.smoke);
+    let standing = standing(&plan, &Folder::new(&out))?;
+    if standing.cells.all() > standing.cells.not_run {
+        let time = pace.estimate(&standing.left, arguments.threads.number(), world.program()).ok();
+        print(format!("\nin {}: {}\n{}", out.display(), words(standing.cells), left(&standing, time.as_deref())));
+    }
     Ok(Exit::Done)
+}
+
+/// What a run would do now.
+fn left(standing: &Standing<'_>, time: Option<&str>) -> String {
+    if standing.left.evaluations.is_empty() {
+        return String::new();
+    }
+    let models = count(standing.trainings as u64, "model");
+    let sets = count(standing.left.evaluations.len() as u64, "test set");
+    let time = time.map(|time| format!(", {time}")).unwrap_or_default();
+    format!("  left         {models} to train, {sets} to score{time}\n")
 }

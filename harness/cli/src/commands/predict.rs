@@ -31,13 +31,17 @@ pub(crate) struct Predict {
     #[arg(value_name = "IMAGE", required_unless_present = "test")]
     images: Vec<PathBuf>,
     /// Cell with the state: its id or the beginning of it, as in results.csv or `harness plan FILE --cells`
-    #[arg(long, value_name = "ID", required_unless_present = "state")]
+    #[arg(long, value_name = "ID", required_unless_present_any = ["state", "only"])]
     cell: Option<String>,
+    /// Instead of --cell, a filter that one cell matches, such as "variant=contrastive seed=0 selection=last"; keys are
+    /// those of `harness run --only`
+    #[arg(long, value_name = "FILTER", conflicts_with_all = ["cell", "state"])]
+    only: Option<String>,
     /// Results folder that has the cell [default: all in reports/]
-    #[arg(long, value_name = "DIR", requires = "cell")]
+    #[arg(long, value_name = "DIR", conflicts_with = "state")]
     results: Option<PathBuf>,
     /// Use the epoch chosen for this score, if the cell reports two epochs [default: the cell's first score]
-    #[arg(long, value_name = "SCORE", requires = "cell", value_parser = one_of(ImageScore::ALL, ImageScore::name))]
+    #[arg(long, value_name = "SCORE", conflicts_with = "state", value_parser = one_of(ImageScore::ALL, ImageScore::name))]
     image_score: Option<ImageScore>,
     /// State file, or a checkpoint of MadCLIP's authors
     #[arg(long, value_name = "FILE", conflicts_with = "cell")]
@@ -55,7 +59,7 @@ pub(crate) struct Predict {
     #[arg(long, value_name = "NAME", requires = "experiment")]
     dataset: Option<String>,
     /// Score a test set of the experiment instead of images, and compute metrics
-    #[arg(long, requires = "experiment", conflicts_with_all = ["images", "cell"])]
+    #[arg(long, requires = "experiment", conflicts_with_all = ["images", "cell", "only"])]
     test: bool,
     /// Dataset with the test set to score [default: the dataset that the state was trained on]
     #[arg(long, value_name = "NAME", requires = "test")]
@@ -78,6 +82,7 @@ const NAMED: usize = 20;
 const EXAMPLES: &str = "\
 Examples:
   harness predict --cell 3f2a scans/ one-more.png
+  harness predict --only \"variant=base shots=4 seed=0\" --results reports/example scans/
   harness predict --state 0059.safetensors --weights ViT-L-14-336px.pt scans/
   harness predict --state Brain.pth --experiment experiment.toml --dataset Brain --test";
 
@@ -152,8 +157,11 @@ struct Chosen {
 
 fn choose(arguments: &Predict) -> Result<Chosen, Failure> {
     let Some(path) = &arguments.state else {
-        let id = arguments.cell.as_deref().unwrap_or_default();
-        let choice = predict::find_cell(&results(arguments.results.as_deref())?, id)?;
+        let folders = results(arguments.results.as_deref())?;
+        let choice = match &arguments.only {
+            Some(filter) => predict::find_only(&folders, filter)?,
+            None => predict::find_cell(&folders, arguments.cell.as_deref().unwrap_or_default())?,
+        };
         let model = choice.model(arguments.image_score)?;
         say_cell(&choice, &model);
         return Ok(Chosen { model, name: choice.id().to_string(), tested: None });

@@ -1,6 +1,6 @@
 //! `harness run`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
@@ -85,9 +85,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     let begun = (Instant::now(), SystemTime::now());
     let Run { file, surroundings, .. } = arguments;
     let (plan, world) = planned(file, surroundings)?;
-    let suffix = if file.smoke { "-smoke" } else { "" };
-    let usual = || Path::new(paths::REPORTS).join(format!("{}{suffix}", plan.name));
-    let out = arguments.out.clone().unwrap_or_else(usual);
+    let out = paths::out(arguments.out.as_deref(), &plan.name, file.smoke);
     let folder = Folder::new(&out);
     let cache = paths::cache(&surroundings.cache)?;
     // Encoded images of a smoke test are worthless: they don't belong among those that took hours.

@@ -268,6 +268,9 @@ impl Planner<'_> {
 /// Dataset, K and the draw that others repeat.
 type FirstDraw<'a> = (&'a str, Shots, u64);
 
+/// What a warning says of a draw that repeats another.
+pub(crate) const SAME_IMAGES: &str = "the same images as draw";
+
 /// Removes support sets that no cell of an expanded plan uses, as they repeat another, and warns of what was left out.
 pub(super) fn leave_out_repeated(plan: &mut Plan) {
     if plan.supports.iter().all(|support| support.repeats.is_none()) {
@@ -283,7 +286,7 @@ pub(super) fn leave_out_repeated(plan: &mut Plan) {
         let (at, of) = ((support.dataset.as_str(), support.shots, first), support.draw);
         if used.contains(&(support.dataset.clone(), support.shots, of)) {
             in_part.push(format!(
-                "[{}], K {}: draw {of} holds the same images as draw {first}; its cells stand only where draw {first} \
+                "[{}], K {}: draw {of} holds {SAME_IMAGES} {first}; its cells stand only where draw {first} \
                  has none",
                 support.dataset, support.shots
             ));
@@ -299,7 +302,7 @@ pub(super) fn leave_out_repeated(plan: &mut Plan) {
             [one] => (format!("draw {one} holds"), "is left out"),
             several => (format!("draws {} hold", and(several)), "are left out"),
         };
-        format!("[{dataset}], K {shots}: {draws} the same images as draw {first} and {them}; n counts them once")
+        format!("[{dataset}], K {shots}: {draws} {SAME_IMAGES} {first} and {them}; n counts them once")
     });
     let warnings: Vec<String> = warnings.chain(in_part).collect();
     plan.warnings.extend(warnings);

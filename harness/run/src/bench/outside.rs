@@ -1,5 +1,5 @@
 //! A program other than a backend, measured in the same turns: it does the same work by its own means and says how long
-//! that took. What passes between the two is in the README's section on `harness bench`.
+//! that took. What passes between the two is in the README of the backends.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -59,8 +59,11 @@ impl Outside {
             }
         });
         let mut outside = Self { command: command.to_owned(), child, stdin, lines };
-        let Workload { arch, options, images, .. } = workload;
-        outside.write(&json!({ "arch": arch, "options": options, "images": images, "threads": threads }).to_string());
+        let Workload { arch, options, images, precision } = workload;
+        let given = json!({
+            "arch": arch, "options": options, "images": images, "precision": precision, "threads": threads
+        });
+        outside.write(&given.to_string());
         let name = outside.line(go_on)?;
         Ok((outside, name))
     }

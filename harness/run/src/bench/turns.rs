@@ -27,8 +27,8 @@ pub struct Benchmark<'a> {
     pub program: &'a Program,
     /// Names of backends; the first is what others are compared with.
     pub backends: Vec<String>,
-    /// Another program that does the same work, measured in the same turns: a command, words separated by spaces.
-    pub against: Option<String>,
+    /// Other programs that do the same work, measured in the same turns: commands, words separated by spaces.
+    pub against: Vec<String>,
     /// Sizes.
     pub workload: Workload,
     /// What is measured, in the order of a round.
@@ -48,7 +48,7 @@ pub struct Benchmark<'a> {
 /// What was measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
-    /// Backends in the order they were asked for, then the other program.
+    /// Backends in the order they were asked for, then the other programs.
     pub subjects: Vec<Subject>,
     /// Seconds for the metrics of a batch, round by round.
     pub metrics: Vec<f64>,
@@ -125,7 +125,7 @@ pub fn bench(benchmark: &Benchmark<'_>) -> Result<Measured, Error> {
         subjects.push(subject(name.clone(), device, load_secs));
         asked.push(Asked::Worker { worker, name: name.clone(), multiplies });
     }
-    if let Some(command) = &benchmark.against {
+    for command in &benchmark.against {
         let (outside, name) = Outside::start(command, &benchmark.workload, benchmark.threads, benchmark.go_on)?;
         subjects.push(subject(name, String::new(), None));
         asked.push(Asked::Outside(Box::new(outside)));

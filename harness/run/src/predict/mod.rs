@@ -5,6 +5,7 @@ mod evaluate;
 mod images;
 mod model;
 mod npy;
+mod only;
 mod output;
 mod work;
 
@@ -18,6 +19,7 @@ use harness_worker::{DETECTION, FEW, GRIDS};
 pub use self::evaluate::evaluate;
 pub use self::images::{InputImage, list, not_searched};
 pub use self::model::{CellChoice, Model, find_cell};
+pub use self::only::find_only;
 pub use self::output::{Draw, Picture};
 pub use self::work::PredictOptions;
 use self::work::work;
@@ -80,7 +82,8 @@ pub fn predict(
         detection = joined_scores(rule, &detection, &read(&folder.path().join(FEW), images.len())?)?;
         if rule.is_transductive() {
             observer.notice(&Notice::Warning(
-                "this method's scores lie between the smallest and the largest of the images that are given together:                  they can't be compared with those of other images",
+                "this method's scores lie between the smallest and the largest of the images that are given together: they \
+                 can't be compared with those of other images",
             ));
         }
     }

@@ -87,7 +87,7 @@ pub fn find_cell(folders: &[PathBuf], id: &str) -> Result<CellChoice, Error> {
 }
 
 /// A cell by its id and what it is of.
-fn named(cell: &Cell) -> String {
+pub(super) fn named(cell: &Cell) -> String {
     let Cell { id, variant, dataset, shots, draw, seed, backend, selection, .. } = cell;
     format!("{id} ({variant}, {dataset}, K {shots}, draw {draw}, seed {seed}, {backend}, {selection})")
 }

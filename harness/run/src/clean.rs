@@ -1,0 +1,60 @@
+//! Records that no cell of a folder's plan needs, as an edited experiment leaves them, and taking them away.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use harness_experiment::Plan;
+use harness_records::{Entry, Folder, Journal, Lock, RecordId, now};
+
+use crate::error::Error;
+
+/// A record that the plan does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unneeded {
+    /// Which.
+    pub record: RecordId,
+    /// Bytes of its files.
+    pub bytes: u64,
+}
+
+/// The records of a folder that its plan does not name, trainings first, by id.
+///
+/// # Errors
+/// The system's.
+pub fn unneeded(plan: &Plan, folder: &Folder) -> Result<Vec<Unneeded>, Error> {
+    let trainings = plan.trainings.iter().map(|training| RecordId::from(training.id));
+    let named: HashSet<RecordId> = trainings.chain(plan.evaluations.iter().map(|e| RecordId::from(e.id))).collect();
+    let mut unneeded = Vec::new();
+    for record in folder.records()?.into_iter().filter(|record| !named.contains(record)) {
+        unneeded.push(Unneeded { record, bytes: bytes_in(&folder.record(record))? });
+    }
+    Ok(unneeded)
+}
+
+/// Takes records away, each all of it or nothing, and writes so into the journal.
+///
+/// # Errors
+/// The system's.
+pub fn remove(folder: &Folder, _: &Lock, records: &[Unneeded]) -> Result<(), Error> {
+    let journal = Journal::open(&folder.journal())?;
+    // Evaluations first: predictions without their training would be no record.
+    for Unneeded { record, .. } in records.iter().rev() {
+        if folder.remove(&folder.record(*record))? {
+            let why = Some("no cell of the plan needs it".to_owned());
+            journal.append(&Entry::Removed { at: now(), record: *record, why })?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of all files in a folder and the folders in it.
+fn bytes_in(folder: &Path) -> Result<u64, Error> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder).map_err(Error::file("list", folder))? {
+        let entry = entry.map_err(Error::file("list", folder))?;
+        let path = entry.path();
+        let metadata = entry.metadata().map_err(Error::file("look at", &path))?;
+        bytes += if metadata.is_dir() { bytes_in(&path)? } else { metadata.len() };
+    }
+    Ok(bytes)
+}
