@@ -26,34 +26,61 @@ pub(crate) struct Condition<'a> {
     pub(crate) image_score: Option<ImageScore>,
 }
 
+/// A row of statistics, which stands under a condition.
+pub(crate) trait Conditioned {
+    /// The condition as the row has it; another image score may ask for it too ([`asked_by`]).
+    fn condition(&self) -> Condition<'_>;
+}
+
+/// Both rows have these fields; a trait can't ask for fields.
+macro_rules! conditioned {
+    ($($row:ty),*) => {$(
+        impl Conditioned for $row {
+            fn condition(&self) -> Condition<'_> {
+                Condition {
+                    dataset: &self.dataset,
+                    trained_on: &self.trained_on,
+                    shots: self.shots,
+                    backend: &self.backend,
+                    selection: self.selection,
+                    metric: self.metric,
+                    image_score: self.image_score,
+                }
+            }
+        }
+    )*};
+}
+
+conditioned!(DifferenceRow, IntervalRow);
+
+/// Rows by each condition that can ask for them and what more names them; of equals the first.
+fn by_condition<'a, R: Conditioned, K: Eq + std::hash::Hash>(
+    rows: &'a [R],
+    name: impl Fn(&'a R) -> K,
+) -> HashMap<(Condition<'a>, K), &'a R> {
+    let mut found = HashMap::new();
+    for row in rows {
+        let condition = row.condition();
+        for image_score in asked_by(condition.metric, condition.image_score) {
+            found.entry((Condition { image_score, ..condition }, name(row))).or_insert(row);
+        }
+    }
+    found
+}
+
 /// Tests of differences by condition, variant and what it is compared with. An index rather than a query: whom a
 /// variant is compared with is known only when the best of a column is.
-pub(crate) struct Differences<'a>(HashMap<(Condition<'a>, &'a str, &'a str), &'a DifferenceRow>);
+pub(crate) struct Differences<'a>(HashMap<(Condition<'a>, (&'a str, &'a str)), &'a DifferenceRow>);
 
 impl<'a> Differences<'a> {
     /// Those of a report.
     pub(crate) fn of(rows: &'a [DifferenceRow]) -> Self {
-        let mut found = HashMap::new();
-        for row in rows {
-            for image_score in asked_by(row.metric, row.image_score) {
-                let condition = Condition {
-                    dataset: &row.dataset,
-                    trained_on: &row.trained_on,
-                    shots: row.shots,
-                    backend: &row.backend,
-                    selection: row.selection,
-                    metric: row.metric,
-                    image_score,
-                };
-                found.entry((condition, row.variant.as_str(), row.base.as_str())).or_insert(row);
-            }
-        }
-        Self(found)
+        Self(by_condition(rows, |row| (row.variant.as_str(), row.base.as_str())))
     }
 
     /// A variant's difference from a base.
     pub(crate) fn get(&self, condition: Condition<'_>, variant: &str, base: &str) -> Option<&'a DifferenceRow> {
-        self.0.get(&(condition, variant, base)).copied()
+        self.0.get(&(condition, (variant, base))).copied()
     }
 }
 
@@ -63,22 +90,7 @@ pub(crate) struct Intervals<'a>(HashMap<(Condition<'a>, &'a str), &'a IntervalRo
 impl<'a> Intervals<'a> {
     /// Those of a report.
     pub(crate) fn of(rows: &'a [IntervalRow]) -> Self {
-        let mut found = HashMap::new();
-        for row in rows {
-            for image_score in asked_by(row.metric, row.image_score) {
-                let condition = Condition {
-                    dataset: &row.dataset,
-                    trained_on: &row.trained_on,
-                    shots: row.shots,
-                    backend: &row.backend,
-                    selection: row.selection,
-                    metric: row.metric,
-                    image_score,
-                };
-                found.entry((condition, row.variant.as_str())).or_insert(row);
-            }
-        }
-        Self(found)
+        Self(by_condition(rows, |row| row.variant.as_str()))
     }
 
     /// A variant's mean.

@@ -8,6 +8,7 @@
 //! - [`measure`] turns an evaluation's predictions into metrics, [`score()`] does so for a whole folder.
 
 pub mod bench;
+pub mod cell_by_id;
 mod choice;
 mod clock;
 mod crew;
