@@ -6,8 +6,8 @@ use harness_metrics::Metric;
 use crate::averages::{exact, mean};
 use crate::families::{DatasetPair, Families, Family, FamilyKey, Member, Quantity};
 
-/// The metrics whose best is marked in tables.
-const MARKED: [Metric; 2] = [Metric::ImageAuroc, Metric::PixelAuroc];
+/// The metrics whose best is marked in tables; the last in that of methods alone.
+const MARKED: [Metric; 3] = [Metric::ImageAuroc, Metric::PixelAuroc, Metric::Pro03];
 
 /// Pairs of quantities of one family: the first is compared with the second.
 #[derive(Default)]
@@ -39,7 +39,8 @@ impl Comparisons {
             let of_last = last.map(|family| Quantity { family, ..quantity });
             comparisons.last.extend(of_last.filter(|last| all.is_planned(*last)).map(|last| [quantity, last]));
         }
-        if let Some(base) = base.filter(|_| MARKED.contains(&key.metric)) {
+        let marked = MARKED.contains(&key.metric) && (key.metric != Metric::Pro03 || all.names.several_methods);
+        if let Some(base) = base.filter(|_| marked) {
             comparisons.best = with_best(all, key, base);
         }
         comparisons
