@@ -104,6 +104,8 @@ pub(crate) struct Ablation<'a> {
     pub(crate) rows: &'a [SummaryRow],
     pub(crate) datasets: &'a [ReportDataset],
     pub(crate) variants: &'a [String],
+    /// The method of each variant.
+    pub(crate) methods: &'a [String],
     pub(crate) base: &'a str,
     pub(crate) intervals: &'a [IntervalRow],
     pub(crate) differences: &'a [DifferenceRow],
@@ -124,9 +126,31 @@ pub(crate) struct Block<'a> {
     pub(crate) score: Option<ImageScore>,
 }
 
+/// A measure of a block's variants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) measure: Measure,
+    /// The image score, where it is not the block's.
+    pub(crate) score: Option<ImageScore>,
+}
+
+impl Column {
+    /// As tables name it.
+    pub(crate) fn name(self) -> String {
+        let by = self.score.map(|score| format!(" by {}", score.name())).unwrap_or_default();
+        self.measure.name().to_owned() + &by
+    }
+
+    /// The measure in words, within a sentence.
+    pub(crate) fn words_within(self) -> String {
+        let by = self.score.map(|score| format!(", {}", score.name())).unwrap_or_default();
+        self.measure.words_within().to_owned() + &by
+    }
+}
+
 impl<'a> Block<'a> {
-    /// The condition of a measure in this block.
-    pub(crate) fn condition(&self, measure: Measure) -> Condition<'a> {
+    /// The condition of a column in this block.
+    pub(crate) fn condition(&self, Column { measure, score }: Column) -> Condition<'a> {
         Condition {
             dataset: self.dataset,
             trained_on: self.trained_on,
@@ -134,12 +158,42 @@ impl<'a> Block<'a> {
             backend: self.backend,
             selection: self.selection,
             metric: measure.metric(),
-            image_score: self.score,
+            image_score: score.or(self.score),
         }
     }
 }
 
 impl<'a> Ablation<'a> {
+    /// Whether variants have several methods, which are compared by every image score: none of them is the one that all
+    /// were made for.
+    pub(crate) fn of_methods(&self) -> bool {
+        self.methods.iter().any(|method| Some(method) != self.methods.first())
+    }
+
+    /// The method of a variant; empty where it is not known.
+    pub(crate) fn method(&self, variant: &str) -> &'a str {
+        let mut known = self.variants.iter().zip(self.methods);
+        known.find(|(name, _)| *name == variant).map_or("", |(_, method)| method.as_str())
+    }
+
+    /// The columns that have differences: image AUROC by the block's image score, or by each that methods have, and
+    /// pixel AUROC.
+    pub(crate) fn columns(&self) -> Vec<Column> {
+        let of_base = |measure: Measure| {
+            self.differences.iter().filter(move |row| row.base == self.base && row.metric == measure.metric())
+        };
+        let mut columns = Vec::new();
+        for measure in Measure::ALL.into_iter().filter(|measure| of_base(*measure).next().is_some()) {
+            if measure == Measure::Ac && self.of_methods() {
+                let scores: BTreeSet<ImageScore> = of_base(measure).filter_map(|row| row.image_score).collect();
+                columns.extend(scores.into_iter().map(|score| Column { measure, score: Some(score) }));
+            } else {
+                columns.push(Column { measure, score: None });
+            }
+        }
+        columns
+    }
+
     /// The blocks that have differences from the base, each by the paper's image score of the dataset where it is among
     /// them.
     pub(crate) fn blocks(&self) -> Vec<Block<'a>> {
@@ -181,6 +235,10 @@ impl<'a> Ablation<'a> {
 
     /// The dataset of a block in words.
     pub(crate) fn words(&self, block: &Block<'_>) -> String {
+        // Columns by one image score are over other datasets than columns by another.
+        if block.dataset.is_empty() && self.of_methods() && self.datasets.iter().any(|dataset| !dataset.masks) {
+            return "mean of datasets that have it".to_owned();
+        }
         dataset_words(self.datasets, block.dataset, block.trained_on, block.score)
     }
 

@@ -17,8 +17,11 @@ use crate::{ReportError, SummaryRow};
 /// Columns before the first number that is marked.
 const FIRST: usize = 7;
 
+/// A number of a row.
+type Of = fn(&MethodRow) -> Option<f64>;
+
 /// The numbers that are marked: each with its metric and the measure whose datasets it is a mean over.
-const MARKED: [(Metric, Measure, fn(&MethodRow) -> Option<f64>); 3] = [
+const MARKED: [(Metric, Measure, Of); 3] = [
     (Metric::ImageAuroc, Measure::Ac, |row| row.image_auroc),
     (Metric::PixelAuroc, Measure::As, |row| row.pixel_auroc),
     (Metric::Pro03, Measure::As, |row| row.pro),

@@ -12,7 +12,7 @@ use harness_records::{CellRecords, ReplicateIndex, planned};
 use crate::methods::several;
 
 /// What all numbers of a family share, as indices into [`Names`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FamilyKey {
     pub(crate) shots: usize,
     pub(crate) backend: usize,

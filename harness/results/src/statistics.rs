@@ -11,16 +11,18 @@ use harness_tables::{DeLongRow, DifferenceRow, IntervalRow};
 use rayon::prelude::*;
 
 use crate::averages::{Average, Averages, rank};
-use crate::comparisons::{Comparisons, WithBest, quantities};
+use crate::comparisons::{Comparisons, MOST_RANKED, WithBest, quantities};
 use crate::delong;
 use crate::error::Error;
 use crate::families::{Condition, DatasetPair, Families, FamilyKey, Names, Quantity, base, families};
+use crate::figure_data::RankFigure;
+use crate::ranks;
 
 /// Level of all intervals.
 const LEVEL: f64 = 0.95;
 
 /// Level that a test has to reach to be called significant.
-const SIGNIFICANCE: f64 = 0.05;
+pub(crate) const SIGNIFICANCE: f64 = 0.05;
 
 /// The statistics of all cells together.
 #[derive(Default)]
@@ -28,6 +30,9 @@ pub(crate) struct Statistics {
     pub(crate) intervals: Vec<IntervalRow>,
     pub(crate) differences: Vec<DifferenceRow>,
     pub(crate) optimism: Vec<DifferenceRow>,
+    /// Each variant with each earlier one, where they are ranked.
+    pub(crate) pairs: Vec<DifferenceRow>,
+    pub(crate) ranks: Vec<RankFigure>,
     pub(crate) delong: Vec<DeLongRow>,
     pub(crate) notes: Vec<String>,
 }
@@ -54,6 +59,8 @@ enum With {
     Last,
     /// The variant with the highest number.
     Best,
+    /// The earlier variant with this index.
+    Earlier(usize),
 }
 
 impl Order {
@@ -69,6 +76,7 @@ struct Rows {
     intervals: Vec<(Order, IntervalRow)>,
     differences: Vec<(Order, DifferenceRow)>,
     optimism: Vec<(Order, DifferenceRow)>,
+    pairs: Vec<(Order, DifferenceRow)>,
 }
 
 /// The statistics of the cells of a plan that are done.
@@ -89,16 +97,20 @@ pub(crate) fn statistics(plan: &Plan, records: &CellRecords) -> Result<Statistic
             |(key, comparisons): &(FamilyKey, Comparisons)| family_rows(&all, &averages, *key, comparisons, base);
         let made: Vec<Result<Rows, Error>> = families.par_iter().map(family).collect();
         for made in made {
-            let Rows { intervals, differences, optimism } = made?;
+            let Rows { intervals, differences, optimism, pairs } = made?;
             rows.intervals.extend(intervals);
             rows.differences.extend(differences);
             rows.optimism.extend(optimism);
+            rows.pairs.extend(pairs);
         }
     }
+    let pairs = sorted(rows.pairs);
     Ok(Statistics {
         intervals: sorted(rows.intervals),
         differences: sorted(rows.differences),
         optimism: sorted(rows.optimism),
+        ranks: ranks::figures(&all, &pairs),
+        pairs,
         delong: delong::rows(&all, base)?,
         notes: notes(plan, &all.names, records),
     })
@@ -159,11 +171,22 @@ fn family_rows(
         }
         differences.extend(pairs.rows(names, key, (&names.variants[*best], With::Best))?);
     }
+    let mut pairs = Vec::new();
+    for (earlier, of_earlier) in &comparisons.each {
+        let mut of_earlier = Pairs::of(averages, of_earlier).with_means(averaged)?;
+        // Ranks are over datasets, so their tests are of the mean over them.
+        of_earlier.0.retain(|condition, _| averaged.is_none() || *condition == Condition::Mean);
+        pairs.extend(of_earlier.rows(names, key, (&names.variants[*earlier], With::Earlier(*earlier)))?);
+    }
+    // A reader looks at all pairs together.
+    let p: Vec<f64> = pairs.iter().map(|(_, row)| row.p).collect();
+    pairs.iter_mut().zip(holm(&p)?).for_each(|((_, row), p_holm)| row.p_holm = p_holm);
     let with_last = Pairs::of(averages, &comparisons.last).with_means(averaged)?;
     Ok(Rows {
         intervals: intervals(all, averages, key, averaged)?,
         differences,
         optimism: with_last.rows(names, key, (Selection::Last.name(), With::Last))?,
+        pairs,
     })
 }
 
@@ -326,6 +349,12 @@ fn notes(plan: &Plan, names: &Names, records: &CellRecords) -> Vec<String> {
             "{datasets} datasets are too few for a rank test: a two-sided Wilcoxon test over them can't go below p = \
              {smallest:.3}{corrected}, so no difference could be significant at {SIGNIFICANCE}. The p values given here are the \
              nested bootstrap's, over test images, draws and seeds of these datasets; they say nothing about others."
+        ));
+    }
+    if names.several_methods && names.variants.len() > MOST_RANKED {
+        notes.push(format!(
+            "{} variants are too many to compare each with each: there are no figures of ranks for more than {MOST_RANKED}.",
+            names.variants.len()
         ));
     }
     let without = without_replicates(plan, records);
