@@ -3,6 +3,7 @@
 use harness_tables::{BackendRow, DeLongRow, DifferenceRow, IntervalRow, MethodRow, ResultRow};
 
 use crate::figure_data::{CostFigure, CurveFigure, MethodPanelFigure, PanelFigure, RankFigure, RocFigure};
+use crate::ranks::PairRow;
 
 /// A dataset as tables need it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub struct ReportInput {
     pub optimism: Vec<DifferenceRow>,
     /// Each variant minus each earlier one, in the mean over datasets or on the only one, where variants have several
     /// methods; p values are adjusted over all pairs.
-    pub pairs: Vec<DifferenceRow>,
+    pub pairs: Vec<PairRow>,
     /// Figures of mean ranks.
     pub ranks: Vec<RankFigure>,
     /// Remarks on intervals and tests, a paragraph each.

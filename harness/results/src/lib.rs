@@ -17,6 +17,7 @@ mod ranks;
 mod rows;
 mod shown;
 mod statistics;
+mod together;
 
 use std::path::Path;
 
@@ -31,6 +32,7 @@ pub use crate::figure_data::{
     PanelRow, Pixels, RankFigure, RankPlot, RankedVariant, RocFigure, RocSeries, Role,
 };
 pub use crate::input::{ReportDataset, ReportInput};
+pub use crate::ranks::PairRow;
 pub use crate::shown::{Candidate, choose};
 
 /// What a results folder holds of a plan.

@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use harness_tables::DifferenceRow;
+use harness_experiment::{ImageScore, Selection, Shots};
+use harness_metrics::Metric;
+use harness_tables::row;
 
 use crate::averages::{exact, mean};
 use crate::comparisons::ranked;
@@ -14,11 +16,50 @@ use crate::families::{DatasetPair, Families, Family, FamilyKey, Quantity};
 use crate::figure_data::{RankFigure, RankPlot, RankedVariant};
 use crate::statistics::SIGNIFICANCE;
 
+row! {
+    /// A variant minus an earlier one on the same test images, draws and seeds, where variants have several methods:
+    /// `tables/pairs.csv`, `.parquet`.
+    PairRow is "pairs" {
+        /// Name of the variant.
+        variant: String,
+        /// Name of the earlier one.
+        other: String,
+        /// Data set that was scored; empty: the mean over the datasets of the experiment.
+        dataset: String,
+        /// Data set that was trained on; empty where `dataset` is.
+        trained_on: String,
+        /// Support images of each class.
+        shots: Shots,
+        /// Backend that computed.
+        backend: String,
+        /// Rule that chose the epoch.
+        selection: Selection,
+        /// The image score; absent for pixel metrics that do not depend on it.
+        image_score: Option<ImageScore>,
+        /// The metric.
+        metric: Metric,
+        /// The variant's mean minus that of `other`, a fraction.
+        difference: f64,
+        /// Lower end of the interval.
+        low: f64,
+        /// Upper end of the interval.
+        high: f64,
+        /// Level of the interval, 0.95.
+        level: f64,
+        /// Two-sided, of no difference, by the nested bootstrap.
+        p: f64,
+        /// The same, adjusted for all pairs under the same conditions.
+        p_adjusted: f64,
+        /// Pairs of trainings behind it.
+        count: u64,
+    }
+}
+
 /// Datasets from which on tests of ranks are usual; below it a figure says that it has none.
 const RANK_TESTS: usize = 6;
 
 /// A figure for each K, rule and backend whose variants are compared with one another; `pairs` are these comparisons.
-pub(crate) fn figures(all: &Families<'_>, pairs: &[DifferenceRow]) -> Vec<RankFigure> {
+pub(crate) fn figures(all: &Families<'_>, pairs: &[PairRow]) -> Vec<RankFigure> {
     let tests = Tests::of(all, pairs);
     let mut groups: BTreeMap<(usize, usize, usize), Vec<FamilyKey>> = BTreeMap::new();
     for key in all.families.keys().filter(|key| ranked(all, **key)) {
@@ -31,9 +72,9 @@ pub(crate) fn figures(all: &Families<'_>, pairs: &[DifferenceRow]) -> Vec<RankFi
 struct Tests<'a>(HashMap<(FamilyKey, &'a str, &'a str), f64>);
 
 impl<'a> Tests<'a> {
-    fn of(all: &Families<'_>, pairs: &'a [DifferenceRow]) -> Self {
+    fn of(all: &Families<'_>, pairs: &'a [PairRow]) -> Self {
         let names = &all.names;
-        let p = |row: &'a DifferenceRow| {
+        let p = |row: &'a PairRow| {
             let key = FamilyKey {
                 shots: names.shots.iter().position(|shots| *shots == row.shots)?,
                 backend: names.backends.iter().position(|backend| *backend == row.backend)?,
@@ -41,7 +82,7 @@ impl<'a> Tests<'a> {
                 metric: row.metric,
                 score: row.image_score,
             };
-            Some(((key, row.variant.as_str(), row.base.as_str()), row.p_holm))
+            Some(((key, row.variant.as_str(), row.other.as_str()), row.p_adjusted))
         };
         Self(pairs.iter().filter_map(p).collect())
     }
@@ -74,7 +115,7 @@ fn figure(all: &Families<'_>, keys: &[FamilyKey], tests: &Tests<'_>) -> Option<R
     let most = plots.iter().map(|plot| plot.datasets.len()).max().unwrap_or(0);
     caption += &format!(
         " Bars with dots join variants that are not told apart {}: p ≥ {SIGNIFICANCE} in the paired nested bootstrap over test images, \
-         draws and seeds within the datasets, adjusted by Holm over all pairs of a plot. Variants without a common bar are told apart \
+         draws and seeds within the datasets, adjusted for all pairs of a plot. Variants without a common bar are told apart \
          on these datasets; nothing is said of others.",
         if most > 1 { "in the mean over the datasets" } else { "on the dataset" }
     );

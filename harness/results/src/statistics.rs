@@ -16,7 +16,8 @@ use crate::delong;
 use crate::error::Error;
 use crate::families::{Condition, DatasetPair, Families, FamilyKey, Names, Quantity, base, families};
 use crate::figure_data::RankFigure;
-use crate::ranks;
+use crate::ranks::{self, PairRow};
+use crate::together::together;
 
 /// Level of all intervals.
 const LEVEL: f64 = 0.95;
@@ -31,7 +32,7 @@ pub(crate) struct Statistics {
     pub(crate) differences: Vec<DifferenceRow>,
     pub(crate) optimism: Vec<DifferenceRow>,
     /// Each variant with each earlier one, where they are ranked.
-    pub(crate) pairs: Vec<DifferenceRow>,
+    pub(crate) pairs: Vec<PairRow>,
     pub(crate) ranks: Vec<RankFigure>,
     pub(crate) delong: Vec<DeLongRow>,
     pub(crate) notes: Vec<String>,
@@ -76,7 +77,7 @@ struct Rows {
     intervals: Vec<(Order, IntervalRow)>,
     differences: Vec<(Order, DifferenceRow)>,
     optimism: Vec<(Order, DifferenceRow)>,
-    pairs: Vec<(Order, DifferenceRow)>,
+    pairs: Vec<(Order, PairRow)>,
 }
 
 /// The statistics of the cells of a plan that are done.
@@ -171,23 +172,59 @@ fn family_rows(
         }
         differences.extend(pairs.rows(names, key, (&names.variants[*best], With::Best))?);
     }
-    let mut pairs = Vec::new();
-    for (earlier, of_earlier) in &comparisons.each {
-        let mut of_earlier = Pairs::of(averages, of_earlier).with_means(averaged)?;
-        // Ranks are over datasets, so their tests are of the mean over them.
-        of_earlier.0.retain(|condition, _| averaged.is_none() || *condition == Condition::Mean);
-        pairs.extend(of_earlier.rows(names, key, (&names.variants[*earlier], With::Earlier(*earlier)))?);
-    }
-    // A reader looks at all pairs together.
-    let p: Vec<f64> = pairs.iter().map(|(_, row)| row.p).collect();
-    pairs.iter_mut().zip(holm(&p)?).for_each(|((_, row), p_holm)| row.p_holm = p_holm);
     let with_last = Pairs::of(averages, &comparisons.last).with_means(averaged)?;
     Ok(Rows {
         intervals: intervals(all, averages, key, averaged)?,
         differences,
         optimism: with_last.rows(names, key, (Selection::Last.name(), With::Last))?,
-        pairs,
+        pairs: each_pair(all, averages, key, &comparisons.each)?,
     })
+}
+
+/// Each variant with each earlier one: in the mean over datasets, or on the only one. A reader looks at all of these
+/// pairs together, so p values are adjusted for all of them.
+fn each_pair(
+    all: &Families<'_>,
+    averages: &Averages<'_>,
+    key: FamilyKey,
+    each: &BTreeMap<usize, Vec<[Quantity; 2]>>,
+) -> Result<Vec<(Order, PairRow)>, Error> {
+    let (names, averaged) = (&all.names, all.averaged(key));
+    let (mut rows, mut differences) = (Vec::new(), Vec::new());
+    for (earlier, pairs) in each {
+        let pairs = Pairs::of(averages, pairs).with_means(averaged.as_deref())?;
+        let conditions = pairs.0.iter().filter(|(condition, _)| averaged.is_none() || **condition == Condition::Mean);
+        for (condition, variants) in conditions {
+            for (variant, [one, other]) in variants {
+                let Some(difference) = one.minus(other)? else { continue };
+                let interval = difference.interval(LEVEL)?;
+                let (dataset, trained_on) = names.condition(*condition);
+                let row = PairRow {
+                    variant: names.variants[*variant].clone(),
+                    other: names.variants[*earlier].clone(),
+                    dataset,
+                    trained_on,
+                    shots: names.shots[key.shots],
+                    backend: names.backends[key.backend].clone(),
+                    selection: names.selection[key.selection],
+                    image_score: key.score,
+                    metric: key.metric,
+                    difference: one.mean - other.mean,
+                    low: interval.low,
+                    high: interval.high,
+                    level: LEVEL,
+                    p: difference.p_value()?,
+                    p_adjusted: 1.0,
+                    count: one.count,
+                };
+                rows.push((Order::of(key, *condition, With::Earlier(*earlier), *variant), row));
+                differences.push(difference);
+            }
+        }
+    }
+    let p: Vec<f64> = rows.iter().map(|(_, row)| row.p).collect();
+    rows.iter_mut().zip(together(&differences, &p)).for_each(|((_, row), p)| row.p_adjusted = p);
+    Ok(rows)
 }
 
 /// The intervals of a family, those of means over datasets included.
