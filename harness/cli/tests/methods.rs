@@ -96,6 +96,23 @@ fn every_method_runs_in_one_experiment_and_a_second_run_does_nothing() {
         let found = ["method", "sees", "states", "transductive"].map(|column| rows[variant][place_of(column)]);
         assert_eq!(found, [method, sees, states, together], "{variant}");
     }
+    // Each with each, those without maps by the detection score alone.
+    let pairs = std::fs::read_to_string(place.file("out/tables/pairs.csv")).unwrap();
+    let of = |metric: &str, variant: &str| {
+        pairs
+            .lines()
+            .filter(|line| line.contains(metric) && line.split(',').take(2).any(|name| name == variant))
+            .count()
+    };
+    assert_eq!((of("last,map-max,image_auroc", "bank"), of("last,map-max,image_auroc", "prototypes")), (7, 0));
+    assert_eq!((of("last,detection,image_auroc", "prototypes"), of("last,,pixel_auroc", "base")), (8, 7), "{pairs}");
+    for figure in ["ranks-k4-last", "ranks-k4-best-on-test", "cost-k4", "panel-methods-Small-k4-last-part1"] {
+        assert!(place.file(&format!("out/figures/{figure}.svg")).is_file(), "{figure}");
+        assert!(place.file(&format!("out/figures/{figure}.png")).is_file(), "{figure}");
+    }
+    let report = std::fs::read_to_string(place.file("out/report.md")).unwrap();
+    assert!(report.contains("Ranks on one dataset are an order, and carry no rank test."), "{report}");
+    assert!(report.contains("Without maps: prototypes."), "{report}");
     // Two seeds of a bank are one training, and count once.
     assert_eq!((rows["bank"][place_of("trainings")], rows["base"][place_of("trainings")]), ("1", "2"));
 

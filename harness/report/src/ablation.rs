@@ -1,4 +1,5 @@
-//! The ablation table: each variant's numbers and its differences from the base, with the best marked.
+//! The ablation table: each variant's numbers and its differences from the base, with the best marked. Where variants
+//! have several methods it is the table of differences between methods.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +8,8 @@ use harness_tables::{DifferenceRow, Frame, row};
 
 use crate::ReportError;
 use crate::best::{Mark, NOTE, marks};
-use crate::comparisons::{Ablation, Block, Differences, Intervals};
-use crate::measure::{Measure, score_name};
+use crate::comparisons::{Ablation, Block, Column, Differences, Intervals};
+use crate::measure::score_name;
 use crate::numbers::{Number, Wanted, numbers};
 use crate::sheet::{Sheet, Table};
 use crate::words::{chosen_by, fraction, p_value, rule_name, signed};
@@ -31,16 +32,16 @@ pub(crate) struct Entry<'a> {
 /// A block with its entries.
 pub(crate) struct Filled<'a> {
     pub(crate) block: Block<'a>,
-    /// Of each measure that has differences an entry for each variant.
-    pub(crate) columns: Vec<(Measure, Vec<Entry<'a>>)>,
+    /// Of each column that has differences an entry for each variant.
+    pub(crate) columns: Vec<(Column, Vec<Entry<'a>>)>,
 }
 
 impl Filled<'_> {
     /// The entries variant by variant, as the lines of the table are.
-    fn lines(&self) -> impl Iterator<Item = Vec<(Measure, &Entry<'_>)>> {
+    fn lines(&self) -> impl Iterator<Item = Vec<(Column, &Entry<'_>)>> {
         let variants = self.columns.first().map_or(0, |(_, column)| column.len());
         let line = |number: usize| {
-            self.columns.iter().filter_map(|(measure, column)| Some((*measure, column.get(number)?))).collect()
+            self.columns.iter().filter_map(|(column, entries)| Some((*column, entries.get(number)?))).collect()
         };
         (0..variants).map(line)
     }
@@ -50,18 +51,12 @@ impl Filled<'_> {
 const KEYS: [&str; 7] = ["variant", "dataset", "trained_on", "normal_shots", "abnormal_shots", "backend", "selection"];
 
 impl<'a> Ablation<'a> {
-    /// The measures that have differences.
-    fn measures(&self) -> Vec<Measure> {
-        let has = |measure: &Measure| self.differences.iter().any(|row| row.metric == measure.metric());
-        Measure::ALL.into_iter().filter(has).collect()
-    }
-
-    /// The blocks with an entry for each measure that has differences and each variant.
+    /// The blocks with an entry for each column that has differences and each variant.
     ///
     /// # Errors
     /// Polars' own.
     pub(crate) fn filled(&self) -> Result<Vec<Filled<'a>>, ReportError> {
-        let measures = self.measures();
+        let columns = self.columns();
         let (differences, intervals) = (Differences::of(self.differences), Intervals::of(self.intervals));
         let blocks = self.blocks();
         let variants = self.variants(&blocks);
@@ -69,16 +64,16 @@ impl<'a> Ablation<'a> {
             self.rows.iter().filter(|row| row.no_choice).map(|row| row.variant.as_str()).collect();
         let mut wanted = Vec::new();
         for (block, variants) in blocks.iter().zip(&variants) {
-            for measure in &measures {
-                wanted.extend(variants.iter().map(|variant| block.wanted(*measure, variant)));
+            for column in &columns {
+                wanted.extend(variants.iter().map(|variant| block.wanted(*column, variant)));
             }
         }
         let mut found = numbers(&wanted, self.rows, &KEYS)?.into_iter();
         let mut filled = Vec::new();
         for (block, variants) in blocks.into_iter().zip(&variants) {
-            let mut columns = Vec::new();
-            for measure in &measures {
-                let condition = block.condition(*measure);
+            let mut with_entries = Vec::new();
+            for column in &columns {
+                let condition = block.condition(*column);
                 let entry = |(&variant, number): (&&'a str, Number)| {
                     let interval = intervals.get(condition, variant).map(|row| row.mean);
                     Entry {
@@ -91,21 +86,22 @@ impl<'a> Ablation<'a> {
                         mark: Mark::None,
                     }
                 };
-                let mut column: Vec<Entry<'a>> = variants.iter().zip(&mut found).map(entry).collect();
+                let mut entries: Vec<Entry<'a>> = variants.iter().zip(&mut found).map(entry).collect();
                 let values: Vec<(&str, Option<f64>)> =
-                    column.iter().map(|entry| (entry.variant, entry.value)).collect();
+                    entries.iter().map(|entry| (entry.variant, entry.value)).collect();
                 let marks = marks(&values, |variant, best| Some(differences.get(condition, variant, best)?.p_holm));
-                column.iter_mut().zip(marks).for_each(|(entry, mark)| entry.mark = mark);
-                columns.push((*measure, column));
+                entries.iter_mut().zip(marks).for_each(|(entry, mark)| entry.mark = mark);
+                with_entries.push((*column, entries));
             }
-            filled.push(Filled { block, columns });
+            filled.push(Filled { block, columns: with_entries });
         }
         Ok(filled)
     }
 }
 
 impl Block<'_> {
-    fn wanted(&self, measure: Measure, variant: &str) -> Wanted {
+    fn wanted(&self, column: Column, variant: &str) -> Wanted {
+        let condition = self.condition(column);
         Wanted {
             variant: variant.to_owned(),
             dataset: self.dataset.to_owned(),
@@ -113,8 +109,8 @@ impl Block<'_> {
             shots: self.shots,
             backend: self.backend.to_owned(),
             selection: self.selection,
-            metric: Some(measure.metric()),
-            image_score: self.score,
+            metric: Some(condition.metric),
+            image_score: condition.image_score,
             ..Wanted::default()
         }
     }
@@ -149,6 +145,7 @@ row! {
         p: Option<f64>,
         p_holm: Option<f64>,
         no_choice: bool,
+        method: String,
         normal_shots: u64,
         abnormal_shots: u64,
     }
@@ -162,79 +159,104 @@ pub(crate) fn ablation(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Result<Opt
     let level = from.differences.first().map_or(0.95, |row| row.level) * 100.0;
     let sheet = sheet(from, filled);
     let (sheet, everywhere) = sheet.without_constant(&["dataset", "selection", "backend", "image score", "K"]);
+    let (what, method) = match from.of_methods() {
+        true => (" by each image score that both have", format!(" ({})", from.method(from.base))),
+        false => ("", String::new()),
+    };
+    let p = match from.of_methods() {
+        true => {
+            "p: two-sided, of no difference from the base; Holm: the same, adjusted over all methods of a block for the column."
+        }
+        false => {
+            "p: two-sided, of no difference from the base, adjusted by Holm over all variants of a block for the measure."
+        }
+    };
     Ok(Some(Table {
         name: "ablation",
-        heading: "Ablation",
+        heading: if from.of_methods() { "Differences between methods" } else { "Ablation" },
         sentence: format!(
-            "Each variant's mean and its difference from `{}` on the same test images, draws and seeds: a positive difference \
-             is better than the base.",
+            "Each variant's mean and its difference from `{}`{method} on the same test images, draws and seeds{what}: a positive \
+             difference is better than the base.",
             from.base
         ),
-        notes: everywhere.into_iter().chain([
-            format!(
-                "AC: image AUROC; AS: pixel AUROC. Differences from the base with {level:.0} % intervals of the paired bootstrap; \
-                 p: two-sided, of no difference from the base, adjusted by Holm over all variants of a block for the measure."
-            ),
-            NOTE.to_owned(),
-        ]).collect(),
+        notes: everywhere
+            .into_iter()
+            .chain([
+                format!(
+                    "AC: image AUROC; AS: pixel AUROC. Differences from the base with {level:.0} % intervals of the paired bootstrap; {p}"
+                ),
+                NOTE.to_owned(),
+            ])
+            .collect(),
         shown: sheet.frame()?,
         whole: None,
-        long: Frame::of(&long(filled))?,
+        long: Frame::of(&long(from, filled))?,
     }))
 }
 
 /// The table as people read it: a line a variant.
 fn sheet(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Sheet {
+    let of_methods = from.of_methods();
     let mut sheet = Sheet::new(&["dataset", "selection", "backend", "image score"], &["K"]);
-    sheet.words_after(&["variant"]);
-    const FIRST: usize = 6;
-    for measure in from.measures() {
-        sheet.under(measure.name(), &["value", "difference", "p"]);
+    sheet.words_after(if of_methods { &["variant", "method"] } else { &["variant"] });
+    let first = if of_methods { 7 } else { 6 };
+    let below: &[&str] = if of_methods { &["value", "difference", "p", "Holm"] } else { &["value", "difference", "p"] };
+    for column in from.columns() {
+        sheet.under(&column.name(), below);
     }
     for filled in filled {
         let block = &filled.block;
         sheet.block();
         for line in filled.lines() {
+            let variant = line.first().map_or("", |(_, entry)| entry.variant);
             let mut words = vec![
                 from.words(block),
                 rule_name(block.selection, line.first().is_some_and(|(_, entry)| entry.no_choice)).to_owned(),
                 block.backend.to_owned(),
-                score_name(block.score).to_owned(),
+                // The columns of methods name their own.
+                if of_methods { "" } else { score_name(block.score) }.to_owned(),
                 block.shots.to_string(),
-                line.first().map_or("", |(_, entry)| entry.variant).to_owned(),
+                variant.to_owned(),
             ];
-            words.extend(line.iter().flat_map(|(_, entry)| entry_words(entry, entry.variant == from.base)));
+            if of_methods {
+                words.push(from.method(variant).to_owned());
+            }
+            words.extend(line.iter().flat_map(|(_, entry)| entry_words(entry, entry.variant == from.base, of_methods)));
             sheet.push(words);
             let best = line.iter().enumerate().filter(|(_, (_, entry))| entry.mark == Mark::Best);
-            best.for_each(|(at, _)| sheet.embolden(FIRST + 3 * at));
+            best.for_each(|(at, _)| sheet.embolden(first + below.len() * at));
         }
     }
     sheet
 }
 
-fn entry_words(entry: &Entry<'_>, is_base: bool) -> [String; 3] {
-    let mark = entry.mark.sign();
-    let (difference, p) = match entry.difference {
-        Some(row) => {
-            (format!("{} [{}, {}]", signed(row.difference), signed(row.low), signed(row.high)), p_value(row.p_holm))
-        }
-        None if is_base && entry.value.is_some() => ("base".to_owned(), "–".to_owned()),
-        None => ("–".to_owned(), "–".to_owned()),
+/// Value, difference and the adjusted p, before which stands p itself where `both` are asked for.
+fn entry_words(entry: &Entry<'_>, is_base: bool, both: bool) -> Vec<String> {
+    let dash = || "–".to_owned();
+    let difference = match entry.difference {
+        Some(row) => format!("{} [{}, {}]", signed(row.difference), signed(row.low), signed(row.high)),
+        None if is_base && entry.value.is_some() => "base".to_owned(),
+        None => dash(),
     };
-    [format!("{}{mark}", entry.words), difference, p]
+    let mut words = vec![format!("{}{}", entry.words, entry.mark.sign()), difference];
+    if both {
+        words.push(entry.difference.map_or_else(dash, |row| p_value(row.p)));
+    }
+    words.push(entry.difference.map_or_else(dash, |row| p_value(row.p_holm)));
+    words
 }
 
-fn long(filled: &[Filled<'_>]) -> Vec<LongRow> {
-    let row = |block: &Block<'_>, measure: Measure, entry: &Entry<'_>| {
+fn long(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Vec<LongRow> {
+    let row = |block: &Block<'_>, column: Column, entry: &Entry<'_>| {
         let of = |of: fn(&DifferenceRow) -> f64| entry.difference.map(of);
         LongRow {
             dataset: if block.dataset.is_empty() { "mean" } else { block.dataset }.to_owned(),
             trained_on: block.trained_on.to_owned(),
             backend: block.backend.to_owned(),
             selection: block.selection,
-            image_score: block.score,
+            image_score: block.condition(column).image_score,
             variant: entry.variant.to_owned(),
-            measure: measure.name().to_owned(),
+            measure: column.measure.name().to_owned(),
             mark: entry.mark.word().to_owned(),
             message: if entry.value.is_some() { String::new() } else { entry.words.clone() },
             shots: block.shots.k().map(u64::from),
@@ -245,10 +267,11 @@ fn long(filled: &[Filled<'_>]) -> Vec<LongRow> {
             p: of(|row| row.p),
             p_holm: of(|row| row.p_holm),
             no_choice: entry.no_choice,
+            method: from.method(entry.variant).to_owned(),
             normal_shots: u64::from(block.shots.normal),
             abnormal_shots: u64::from(block.shots.abnormal),
         }
     };
     let lines = filled.iter().flat_map(|filled| filled.lines().flatten().map(|entry| (&filled.block, entry)));
-    lines.map(|(block, (measure, entry))| row(block, measure, entry)).collect()
+    lines.map(|(block, (column, entry))| row(block, column, entry)).collect()
 }

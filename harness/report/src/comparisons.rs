@@ -26,34 +26,61 @@ pub(crate) struct Condition<'a> {
     pub(crate) image_score: Option<ImageScore>,
 }
 
+/// A row of statistics, which stands under a condition.
+pub(crate) trait Conditioned {
+    /// The condition as the row has it; another image score may ask for it too ([`asked_by`]).
+    fn condition(&self) -> Condition<'_>;
+}
+
+/// Both rows have these fields; a trait can't ask for fields.
+macro_rules! conditioned {
+    ($($row:ty),*) => {$(
+        impl Conditioned for $row {
+            fn condition(&self) -> Condition<'_> {
+                Condition {
+                    dataset: &self.dataset,
+                    trained_on: &self.trained_on,
+                    shots: self.shots,
+                    backend: &self.backend,
+                    selection: self.selection,
+                    metric: self.metric,
+                    image_score: self.image_score,
+                }
+            }
+        }
+    )*};
+}
+
+conditioned!(DifferenceRow, IntervalRow);
+
+/// Rows by each condition that can ask for them and what more names them; of equals the first.
+fn by_condition<'a, R: Conditioned, K: Eq + std::hash::Hash>(
+    rows: &'a [R],
+    name: impl Fn(&'a R) -> K,
+) -> HashMap<(Condition<'a>, K), &'a R> {
+    let mut found = HashMap::new();
+    for row in rows {
+        let condition = row.condition();
+        for image_score in asked_by(condition.metric, condition.image_score) {
+            found.entry((Condition { image_score, ..condition }, name(row))).or_insert(row);
+        }
+    }
+    found
+}
+
 /// Tests of differences by condition, variant and what it is compared with. An index rather than a query: whom a
 /// variant is compared with is known only when the best of a column is.
-pub(crate) struct Differences<'a>(HashMap<(Condition<'a>, &'a str, &'a str), &'a DifferenceRow>);
+pub(crate) struct Differences<'a>(HashMap<(Condition<'a>, (&'a str, &'a str)), &'a DifferenceRow>);
 
 impl<'a> Differences<'a> {
     /// Those of a report.
     pub(crate) fn of(rows: &'a [DifferenceRow]) -> Self {
-        let mut found = HashMap::new();
-        for row in rows {
-            for image_score in asked_by(row.metric, row.image_score) {
-                let condition = Condition {
-                    dataset: &row.dataset,
-                    trained_on: &row.trained_on,
-                    shots: row.shots,
-                    backend: &row.backend,
-                    selection: row.selection,
-                    metric: row.metric,
-                    image_score,
-                };
-                found.entry((condition, row.variant.as_str(), row.base.as_str())).or_insert(row);
-            }
-        }
-        Self(found)
+        Self(by_condition(rows, |row| (row.variant.as_str(), row.base.as_str())))
     }
 
     /// A variant's difference from a base.
     pub(crate) fn get(&self, condition: Condition<'_>, variant: &str, base: &str) -> Option<&'a DifferenceRow> {
-        self.0.get(&(condition, variant, base)).copied()
+        self.0.get(&(condition, (variant, base))).copied()
     }
 }
 
@@ -63,22 +90,7 @@ pub(crate) struct Intervals<'a>(HashMap<(Condition<'a>, &'a str), &'a IntervalRo
 impl<'a> Intervals<'a> {
     /// Those of a report.
     pub(crate) fn of(rows: &'a [IntervalRow]) -> Self {
-        let mut found = HashMap::new();
-        for row in rows {
-            for image_score in asked_by(row.metric, row.image_score) {
-                let condition = Condition {
-                    dataset: &row.dataset,
-                    trained_on: &row.trained_on,
-                    shots: row.shots,
-                    backend: &row.backend,
-                    selection: row.selection,
-                    metric: row.metric,
-                    image_score,
-                };
-                found.entry((condition, row.variant.as_str())).or_insert(row);
-            }
-        }
-        Self(found)
+        Self(by_condition(rows, |row| row.variant.as_str()))
     }
 
     /// A variant's mean.
@@ -92,6 +104,8 @@ pub(crate) struct Ablation<'a> {
     pub(crate) rows: &'a [SummaryRow],
     pub(crate) datasets: &'a [ReportDataset],
     pub(crate) variants: &'a [String],
+    /// The method of each variant.
+    pub(crate) methods: &'a [String],
     pub(crate) base: &'a str,
     pub(crate) intervals: &'a [IntervalRow],
     pub(crate) differences: &'a [DifferenceRow],
@@ -112,9 +126,31 @@ pub(crate) struct Block<'a> {
     pub(crate) score: Option<ImageScore>,
 }
 
+/// A measure of a block's variants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) measure: Measure,
+    /// The image score, where it is not the block's.
+    pub(crate) score: Option<ImageScore>,
+}
+
+impl Column {
+    /// As tables name it.
+    pub(crate) fn name(self) -> String {
+        let by = self.score.map(|score| format!(" by {}", score.name())).unwrap_or_default();
+        self.measure.name().to_owned() + &by
+    }
+
+    /// The measure in words, within a sentence.
+    pub(crate) fn words_within(self) -> String {
+        let by = self.score.map(|score| format!(", {}", score.name())).unwrap_or_default();
+        self.measure.words_within().to_owned() + &by
+    }
+}
+
 impl<'a> Block<'a> {
-    /// The condition of a measure in this block.
-    pub(crate) fn condition(&self, measure: Measure) -> Condition<'a> {
+    /// The condition of a column in this block.
+    pub(crate) fn condition(&self, Column { measure, score }: Column) -> Condition<'a> {
         Condition {
             dataset: self.dataset,
             trained_on: self.trained_on,
@@ -122,12 +158,42 @@ impl<'a> Block<'a> {
             backend: self.backend,
             selection: self.selection,
             metric: measure.metric(),
-            image_score: self.score,
+            image_score: score.or(self.score),
         }
     }
 }
 
 impl<'a> Ablation<'a> {
+    /// Whether variants have several methods, which are compared by every image score: none of them is the one that all
+    /// were made for.
+    pub(crate) fn of_methods(&self) -> bool {
+        self.methods.iter().any(|method| Some(method) != self.methods.first())
+    }
+
+    /// The method of a variant; empty where it is not known.
+    pub(crate) fn method(&self, variant: &str) -> &'a str {
+        let mut known = self.variants.iter().zip(self.methods);
+        known.find(|(name, _)| *name == variant).map_or("", |(_, method)| method.as_str())
+    }
+
+    /// The columns that have differences: image AUROC by the block's image score, or by each that methods have, and
+    /// pixel AUROC.
+    pub(crate) fn columns(&self) -> Vec<Column> {
+        let of_base = |measure: Measure| {
+            self.differences.iter().filter(move |row| row.base == self.base && row.metric == measure.metric())
+        };
+        let mut columns = Vec::new();
+        for measure in Measure::ALL.into_iter().filter(|measure| of_base(*measure).next().is_some()) {
+            if measure == Measure::Ac && self.of_methods() {
+                let scores: BTreeSet<ImageScore> = of_base(measure).filter_map(|row| row.image_score).collect();
+                columns.extend(scores.into_iter().map(|score| Column { measure, score: Some(score) }));
+            } else {
+                columns.push(Column { measure, score: None });
+            }
+        }
+        columns
+    }
+
     /// The blocks that have differences from the base, each by the paper's image score of the dataset where it is among
     /// them.
     pub(crate) fn blocks(&self) -> Vec<Block<'a>> {
@@ -169,6 +235,10 @@ impl<'a> Ablation<'a> {
 
     /// The dataset of a block in words.
     pub(crate) fn words(&self, block: &Block<'_>) -> String {
+        // Columns by one image score are over other datasets than columns by another.
+        if block.dataset.is_empty() && self.of_methods() && self.datasets.iter().any(|dataset| !dataset.masks) {
+            return "mean of datasets that have it".to_owned();
+        }
         dataset_words(self.datasets, block.dataset, block.trained_on, block.score)
     }
 

@@ -125,10 +125,10 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
     let figure = |filled: &Filled<'_>| {
         let block = &filled.block;
         let names: Vec<&str> =
-            filled.columns.iter().flat_map(|(_, column)| column).map(|entry| entry.variant).collect();
+            filled.columns.iter().flat_map(|(_, entries)| entries).map(|entry| entry.variant).collect();
         let (mut counts, mut plots) = (BTreeSet::new(), Vec::new());
-        for (measure, column) in &filled.columns {
-            let others = || column.iter().filter(|entry| entry.variant != ablation.base);
+        for (measure, entries) in &filled.columns {
+            let others = || entries.iter().filter(|entry| entry.variant != ablation.base);
             counts.extend(others().filter_map(|entry| Some(entry.difference?.count)));
             if others().any(|entry| entry.difference.is_some()) {
                 plots.push(ForestPlot {
@@ -157,7 +157,11 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
                  Bars: {level:.0} % intervals of the paired bootstrap; filled: p < {ALPHA} after Holm's correction.{}",
                 ablation.base,
                 block.shots.explained(),
-                if block.score.is_some() { score_name(block.score) } else { "none" },
+                match block.score {
+                    _ if ablation.of_methods() => "by plot",
+                    None => "none",
+                    score => score_name(score),
+                },
                 selection.name(),
                 range(counts),
                 chosen(from, selection, &names)
@@ -269,7 +273,7 @@ fn file(parts: &[&str]) -> String {
 }
 
 /// The warning in the caption of numbers chosen on the test set. Variants with one state have none to choose.
-fn chosen(from: &Material<'_>, selection: Selection, variants: &[&str]) -> String {
+pub(crate) fn chosen(from: &Material<'_>, selection: Selection, variants: &[&str]) -> String {
     let single: BTreeSet<&str> = variants.iter().copied().filter(|name| from.no_choice.contains(*name)).collect();
     if selection != Selection::BestOnTest || variants.iter().all(|name| single.contains(name)) {
         return String::new();
@@ -282,6 +286,6 @@ fn chosen(from: &Material<'_>, selection: Selection, variants: &[&str]) -> Strin
 }
 
 /// The same within a picture, which may be shown without its caption.
-fn in_picture(from: &Material<'_>, selection: Selection, variants: &[&str]) -> &'static str {
+pub(crate) fn in_picture(from: &Material<'_>, selection: Selection, variants: &[&str]) -> &'static str {
     if chosen(from, selection, variants).is_empty() { "" } else { " (best-on-test)" }
 }

@@ -10,13 +10,13 @@ use harness_tables::TablesError;
 use rayon::prelude::*;
 
 use crate::ablation::Filled;
-use crate::figure_data::{backend_bars, forests, heat_maps, over_shots};
+use crate::figure_data::{backend_bars, chosen, forests, heat_maps, in_picture, over_shots};
 use crate::marks::MOST_SERIES;
 use crate::material::Material;
 use crate::words::line;
 use crate::{
-    CurveFigure, Rendered, ReportError, RocFigure, ShotsFigure, ShotsPlot, bars, forest, heat_map, panel, roc, shots,
-    training_curve,
+    CurveFigure, MethodPanelFigure, Rendered, ReportError, RocFigure, ShotsFigure, ShotsPlot, bars, cost, forest,
+    heat_map, method_panel, panel, ranks, roc, shots, training_curve,
 };
 
 /// A figure before it is drawn.
@@ -85,6 +85,26 @@ fn sketches<'a>(from: &'a Material<'_>, compared: &[Filled<'_>]) -> Vec<Sketch<'
         }
     }
     sketches.extend(forests(from, compared).into_iter().map(|figure| sketch!(figure, forest, smoke)));
+    for figure in &input.ranks {
+        let mut figure = figure.clone();
+        let variants = figure.plots.iter().flat_map(|plot| &plot.variants).map(|variant| variant.label.as_str());
+        figure.caption += &chosen(from, figure.selection, &variants.collect::<Vec<_>>());
+        for plot in &mut figure.plots {
+            let variants: Vec<&str> = plot.variants.iter().map(|variant| variant.label.as_str()).collect();
+            plot.measure += in_picture(from, figure.selection, &variants);
+        }
+        sketches.push(sketch!(figure, ranks, smoke));
+    }
+    for figure in &input.costs {
+        let mut figure = figure.clone();
+        let variants = figure.plots.iter().flat_map(|plot| &plot.points).map(|point| point.label.as_str());
+        figure.caption += &chosen(from, figure.selection, &variants.collect::<Vec<_>>());
+        for plot in &mut figure.plots {
+            let variants: Vec<&str> = plot.points.iter().map(|point| point.label.as_str()).collect();
+            plot.remark += in_picture(from, figure.selection, &variants);
+        }
+        sketches.push(sketch!(figure, cost, smoke));
+    }
     sketches.extend(heat_maps(from).into_iter().map(|figure| sketch!(figure, heat_map, smoke)));
     sketches.extend(backend_bars(&input.backends).into_iter().map(|figure| sketch!(figure, bars, smoke)));
     for figure in &input.roc {
@@ -100,6 +120,12 @@ fn sketches<'a>(from: &'a Material<'_>, compared: &[Filled<'_>]) -> Vec<Sketch<'
         }
     }
     sketches.extend(input.panels.iter().map(|figure| sketch!(figure, panel, smoke)));
+    for figure in &input.method_panels {
+        for (part, variants) in parts(&figure.variants) {
+            let part = MethodPanelFigure { name: figure.name.clone() + &part, variants, ..figure.clone() };
+            sketches.push(sketch!(part, method_panel, smoke));
+        }
+    }
     sketches
 }
 
@@ -118,7 +144,7 @@ fn parts<T: Clone>(series: &[T]) -> Vec<(String, Vec<T>)> {
 }
 
 /// First words of the names of our figures, up to the first hyphen.
-const KINDS: [&str; 7] = ["shots", "ablation", "cross", "backends", "roc", "curve", "panel"];
+const KINDS: [&str; 9] = ["shots", "ablation", "ranks", "cost", "cross", "backends", "roc", "curve", "panel"];
 
 /// Names of files that are taken.
 #[derive(Default)]

@@ -11,6 +11,7 @@ mod backends;
 mod best;
 mod colour;
 mod comparisons;
+mod cost;
 mod cross_dataset;
 mod error;
 mod few_shot;
@@ -24,6 +25,7 @@ mod marks;
 mod material;
 mod means;
 mod measure;
+mod method_panel;
 mod methods;
 mod numbers;
 mod optimism;
@@ -32,6 +34,7 @@ mod panel;
 mod picture;
 mod published;
 mod published_lines;
+mod ranks;
 mod raster;
 mod render;
 mod report;
@@ -46,18 +49,22 @@ mod wide;
 mod words;
 
 pub use harness_results::{
-    Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, ReportDataset, ReportInput, RocFigure,
-    RocSeries, Role, choose,
+    Candidate, CostFigure, CostPlot, CostPoint, CurveFigure, CurveSeries, MethodPanelFigure, PanelFigure, PanelImage,
+    PanelMaps, PanelRow, Pixels, RankFigure, RankPlot, RankedVariant, ReportDataset, ReportInput, RocFigure, RocSeries,
+    Role, choose,
 };
 
 pub use backend_bars::{Bar, BarFigure, BarPlot, bars};
 pub use colour::heat;
+pub use cost::cost;
 pub use error::ReportError;
 pub use forest::{ForestFigure, ForestPlot, ForestRow, forest};
 pub use heat_map::{HeatCell, HeatFigure, heat_map};
+pub use method_panel::method_panel;
 pub use overlay::{OverlayFigure, overlay};
 pub use panel::panel;
 pub use published::published;
+pub use ranks::ranks;
 pub use render::Rendered;
 pub use report::{ReportParts, write_parts, write_report};
 pub use roc::roc;

@@ -48,6 +48,7 @@ impl<'a> Material<'a> {
             rows: &self.rows,
             datasets: &self.datasets,
             variants: &self.input.variants,
+            methods: &self.input.variant_methods,
             base: &self.input.base,
             intervals: &self.input.intervals,
             differences: &self.input.differences,

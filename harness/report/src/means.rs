@@ -12,6 +12,15 @@ fn having<'a>(datasets: &[&'a ReportDataset], measure: Measure) -> Vec<&'a Repor
     datasets.iter().copied().filter(|dataset| Measure::of_dataset(dataset).any(|m| m == measure)).collect()
 }
 
+/// The dataset that numbers of a measure over all datasets are compared on: the mean, which has no name, or the only one
+/// that has the measure.
+pub(crate) fn compared_on<'a>(datasets: &[&'a ReportDataset], measure: Measure) -> &'a str {
+    match having(datasets, measure).as_slice() {
+        [one] => &one.name,
+        _ => "",
+    }
+}
+
 /// Whether a measure has a mean: more than one dataset has it.
 pub(crate) fn has_mean(datasets: &[&ReportDataset], measure: Measure) -> bool {
     having(datasets, measure).len() > 1

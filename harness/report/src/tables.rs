@@ -54,7 +54,7 @@ pub(crate) fn tables(from: &Material<'_>, compared: &[Filled<'_>]) -> Result<Vec
     };
     let found = [
         few_shot(&of_few_shots)?,
-        methods(&input.of_methods)?,
+        methods(&input.of_methods, datasets, rows, &input.differences)?,
         published_table(&ours, &known)?,
         ablation(&from.ablation(), compared)?,
         optimism(&input.optimism, datasets, &input.variants, &from.no_choice)?,

@@ -6,8 +6,9 @@ use std::fs;
 
 use harness_method::{ImageScore, Selection, Shots};
 use harness_report::{
-    Bar, BarFigure, BarPlot, ForestFigure, HeatFigure, ReportDataset, ReportInput, RocFigure, RocSeries, ShotsFigure,
-    ShotsPlot, ShotsPoint, bars, forest, heat_map, roc, shots, write_report,
+    Bar, BarFigure, BarPlot, CostFigure, CostPlot, CostPoint, ForestFigure, HeatFigure, MethodPanelFigure, PanelImage,
+    PanelMaps, Pixels, RankFigure, RankPlot, RankedVariant, ReportDataset, ReportInput, RocFigure, RocSeries, Role,
+    ShotsFigure, ShotsPlot, ShotsPoint, bars, cost, forest, heat_map, method_panel, ranks, roc, shots, write_report,
 };
 use harness_tables::{BackendRow, DifferenceRow, IntervalRow, ResultRow, Status};
 
@@ -211,6 +212,149 @@ fn show(files: &BTreeMap<String, Vec<u8>>) {
             fs::write(std::path::Path::new(&folder).join(name), bytes).unwrap();
         }
     }
+}
+
+/// Twelve methods with names that are alike, long, or both.
+fn twelve() -> Vec<String> {
+    let mut names: Vec<String> = ["base", "zero-shot", "bank", "bank-both"].map(str::to_owned).to_vec();
+    names.extend(
+        (0..8).map(|i| format!("memory-bank-of-normal-supports-with-coreset-{i}-of-ten-neighbours-and-positions")),
+    );
+    names
+}
+
+/// Mean ranks of twelve methods over two datasets, their costs, which lie close together, and maps of the same images.
+fn of_methods(selection: &str) -> ReportInput {
+    let names = twelve();
+    let ranked = |(i, label): (usize, &String)| {
+        let ranks = vec![1.0 + i as f64, 1.0 + (i ^ 1) as f64];
+        RankedVariant { label: label.clone(), rank: (ranks[0] + ranks[1]) / 2.0, ranks }
+    };
+    let plot = |measure: &str| RankPlot {
+        measure: measure.to_owned(),
+        datasets: vec!["Brain".into(), "Busi".into()],
+        variants: names.iter().enumerate().map(ranked).collect(),
+        joined: (0..10).map(|i| vec![i, i + 1, i + 2]).chain([vec![0, 11]]).collect(),
+        left_out: Vec::new(),
+    };
+    let point = |(i, label): (usize, &String)| CostPoint {
+        label: label.clone(),
+        value: 0.9 + 0.001 * i as f64,
+        interval: (0.85, 0.95),
+        trains: i != 1,
+        fit: (i != 1).then_some(1e-2 * 1.1f64.powi(i as i32)),
+        image: (i != 3).then_some(2e-3),
+    };
+    let side = 24;
+    let image = |role| PanelImage {
+        role,
+        file: format!("TCGA_CS_4941_19960909_of_a_long_name_{role}.png"),
+        image: Pixels::Gray((0..side * side).map(|p| (p % 200) as u8).collect()),
+        truth: (0..side * side).map(|p| u8::from(role != Role::HighestNormal && p % side < 6)).collect(),
+    };
+    let maps = |(i, label): (usize, &String)| {
+        let map: Vec<f32> = (0..side * side).map(|p| (p * (i + 1)) as f32 / 100.0 - 1.0).collect();
+        let map = (map, Some(0.25 * i as f64));
+        PanelMaps { label: label.clone(), maps: vec![map; 4] }
+    };
+    ReportInput {
+        variants: names.clone(),
+        ranks: vec![RankFigure {
+            name: format!("ranks-k4-{selection}"),
+            caption: "Ranks.".into(),
+            selection: rule(selection),
+            plots: vec![plot("Image AUROC by map-max"), plot("Pixel AUROC")],
+        }],
+        costs: vec![CostFigure {
+            name: format!("cost-k4-{selection}"),
+            caption: "Costs.".into(),
+            selection: rule(selection),
+            plots: vec![CostPlot {
+                measure: "Image AUROC".into(),
+                points: names.iter().enumerate().map(point).collect(),
+                remark: String::new(),
+            }],
+        }],
+        method_panels: vec![MethodPanelFigure {
+            name: "panel-methods-Brain-k4".into(),
+            caption: "Maps.".into(),
+            side,
+            images: [Role::Best, Role::Median, Role::Worst, Role::HighestNormal].map(image).to_vec(),
+            variants: names.iter().enumerate().map(maps).collect(),
+        }],
+        ..ReportInput::default()
+    }
+}
+
+/// The upright texts of a drawing with the boxes that they take at least, left, right, top and bottom: a character is
+/// narrower than it can be.
+fn boxes(svg: &str) -> Vec<(String, [f64; 4])> {
+    let number = |tag: &str, name: &str| -> f64 {
+        let (_, rest) = tag.split_once(&format!(" {name}=\"")).unwrap();
+        rest.split('"').next().unwrap().parse().unwrap()
+    };
+    let text = |part: &str| {
+        let (tag, rest) = part.split_once('>')?;
+        let words = rest.split('<').next()?.trim().to_owned();
+        let (x, y) = (number(tag, "x"), number(tag, "y"));
+        let width = words.chars().count() as f64 * 22.0;
+        let left = match tag {
+            tag if tag.contains("\"middle\"") => x - width / 2.0,
+            tag if tag.contains("\"end\"") => x - width,
+            _ => x,
+        };
+        (!tag.contains("rotate")).then_some((words, [left, left + width, y - 18.0, y + 18.0]))
+    };
+    svg.split("<text").skip(1).filter_map(text).collect()
+}
+
+#[test]
+fn twelve_methods_are_told_apart_and_nothing_overlaps() {
+    let (report, files) = written(&of_methods("best-on-test"));
+    show(&files);
+    assert_eq!(
+        files.keys().filter_map(|name| name.strip_suffix(".svg")).collect::<Vec<_>>(),
+        [
+            "cost-k4-best-on-test",
+            "panel-methods-Brain-k4-part1",
+            "panel-methods-Brain-k4-part2",
+            "ranks-k4-best-on-test"
+        ]
+    );
+    assert!(report.contains("Ranks. † The epoch was chosen on the test set itself"), "{report}");
+    for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".svg")) {
+        let svg = String::from_utf8_lossy(bytes);
+        assert_eq!(svg.contains("(best-on-test)"), name.contains("best-on-test"), "{name}");
+        let boxes = boxes(&svg);
+        assert!(boxes.len() > 12, "{name}: {boxes:?}");
+        for (at, (words, [left, right, top, bottom])) in boxes.iter().enumerate() {
+            assert!(*left >= 0.0 && *right <= 1640.0, "{name}: `{words}` at {left}");
+            for (other, [l, r, t, b]) in &boxes[at + 1..] {
+                let apart = right <= l || r <= left || bottom <= t || b <= top;
+                assert!(apart, "{name}: `{words}` and `{other}`");
+            }
+        }
+    }
+    assert_eq!(written(&of_methods("last")), written(&of_methods("last")));
+}
+
+#[test]
+fn figures_of_methods_with_numbers_that_are_none_are_refused() {
+    let of = of_methods("last");
+    let mut broken = of.ranks[0].clone();
+    broken.plots[0].variants[2].rank = f64::NAN;
+    assert!(ranks(&broken, false).unwrap_err().to_string().contains("not finite"));
+    let mut broken = of.ranks[0].clone();
+    broken.plots[0].joined.push(vec![0, 12]);
+    assert!(ranks(&broken, false).is_err());
+    let mut broken = of.costs[0].clone();
+    broken.plots[0].points[0].fit = Some(0.0);
+    assert!(cost(&broken, false).unwrap_err().to_string().contains("not positive"));
+    let mut broken = of.method_panels[0].clone();
+    broken.variants[5].maps.pop();
+    assert!(method_panel(&broken, false).unwrap_err().to_string().contains("memory-bank"));
+    broken.images.clear();
+    assert!(method_panel(&broken, false).is_err());
 }
 
 #[test]

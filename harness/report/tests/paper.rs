@@ -13,7 +13,7 @@ use std::process::Command;
 use harness_method::{ImageScore, Shots};
 use harness_metrics::Metric;
 use harness_report::{ReportInput, published, write_report};
-use harness_tables::{DifferenceRow, ResultRow, Status};
+use harness_tables::{DifferenceRow, MethodRow, ResultRow, Status};
 
 use inputs::*;
 
@@ -165,6 +165,83 @@ fn where_a_variant_is_the_best_the_others_are_marked_by_what_they_differ_by_from
         assert!(files[name].contains("Holm over all that are compared with the same best"), "{name}");
         assert!(files[name].contains("(winner's curse)"), "{name}");
     }
+}
+
+#[test]
+fn methods_are_compared_by_each_image_score_that_both_have_with_p_before_and_after_adjusting() {
+    let mut input = ablation();
+    input.variant_methods = ["madclip", "linear-probe", "memory-bank", "madclip"].map(str::to_owned).to_vec();
+    let files = tables(&input);
+    let lines = table(&files["ablation.md"]).into_iter().map(cells).collect::<Vec<_>>();
+    let of = |heading: &str| ["value", "difference", "p", "Holm"].map(|name| format!("{heading} {name}"));
+    let headings = ["AC by map-max", "AC by detection", "AS"].map(of).concat();
+    assert_eq!(lines[0], [&["variant".to_owned(), "method".to_owned()][..], &headings].concat());
+    assert_eq!(
+        lines[3][..6],
+        ["fixed_prompts", "linear-probe", "0.900 ± 0.014 ≈", "−0.020 [−0.050, +0.010]", "0.070", "0.210"]
+    );
+    assert_eq!(lines[3][6..10], ["**0.500 ± 0.000**", "0.000 [−0.010, +0.010]", "0.333", "1.000"]);
+    assert!(files["report.md"].contains("its difference from `base` (madclip) on the same test images"));
+    // The same rows for programs, with their method.
+    let line = files["ablation.csv"].lines().find(|line| line.contains("detection,single & alone,AC")).unwrap();
+    assert!(line.contains(",memory-bank,") && line.starts_with("Brain,Brain,flex,last,"), "{line}");
+}
+
+/// A row of the table of methods.
+fn method(variant: &str, method: &str, numbers: [Option<f64>; 3]) -> MethodRow {
+    let [image_auroc, pixel_auroc, pro] = numbers;
+    MethodRow {
+        variant: variant.into(),
+        method: method.into(),
+        sees: "both".into(),
+        states: if method == "madclip" { 20 } else { 1 },
+        shots: Shots::each(4),
+        image_auroc,
+        pixel_auroc,
+        pro,
+        datasets: 1,
+        trainings: 2,
+        fit_secs: Some(3.25),
+        score_rate: Some(100.0),
+        backend: "flex".into(),
+        image_score: score("map-max"),
+        ..MethodRow::default()
+    }
+}
+
+#[test]
+fn the_table_of_methods_marks_the_best_at_each_k_among_equals() {
+    let mut input = ablation();
+    input.of_methods = vec![
+        method(BASE, "madclip", [Some(0.92), Some(0.97), Some(0.8)]),
+        MethodRow { transductive: true, ..method("fixed_prompts", "mvfa", [Some(0.90), Some(0.97), Some(0.7)]) },
+        method("single & alone", "linear-probe", [Some(0.80), Some(0.90), None]),
+        // By another score, and over fewer datasets.
+        MethodRow { image_score: score("detection"), ..method("free", "text-prototypes", [Some(0.91), None, None]) },
+        MethodRow { datasets: 0, ..method("other", "memory-bank", [Some(0.99), Some(0.99), Some(0.99)]) },
+        // Alone at its K.
+        MethodRow {
+            shots: Shots { normal: 16, abnormal: 0 },
+            ..method("other", "memory-bank", [Some(0.5), None, None])
+        },
+    ];
+    input.differences.push(difference("free", "image_auroc", "detection", 0.0, 0.1, 1.0));
+    input.differences.push(difference("fixed_prompts", "pro_0_3", "", -0.1, 0.1, 0.05));
+    let files = tables(&input);
+    assert_eq!(column(&files, "methods.md", "AC"), ["**0.920**", "0.900 ≈", "0.800", "0.910", "0.990", "0.500"]);
+    assert_eq!(column(&files, "methods.md", "AS"), ["**0.970**", "**0.970**", "0.900", "-", "0.990", "-"]);
+    assert_eq!(column(&files, "methods.md", "PRO"), ["**0.800**", "0.700 ≈", "-", "-", "0.990", "-"]);
+    assert_eq!(column(&files, "methods.md", "method")[1], "mvfa ‡");
+    assert_eq!(column(&files, "methods.md", "K"), ["4", "4", "4", "4", "4", "16+0"]);
+    assert_eq!(column(&files, "methods.md", "image score")[3], "detection");
+    assert!(files["methods.csv"].contains("map-max,not significantly worse,best,not significantly worse,4,4\n"));
+    assert!(files["methods.tex"].contains("\\textbf{0.920}"));
+    // What was chosen on the test set says so, and what has one state was not chosen.
+    input.of_methods.iter_mut().for_each(|row| row.selection = rule("best-on-test"));
+    let files = tables(&input);
+    assert_eq!(column(&files, "methods.md", "AC")[..3], ["**0.920†**", "0.900", "0.800"]);
+    assert_eq!(column(&files, "methods.md", "selection")[..2], ["best-on-test", "no choice"]);
+    assert!(files["methods.md"].contains("† best-on-test"));
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! Which quantities of a family are compared with which.
 
-use harness_experiment::Selection;
+use std::collections::BTreeMap;
+
+use harness_experiment::{ImageScore, Selection};
 use harness_metrics::Metric;
 
 use crate::averages::{exact, mean};
 use crate::families::{DatasetPair, Families, Family, FamilyKey, Member, Quantity};
 
-/// The metrics whose best is marked in tables.
-const MARKED: [Metric; 2] = [Metric::ImageAuroc, Metric::PixelAuroc];
+/// The metrics whose best is marked in tables; the last in that of methods alone.
+const MARKED: [Metric; 3] = [Metric::ImageAuroc, Metric::PixelAuroc, Metric::Pro03];
 
 /// Pairs of quantities of one family: the first is compared with the second.
 #[derive(Default)]
@@ -18,6 +20,8 @@ pub(crate) struct Comparisons {
     pub(crate) last: Vec<[Quantity; 2]>,
     /// Variants with the best, where that is not the base: of each dataset, and of the mean over them.
     pub(crate) best: Vec<WithBest>,
+    /// Where variants have several methods: each variant with those before it, by the index of the earlier one.
+    pub(crate) each: BTreeMap<usize, Vec<[Quantity; 2]>>,
 }
 
 /// Variants that are compared with the best.
@@ -39,8 +43,16 @@ impl Comparisons {
             let of_last = last.map(|family| Quantity { family, ..quantity });
             comparisons.last.extend(of_last.filter(|last| all.is_planned(*last)).map(|last| [quantity, last]));
         }
-        if let Some(base) = base.filter(|_| MARKED.contains(&key.metric)) {
+        let marked = MARKED.contains(&key.metric) && (key.metric != Metric::Pro03 || all.names.several_methods);
+        if let Some(base) = base.filter(|_| marked) {
             comparisons.best = with_best(all, key, base);
+        }
+        if ranked(all, key) {
+            for quantity in quantities(all, key) {
+                for earlier in 0..quantity.variant {
+                    comparisons.each.entry(earlier).or_default().extend(with(all, quantity, earlier));
+                }
+            }
         }
         comparisons
     }
@@ -48,8 +60,24 @@ impl Comparisons {
     /// All pairs.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = [Quantity; 2]> {
         let best = self.best.iter().flat_map(|with_best| &with_best.pairs);
-        self.base.iter().chain(&self.last).chain(best).copied()
+        let each = self.each.values().flatten();
+        self.base.iter().chain(&self.last).chain(best).chain(each).copied()
     }
+}
+
+/// Most variants that are compared with one another, which takes a test for each pair.
+pub(crate) const MOST_RANKED: usize = 24;
+
+/// Whether all variants of a family are compared with one another, for a figure of ranks: those of several methods, of
+/// cells scored on their own dataset, by each image score, and by the maps' where pixels depend on one.
+pub(crate) fn ranked(all: &Families<'_>, key: FamilyKey) -> bool {
+    let number = match key.metric {
+        Metric::ImageAuroc => true,
+        Metric::PixelAuroc => key.score.is_none_or(|score| score == ImageScore::MapMax),
+        _ => false,
+    };
+    let names = &all.names;
+    number && names.several_methods && !names.transfers && names.variants.len() <= MOST_RANKED
 }
 
 /// All planned quantities of a family, dataset by dataset.

@@ -9,8 +9,10 @@ use harness_experiment::{Cell, ContentHash, EvaluationId, ImageScore, Plan, Sele
 use harness_metrics::{Metric, Resampling};
 use harness_records::{CellRecords, ReplicateIndex, planned};
 
+use crate::methods::several;
+
 /// What all numbers of a family share, as indices into [`Names`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FamilyKey {
     pub(crate) shots: usize,
     pub(crate) backend: usize,
@@ -88,6 +90,8 @@ pub(crate) struct Names {
     pub(crate) no_choice: Vec<bool>,
     /// Some cell is scored on another dataset than it was trained on.
     pub(crate) transfers: bool,
+    /// Variants have several methods.
+    pub(crate) several_methods: bool,
 }
 
 /// Index of the variant that others are compared with: the one named `base`, else the first. `None` where there is only
@@ -113,6 +117,7 @@ impl Names {
             backends: plan.backends.iter().map(|backend| backend.name.clone()).collect(),
             selection: plan.selection.clone(),
             transfers: plan.cells.iter().any(|cell| cell.dataset != cell.trained_on),
+            several_methods: several(plan),
         }
     }
 

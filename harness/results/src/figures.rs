@@ -1,19 +1,18 @@
-//! Which cells the figures of a report show, and their ROC curves, training curves and panels of test images.
+//! Which cells the figures of a report show, and their ROC curves and training curves.
 
+mod panels;
 mod roc;
 
 use std::collections::HashMap;
 
-use harness_data::{Dataset, Item, Registry, load_image};
-use harness_experiment::{Cell, Plan, Selection, Shots, Training};
-use harness_metrics::MapSource;
-use harness_records::{CellRecords, Detail, Folder, Grids};
+use harness_data::Registry;
+use harness_experiment::{Cell, Plan, Selection, Shots};
+use harness_records::{CellRecords, Folder};
 use harness_tables::{ScoreRow, read_curve, read_scores};
 use rayon::prelude::*;
 
 use crate::error::Error;
-use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, Role};
-use crate::shown::{Candidate, choose};
+use crate::figure_data::{CurveFigure, CurveSeries, MethodPanelFigure, PanelFigure, RocFigure};
 
 /// Figures of a plan.
 #[derive(Default)]
@@ -21,6 +20,7 @@ pub(crate) struct Figures {
     pub(crate) roc: Vec<RocFigure>,
     pub(crate) curves: Vec<CurveFigure>,
     pub(crate) panels: Vec<PanelFigure>,
+    pub(crate) method_panels: Vec<MethodPanelFigure>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -45,10 +45,11 @@ pub(crate) fn figures(
         groups(plan).par_iter().map(|group| group.figures(plan, folder, records, registry)).collect();
     let mut figures = Figures::default();
     for made in made {
-        let Figures { roc, curves, panels, notes } = made?;
+        let Figures { roc, curves, panels, method_panels, notes } = made?;
         figures.roc.extend(roc);
         figures.curves.extend(curves);
         figures.panels.extend(panels);
+        figures.method_panels.extend(method_panels);
         figures.notes.extend(notes);
     }
     Ok(figures)
@@ -93,14 +94,19 @@ impl<'a> Group<'a> {
                 shown.push((label, cell, epoch));
             }
         }
-        let Some((_, first, epoch)) = shown.first() else { return Ok(figures) };
+        if shown.is_empty() {
+            return Ok(figures);
+        }
         figures.roc.extend(self.roc(plan, folder, records)?);
         // A training's curve is the same under every rule.
         if Some(&self.selection) == plan.selection.first() && self.trained_on == self.dataset {
             figures.curves.push(self.curves(plan, folder, &shown)?);
         }
-        match registry.map(|registry| self.panel(plan, folder, registry, first, *epoch)) {
-            Some(Ok(panel)) => figures.panels.extend(panel),
+        match registry.map(|registry| self.panels(plan, folder, registry, &shown)) {
+            Some(Ok((panel, of_methods))) => {
+                figures.panels.extend(panel);
+                figures.method_panels.extend(of_methods);
+            }
             Some(Err(error)) => figures.notes.push(format!("no panels of {}: {error}", self.dataset)),
             None => figures.notes.push(format!("no panels of {}: the dataset registry can't be found", self.dataset)),
         }
@@ -158,91 +164,4 @@ impl<'a> Group<'a> {
         let caption = format!("Training losses, mean of an epoch's batches: {}.", self.words(plan, shown[0].1));
         Ok(CurveFigure { name: self.name(plan, "curve"), caption, series })
     }
-
-    /// The panel of a cell; `None` where there are no maps.
-    fn panel(
-        &self,
-        plan: &Plan,
-        folder: &Folder,
-        registry: &Registry,
-        cell: &Cell,
-        epoch: u32,
-    ) -> Result<Option<PanelFigure>, Error> {
-        let evaluation = folder.evaluation(cell.evaluation);
-        let images = CellRecords::read(folder, std::iter::once(cell), Detail::Images);
-        let Some(found) = images.evaluation(cell.evaluation) else { return Ok(None) };
-        let record = &found.record;
-        let (Some(mut grids), Some(reported)) = (Grids::open(&evaluation, record)?, found.measured.reported(epoch))
-        else {
-            return Ok(None);
-        };
-        let size = record.image_size;
-        let dataset = Dataset::open(registry, &cell.dataset)?;
-        let items = dataset.test_set()?;
-        let rows = scores_of(folder, cell, epoch)?;
-        // By name: corrected labels move images in the test set, and not in what was scored.
-        let by_name: HashMap<&str, &Item> = items.iter().map(|item| (item.name.as_str(), item)).collect();
-        let scored: Vec<&Item> = rows.iter().filter_map(|row| by_name.get(row.image.as_str()).copied()).collect();
-        if rows.len() != items.len() || scored.len() != items.len() {
-            return Err(Error::Changed { what: format!("[{}]: the test set", cell.dataset) });
-        }
-        let candidates: Vec<Candidate> =
-            rows.iter().zip(&reported.image_pixel_ap).map(|(row, ap)| candidate(row, *ap)).collect();
-        let slab = grids.read(epoch)?;
-        let maps = slab.maps(record)?;
-        let row = |(role, index): (Role, usize)| -> Result<PanelRow, Error> {
-            let (item, candidate) = (scored[index], &candidates[index]);
-            let mut map = vec![0.0; maps.pixels()];
-            maps.read(index, &mut map)?;
-            Ok(PanelRow {
-                role,
-                title: candidate_title(candidate),
-                side: size,
-                image: Pixels::Rgb(interleaved(&load_image(&item.image, size)?)),
-                truth: item.truth(size, dataset.mask_values())?,
-                map,
-            })
-        };
-        let shown: Vec<PanelRow> = choose(&candidates).into_iter().map(row).collect::<Result<_, _>>()?;
-        let training = plan.trainings.iter().find(|training| training.id == cell.training);
-        let caption = format!(
-            "Test images with the best, median and worst pixel AP and the normal image with the highest map value: {}, \
-             variant {}, {}, epoch {}, selection {}.",
-            self.words(plan, cell),
-            cell.variant,
-            training.map(object).unwrap_or_default(),
-            epoch,
-            self.selection.name()
-        );
-        Ok(Some(PanelFigure { name: self.name(plan, "panel"), caption, rows: shown }))
-    }
-}
-
-fn candidate(row: &ScoreRow, pixel_ap: Option<f64>) -> Candidate {
-    Candidate {
-        image: row.image.clone(),
-        label: row.label,
-        quality: pixel_ap.unwrap_or(f64::NAN),
-        score: row.map_max.unwrap_or(f64::NAN),
-    }
-}
-
-/// The file's name and the number that it was chosen by.
-fn candidate_title(candidate: &Candidate) -> String {
-    let file = candidate.image.rsplit('/').next().unwrap_or(&candidate.image);
-    if candidate.label {
-        format!("{file}, pixel AP {:.3}", candidate.quality)
-    } else {
-        format!("{file}, map max {:.3}", candidate.score)
-    }
-}
-
-fn object(training: &Training) -> String {
-    format!("object \"{}\"", training.object)
-}
-
-/// `[3, S, S]` to `[S, S, 3]`.
-fn interleaved(planar: &[u8]) -> Vec<u8> {
-    let area = planar.len() / 3;
-    (0..area).flat_map(|i| [planar[i], planar[area + i], planar[2 * area + i]]).collect()
 }

@@ -2,7 +2,8 @@
 
 use harness_tables::{BackendRow, DeLongRow, DifferenceRow, IntervalRow, MethodRow, ResultRow};
 
-use crate::figure_data::{CurveFigure, PanelFigure, RocFigure};
+use crate::figure_data::{CostFigure, CurveFigure, MethodPanelFigure, PanelFigure, RankFigure, RocFigure};
+use crate::ranks::PairRow;
 
 /// A dataset as tables need it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct ReportInput {
     pub data_notes: Vec<String>,
     /// Names of the variants, in the order to print.
     pub variants: Vec<String>,
+    /// The method of each of them.
+    pub variant_methods: Vec<String>,
     /// Rows of the results table.
     pub results: Vec<ResultRow>,
     /// ROC figures. One with more than six curves becomes several.
@@ -36,6 +39,10 @@ pub struct ReportInput {
     pub curves: Vec<CurveFigure>,
     /// Figures of images.
     pub panels: Vec<PanelFigure>,
+    /// Figures of the same images under several methods. One with more than six variants becomes several.
+    pub method_panels: Vec<MethodPanelFigure>,
+    /// Figures of cost against quality.
+    pub costs: Vec<CostFigure>,
     /// Name of the variant that the others are compared with; empty where there is nothing to compare.
     pub base: String,
     /// Means with their intervals.
@@ -44,6 +51,11 @@ pub struct ReportInput {
     pub differences: Vec<DifferenceRow>,
     /// What `best-on-test` adds over `last` on the same trainings: `base` is "last", `selection` "best-on-test".
     pub optimism: Vec<DifferenceRow>,
+    /// Each variant minus each earlier one, in the mean over datasets or on the only one, where variants have several
+    /// methods; p values are adjusted over all pairs.
+    pub pairs: Vec<PairRow>,
+    /// Figures of mean ranks.
+    pub ranks: Vec<RankFigure>,
     /// Remarks on intervals and tests, a paragraph each.
     pub notes: Vec<String>,
     /// DeLong's test of each pair of trainings.

@@ -4,6 +4,7 @@
 mod averages;
 mod backends;
 mod comparisons;
+mod costs;
 mod delong;
 mod error;
 mod families;
@@ -12,9 +13,11 @@ mod figures;
 mod input;
 mod methods;
 mod published;
+mod ranks;
 mod rows;
 mod shown;
 mod statistics;
+mod together;
 
 use std::path::Path;
 
@@ -24,8 +27,12 @@ use harness_records::{CellRecords, Detail, Folder, Provenance};
 use harness_tables::{ResultRow, Row, write_csv, write_parquet, write_results};
 
 pub use crate::error::Error;
-pub use crate::figure_data::{CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, RocFigure, RocSeries, Role};
+pub use crate::figure_data::{
+    CostFigure, CostPlot, CostPoint, CurveFigure, CurveSeries, MethodPanelFigure, PanelFigure, PanelImage, PanelMaps,
+    PanelRow, Pixels, RankFigure, RankPlot, RankedVariant, RocFigure, RocSeries, Role,
+};
 pub use crate::input::{ReportDataset, ReportInput};
+pub use crate::ranks::PairRow;
 pub use crate::shown::{Candidate, choose};
 
 /// What a results folder holds of a plan.
@@ -66,12 +73,16 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
     let (rows, statistics, figures, backends) = (rows?, statistics?, figures?, backends?);
     let noted = provenance.iter().flat_map(|provenance| &provenance.data_notes);
     let data_notes = plan.warnings.iter().chain(noted).cloned().collect();
+    let of_methods = methods::methods(plan, &records);
     let report = ReportInput {
         data_notes,
+        costs: costs::figures(plan, &of_methods, &statistics.intervals, provenance.as_ref()),
+        method_panels: figures.method_panels,
         experiment: plan.name.clone(),
         smoke: plan.smoke,
         provenance: provenance.map(|provenance| provenance_lines(plan, &provenance)).unwrap_or_default(),
         variants: plan.variants.iter().map(|variant| variant.name.clone()).collect(),
+        variant_methods: plan.variants.iter().map(|variant| variant.options.method().to_string()).collect(),
         results: rows,
         roc: figures.roc,
         curves: figures.curves,
@@ -81,10 +92,12 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         differences: statistics.differences,
         delong: statistics.delong,
         optimism: statistics.optimism,
+        pairs: statistics.pairs,
+        ranks: statistics.ranks,
         notes: statistics.notes,
         datasets: published::datasets(plan, registry),
         methods: published::methods(plan),
-        of_methods: methods::methods(plan, &records),
+        of_methods,
         backends,
     };
     notes.extend(figures.notes);
@@ -104,7 +117,8 @@ impl Results {
     pub fn write_tables(&self, folder: &Path) -> Result<(), Error> {
         write_results(&rows::once(&self.report.results), folder)?;
         table(&self.report.intervals, folder, "intervals")?;
-        table(&self.report.differences, folder, "differences")
+        table(&self.report.differences, folder, "differences")?;
+        table(&self.report.pairs, folder, "pairs")
     }
 }
 

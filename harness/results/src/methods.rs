@@ -11,9 +11,8 @@ use harness_tables::MethodRow;
 /// A row for each variant and K of a plan whose variants have several methods; none for others. Numbers are those under
 /// `last`, or the plan's first rule, of cells scored on their own dataset, on the first backend.
 pub(crate) fn methods(plan: &Plan, records: &CellRecords) -> Vec<MethodRow> {
-    let different: HashSet<_> = plan.variants.iter().map(|variant| variant.options.method()).collect();
     let (Some(rule), Some(backend)) = (rule(plan), plan.backends.first()) else { return Vec::new() };
-    if different.len() < 2 {
+    if !several(plan) {
         return Vec::new();
     }
     let trainings: HashMap<TrainingId, &Training> = plan.trainings.iter().map(|t| (t.id, t)).collect();
@@ -37,7 +36,15 @@ pub(crate) fn methods(plan: &Plan, records: &CellRecords) -> Vec<MethodRow> {
     rows
 }
 
-fn rule(plan: &Plan) -> Option<Selection> {
+/// Whether a plan's variants have several methods.
+pub(crate) fn several(plan: &Plan) -> bool {
+    let mut methods = plan.variants.iter().map(|variant| variant.options.method());
+    let first = methods.next();
+    methods.any(|method| Some(method) != first)
+}
+
+/// The rule that methods are shown under: `last`, or the plan's first.
+pub(crate) fn rule(plan: &Plan) -> Option<Selection> {
     let rules = || plan.selection.iter().copied();
     rules().find(|rule| *rule == Selection::Last).or_else(|| rules().next())
 }
@@ -59,6 +66,8 @@ fn row(
     let rates: Vec<f64> = cells.iter().filter_map(|done| done.evaluated.record.cost.score_rate).collect();
     let first = cells.first().and_then(|done| trainings.get(&done.cell.training));
     let datasets: HashSet<&str> = cells.iter().map(|done| done.cell.dataset.as_str()).collect();
+    let scores: HashSet<_> = cells.iter().filter_map(|done| done.first()).map(|(score, _)| score).collect();
+    let image_score = scores.iter().copied().next().filter(|_| scores.len() == 1);
     let joined = options.maps(true).is_some_and(|maps| maps.is_transductive())
         || options.joins_scores().is_some_and(|rule| rule.is_transductive());
     MethodRow {
@@ -75,6 +84,10 @@ fn row(
         trainings: fits.len() as u64,
         fit_secs: median(&fits),
         score_rate: median(&rates),
+        backend: cells.first().map(|done| done.cell.backend.clone()).unwrap_or_default(),
+        selection: cells.first().map(|done| done.cell.selection).unwrap_or_default(),
+        image_score,
+        ..MethodRow::default()
     }
 }
 

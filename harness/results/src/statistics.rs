@@ -11,16 +11,19 @@ use harness_tables::{DeLongRow, DifferenceRow, IntervalRow};
 use rayon::prelude::*;
 
 use crate::averages::{Average, Averages, rank};
-use crate::comparisons::{Comparisons, WithBest, quantities};
+use crate::comparisons::{Comparisons, MOST_RANKED, WithBest, quantities};
 use crate::delong;
 use crate::error::Error;
 use crate::families::{Condition, DatasetPair, Families, FamilyKey, Names, Quantity, base, families};
+use crate::figure_data::RankFigure;
+use crate::ranks::{self, PairRow};
+use crate::together::together;
 
 /// Level of all intervals.
 const LEVEL: f64 = 0.95;
 
 /// Level that a test has to reach to be called significant.
-const SIGNIFICANCE: f64 = 0.05;
+pub(crate) const SIGNIFICANCE: f64 = 0.05;
 
 /// The statistics of all cells together.
 #[derive(Default)]
@@ -28,6 +31,9 @@ pub(crate) struct Statistics {
     pub(crate) intervals: Vec<IntervalRow>,
     pub(crate) differences: Vec<DifferenceRow>,
     pub(crate) optimism: Vec<DifferenceRow>,
+    /// Each variant with each earlier one, where they are ranked.
+    pub(crate) pairs: Vec<PairRow>,
+    pub(crate) ranks: Vec<RankFigure>,
     pub(crate) delong: Vec<DeLongRow>,
     pub(crate) notes: Vec<String>,
 }
@@ -54,6 +60,8 @@ enum With {
     Last,
     /// The variant with the highest number.
     Best,
+    /// The earlier variant with this index.
+    Earlier(usize),
 }
 
 impl Order {
@@ -69,6 +77,7 @@ struct Rows {
     intervals: Vec<(Order, IntervalRow)>,
     differences: Vec<(Order, DifferenceRow)>,
     optimism: Vec<(Order, DifferenceRow)>,
+    pairs: Vec<(Order, PairRow)>,
 }
 
 /// The statistics of the cells of a plan that are done.
@@ -89,16 +98,20 @@ pub(crate) fn statistics(plan: &Plan, records: &CellRecords) -> Result<Statistic
             |(key, comparisons): &(FamilyKey, Comparisons)| family_rows(&all, &averages, *key, comparisons, base);
         let made: Vec<Result<Rows, Error>> = families.par_iter().map(family).collect();
         for made in made {
-            let Rows { intervals, differences, optimism } = made?;
+            let Rows { intervals, differences, optimism, pairs } = made?;
             rows.intervals.extend(intervals);
             rows.differences.extend(differences);
             rows.optimism.extend(optimism);
+            rows.pairs.extend(pairs);
         }
     }
+    let pairs = sorted(rows.pairs);
     Ok(Statistics {
         intervals: sorted(rows.intervals),
         differences: sorted(rows.differences),
         optimism: sorted(rows.optimism),
+        ranks: ranks::figures(&all, &pairs),
+        pairs,
         delong: delong::rows(&all, base)?,
         notes: notes(plan, &all.names, records),
     })
@@ -164,7 +177,54 @@ fn family_rows(
         intervals: intervals(all, averages, key, averaged)?,
         differences,
         optimism: with_last.rows(names, key, (Selection::Last.name(), With::Last))?,
+        pairs: each_pair(all, averages, key, &comparisons.each)?,
     })
+}
+
+/// Each variant with each earlier one: in the mean over datasets, or on the only one. A reader looks at all of these
+/// pairs together, so p values are adjusted for all of them.
+fn each_pair(
+    all: &Families<'_>,
+    averages: &Averages<'_>,
+    key: FamilyKey,
+    each: &BTreeMap<usize, Vec<[Quantity; 2]>>,
+) -> Result<Vec<(Order, PairRow)>, Error> {
+    let (names, averaged) = (&all.names, all.averaged(key));
+    let (mut rows, mut differences) = (Vec::new(), Vec::new());
+    for (earlier, pairs) in each {
+        let pairs = Pairs::of(averages, pairs).with_means(averaged.as_deref())?;
+        let conditions = pairs.0.iter().filter(|(condition, _)| averaged.is_none() || **condition == Condition::Mean);
+        for (condition, variants) in conditions {
+            for (variant, [one, other]) in variants {
+                let Some(difference) = one.minus(other)? else { continue };
+                let interval = difference.interval(LEVEL)?;
+                let (dataset, trained_on) = names.condition(*condition);
+                let row = PairRow {
+                    variant: names.variants[*variant].clone(),
+                    other: names.variants[*earlier].clone(),
+                    dataset,
+                    trained_on,
+                    shots: names.shots[key.shots],
+                    backend: names.backends[key.backend].clone(),
+                    selection: names.selection[key.selection],
+                    image_score: key.score,
+                    metric: key.metric,
+                    difference: one.mean - other.mean,
+                    low: interval.low,
+                    high: interval.high,
+                    level: LEVEL,
+                    p: difference.p_value()?,
+                    p_adjusted: 1.0,
+                    count: one.count,
+                };
+                rows.push((Order::of(key, *condition, With::Earlier(*earlier), *variant), row));
+                differences.push(difference);
+            }
+        }
+    }
+    let p: Vec<f64> = rows.iter().map(|(_, row)| row.p).collect();
+    rows.iter_mut().zip(together(&differences, &p)).for_each(|((_, row), p)| row.p_adjusted = p);
+    Ok(rows)
 }
 
 /// The intervals of a family, those of means over datasets included.
@@ -326,6 +386,12 @@ fn notes(plan: &Plan, names: &Names, records: &CellRecords) -> Vec<String> {
             "{datasets} datasets are too few for a rank test: a two-sided Wilcoxon test over them can't go below p = \
              {smallest:.3}{corrected}, so no difference could be significant at {SIGNIFICANCE}. The p values given here are the \
              nested bootstrap's, over test images, draws and seeds of these datasets; they say nothing about others."
+        ));
+    }
+    if names.several_methods && names.variants.len() > MOST_RANKED {
+        notes.push(format!(
+            "{} variants are too many to compare each with each: there are no figures of ranks for more than {MOST_RANKED}.",
+            names.variants.len()
         ));
     }
     let without = without_replicates(plan, records);

@@ -34,31 +34,6 @@ impl Section {
     }
 }
 
-/// The cell whose id begins with `beginning`.
-///
-/// # Errors
-/// `Unusable`: no cell, or several.
-pub fn find(plan: &Plan, beginning: &str) -> Result<CellId, Error> {
-    let mut found: Vec<CellId> = plan.cells.iter().map(|cell| cell.id).collect();
-    found.retain(|id| id.to_string().starts_with(beginning));
-    found.sort_unstable();
-    found.dedup();
-    let message = match found.as_slice() {
-        [one] => return Ok(*one),
-        [] => format!("no cell of `{}` has an id that begins with `{beginning}`; results.csv lists the ids", plan.name),
-        several => {
-            let ids: Vec<String> = several.iter().take(8).map(ToString::to_string).collect();
-            let count = several.len();
-            format!(
-                "{count} cells of `{}` have ids that begin with `{beginning}`: {}; give more characters",
-                plan.name,
-                ids.join(", ")
-            )
-        }
-    };
-    Err(Error::Unusable { what: message })
-}
-
 /// All that is known of a cell. With `registry`, also the files that it read, those of test sets only where
 /// `every_file` is asked for.
 ///

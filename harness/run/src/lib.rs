@@ -9,6 +9,8 @@
 //! - [`measure`] turns an evaluation's predictions into metrics, [`score()`] does so for a whole folder.
 
 pub mod bench;
+mod cell_by_filter;
+pub mod cell_by_id;
 mod choice;
 pub mod clean;
 mod clock;

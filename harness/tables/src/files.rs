@@ -13,9 +13,11 @@ use polars::prelude::{
 use harness_disk::write_durable;
 
 use crate::row::{Found, frame};
+use crate::rows::ImageScoreRow;
 use crate::{CurveRow, ResultRow, Row, ScoreRow, TablesError};
 
-/// Format of the Parquet files written here, as in their metadata. Readers take every format up to it.
+/// Format of the Parquet files written here but `scores.parquet`, as in their metadata. Readers take every format up to
+/// it.
 pub const FORMAT: u32 = 1;
 
 const TABLE_KEY: &str = "harness.table";
@@ -59,20 +61,29 @@ pub fn read_curve(path: &Path) -> Result<Vec<CurveRow>, TablesError> {
     read_parquet(path)
 }
 
-/// Writes image scores as Parquet.
+/// Format of `scores.parquet`, a row for each image and image score. Format 1 had a column for each score.
+const SCORES_FORMAT: u32 = 2;
+
+/// Writes image scores as Parquet, a row for each score of an image.
 ///
 /// # Errors
 /// The system's.
 pub fn write_scores(rows: &[ScoreRow], path: &Path) -> Result<(), TablesError> {
-    write_parquet(rows, path)
+    let rows = frame(&ImageScoreRow::of(rows))?;
+    Ok(write_durable(path, &marked_bytes(rows, ScoreRow::TABLE, SCORES_FORMAT)?)?)
 }
 
-/// Reads image scores from Parquet.
+/// Reads image scores from Parquet, of either format. Image scores that this version does not know are left out.
 ///
 /// # Errors
 /// As [`read_results`].
 pub fn read_scores(path: &Path) -> Result<Vec<ScoreRow>, TablesError> {
-    read_parquet(path)
+    let (format, frame) = read_marked(path, ScoreRow::TABLE, SCORES_FORMAT)?;
+    let found = Found::new(&frame, path);
+    match format {
+        1 => ScoreRow::rows(&found),
+        _ => Ok(ImageScoreRow::together(ImageScoreRow::rows(&found)?)),
+    }
 }
 
 /// Writes rows as Parquet, the same rows always as the same bytes.
@@ -96,6 +107,12 @@ pub fn write_csv<R: Row>(rows: &[R], path: &Path) -> Result<(), TablesError> {
 /// # Errors
 /// A file that can't be read, holds another table or a newer format, or whose columns don't fit.
 pub fn read_parquet<R: Row>(path: &Path) -> Result<Vec<R>, TablesError> {
+    let (_, frame) = read_marked(path, R::TABLE, FORMAT)?;
+    R::rows(&Found::new(&frame, path))
+}
+
+/// The frame of a Parquet file that holds a table in a format up to `supported`, and its format.
+fn read_marked(path: &Path, expected: &str, supported: u32) -> Result<(u32, DataFrame), TablesError> {
     let bytes = read(path)?;
     let (table, format, frame) = decode(path, || {
         let mut reader = ParquetReader::new(Cursor::new(bytes)).read_parallel(ParallelStrategy::None);
@@ -104,23 +121,22 @@ pub fn read_parquet<R: Row>(path: &Path) -> Result<Vec<R>, TablesError> {
             let pairs = metadata.key_value_metadata().iter().flatten();
             pairs.filter(|pair| pair.key == key).find_map(|pair| pair.value.clone())
         };
-        let (table, format) = (value(TABLE_KEY), value(FORMAT_KEY));
-        // A newer format may use what this reader can't decode: the caller looks at the number first.
-        let frame = match format.as_deref().map(str::parse) {
-            Some(Ok(FORMAT)) => Some(reader.finish()?),
+        let (table, format) = (value(TABLE_KEY), value(FORMAT_KEY).and_then(|text| text.parse::<u32>().ok()));
+        // A newer format may use what this reader can't decode: the number comes first.
+        let frame = match format {
+            Some(format) if (1..=supported).contains(&format) => Some((format, reader.finish()?)),
             _ => None,
         };
         Ok((table, format, frame))
     })?;
-    let newer = format.as_deref().and_then(|text| text.parse().ok()).filter(|format| *format > FORMAT);
-    if let Some(found) = newer {
-        return Err(TablesError::Newer { path: path.to_owned(), found, supported: FORMAT });
+    if let Some(found) = format.filter(|format| *format > supported) {
+        return Err(TablesError::Newer { path: path.to_owned(), found, supported });
     }
     match frame {
-        Some(frame) if table.as_deref() == Some(R::TABLE) => R::rows(&Found::new(&frame, path)),
+        Some(frame) if table.as_deref() == Some(expected) => Ok(frame),
         _ => {
             let found = table.map_or_else(|| "a table of another program".to_owned(), |name| format!("`{name}`"));
-            Err(TablesError::Table { path: path.to_owned(), found, expected: format!("`{}`", R::TABLE) })
+            Err(TablesError::Table { path: path.to_owned(), found, expected: format!("`{expected}`") })
         }
     }
 }
@@ -161,9 +177,14 @@ pub fn parse_csv<R: Row>(bytes: Vec<u8>, path: &Path) -> Result<Vec<R>, TablesEr
 }
 
 /// A frame as Parquet, marked with table and format.
-pub(crate) fn parquet_bytes(mut frame: DataFrame, table: &str) -> Result<Vec<u8>, TablesError> {
+pub(crate) fn parquet_bytes(frame: DataFrame, table: &str) -> Result<Vec<u8>, TablesError> {
+    marked_bytes(frame, table, FORMAT)
+}
+
+/// The same in a format of the table's own.
+fn marked_bytes(mut frame: DataFrame, table: &str, format: u32) -> Result<Vec<u8>, TablesError> {
     let mut bytes = Vec::new();
-    let marks = vec![(TABLE_KEY.to_owned(), table.to_owned()), (FORMAT_KEY.to_owned(), FORMAT.to_string())];
+    let marks = vec![(TABLE_KEY.to_owned(), table.to_owned()), (FORMAT_KEY.to_owned(), format.to_string())];
     ParquetWriter::new(&mut bytes)
         .with_key_value_metadata(Some(KeyValueMetadata::from_static(marks)))
         .finish(&mut frame)?;

@@ -29,7 +29,7 @@ pub use predictions::PredictionRow;
 pub use published::PublishedRow;
 pub use query::{Aggregate, Query, count, distinct, values};
 pub use row::Row;
-pub use rows::{CurveRow, ResultRow, ScoreRow};
+pub use rows::{CurveRow, ImageScoreRow, ResultRow, ScoreRow};
 pub use statistics::{BackendRow, DeLongRow, DifferenceRow, IntervalRow, MethodRow};
 pub use text::latex_escape;
 

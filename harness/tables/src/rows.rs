@@ -91,7 +91,8 @@ row! {
 }
 
 row! {
-    /// Scores of one test image after one epoch: `scores.parquet`.
+    /// Scores of one test image after one epoch. Format 1 of `scores.parquet` has such rows; later ones have
+    /// [`ImageScoreRow`]s.
     #[derive(Default)]
     ScoreRow is "scores" {
         /// The epoch.
@@ -114,5 +115,67 @@ impl ScoreRow {
             ImageScore::MapMax => self.map_max,
             ImageScore::Detection => self.detection,
         }
+    }
+
+    fn score_mut(&mut self, score: ImageScore) -> &mut Option<f64> {
+        match score {
+            ImageScore::MapMax => &mut self.map_max,
+            ImageScore::Detection => &mut self.detection,
+        }
+    }
+}
+
+row! {
+    /// One score of one test image after one epoch: `scores.parquet`. A row for each score, so that a new one needs no
+    /// new column.
+    ImageScoreRow is "scores" {
+        /// The epoch.
+        epoch: u32,
+        /// Name of the image within its dataset.
+        image: String,
+        /// True for an abnormal image.
+        label: bool,
+        /// Name of the image score; empty in the only row of an image that has none.
+        image_score: String,
+        /// The score; absent where the image has none.
+        score: Option<f64>,
+    }
+}
+
+impl ImageScoreRow {
+    /// The rows of images, in their order.
+    pub(crate) fn of(rows: &[ScoreRow]) -> Vec<Self> {
+        let mut all = Vec::new();
+        for row in rows {
+            let one = |image_score: &str, score| Self {
+                epoch: row.epoch,
+                image: row.image.clone(),
+                label: row.label,
+                image_score: image_score.to_owned(),
+                score,
+            };
+            let before = all.len();
+            let has = |score: ImageScore| row.score(score).map(|value| one(score.name(), Some(value)));
+            all.extend(ImageScore::ALL.into_iter().filter_map(has));
+            if all.len() == before {
+                all.push(one("", None));
+            }
+        }
+        all
+    }
+
+    /// The images of rows: those of one image follow one another.
+    pub(crate) fn together(rows: Vec<Self>) -> Vec<ScoreRow> {
+        let mut all: Vec<ScoreRow> = Vec::new();
+        for Self { epoch, image, label, image_score, score } in rows {
+            let known = ImageScore::ALL.into_iter().find(|known| known.name() == image_score);
+            if all.last().is_none_or(|row| (row.epoch, &row.image) != (epoch, &image)) {
+                all.push(ScoreRow { epoch, image, label, ..ScoreRow::default() });
+            }
+            if let (Some(known), Some(row)) = (known, all.last_mut()) {
+                *row.score_mut(known) = score;
+            }
+        }
+        all
     }
 }

@@ -143,6 +143,18 @@ row! {
         fit_secs: Option<f64>,
         /// Images a second that one state scores, their taps encoded, the median of records.
         score_rate: Option<f64>,
+        /// Backend that computed.
+        backend: String,
+        /// Rule that chose the epoch; with one state there was nothing to choose.
+        selection: Selection,
+        /// The image score behind `image_auroc`, at whose epoch the others are; absent where datasets differ in it.
+        image_score: Option<ImageScore>,
+        /// Whether `image_auroc` is the best at this K, or compared with the best and not significantly worse.
+        image_mark: String,
+        /// The same of `pixel_auroc`.
+        pixel_mark: String,
+        /// The same of `pro`.
+        pro_mark: String,
     }
 }
 

@@ -82,11 +82,32 @@ fn curves_and_scores_survive_parquet() {
             image: format!("image-{}.png", i % 1000),
             label: i % 3 == 0,
             map_max: (i % 2 == 0).then_some(f64::from(i).sqrt()),
-            detection: Some(f64::from(i).ln()),
+            detection: (i % 4 < 3).then_some(f64::from(i).ln()),
         })
         .collect();
     write_scores(&rows, &path).unwrap();
     assert_eq!(read_scores(&path).unwrap(), rows);
+}
+
+#[test]
+fn scores_have_a_row_for_each_and_those_of_the_first_format_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scores.parquet");
+    let row =
+        |image: &str, map_max, detection| ScoreRow { epoch: 3, image: image.into(), label: true, map_max, detection };
+    let rows = [row("a", Some(0.5), Some(2.0)), row("b", None, Some(1.0)), row("c", None, None), row("d", None, None)];
+    harness_tables::write_parquet(&rows, &path).unwrap();
+    assert_eq!(read_scores(&path).unwrap(), rows, "a column for each score");
+    write_scores(&rows, &path).unwrap();
+    assert_eq!(read_scores(&path).unwrap(), rows);
+    let file = fs::File::open(&path).unwrap();
+    let columns: Vec<String> = {
+        use polars::prelude::{ParquetReader, SerReader};
+        let frame = ParquetReader::new(file).finish().unwrap();
+        assert_eq!(frame.height(), 5);
+        frame.get_column_names().into_iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(columns, ["epoch", "image", "label", "image_score", "score"]);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use harness_data::FileHashes;
-use harness_experiment::{CellId, Plan};
 use harness_records::Folder;
+use harness_run::cell_by_id::{CellChoice, find_among};
 use harness_run::explain;
 use harness_text::one_of;
 
@@ -37,14 +37,15 @@ pub(crate) struct Explain {
 }
 
 pub(super) fn explain(arguments: &Explain) -> Result<Exit, Failure> {
-    let (folder, plan, id) = find(arguments)?;
+    let choice = find(arguments)?;
+    let (folder, plan, id) = (&choice.folder, &choice.plan, choice.id());
     let hashes = FileHashes::open(&paths::hashes(&paths::cache(&arguments.cache)?), false);
     let registry = folder.read_provenance()?.registry(arguments.registry.datasets.as_deref());
     if let Err(error) = &registry {
         say(format!("note: files are not listed: {error}"));
     }
     let known = registry.as_ref().ok().map(|registry| (registry, &hashes));
-    let sections = explain::explain(&plan, &folder, id, known, arguments.files)?;
+    let sections = explain::explain(plan, folder, id, known, arguments.files)?;
     hashes.save()?;
     let mut text = format!("results in {}\n", folder.path().display());
     for section in sections {
@@ -59,13 +60,11 @@ pub(super) fn explain(arguments: &Explain) -> Result<Exit, Failure> {
 }
 
 /// The cell in the folder asked for, or in the one below `reports` that has it.
-fn find(arguments: &Explain) -> Result<(Folder, Plan, CellId), Failure> {
+fn find(arguments: &Explain) -> Result<CellChoice, Failure> {
     let cell = &arguments.cell;
     if let Some(path) = &arguments.folder {
         let folder = paths::results_folder(path)?;
-        let plan = folder.read_plan()?;
-        let id = explain::find(&plan, cell)?;
-        return Ok((folder, plan, id));
+        return Ok(find_among(vec![(folder.read_plan()?, folder)], cell)?);
     }
     let folders = paths::results();
     let mut found = Vec::new();
@@ -73,18 +72,18 @@ fn find(arguments: &Explain) -> Result<(Folder, Plan, CellId), Failure> {
         let folder = Folder::new(path);
         let Ok(plan) = folder.read_plan() else { continue };
         if plan.cells.iter().any(|known| known.id.to_string().starts_with(cell)) {
-            found.push((folder, plan));
+            found.push((plan, folder));
         }
     }
     if found.len() > 1 {
-        let names: Vec<String> = found.iter().map(|(folder, _)| folder.path().display().to_string()).collect();
+        let names: Vec<String> = found.iter().map(|(_, folder)| folder.path().display().to_string()).collect();
         return Err(Failure::input(format!(
             "several results folders have a cell `{cell}`; name one of them: harness explain {cell} {}",
             one_of(&names)
         )));
     }
-    let (folder, plan) = found.pop().ok_or_else(|| {
-        Failure::input(if folders.is_empty() {
+    if found.is_empty() {
+        return Err(Failure::input(if folders.is_empty() {
             format!("there are no results in reports/; name a results folder: harness explain {cell} DIR")
         } else {
             let count = folders.len();
@@ -92,8 +91,7 @@ fn find(arguments: &Explain) -> Result<(Folder, Plan, CellId), Failure> {
                 "no cell `{cell}` in the {count} results folders of reports/; name another folder: harness explain \
                  {cell} DIR"
             )
-        })
-    })?;
-    let id = explain::find(&plan, cell)?;
-    Ok((folder, plan, id))
+        }));
+    }
+    Ok(find_among(found, cell)?)
 }

@@ -5,7 +5,6 @@ mod evaluate;
 mod images;
 mod model;
 mod npy;
-mod only;
 mod output;
 mod work;
 
@@ -18,11 +17,12 @@ use harness_worker::{DETECTION, FEW, GRIDS};
 
 pub use self::evaluate::evaluate;
 pub use self::images::{InputImage, list, not_searched};
-pub use self::model::{CellChoice, Model, find_cell};
-pub use self::only::find_only;
+pub use self::model::Model;
 pub use self::output::{Draw, Picture};
 pub use self::work::PredictOptions;
 use self::work::work;
+pub use crate::cell_by_filter::find_only;
+pub use crate::cell_by_id::{CellChoice, find_cell};
 use crate::error::Error;
 use crate::notice::{Notice, Observer};
 

@@ -1,16 +1,16 @@
 //! Which state predicts: that of a cell in a results folder, or one in a file with what is known of its model.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use harness_experiment::{Cell, CellId, EncoderSource, ImageScore, Plan, Training};
+use harness_experiment::{EncoderSource, ImageScore, Training};
 use harness_method::Arch;
 use harness_records::{
-    CellRecords, CellState, Detail, Failure, Folder, StateTensor, Statuses, state, state_file, state_metadata,
+    CellRecords, CellState, Detail, Failure, StateTensor, Statuses, state, state_file, state_metadata,
 };
 use harness_weights::{Checkpoint, Weights};
 use harness_worker::open_weights;
 
+use crate::cell_by_id::{CellChoice, named};
 use crate::error::Error;
 
 /// A state with all that is needed to predict.
@@ -28,76 +28,7 @@ pub struct Model {
     epoch: Option<u32>,
 }
 
-/// A cell that was found by its id.
-#[derive(Clone, Debug)]
-pub struct CellChoice {
-    /// Its results folder.
-    pub folder: Folder,
-    /// The plan there.
-    pub plan: Plan,
-    /// The first cell with that id.
-    pub cell: Cell,
-}
-
-/// Finds the cell whose id begins with `id` in some results folders.
-///
-/// # Errors
-/// No such cell, or cells of several ids, which are listed; a plan that can't be read.
-pub fn find_cell(folders: &[PathBuf], id: &str) -> Result<CellChoice, Error> {
-    let mut plans = Vec::new();
-    for path in folders {
-        let folder = Folder::new(path);
-        plans.push((folder.read_plan()?, folder));
-    }
-    let mut found: Vec<(usize, &Cell)> = Vec::new();
-    let mut seen = HashSet::new();
-    for (index, (plan, _)) in plans.iter().enumerate() {
-        for cell in plan.cells.iter().filter(|cell| cell.id.to_string().starts_with(id)) {
-            // Cells of equal variants share an id, and so do those of one experiment in two folders.
-            if seen.insert(cell.id) {
-                found.push((index, cell));
-            }
-        }
-    }
-    match found.as_slice() {
-        [] => {
-            let known: usize = plans.iter().map(|(plan, _)| plan.cells.len()).sum();
-            let folders = folders.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-            let what = format!(
-                "none of the {known} cells of {folders} has an id that begins with `{id}`; results.csv lists the ids"
-            );
-            Err(Error::Unusable { what })
-        }
-        [(index, cell)] => {
-            let (index, cell) = (*index, (*cell).clone());
-            let (plan, folder) = plans.swap_remove(index);
-            Ok(CellChoice { folder, plan, cell })
-        }
-        several => {
-            let few: Vec<String> = several.iter().take(8).map(|(_, cell)| named(cell)).collect();
-            let more = if several.len() > few.len() { ", ..." } else { "" };
-            let what = format!(
-                "{} cells have ids that begin with `{id}`; give more characters: {}{more}",
-                several.len(),
-                few.join(", ")
-            );
-            Err(Error::Unusable { what })
-        }
-    }
-}
-
-/// A cell by its id and what it is of.
-pub(super) fn named(cell: &Cell) -> String {
-    let Cell { id, variant, dataset, shots, draw, seed, backend, selection, .. } = cell;
-    format!("{id} ({variant}, {dataset}, K {shots}, draw {draw}, seed {seed}, {backend}, {selection})")
-}
-
 impl CellChoice {
-    /// The cell's id.
-    pub fn id(&self) -> CellId {
-        self.cell.id
-    }
-
     /// The model that the cell reports: at the epoch of an image score, its first without one.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use harness_experiment::{Cell, Filter};
 use harness_records::{CellRecords, Detail, Folder, Statuses};
 
-use super::model::{CellChoice, named};
+use crate::cell_by_id::{CellChoice, named};
 use crate::error::Error;
 
 /// Cells that are named where several are meant.
