@@ -173,6 +173,13 @@ impl Listing<'_> {
             group(costs.test_encodings),
             group(costs.support_encodings)
         )?;
+        if costs.window_encodings > 0 {
+            let images = group(costs.window_encodings);
+            writeln!(
+                f,
+                "  windows      at most {images} images, once for each side, at many times an encoding's cost"
+            )?;
+        }
         writeln!(f, "  taps         at most {} on disk", bytes(costs.tap_bytes))?;
         writeln!(f, "  results      about {} on disk", bytes(costs.grid_bytes))?;
         let work = plan.work();
