@@ -48,7 +48,7 @@ extern "C" {
 
 #define HARNESS_MAGIC UINT64_C(0x4841524E45535342)
 #define HARNESS_MAJOR UINT32_C(2)
-#define HARNESS_MINOR UINT32_C(1)
+#define HARNESS_MINOR UINT32_C(2)
 #define HARNESS_REQUIRED_SIZE 184
 
 /* Statuses. */
@@ -171,6 +171,18 @@ typedef struct harness_backend_table {
   /* Capability "gemm". Measures now: writes the device's rate of products of large f32 matrices, in
    * 10^9 operations a second. */
   int32_t (*gemm_rate)(harness_session_t *session, double *gflops);
+
+  /* Capability "windows". images as for image_tower_encode; side w is at least 1 and at most G. Every window of w x w
+   * patches, row by row, goes alone through the blocks up to the last tap: the class token and w * w patch tokens, each with
+   * the position it has in the whole image. Writes the class tokens behind the last of these blocks, f32
+   * [B, (G - w + 1) * (G - w + 1), W]: neither normalised nor projected. */
+  int32_t (*image_tower_encode_windows)(harness_image_tower_t *tower, const harness_tensor_t *images, uint32_t side,
+                                        const harness_tensor_t *windows);
+
+  /* Capability "nearest". bank f32 [M, D], queries f32 [N, D]. Writes distances f32 [N]: 1 less the largest product of a
+   * query with a row of the bank. A query or a bank with a number that is not finite is HARNESS_NUMERIC. */
+  int32_t (*nearest)(harness_session_t *session, const harness_tensor_t *bank, const harness_tensor_t *queries,
+                     const harness_tensor_t *distances);
 } harness_backend_table_t;
 
 /* Sizes and offsets, which no compiler and no option may change. */
@@ -193,7 +205,7 @@ HARNESS_ASSERT(sizeof(harness_memory_t) == 24);
 HARNESS_AT(harness_memory_t, size, 0);
 HARNESS_AT(harness_memory_t, host_peak_bytes, 8);
 HARNESS_AT(harness_memory_t, device_peak_bytes, 16);
-HARNESS_ASSERT(sizeof(harness_backend_table_t) == 192);
+HARNESS_ASSERT(sizeof(harness_backend_table_t) == 208);
 HARNESS_AT(harness_backend_table_t, size, 0);
 HARNESS_AT(harness_backend_table_t, magic, 8);
 HARNESS_AT(harness_backend_table_t, major, 16);
@@ -219,6 +231,8 @@ HARNESS_AT(harness_backend_table_t, trainer_text, 160);
 HARNESS_AT(harness_backend_table_t, trainer_score, 168);
 HARNESS_AT(harness_backend_table_t, trainer_free, 176);
 HARNESS_AT(harness_backend_table_t, gemm_rate, 184);
+HARNESS_AT(harness_backend_table_t, image_tower_encode_windows, 192);
+HARNESS_AT(harness_backend_table_t, nearest, 200);
 #undef HARNESS_AT
 #undef HARNESS_ASSERT
 

@@ -36,11 +36,15 @@ pub enum Capability {
     Gemm,
     /// Trainers of heads, beside MadCLIP's.
     Heads,
+    /// Windows of an image as sequences of their own.
+    Windows,
+    /// Distances of tokens to the nearest of a bank.
+    Nearest,
 }
 
 impl Capability {
     /// Every group.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::ImageTower,
         Self::TextTower,
         Self::Trainer,
@@ -49,6 +53,8 @@ impl Capability {
         Self::Memory,
         Self::Gemm,
         Self::Heads,
+        Self::Windows,
+        Self::Nearest,
     ];
 
     /// The name in a description.
@@ -62,6 +68,8 @@ impl Capability {
             Self::Memory => "memory",
             Self::Gemm => "gemm",
             Self::Heads => "heads",
+            Self::Windows => "windows",
+            Self::Nearest => "nearest",
         }
     }
 
@@ -92,6 +100,8 @@ impl Capability {
             Self::Maps => &[("trainer_score", table.trainer_score.is_some())],
             Self::Memory => &[("memory", table.memory.is_some())],
             Self::Gemm => &[("gemm_rate", table.gemm_rate.is_some())],
+            Self::Windows => &[("image_tower_encode_windows", table.image_tower_encode_windows.is_some())],
+            Self::Nearest => &[("nearest", table.nearest.is_some())],
         };
         functions.iter().find(|(_, present)| !present).map(|(name, _)| *name)
     }

@@ -136,6 +136,14 @@ pub struct ImageTowerShape {
     pub width: usize,
 }
 
+impl ImageTowerShape {
+    /// Windows of so many patches a side in an image; `None` where there is none.
+    pub fn windows(&self, side: usize) -> Option<usize> {
+        let grid = self.tokens.saturating_sub(1).isqrt();
+        (1..=grid).contains(&side).then(|| (grid - side + 1).pow(2))
+    }
+}
+
 /// Sizes of a text tower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextTowerShape {
@@ -262,6 +270,17 @@ pub trait Session: Send + 'static {
     fn gemm_rate(&mut self) -> Result<f64, Failure> {
         Err(Failure::unsupported("this backend does not measure products of matrices"))
     }
+
+    /// For each query `[N, width]` 1 less its largest product with a row of the bank `[M, width]`, to `distances`
+    /// `[N]`. N and M are at least 1, and all numbers are finite.
+    ///
+    /// # Errors
+    /// Any; `unsupported` without an override, which goes with
+    /// [`Capability::Nearest`].
+    fn nearest(&mut self, bank: &[f32], queries: &[f32], width: usize, distances: &mut [f32]) -> Result<(), Failure> {
+        let _ = (bank, queries, width, distances);
+        Err(Failure::unsupported("this backend compares no tokens with a bank"))
+    }
 }
 
 /// A frozen image encoder.
@@ -274,6 +293,24 @@ pub trait ImageTower: Send + 'static {
     /// # Errors
     /// Any.
     fn encode(&mut self, images: Images<'_>, batch: usize, taps: &mut [&mut [f32]]) -> Result<(), Failure>;
+
+    /// Encodes every window of `side` x `side` patches of `batch` images, row by row, as a sequence of its own: the
+    /// class token and the window's patches, each with its position in the whole image, through the blocks up to the
+    /// last tap. Writes the class tokens behind the last of these blocks, `[B, n, W]`, where n is
+    /// [`ImageTowerShape::windows`].
+    ///
+    /// # Errors
+    /// Any; `unsupported` without an override, which goes with [`Capability::Windows`].
+    fn encode_windows(
+        &mut self,
+        images: Images<'_>,
+        batch: usize,
+        side: usize,
+        windows: &mut [f32],
+    ) -> Result<(), Failure> {
+        let _ = (images, batch, side, windows);
+        Err(Failure::unsupported("this backend encodes no windows"))
+    }
 }
 
 /// A frozen text encoder.

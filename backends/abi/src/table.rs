@@ -11,7 +11,7 @@ pub const MAGIC: u64 = 0x4841_524E_4553_5342;
 /// Changes of meaning. Must be equal on both sides.
 pub const MAJOR: u32 = 2;
 /// Additions. A newer one on either side is fine.
-pub const MINOR: u32 = 1;
+pub const MINOR: u32 = 2;
 /// Name of the function that returns a plugin's table: `const harness_backend_table_t *harness_backend_table(void)`.
 pub const SYMBOL: &str = "harness_backend_table";
 
@@ -91,6 +91,13 @@ pub type SessionClose = unsafe extern "C" fn(session: *mut SessionHandle) -> i32
 pub type MemoryOf = unsafe extern "C" fn(session: *mut SessionHandle, memory: *mut Memory) -> i32;
 /// `gemm_rate`: writes 10^9 operations a second.
 pub type GemmRate = unsafe extern "C" fn(session: *mut SessionHandle, gflops: *mut f64) -> i32;
+/// `nearest`: bank f32 `[M, D]`, queries f32 `[N, D]`; writes distances f32 `[N]`.
+pub type Nearest = unsafe extern "C" fn(
+    session: *mut SessionHandle,
+    bank: *const Tensor,
+    queries: *const Tensor,
+    distances: *const Tensor,
+) -> i32;
 /// `image_tower_load` and `text_tower_load`.
 pub type TowerLoad<T> = unsafe extern "C" fn(
     session: *mut SessionHandle,
@@ -107,6 +114,9 @@ pub type ImageTowerEncode = unsafe extern "C" fn(
     taps: *const Tensor,
     tap_count: usize,
 ) -> i32;
+/// `image_tower_encode_windows`: images as for [`ImageTowerEncode`]; writes class tokens f32 `[B, n, W]`.
+pub type ImageTowerEncodeWindows =
+    unsafe extern "C" fn(tower: *mut ImageTowerHandle, images: *const Tensor, side: u32, windows: *const Tensor) -> i32;
 /// `image_tower_free`.
 pub type ImageTowerFree = unsafe extern "C" fn(tower: *mut ImageTowerHandle) -> i32;
 /// `text_tower_encode`: embedded f32 `[N, context, Wt]`, eot u32 `[N]`; writes features f32 `[N, E]`.
@@ -221,6 +231,10 @@ pub struct Table {
     pub trainer_free: Option<TrainerFree>,
     /// Capability `gemm`.
     pub gemm_rate: Option<GemmRate>,
+    /// Capability `windows`.
+    pub image_tower_encode_windows: Option<ImageTowerEncodeWindows>,
+    /// Capability `nearest`.
+    pub nearest: Option<Nearest>,
 }
 
 /// Bytes that a table has at least; functions beyond its end are null.
@@ -242,10 +256,10 @@ layout! {
     Tensor { size 56, size 0, name 8, name_length 16, dtype 24, rank 28, shape 32, data 40, bytes 48 }
     Memory { size 24, size 0, host_peak_bytes 8, device_peak_bytes 16 }
     Table {
-        size 192, size 0, magic 8, major 16, minor 20, describe 24, last_error 32, session_open 40, session_close 48,
+        size 208, size 0, magic 8, major 16, minor 20, describe 24, last_error 32, session_open 40, session_close 48,
         memory 56, image_tower_load 64, image_tower_encode 72, image_tower_free 80, text_tower_load 88,
         text_tower_encode 96, text_tower_free 104, trainer_create 112, trainer_append_support 120, trainer_step 128,
         trainer_gradients 136, trainer_read_state 144, trainer_write_state 152, trainer_text 160, trainer_score 168,
-        trainer_free 176, gemm_rate 184
+        trainer_free 176, gemm_rate 184, image_tower_encode_windows 192, nearest 200
     }
 }

@@ -14,7 +14,7 @@ fn rule_1_a_table_shorter_than_its_version_is_refused_with_sizes_and_versions_na
     let error = changed(|table| table.size = 176).unwrap_err();
     assert!(matches!(error, LoadError::Size { found: 176, plugin: Version::HARNESS }));
     let text = error.to_string();
-    assert!(text.contains("176 bytes, at least 184") && text.contains("interface 2.1, the harness has 2.1"), "{text}");
+    assert!(text.contains("176 bytes, at least 184") && text.contains("interface 2.2, the harness has 2.2"), "{text}");
 }
 
 #[test]
@@ -27,10 +27,26 @@ fn rule_1_a_shorter_table_works_without_the_functions_beyond_its_end() {
     table.size = 184;
     // SAFETY: leaked, and longer than it says.
     let first = unsafe { Backend::from_table(Box::leak(Box::new(table))) }.unwrap();
-    assert_eq!((first.interface(), first.has(Capability::Gemm)), (Version { major: 2, minor: 1 }, false));
+    assert_eq!((first.interface(), first.has(Capability::Gemm)), (Version::HARNESS, false));
     let session = open_on(&first, "cpu");
     assert_eq!(session.memory().unwrap().device_peak_bytes, 1);
     assert!(session.gemm_rate().unwrap_err().to_string().contains("lacks the capability `gemm`"));
+}
+
+#[test]
+fn rule_1_a_table_of_2_1_lacks_what_was_appended_since() {
+    // SAFETY: the table of a built-in backend.
+    let mut table = unsafe { *harness_backend_abi::table_of::<First>() };
+    (table.size, table.minor) = (192, 1);
+    // SAFETY: leaked, and longer than it says.
+    let older = unsafe { Backend::from_table(Box::leak(Box::new(table))) }.unwrap();
+    assert_eq!(older.interface(), Version { major: 2, minor: 1 });
+    assert!(older.has(Capability::ImageTower) && !older.has(Capability::Windows) && !older.has(Capability::Nearest));
+    let session = open_on(&older, "cpu");
+    let error = image_tower(&session, 1.0).encode_windows_u8(&[0; 3 * S * S], 1, 2, &mut [0.0; W]).unwrap_err();
+    assert!(error.to_string().contains("lacks the capability `windows`"), "{error}");
+    let error = session.nearest(&[1.0], &[1.0], 1).unwrap_err();
+    assert!(error.to_string().contains("lacks the capability `nearest`"), "{error}");
 }
 
 #[test]
@@ -59,14 +75,14 @@ fn rule_2_a_wrong_magic_is_refused_with_both_versions_named() {
     let text = error.to_string();
     assert!(matches!(error, LoadError::Magic { found: 7, .. }));
     assert!(text.contains("0x0000000000000007, expected 0x4841524e45535342"), "{text}");
-    assert!(text.contains("interface 2.1, the harness has 2.1"), "{text}");
+    assert!(text.contains("interface 2.2, the harness has 2.2"), "{text}");
 }
 
 #[test]
 fn rule_2_another_major_version_is_refused_with_both_versions_named() {
     for major in [1, 3] {
         let text = changed(|table| (table.major, table.minor) = (major, 9)).unwrap_err().to_string();
-        assert!(text.contains(&format!("interface {major}.9, the harness has 2.1")), "{text}");
+        assert!(text.contains(&format!("interface {major}.9, the harness has 2.2")), "{text}");
     }
     // Another major may have another layout: its size is not looked at.
     assert!(matches!(changed(|table| (table.major, table.size) = (3, 8)).unwrap_err(), LoadError::Major { .. }));

@@ -96,6 +96,41 @@ fn rule_4_text_and_scores_come_back_in_their_shapes() {
 }
 
 #[test]
+fn rule_4_windows_come_back_image_by_image_and_only_those_there_are() {
+    let session = open();
+    let mut tower = image_tower(&session, 2.0);
+    let mut pixels = vec![0.25_f32; 2 * 3 * S * S];
+    pixels[3 * S * S..].fill(0.5);
+    let mut windows = vec![0.0; 2 * G * G * W];
+    tower.encode_windows_f32(&pixels, 2, 1, &mut windows).unwrap();
+    let expected = [0.5, 1.5, 2.5, 3.5, 1.0, 2.0, 3.0, 4.0].map(|value| [value; W]);
+    assert_eq!(windows, expected.concat());
+    let mut one = [0.0; W];
+    tower.encode_windows_u8(&[51; 3 * S * S], 1, 2, &mut one).unwrap();
+    assert_eq!(one, [0.4; W]);
+    for side in [0, 3, usize::MAX] {
+        let error = tower.encode_windows_u8(&[0; 3 * S * S], 1, side, &mut one).unwrap_err();
+        assert!(error.status == Status::InvalidArgument && error.message.contains("no windows of"), "{error}");
+    }
+    let error = tower.encode_windows_u8(&[0; 3 * S * S], 1, 1, &mut one).unwrap_err();
+    assert!(error.message.contains("its shape [1, 4, 3]"), "{error}");
+}
+
+#[test]
+fn rule_8_distances_are_of_whole_vectors_and_of_finite_numbers() {
+    let session = open();
+    let bank = [1.0, 0.0, 0.0, 1.0];
+    assert_eq!(session.nearest(&bank, &[0.5, 0.0, 0.25, 0.75, -1.0, -1.0], 2).unwrap(), [0.5, 0.25, 2.0]);
+    let refused = |bank: &[f32], queries: &[f32], width| session.nearest(bank, queries, width).unwrap_err();
+    assert!(refused(&bank, &[], 2).message.contains("no queries"));
+    assert!(refused(&[], &bank, 2).message.contains("no rows of a bank"));
+    assert!(refused(&bank[..3], &bank, 2).message.contains("3 elements, its shape [1, 2]"));
+    for (bank, query) in [([1.0, f32::NAN], [1.0, 0.0]), ([1.0, 0.0], [f32::INFINITY, 0.0])] {
+        assert_eq!(refused(&bank, &query, 2).status, Status::Numeric);
+    }
+}
+
+#[test]
 fn rule_4_support_is_copied_and_counted_in_the_order_of_appending() {
     let session = open();
     let mut trainer = trainer(&session);
@@ -356,7 +391,7 @@ fn rule_10_peaks_are_what_the_backend_says() {
 fn a_description_is_the_plugins_with_its_interface_and_capabilities() {
     let backend = backend().unwrap();
     let capabilities = Capability::ALL.map(|capability| capability.name().to_owned()).to_vec();
-    let expected = Description { interface: "2.1".into(), capabilities, ..Dummy::describe() };
+    let expected = Description { interface: "2.2".into(), capabilities, ..Dummy::describe() };
     assert_eq!(*backend.describe(), expected);
     assert_eq!(backend.capabilities(), Capability::ALL);
     assert_eq!(backend.interface(), Version::HARNESS);

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use burn::tensor::FloatDType;
+use burn::tensor::{FloatDType, Tensor, TensorData};
 use harness_backend_abi::plugin::{
     Failure, ImageTowerOptions, ImageTowerShape, Memory, Precision, Session, Tensors, TextTowerOptions, TextTowerShape,
     TrainerOptions, parse,
 };
 use harness_method::Arch;
+use madclip::Kernels;
 use madclip::image_tower::Settings;
 
 use crate::failure::{of_model, on_device};
 use crate::tensors::Weights;
+use crate::towers::copy;
 use crate::{BurnBackend, BurnImageTower, BurnTextTower, BurnTrainer, gemm, memory};
 
 /// An open device of `D`.
@@ -84,6 +86,18 @@ impl<D: BurnBackend> Session for BurnSession<D> {
 
     fn memory(&self) -> Memory {
         Memory { host_peak_bytes: memory::host_peak_bytes(), device_peak_bytes: self.device.device_peak_bytes() }
+    }
+
+    fn nearest(&mut self, bank: &[f32], queries: &[f32], width: usize, distances: &mut [f32]) -> Result<(), Failure> {
+        let device = &*self.device;
+        on_device(device, || {
+            let rows = |values: &[f32]| {
+                let values = TensorData::new(values.to_vec(), [values.len() / width, width]);
+                Tensor::<D::Backend, 2>::from_data(values, device.device())
+            };
+            let largest = <D::Kernels as Kernels<D::Backend>>::largest_product(&rows(queries), &rows(bank));
+            copy(-largest + 1.0, distances)
+        })
     }
 
     fn gemm_rate(&mut self) -> Result<f64, Failure> {

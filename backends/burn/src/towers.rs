@@ -9,7 +9,7 @@ use harness_backend_abi::plugin::{Failure, ImageTower, ImageTowerShape, Images, 
 use madclip::Recorded;
 
 use crate::BurnBackend;
-use crate::failure::on_device;
+use crate::failure::{of_model, on_device};
 
 /// A loaded image tower.
 pub struct BurnImageTower<D: BurnBackend> {
@@ -24,16 +24,37 @@ impl<D: BurnBackend> ImageTower for BurnImageTower<D> {
     }
 
     fn encode(&mut self, images: Images<'_>, batch: usize, taps: &mut [&mut [f32]]) -> Result<(), Failure> {
+        let pixels = self.pixels(images, batch);
+        on_device(&*self.device, || {
+            let images = Tensor::from_data(pixels, self.device.device());
+            self.tower.encode(images).into_iter().zip(taps).try_for_each(|(tap, out)| copy(tap, out))
+        })
+    }
+
+    fn encode_windows(
+        &mut self,
+        images: Images<'_>,
+        batch: usize,
+        side: usize,
+        windows: &mut [f32],
+    ) -> Result<(), Failure> {
+        let pixels = self.pixels(images, batch);
+        on_device(&*self.device, || {
+            let images = Tensor::from_data(pixels, self.device.device());
+            copy(self.tower.encode_windows(images, side).map_err(of_model)?, windows)
+        })
+    }
+}
+
+impl<D: BurnBackend> BurnImageTower<D> {
+    /// Images `[batch, 3, S, S]` in 0 to 1.
+    fn pixels(&self, images: Images<'_>, batch: usize) -> TensorData {
         let pixels = match images {
             Images::U8(bytes) => bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect(),
             Images::F32(pixels) => pixels.to_vec(),
         };
         let side = self.shape.image_size;
-        on_device(&*self.device, || {
-            let images = TensorData::new(pixels, [batch, 3, side, side]);
-            let images = Tensor::from_data(images, self.device.device());
-            self.tower.encode(images).into_iter().zip(taps).try_for_each(|(tap, out)| copy(tap, out))
-        })
+        TensorData::new(pixels, [batch, 3, side, side])
     }
 }
 
@@ -60,7 +81,7 @@ impl<D: BurnBackend> TextTower for BurnTextTower<D> {
     }
 }
 
-fn copy<B: Backend, const R: usize>(tensor: Tensor<B, R>, out: &mut [f32]) -> Result<(), Failure> {
+pub(crate) fn copy<B: Backend, const R: usize>(tensor: Tensor<B, R>, out: &mut [f32]) -> Result<(), Failure> {
     let data = tensor.into_data().convert::<f32>();
     let values = data.as_slice::<f32>().map_err(|cause| Failure::internal(format!("{cause:?}")))?;
     out.copy_from_slice(values);

@@ -1,6 +1,6 @@
 //! The frozen image encoder: images in, taps out (docs/method.md section 1).
 
-use burn::tensor::{FloatDType, Tensor, backend::Backend};
+use burn::tensor::{FloatDType, Int, Tensor, TensorData, backend::Backend};
 use harness_method::Arch;
 use harness_method::options::{Activation, Normalize};
 
@@ -101,6 +101,50 @@ impl<B: Backend, K: Kernels<B>> ImageTower<B, K> {
         }
         taps
     }
+
+    /// Images `[B, 3, S, S]` in 0..1 to the class tokens `[B, n, W]` of all their windows of `side` x `side` patches,
+    /// row by row: each window goes through the blocks alone, on the class token and its own patches, which have their
+    /// positions in the whole image.
+    ///
+    /// # Errors
+    /// No such window.
+    pub fn encode_windows(&self, images: Tensor<B, 4>, side: usize) -> Result<Tensor<B, 3>, ModelError> {
+        let (items, grid, width) = (images.dims()[0], self.embedding.grid, self.arch.width);
+        if side == 0 || side > grid {
+            return Err(ModelError::Invalid(format!("windows of {side} patches a side in a grid of {grid}")));
+        }
+        let (rows, device) = (window_rows(grid, side), images.device());
+        let (windows, tokens) = ((grid - side + 1).pow(2), 1 + side * side);
+        let rows = Tensor::<B, 1, Int>::from_data(TensorData::new(rows, [windows * tokens]), &device);
+        // Behind the attention of the last block only class tokens are wanted.
+        let first: Vec<i32> = (0..windows).map(|window| (window * tokens) as i32).collect();
+        let first = Tensor::<B, 1, Int>::from_data(TensorData::new(first, [windows]), &device);
+        let attention = Attention { items: windows, tokens, heads: self.arch.heads };
+        // An image has thousands of such tokens, so one at a time fills a device; more would only take memory.
+        let each = (0..items).map(|item| {
+            let image = images.clone().narrow(0, item, 1);
+            let mut x = K::layer_norm(K::embed(image, &self.embedding), &self.ln_pre).select(0, rows.clone());
+            for (i, block) in self.blocks.iter().enumerate() {
+                let wanted = (i + 1 == self.blocks.len()).then(|| first.clone());
+                x = block.forward(x, attention, None, self.activation, wanted);
+            }
+            x.reshape([1, windows, width])
+        });
+        Ok(Tensor::cat(each.collect(), 0))
+    }
+}
+
+/// Rows of an image's tokens that its windows of `side` x `side` patches hold, the class token first in each.
+fn window_rows(grid: usize, side: usize) -> Vec<i32> {
+    let starts = grid - side + 1;
+    let mut rows = Vec::with_capacity(starts * starts * (1 + side * side));
+    for (top, left) in (0..starts).flat_map(|top| (0..starts).map(move |left| (top, left))) {
+        rows.push(0);
+        for row in top..top + side {
+            rows.extend((left..left + side).map(|column| (1 + row * grid + column) as i32));
+        }
+    }
+    rows
 }
 
 /// The patch convolution with `(image - mean) / deviation` folded into weight and bias.
@@ -182,6 +226,40 @@ mod tests {
             let folded = tower(&[2], normalize).encode(images(1)).remove(0);
             assert_close(&host(folded), &host(before), 1e-4);
         }
+    }
+
+    #[test]
+    fn the_window_of_all_patches_is_the_image() {
+        let tower = tower(&[3], Normalize::None);
+        let whole = tower.encode(images(2)).remove(0).narrow(1, 0, 1);
+        assert_close(&host(tower.encode_windows(images(2), 3).unwrap()), &host(whole), 1e-5);
+        for side in [0, 4] {
+            assert!(tower.encode_windows(images(1), side).is_err(), "{side}");
+        }
+    }
+
+    #[test]
+    fn a_window_does_not_see_what_lies_outside_and_images_of_a_batch_change_no_bit() {
+        let tower = tower(&[1, 3], Normalize::None);
+        let two = tower.encode_windows(images(2), 2).unwrap();
+        assert_eq!(two.dims(), [2, 4, 16]);
+        assert_eq!(
+            host(tower.encode_windows(images(2).narrow(0, 1, 1), 2).unwrap()),
+            host(two.clone().narrow(0, 1, 1))
+        );
+        // The upper left window of four ends before the last row and column of patches.
+        let cut = images(1).narrow(2, 0, 8).narrow(3, 0, 8);
+        let padded = Tensor::cat(vec![cut, Tensor::zeros([1, 3, 8, 4], &DEVICE)], 3);
+        let padded = Tensor::cat(vec![padded, Tensor::zeros([1, 3, 4, 12], &DEVICE)], 2);
+        let other = tower.encode_windows(padded, 2).unwrap();
+        assert_eq!(host(other.clone().narrow(1, 0, 1)), host(two.clone().narrow(0, 0, 1).narrow(1, 0, 1)));
+        assert_ne!(host(other.narrow(1, 3, 1)), host(two.narrow(0, 0, 1).narrow(1, 3, 1)));
+    }
+
+    #[test]
+    fn windows_are_listed_row_by_row() {
+        assert_eq!(window_rows(3, 2)[..10], [0, 1, 2, 4, 5, 0, 2, 3, 5, 6]);
+        assert_eq!(window_rows(2, 1), [0, 1, 0, 2, 0, 3, 0, 4]);
     }
 
     #[test]

@@ -20,6 +20,12 @@ method = "linear-probe"
 method = "text-prototypes"
 [variants.similarity]
 method = "zero-shot"
+[variants.winclip]
+method = "zero-shot"
+preset = "winclip"
+[variants.few]
+method = "zero-shot"
+preset = "winclip-few-shot"
 [variants.residual]
 method = "mvfa"
 epochs = 2
@@ -66,7 +72,7 @@ fn every_method_runs_in_one_experiment_and_a_second_run_does_nothing() {
         values.entry((variant, metric, score)).or_default().insert(row.get("value").to_owned());
     }
     let of = |variant: &str, metric: &str| values.keys().filter(|key| key.0 == variant && key.1 == metric).count();
-    for variant in ["bank", "both", "probe", "similarity"].iter().chain(&TRAINED) {
+    for variant in ["bank", "both", "probe", "similarity", "winclip", "few"].iter().chain(&TRAINED) {
         assert!(of(variant, "pixel_auroc") > 0 && of(variant, "image_auroc") == 2, "{variant}");
     }
     // It has no map.
@@ -89,6 +95,8 @@ fn every_method_runs_in_one_experiment_and_a_second_run_does_nothing() {
         ("base", ["madclip", "both", "2", "false"]),
         ("bank", ["memory-bank", "normal", "1", "false"]),
         ("similarity", ["zero-shot", "nothing", "1", "false"]),
+        ("winclip", ["zero-shot", "nothing", "1", "false"]),
+        ("few", ["zero-shot", "normal", "1", "false"]),
         ("residual", ["mvfa", "both", "2", "true"]),
         ("frozen", ["mvfa", "both", "2", "false"]),
         ("april", ["april-gan", "both", "2", "true"]),
@@ -128,7 +136,9 @@ fn a_cell_of_every_method_predicts_and_is_explained() {
     let gradient = image::GrayImage::from_fn(32, 32, |x, y| image::Luma([(4 * x + 3 * y) as u8]));
     gradient.save(place.file("image.png")).unwrap();
     let rows = place.results();
-    for variant in ["bank", "both", "probe", "prototypes", "similarity", "residual", "frozen", "april"] {
+    for variant in
+        ["bank", "both", "probe", "prototypes", "similarity", "winclip", "few", "residual", "frozen", "april"]
+    {
         let cell = rows.iter().find(|row| row.get("variant") == variant).unwrap().get("cell").to_owned();
         let out = format!("predicted-{variant}");
         let arguments =
@@ -164,4 +174,32 @@ fn heads_start_alike_on_frozen_taps_and_in_the_stream_and_follow_the_seed() {
     }
     assert_eq!(first.len(), 4);
     assert_eq!(first.values().collect::<BTreeSet<_>>().len(), 4, "trained apart");
+}
+
+#[test]
+fn windows_are_stored_and_numbers_do_not_tell_where_they_came_from() {
+    let place = place();
+    place.edit("seeds = [0, 1]", "seeds = [0]");
+    place.edit("seed = 0", "seed = 0\nstore = \"f16\"");
+    let run = |out: &str, cache: &str, budget: &[&str]| {
+        let mut arguments = vec!["run", "small.toml", "--only", "variant=winclip,few", "--cache", cache, "--out", out];
+        arguments.extend(budget);
+        place.harness(&arguments).expect(0);
+        let rows = place.rows(&format!("{out}/results.csv")).into_iter().filter(|row| row.get("status") == "done");
+        let values: Vec<_> = rows.map(|row| ["cell", "metric", "value"].map(|name| row.get(name).to_owned())).collect();
+        let records = std::fs::read_dir(place.file(&format!("{out}/evaluations"))).unwrap().flatten();
+        let windowed = records.map(|folder| {
+            let record = std::fs::read_to_string(folder.path().join("evaluation.toml")).unwrap();
+            let count = record.lines().find_map(|line| line.strip_prefix("windowed = ")?.parse().ok());
+            count.unwrap_or(0)
+        });
+        (values, windowed.sum::<u64>())
+    };
+    let (first, encoded) = run("first", "cache", &[]);
+    // 32 test images and two sides; the second variant finds them in the store, but for its 4 supports.
+    assert!(first.len() > 4 && (64..=72).contains(&encoded), "{encoded}");
+    let (second, again) = run("second", "cache", &[]);
+    assert!(again == 0 && first == second, "{again} encoded again; {first:?} {second:?}");
+    let (third, streamed) = run("third", "other", &["--cache-budget", "0.00001"]);
+    assert!(streamed >= 2 * 64 && first == third, "{streamed} encoded; {first:?} {third:?}");
 }

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use harness_backend_abi::host::{ImageTowerOptions, NamedTensor, Precision, Session, TextTowerOptions, TrainerOptions};
+use harness_backend_abi::host::{
+    ImageTower, ImageTowerOptions, NamedTensor, Precision, Session, TextTowerOptions, TrainerOptions,
+};
 use harness_method::prompts;
 use harness_method::{Arch, Side, losses, synthetic};
 use harness_methods::{Computation, MethodOptions, Scores, Stepped, class_text, mvfa};
@@ -17,6 +19,8 @@ use crate::{CaseError, Line, Outcome, Tensor};
 
 /// The folder of these cases beside those of MadCLIP.
 const FOLDER: &str = "methods";
+/// What cases call `zero-shot` with windows.
+pub(crate) const WINCLIP: &str = "winclip";
 /// Options of a case that are constants of the method here.
 const CONSTANTS: [&str; 1] = ["slope"];
 /// The losses in `expected.safetensors`, one a column.
@@ -37,16 +41,16 @@ struct CaseFile {
     options: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A golden case of a method whose heads a backend trains.
-struct HeadsCase {
-    name: String,
+/// A golden case of a method beside MadCLIP.
+pub(crate) struct MethodCase {
+    pub(crate) name: String,
     file: CaseFile,
-    options: MethodOptions,
-    images: Vec<u8>,
+    pub(crate) options: MethodOptions,
+    pub(crate) images: Vec<u8>,
     masks: Vec<u8>,
     labels: Vec<u8>,
     expected: HashMap<String, Tensor>,
-    weights: HashMap<String, Tensor>,
+    pub(crate) weights: HashMap<String, Tensor>,
 }
 
 /// Runs the cases of heads in a folder of golden cases, by name; none where it has none. Each runs as the iterator is
@@ -59,34 +63,42 @@ pub fn check_heads<'a>(
     folder: &Path,
     precision: Precision,
 ) -> Result<impl Iterator<Item = Outcome> + 'a, CaseError> {
-    let folder = folder.join(FOLDER);
-    let mut paths: Vec<PathBuf> = match std::fs::read_dir(&folder) {
-        Ok(entries) => {
-            entries.flatten().map(|entry| entry.path()).filter(|path| path.join("case.toml").is_file()).collect()
-        }
-        Err(_) => Vec::new(),
-    };
-    paths.sort();
-    let cases: Vec<HeadsCase> =
-        paths.iter().filter_map(|path| HeadsCase::read(path).transpose()).collect::<Result<_, _>>()?;
+    let cases = MethodCase::of(&["mvfa", "april-gan"], folder)?;
     Ok(cases.into_iter().map(move |case| Outcome { lines: case.run(session, precision), case: case.name }))
 }
 
-impl HeadsCase {
-    /// The case in one folder; `None` where its method is not one of heads.
-    fn read(folder: &Path) -> Result<Option<Self>, CaseError> {
+impl MethodCase {
+    /// The cases of some methods in a folder of golden cases, by name.
+    pub(crate) fn of(methods: &[&str], folder: &Path) -> Result<Vec<Self>, CaseError> {
+        let mut paths: Vec<PathBuf> = match std::fs::read_dir(folder.join(FOLDER)) {
+            Ok(entries) => {
+                entries.flatten().map(|entry| entry.path()).filter(|path| path.join("case.toml").is_file()).collect()
+            }
+            Err(_) => Vec::new(),
+        };
+        paths.sort();
+        paths.iter().filter_map(|path| Self::read(path, methods).transpose()).collect()
+    }
+
+    /// The case in one folder; `None` where its method is none of these.
+    fn read(folder: &Path, methods: &[&str]) -> Result<Option<Self>, CaseError> {
         let path = folder.join("case.toml");
         let io = |source| CaseError::Io { path: path.clone(), source };
         let text = std::fs::read_to_string(&path).map_err(io)?;
         let of_toml = |source| CaseError::Toml { path: path.clone(), source: Box::new(source) };
         let table: toml::Table = toml::from_str(&text).map_err(of_toml)?;
         let method = table.get("method").and_then(toml::Value::as_str).unwrap_or_default();
-        if !["mvfa", "april-gan"].contains(&method) {
+        if !methods.contains(&method) {
             return Ok(None);
         }
         let mut file: CaseFile = toml::from_str(&text).map_err(of_toml)?;
         CONSTANTS.iter().for_each(|name| drop(file.options.remove(*name)));
-        file.options.insert("method".to_owned(), file.method.clone().into());
+        if file.method == WINCLIP {
+            file.options.insert("map".to_owned(), "windows".into());
+            file.options.insert("method".to_owned(), "zero-shot".into());
+        } else {
+            file.options.insert("method".to_owned(), file.method.clone().into());
+        }
         let wrong = |reason: String| CaseError::Expected { path: path.clone(), reason };
         let options: MethodOptions =
             serde_json::from_value(file.options.clone().into()).map_err(|error| wrong(error.to_string()))?;
@@ -222,12 +234,21 @@ impl HeadsCase {
         COLUMNS.into_iter().enumerate().filter_map(of_column).collect()
     }
 
-    fn line(&self, name: &str, found: &[f32], tolerance: f64) -> Line {
+    pub(crate) fn line(&self, name: &str, found: &[f32], tolerance: f64) -> Line {
         let expected = self.expected.get(name).map_or(&[][..], |tensor| &tensor.data);
         line(name, expected, found, tolerance)
     }
 
     fn encode(&self, session: &Session, precision: Precision) -> Result<Vec<Vec<f32>>, String> {
+        let mut tower = self.tower(session, precision)?;
+        let (n, shape) = (self.labels.len(), tower.shape());
+        let mut taps = vec![vec![0.0; n * shape.tokens * shape.width]; shape.taps];
+        let mut buffers: Vec<&mut [f32]> = taps.iter_mut().map(Vec::as_mut_slice).collect();
+        tower.encode_u8(&self.images, n, &mut buffers).map_err(text)?;
+        Ok(taps)
+    }
+
+    pub(crate) fn tower(&self, session: &Session, precision: Precision) -> Result<ImageTower, String> {
         let encoding = self.options.encoding();
         let options = ImageTowerOptions {
             arch: to_value(&self.file.arch).map_err(text)?,
@@ -238,12 +259,7 @@ impl HeadsCase {
             precision: precision.of_numbers(),
         };
         let weights = self.weights(|name| name.starts_with("visual."));
-        let mut tower = session.load_image_tower(&options, &weights).map_err(text)?;
-        let (n, shape) = (self.labels.len(), tower.shape());
-        let mut taps = vec![vec![0.0; n * shape.tokens * shape.width]; shape.taps];
-        let mut buffers: Vec<&mut [f32]> = taps.iter_mut().map(Vec::as_mut_slice).collect();
-        tower.encode_u8(&self.images, n, &mut buffers).map_err(text)?;
-        Ok(taps)
+        session.load_image_tower(&options, &weights).map_err(text)
     }
 
     /// The abnormal text less the normal one.
@@ -276,6 +292,6 @@ fn slices(taps: &[Vec<f32>]) -> Vec<&[f32]> {
     taps.iter().map(Vec::as_slice).collect()
 }
 
-fn text(error: impl std::fmt::Display) -> String {
+pub(crate) fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

@@ -6,12 +6,14 @@ mod check;
 mod compare;
 mod heads;
 mod table;
+mod windows;
 
 pub use case::{Case, CaseError, Sentences, Tensor};
 pub use check::{Outcome, check};
 pub use compare::{Line, compare};
 pub use heads::check_heads;
 pub use table::{ThroughTable, through_table};
+pub use windows::check_windows;
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,11 @@
 //! What a plan will cost, in counts and bytes. Time depends on the machine and is not estimated here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+use harness_method::Side;
+use harness_methods::{Sees, work};
+
+use crate::ids::ContentHash;
 use crate::plan::{Plan, Training};
 
 /// Counts of a plan's work, before anything that is already stored is subtracted.
@@ -21,7 +25,10 @@ pub struct Costs {
     pub test_encodings: u64,
     /// Augmented support images to encode; fewer where support sets overlap.
     pub support_encodings: u64,
-    /// Bytes of all taps: images x taps x tokens x width x bytes of a value.
+    /// Images whose windows are encoded too, once for each side.
+    pub window_encodings: u64,
+    /// Bytes of all taps, images x taps x tokens x width x bytes of a value, and of windows, images x windows x embed x
+    /// bytes of a value.
     pub tap_bytes: u64,
     /// Bytes of the grids of all scores: images x epochs x taps x grid x grid x 4.
     pub grid_bytes: u64,
@@ -40,26 +47,18 @@ impl Plan {
             evaluations: self.evaluations.len() as u64,
             ..Costs::default()
         };
-        let mut seen = HashSet::new();
-        let mut encodings = HashMap::new();
+        for Encodings { kind, images, bytes, .. } in self.encodings() {
+            let count = match kind {
+                Kind::Test => &mut costs.test_encodings,
+                Kind::Support => &mut costs.support_encodings,
+                Kind::Windows => &mut costs.window_encodings,
+            };
+            *count = count.saturating_add(images);
+            costs.tap_bytes = costs.tap_bytes.saturating_add(images.saturating_mul(bytes));
+        }
         let trainings: HashMap<_, _> = self.trainings.iter().map(|training| (training.id, training)).collect();
         for training in &self.trainings {
-            // A fold's images are among those of the whole support set, which is trained on too.
-            let support = training.shots.images();
-            let variants = training.options.variants();
-            let (all, seeded) = (variants.count() as u64, variants.seeded() as u64);
             costs.steps = costs.steps.saturating_add(training.steps());
-            let encoding = Encoding::of(training);
-            let mut new = 0;
-            if seen.insert((encoding.key.clone(), *training.support.as_bytes(), None)) {
-                new += support * (all - seeded);
-            }
-            if seen.insert((encoding.key.clone(), *training.support.as_bytes(), Some(training.seed))) {
-                new += support * seeded;
-            }
-            costs.support_encodings += new;
-            costs.tap_bytes = costs.tap_bytes.saturating_add(new.saturating_mul(encoding.bytes));
-            encodings.insert(training.id, encoding);
         }
         let mut epochs: HashMap<_, u64> = HashMap::new();
         for evaluation in &self.evaluations {
@@ -74,15 +73,6 @@ impl Plan {
                     4 * (training.options.maps(training.has_masks).map_or(0, |maps| maps.grids()) * grid * grid) as u64;
                 costs.grid_bytes = costs.grid_bytes.saturating_add(scored.saturating_mul(bytes));
             }
-            if evaluation.on_fold {
-                // Unaugmented support images: their taps are among those of the support set.
-                continue;
-            }
-            let Some(encoding) = encodings.get(&evaluation.training) else { continue };
-            if seen.insert((encoding.key.clone(), *evaluation.test.as_bytes(), None)) {
-                costs.test_encodings = costs.test_encodings.saturating_add(images);
-                costs.tap_bytes = costs.tap_bytes.saturating_add(images.saturating_mul(encoding.bytes));
-            }
         }
         for training in &self.trainings {
             let (epochs, state) = (epochs.get(&training.id).copied().unwrap_or(1), training.state_bytes());
@@ -91,6 +81,52 @@ impl Plan {
             costs.passing_state_bytes = costs.passing_state_bytes.max(passing);
         }
         costs
+    }
+
+    /// What goes through the encoder, each image under each encoding once.
+    pub(crate) fn encodings(&self) -> Vec<Encodings> {
+        let mut seen = HashMap::new();
+        let mut all: Vec<Encodings> = Vec::new();
+        let mut add =
+            |encodings: &[Encoding], kind: Kind, set: (ContentHash, Option<Side>, Option<u64>), images: u64| {
+                let kinds = std::iter::once(kind).chain(std::iter::repeat(Kind::Windows));
+                for (encoding, kind) in encodings.iter().zip(kinds) {
+                    if images == 0 {
+                        continue;
+                    }
+                    let place = *seen.entry((encoding.key.clone(), set)).or_insert(all.len());
+                    match all.get_mut(place) {
+                        // Those of fewer variants are among those of more.
+                        Some(Encodings { images: known, .. }) => *known = images.max(*known),
+                        None => all.push(Encodings { kind, images, bytes: encoding.bytes, work: encoding.work }),
+                    }
+                }
+            };
+        let mut of_training = HashMap::new();
+        for training in &self.trainings {
+            // A fold's images are among those of the whole support set, which is trained on too.
+            let variants = training.options.variants();
+            let (count, seeded) = (variants.count() as u64, variants.seeded() as u64);
+            let encodings = Encoding::all(training);
+            let classes = match training.options.sees() {
+                Sees::Nothing => &[][..],
+                Sees::Normal => &[Side::Normal][..],
+                Sees::Both => &Side::BOTH[..],
+            };
+            for &class in classes {
+                let (images, set) = (u64::from(training.shots.of(class)), training.support);
+                add(&encodings, Kind::Support, (set, Some(class), None), images * (count - seeded));
+                add(&encodings, Kind::Support, (set, Some(class), Some(training.seed)), images * seeded);
+            }
+            of_training.insert(training.id, encodings);
+        }
+        // Of a fold, unaugmented support images are scored: their taps are among those of the support set.
+        for evaluation in self.evaluations.iter().filter(|evaluation| !evaluation.on_fold) {
+            if let Some(encodings) = of_training.get(&evaluation.training) {
+                add(encodings, Kind::Test, (evaluation.test, None, None), evaluation.test_images);
+            }
+        }
+        all
     }
 }
 
@@ -102,20 +138,61 @@ impl Training {
     }
 }
 
-/// How an image becomes taps: what a tap store's key holds beside the pixels.
+/// Images that go through the encoder alike.
+pub(crate) struct Encodings {
+    kind: Kind,
+    pub(crate) images: u64,
+    /// Stored, of each.
+    bytes: u64,
+    /// Floating-point operations of each.
+    pub(crate) work: f64,
+}
+
+/// What for.
+#[derive(Clone, Copy)]
+enum Kind {
+    Test,
+    Support,
+    Windows,
+}
+
+/// How an image becomes taps, or windows of one side: what a tap store's key holds beside the pixels.
 struct Encoding {
     key: String,
-    /// Of one image's taps.
+    /// Of one image's vectors.
     bytes: u64,
+    /// Of one image.
+    work: f64,
 }
 
 impl Encoding {
-    fn of(training: &Training) -> Self {
-        let Training { options, arch, .. } = training;
+    /// Taps, then windows side by side.
+    fn all(training: &Training) -> Vec<Self> {
+        let Training { options, arch, backend, .. } = training;
         let encoding = options.encoding();
-        let key = format!("{encoding:?} {:?}", training.backend);
-        let tokens = arch.tokens(encoding.image_size);
-        let bytes = [encoding.taps.len(), tokens, arch.width, training.store.size()];
-        Self { key, bytes: bytes.iter().fold(1u64, |product, size| product.saturating_mul(*size as u64)) }
+        let size = encoding.image_size;
+        let bytes = |sizes: [usize; 3]| {
+            let value = training.store.size() as u64;
+            sizes.iter().fold(value, |product, size| product.saturating_mul(*size as u64))
+        };
+        let taps = harness_methods::Encoding { windows: &[], ..encoding };
+        let mut all = vec![Self {
+            key: format!("{taps:?} {backend:?}"),
+            bytes: bytes([encoding.taps.len(), arch.tokens(size), arch.width]),
+            work: work::encoding(encoding, arch),
+        }];
+        all.extend(encoding.windows.iter().map(|side| {
+            let of = harness_methods::Encoding {
+                windows: std::slice::from_ref(side),
+                taps: encoding.taps.last().map_or(&[], std::slice::from_ref),
+                ..encoding
+            };
+            Self {
+                key: format!("{of:?} {backend:?}"),
+                bytes: bytes([1, work::window_count(arch, size, *side), arch.embed]),
+                work: work::windows(of, arch),
+            }
+        }));
+        all
     }
 }

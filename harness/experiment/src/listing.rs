@@ -175,6 +175,13 @@ impl Listing<'_> {
             group(costs.test_encodings),
             group(costs.support_encodings)
         )?;
+        if costs.window_encodings > 0 {
+            let images = group(costs.window_encodings);
+            writeln!(
+                f,
+                "  windows      at most {images} images, once for each side, at many times an encoding's cost"
+            )?;
+        }
         writeln!(f, "  taps         at most {} on disk", bytes(costs.tap_bytes))?;
         let (grids, states) = (bytes(costs.grid_bytes), bytes(costs.state_bytes));
         let results = bytes(costs.grid_bytes.saturating_add(costs.state_bytes));

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use harness_config::{Findings, Spanned, start};
-use harness_method::{Backend, Precision, Selection};
+use harness_method::{Backend, BackendInfo, Precision, Selection};
 
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::check;
@@ -67,7 +67,7 @@ impl Planner<'_> {
         let name = self.name();
         self.axes();
         let train = self.train();
-        let backends = self.backends();
+        let (backends, infos) = self.backends();
         let datasets = self.datasets("datasets", self.typed.top.datasets.as_ref());
         let targets = self.datasets("targets", self.typed.top.targets.as_ref());
         let encoder = self.encoder(variable);
@@ -76,6 +76,7 @@ impl Planner<'_> {
         let rules = self.rules(&axes);
         let parts = self.parts(&axes, &rules);
         self.seen(&variants, &parts);
+        self.capable(&infos, &variants, &parts);
         let supports = self.supports(&datasets, &parts);
         self.transfers(&datasets, &targets, &parts);
         let image_scores = self.image_scores(&datasets, &parts);
@@ -165,12 +166,16 @@ impl Planner<'_> {
         Train { epochs: spec.epochs(), batch: spec.batch(), learning_rate: spec.learning_rate() }
     }
 
-    fn backends(&mut self) -> Vec<Backend> {
+    /// The backends, and what each says of itself with its place in the file.
+    fn backends(&mut self) -> (Vec<Backend>, Vec<(usize, BackendInfo)>) {
         let typed = &self.typed.encoder.keys;
-        let (mut backends, mut missing) = (Vec::new(), Vec::new());
+        let (mut backends, mut infos, mut missing) = (Vec::new(), Vec::new(), Vec::new());
         for (offset, name) in unique(self.typed.top.backends.as_ref()) {
             match self.backend(name, typed.precision()) {
-                Ok(backend) => backends.push(backend),
+                Ok((backend, info)) => {
+                    backends.push(backend);
+                    infos.push((offset, info));
+                }
                 Err(Unfit::Precision(message)) => {
                     self.findings.add(typed.precision.as_ref().map_or(offset, start), message);
                 }
@@ -185,10 +190,10 @@ impl Planner<'_> {
                 self.notes.push(format!("the backend `{name}` is left out: {error}"));
             }
         }
-        backends
+        (backends, infos)
     }
 
-    fn backend(&self, name: &str, precision: Precision) -> Result<Backend, Unfit> {
+    fn backend(&self, name: &str, precision: Precision) -> Result<(Backend, BackendInfo), Unfit> {
         let info = self.catalogue.backend(name).map_err(Unfit::Missing)?;
         if !info.computes_in(precision) {
             return Err(Unfit::Precision(format!(
@@ -196,10 +201,14 @@ impl Planner<'_> {
                 info.known_precisions().iter().map(|precision| precision.name()).collect::<Vec<_>>().join(", ")
             )));
         }
-        info.on_default_device().ok_or_else(|| {
-            let why = info.note.map(|note| format!(": {note}")).unwrap_or_default();
-            Unfit::Missing(CatalogueError::new(format!("backend `{name}` finds no device on this machine{why}")))
-        })
+        match info.on_default_device() {
+            Some(backend) => Ok((backend, info)),
+            None => {
+                let why = info.note.map(|note| format!(": {note}")).unwrap_or_default();
+                let message = format!("backend `{name}` finds no device on this machine{why}");
+                Err(Unfit::Missing(CatalogueError::new(message)))
+            }
+        }
     }
 
     fn datasets(&mut self, key: &str, names: Option<&List<String>>) -> Vec<Dataset> {

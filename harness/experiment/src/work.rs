@@ -29,11 +29,7 @@ impl Work {
 impl Plan {
     /// The plan's work, before anything that is already stored is subtracted.
     pub fn work(&self) -> Work {
-        let costs = self.costs();
-        // Variants that encode alike share taps; the depth of the tower rarely differs between variants.
-        let images = costs.test_encodings.saturating_add(costs.support_encodings) as f64;
-        let towers = self.variants.iter().map(|variant| encoding(&variant.options, &self.encoder.arch));
-        let encode = images * towers.fold(0.0, f64::max);
+        let encode = self.encodings().iter().map(|of| of.images as f64 * of.work).sum();
         let mut work = Work { encode, ..Work::default() };
         let trainings: HashMap<_, _> = self.trainings.iter().map(|training| (training.id, training)).collect();
         work.train = self.trainings.iter().map(Training::work).sum();
@@ -64,6 +60,12 @@ impl Training {
     /// Floating-point operations of one image through the image tower up to its last tap.
     pub fn encoding_work(&self) -> f64 {
         encoding(&self.options, &self.arch)
+    }
+
+    /// Floating-point operations of one image's windows of one side, the mean over sides; 0 where it has none.
+    pub fn windows_work(&self) -> f64 {
+        let encoding = self.options.encoding();
+        work::windows(encoding, &self.arch) / encoding.windows.len().max(1) as f64
     }
 
     /// Floating-point operations of what makes its states; its support set is encoded already.

@@ -77,3 +77,61 @@ fn seeds_are_directions_of_the_control_and_a_rule_gives_them_to_it_alone() {
     let control: Vec<_> = control.into_iter().filter(|training| training.method == Method::ZeroShot).collect();
     assert!(control.iter().all(|training| training.object.is_empty()), "it has no sentences");
 }
+
+/// WinCLIP beside what it is compared with.
+const WINCLIP: &str = "\n[variants.text]\nmethod = \"zero-shot\"\n\n\
+                       [variants.winclip]\nmethod = \"zero-shot\"\npreset = \"winclip\"\n\n\
+                       [variants.few]\nmethod = \"zero-shot\"\npreset = \"winclip-few-shot\"\n";
+
+#[test]
+fn windows_are_counted_once_a_side_and_of_supports_only_where_they_are_seen() {
+    let costs = |more: &str| World::default().plan(&file_with(&[("datasets", "[\"Brain\"]")], more)).unwrap();
+    let of = |plan: &Plan| (plan.costs(), plan.work().encode);
+    let (without, work) = of(&costs("\n[variants.text]\nmethod = \"zero-shot\"\n"));
+    let plan = costs(WINCLIP);
+    let (with, more) = of(&plan);
+    assert_eq!(without.window_encodings, 0);
+    assert_eq!((with.test_encodings, with.support_encodings), (without.test_encodings, without.support_encodings));
+    // Test images, and the normal supports of every support set: 16 x 16 and 15 x 15 vectors of 768 numbers.
+    let normal: u64 = plan.supports.iter().map(|support| u64::from(support.shots.normal)).sum();
+    assert_eq!(with.window_encodings, 2 * (3715 + normal));
+    assert_eq!(with.tap_bytes - without.tap_bytes, (3715 + normal) * (256 + 225) * 768 * 4);
+    // 3530 tokens in place of 290.
+    let (image, windows) = (work / (without.test_encodings + without.support_encodings) as f64, more - work);
+    let times = windows / (3715 + normal) as f64 / image;
+    assert!((11.0..13.0).contains(&times), "{times}");
+    let listing = plan.listing(false).to_string();
+    assert!(listing.contains("  windows      at most 7,438 images, once for each side"), "{listing}");
+}
+
+#[test]
+fn what_a_backend_lacks_is_refused_where_a_cell_needs_it() {
+    let world = World { capabilities: vec!["heads"], ..World::default() };
+    let backends = [("backends", "[\"flex\", \"cuda\"]")];
+    let problems = world.problems(&file_with(&backends, WINCLIP));
+    assert_eq!(problems.len(), 4, "{problems:?}");
+    for words in
+        ["`flex` lacks the capability `windows`, which the variant `winclip` (method zero-shot) needs", "\"cuda\""]
+    {
+        assert!(problems.iter().any(|problem| problem.message.contains(words)), "{problems:?}");
+    }
+    let rest = "\n[[exclude]]\nvariants = [\"winclip\", \"few\"]\nbackends = [\"cuda\"]\n";
+    assert_eq!(world.problems(&file_with(&backends, &format!("{WINCLIP}{rest}"))).len(), 2);
+    let heads = "\n[variants.mvfa]\nmethod = \"mvfa\"\n";
+    let world = World { capabilities: vec!["windows"], ..World::default() };
+    assert!(world.problem(&file(heads)).contains("lacks the capability `heads`, which the variant `mvfa`"));
+}
+
+#[test]
+fn winclip_without_supports_has_one_record_for_all_that_it_does_not_see() {
+    let plan = World::default().plan(&file_with(&[("seeds", "[0, 1]")], WINCLIP)).unwrap();
+    let text = |variant: &str| {
+        let mut ids: Vec<_> =
+            plan.cells.iter().filter(|cell| cell.variant == variant).map(|cell| cell.training).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.len()
+    };
+    assert_eq!(text("winclip"), text("text"));
+    assert_eq!(text("few"), plan.supports.len(), "a seed decides nothing");
+}

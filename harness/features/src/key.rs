@@ -58,6 +58,9 @@ pub struct EncodingKey {
     pub backend: Backend,
     /// Type the taps are stored in.
     pub store: StorePrecision,
+    /// Side, in patches, of the windows that are stored in place of taps: their class tokens behind the last of `taps`,
+    /// in the space of texts.
+    pub windows: Option<usize>,
 }
 
 impl EncodingKey {
@@ -91,6 +94,10 @@ impl EncodingKey {
         fields.bytes("backend.version", self.backend.version.as_bytes());
         fields.bytes("backend.device", self.backend.device.as_bytes());
         fields.bytes("store", self.store.name().as_bytes());
+        // Only where there are any, so that taps keep the keys they had before.
+        if let Some(side) = self.windows {
+            fields.number("windows", side);
+        }
         fields
     }
 }
@@ -146,12 +153,13 @@ mod tests {
             precision: "f32".into(),
             backend: Backend { name: "flex".into(), version: "0.21.0".into(), device: "cpu".into() },
             store: StorePrecision::F32,
+            windows: None,
         }
     }
 
     #[test]
     fn every_field_decides_the_key() {
-        let changes: [fn(&mut EncodingKey); 14] = [
+        let changes: [fn(&mut EncodingKey); 16] = [
             |_| (),
             |e| e.normalize = Normalize::Clip,
             |e| e.normalize = Normalize::Imagenet,
@@ -166,6 +174,8 @@ mod tests {
             |e| e.backend.version = "0.21.1".into(),
             |e| e.backend.device = "cuda".into(),
             |e| e.store = StorePrecision::F16,
+            |e| e.windows = Some(2),
+            |e| e.windows = Some(3),
         ];
         let mut keys = std::collections::BTreeSet::new();
         for change in changes {

@@ -135,24 +135,29 @@ impl TapStore {
         TapWriter::new(&self.settings, shape, label)
     }
 
-    /// Whether `n_images` of `shape` can be held at once if all else is evicted: within the budget, and on the disk.
-    /// If not, stream them.
+    /// Whether `n_images` of each of some shapes can be held at once if all else is evicted: within the budget, and on
+    /// the disk. If not, stream them.
     ///
     /// # Errors
     /// `Folder` if the folder can't be listed.
-    pub fn fits(&self, n_images: u64, shape: Shape) -> Result<bool, Error> {
+    pub fn fits(&self, n_images: u64, shapes: &[Shape]) -> Result<bool, Error> {
         let stored: u64 = folder::chunks(self.dir())?.iter().map(|chunk| chunk.bytes).sum();
         let disk = free_bytes(self.dir()).map_or(u64::MAX, |free| free.saturating_add(stored));
         let capacity = self.budget().unwrap_or(u64::MAX).min(disk);
+        let needed = shapes.iter().fold(0, |sum: u64, &shape| sum.saturating_add(self.needed(n_images, shape)));
+        Ok(needed <= capacity)
+    }
+
+    /// Most bytes of so many images, in chunks.
+    fn needed(&self, n_images: u64, shape: Shape) -> u64 {
         let one = format::file_bytes(shape, 1, format::MAX_LABEL as u64).unwrap_or(u64::MAX);
         // Chunks close just past their size, so each holds at least this many images.
         let per_chunk = (self.settings.chunk_bytes / one).max(1);
         let chunks = n_images.div_ceil(per_chunk);
         let overhead = format::file_bytes(shape, 0, format::MAX_LABEL as u64).unwrap_or(u64::MAX);
-        let needed = format::file_bytes(shape, n_images, 0)
+        format::file_bytes(shape, n_images, 0)
             .and_then(|bytes| bytes.checked_add(chunks.checked_mul(overhead)?))
-            .unwrap_or(u64::MAX);
-        Ok(needed <= capacity)
+            .unwrap_or(u64::MAX)
     }
 
     /// Removes a chunk, for instance a corrupt one: its images are misses from now on, in every process that has not

@@ -97,9 +97,10 @@ fn what_is_said_to_fit_fits() {
         let dir = tempfile::tempdir().unwrap();
         let budget = 40_000;
         let store = TapStore::open(dir.path(), Some(budget)).unwrap().with_chunk_bytes(chunk);
-        let most = (0..1000).rev().find(|&n| store.fits(n, shape()).unwrap()).unwrap();
+        let most = (0..1000).rev().find(|&n| store.fits(n, &[shape()]).unwrap()).unwrap();
         assert!(most >= 15, "{most} images of 480 bytes in chunks of {chunk}");
-        assert!(store.fits(0, shape()).unwrap() && !store.fits(most + 1, shape()).unwrap());
+        assert!(store.fits(0, &[shape()]).unwrap() && !store.fits(most + 1, &[shape()]).unwrap());
+        assert!(most < 2 || !store.fits(most, &[shape(); 2]).unwrap(), "each shape takes its own");
         let keys: Vec<_> = (0..most as usize).map(key).collect();
         let mut writer = store.writer(shape(), &"x".repeat(5000)).unwrap();
         for (image, &key) in keys.iter().enumerate() {
@@ -110,10 +111,10 @@ fn what_is_said_to_fit_fits() {
     }
     let dir = tempfile::tempdir().unwrap();
     let store = TapStore::open(dir.path(), None).unwrap();
-    assert!(store.fits(1, shape()).unwrap());
-    assert!(!store.fits(u64::MAX, shape()).unwrap());
+    assert!(store.fits(1, &[shape()]).unwrap());
+    assert!(!store.fits(u64::MAX, &[shape()]).unwrap());
     let large = Shape::new(1 << 10, 1 << 20, 1 << 20, StorePrecision::F32).unwrap();
-    assert!(!store.fits(1, large).unwrap(), "more than any disk");
+    assert!(!store.fits(1, &[large]).unwrap(), "more than any disk");
 }
 
 #[test]

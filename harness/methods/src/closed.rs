@@ -6,6 +6,7 @@ use harness_method::prompts::States;
 
 use crate::error::{DeskError, Error};
 use crate::features::Projection;
+use crate::nearest::Nearest;
 use crate::scores::Scores;
 use crate::taps::Taps;
 
@@ -38,6 +39,13 @@ pub trait Desk {
     /// The worker's.
     fn encode(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, DeskError>;
 
+    /// Windows of images `[n, 3, S, S]` as unit vectors in the space of texts, `[n, (G - w + 1)^2, embed]` for each
+    /// side w of [`Encoding::windows`](crate::Encoding::windows).
+    ///
+    /// # Errors
+    /// The worker's: a backend that encodes no windows.
+    fn windows(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, DeskError>;
+
     /// The tower's last norm and projection.
     ///
     /// # Errors
@@ -68,9 +76,9 @@ pub trait Closed {
 
 /// A state that scores.
 pub trait Prepared {
-    /// Scores of the images whose taps these are.
+    /// Scores of the images whose taps these are. `device` compares tokens with a bank where the state has one.
     ///
     /// # Errors
-    /// Taps that don't fit the state.
-    fn score(&mut self, taps: &Taps<'_>) -> Result<Scores, Error>;
+    /// Taps that don't fit the state; those of `device`.
+    fn score(&mut self, taps: &Taps<'_>, device: &mut dyn Nearest) -> Result<Scores, Error>;
 }

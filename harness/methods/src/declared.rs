@@ -35,6 +35,7 @@ macro_rules! method_options {
                     taps: &self.taps,
                     activation: self.activation,
                     normalize: self.normalize,
+                    windows: &[],
                 }
             }
         }

@@ -322,6 +322,13 @@ impl MethodOptions {
         each!(self, options => options.sees())
     }
 
+    /// Names of the groups of a backend's functions that it needs and that not every backend has.
+    pub fn capabilities(&self) -> Vec<&'static str> {
+        let heads = matches!(self.computation(), Computation::Stepped(_)).then_some("heads");
+        let windows = (!self.encoding().windows.is_empty()).then_some("windows");
+        heads.into_iter().chain(windows).collect()
+    }
+
     /// Whether it is trained epoch by epoch.
     pub fn is_trained(&self) -> bool {
         fn trained<S: Settings>(_: &S) -> bool {

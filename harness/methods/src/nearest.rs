@@ -3,6 +3,7 @@
 use faer::{MatMut, MatRef};
 use rayon::prelude::*;
 
+use crate::error::DeskError;
 use crate::products::product;
 
 /// Queries of a block, and tokens of a bank that are compared with it at once.
@@ -11,15 +12,12 @@ const TOKENS: usize = 1024;
 
 /// Something that compares tokens with a bank.
 pub trait Nearest {
-    /// Why it can't.
-    type Error;
-
     /// 1 - the largest cosine of each query `[n, width]` with a token of the bank `[m, width]`, m at least 1; all of
     /// them unit vectors.
     ///
     /// # Errors
     /// Whatever kept the device from it.
-    fn nearest(&mut self, queries: &[f32], bank: &[f32], width: usize) -> Result<Vec<f32>, Self::Error>;
+    fn nearest(&mut self, queries: &[f32], bank: &[f32], width: usize) -> Result<Vec<f32>, DeskError>;
 }
 
 /// The processor.
@@ -27,9 +25,7 @@ pub trait Nearest {
 pub struct Processor;
 
 impl Nearest for Processor {
-    type Error = std::convert::Infallible;
-
-    fn nearest(&mut self, queries: &[f32], bank: &[f32], width: usize) -> Result<Vec<f32>, Self::Error> {
+    fn nearest(&mut self, queries: &[f32], bank: &[f32], width: usize) -> Result<Vec<f32>, DeskError> {
         let mut out = vec![0.0; queries.len() / width.max(1)];
         out.par_chunks_mut(QUERIES).zip(queries.par_chunks(QUERIES * width)).for_each_init(
             || vec![0.0; QUERIES * TOKENS],

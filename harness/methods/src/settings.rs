@@ -146,6 +146,8 @@ pub struct Encoding<'a> {
     pub activation: Activation,
     /// `normalize`.
     pub normalize: Normalize,
+    /// Sides, in patches, of the windows that are encoded too, each as a sequence of its own; most methods have none.
+    pub windows: &'a [usize],
 }
 
 #[cfg(test)]

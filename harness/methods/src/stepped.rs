@@ -7,6 +7,7 @@ use harness_method::prompts::States;
 
 use crate::closed::Desk;
 use crate::error::Error;
+use crate::nearest::Nearest;
 use crate::scores::Scores;
 use crate::taps::Taps;
 
@@ -32,11 +33,12 @@ pub trait Stepped {
 
 /// Completes what a backend says of images.
 pub trait Completes {
-    /// The scores of images of which these are the heads' grids `[n, Heads::grids, G, G]`.
+    /// The scores of images of which these are the heads' grids `[n, Heads::grids, G, G]`. `device` compares tokens
+    /// with a bank where there is one beside the heads'.
     ///
     /// # Errors
-    /// Grids or taps of another size.
-    fn complete(&mut self, grids: &[f32], taps: &Taps<'_>) -> Result<Scores, Error>;
+    /// Grids or taps of another size; those of `device`.
+    fn complete(&mut self, grids: &[f32], taps: &Taps<'_>, device: &mut dyn Nearest) -> Result<Scores, Error>;
 }
 
 /// The tensor of normal supports in a state.

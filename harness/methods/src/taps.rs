@@ -37,6 +37,8 @@ pub struct Taps<'a> {
     images: usize,
     grid: usize,
     width: usize,
+    /// Their windows by side, where they were encoded.
+    windows: Vec<(usize, &'a [f32])>,
 }
 
 impl<'a> Taps<'a> {
@@ -48,8 +50,32 @@ impl<'a> Taps<'a> {
         let expected = images * (1 + grid * grid) * width;
         match values.iter().find(|tap| tap.len() != expected) {
             Some(tap) => Err(Error::Length { what: "a tap", found: tap.len(), expected }),
-            None => Ok(Self { values, images, grid, width }),
+            None => Ok(Self { values, images, grid, width, windows: Vec::new() }),
         }
+    }
+
+    /// The same with the images' windows: for each side `[images, (grid - side + 1)^2, embed]`, unit vectors in the
+    /// space of texts.
+    ///
+    /// # Errors
+    /// Windows of another length.
+    pub fn with_windows(self, windows: Vec<(usize, &'a [f32])>, embed: usize) -> Result<Self, Error> {
+        for (side, values) in &windows {
+            let expected = self.images * (self.grid + 1).saturating_sub(*side).pow(2) * embed;
+            if values.len() != expected {
+                return Err(Error::Length { what: "windows", found: values.len(), expected });
+            }
+        }
+        Ok(Self { windows, ..self })
+    }
+
+    /// The windows of so many patches a side.
+    ///
+    /// # Errors
+    /// They were not encoded.
+    pub fn windows(&self, side: usize) -> Result<&'a [f32], Error> {
+        let found = self.windows.iter().find(|(known, _)| *known == side);
+        found.map(|(_, values)| *values).ok_or(Error::Length { what: "windows", found: 0, expected: 1 })
     }
 
     /// How many images there are.

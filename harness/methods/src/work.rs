@@ -18,6 +18,18 @@ pub fn encoding(encoding: Encoding<'_>, arch: &Arch) -> f64 {
     patches + encoding.taps.last().copied().unwrap_or(0) as f64 * block(tokens, arch.width)
 }
 
+/// Floating-point operations of the windows of one image, beside those of the image itself.
+pub fn windows(encoding: Encoding<'_>, arch: &Arch) -> f64 {
+    let layers = encoding.taps.last().copied().unwrap_or(0) as f64;
+    let of = |&side: &usize| window_count(arch, encoding.image_size, side) as f64 * block(1 + side * side, arch.width);
+    encoding.windows.iter().map(of).sum::<f64>() * layers
+}
+
+/// Windows of `side` patches a side in an image.
+pub fn window_count(arch: &Arch, image_size: usize, side: usize) -> usize {
+    (arch.grid(image_size) + 1).saturating_sub(side).pow(2)
+}
+
 /// Floating-point operations of one image through so many blocks of the image tower.
 pub fn blocks(count: usize, arch: &Arch, image_size: usize) -> f64 {
     count as f64 * block(arch.tokens(image_size), arch.width)

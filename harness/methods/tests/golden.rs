@@ -25,6 +25,30 @@ fn zero_shot_scores_are_those_of_the_reference() {
 }
 
 #[test]
+fn winclip_scores_as_the_reference_does() {
+    for name in ["winclip", "winclip-few-shot"] {
+        let case = Case::read(name);
+        let options = zero_shot::Options { map: zero_shot::Map::Windows, ..case.options(&[]) };
+        let sides = &options.windows;
+        let (projection, difference) = (case.projection(), case.difference());
+        for (side, windows) in case.windows(&[0], sides) {
+            case.close(&format!("windows.{side}"), &windows);
+        }
+        let of = |images: &[usize]| (case.taps(images), case.windows(images, sides));
+        let ((taps, windows), (of_normal, windows_of_normal)) = (of(&case.test), of(&case.normal));
+        let normal = case.view(&of_normal, &windows_of_normal);
+        let reference = options.few_shot.then(|| zero_shot::Reference::new(sides, &normal).unwrap());
+        let test = case.view(&taps, &windows);
+        let scores =
+            zero_shot::score_windows(&projection, &difference, sides, reference.as_ref(), &test, &mut Processor)
+                .unwrap();
+        case.close("grids.0", &scores.grids);
+        case.close("detection", &scores.detection);
+        case.maps_are_close(Part { link: Link::Identity, grids: 1 }, &scores.grids);
+    }
+}
+
+#[test]
 fn memory_banks_score_as_the_reference_does() {
     for name in ["memory-bank", "memory-bank-concat", "memory-bank-both"] {
         let case = Case::read(name);

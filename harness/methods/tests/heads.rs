@@ -8,7 +8,7 @@ use common::Case;
 use harness_backend_abi::host::{OwnedTensor, Trainer};
 use harness_method::Combine;
 use harness_method::heads::Heads;
-use harness_methods::{Method, MethodOptions, Scores, Settings, Stepped, april_gan, mvfa};
+use harness_methods::{Method, MethodOptions, Processor, Scores, Settings, Stepped, april_gan, mvfa};
 use harness_metrics::joined_scores;
 
 /// The losses that a reference lists, in its order.
@@ -94,7 +94,9 @@ fn april_gan_is_that_of_the_reference() {
     let found = trainer.score(&taps, case.test.len(), false).unwrap();
     let bank = april_gan::bank(&normal.view()).unwrap();
     let (projection, direction) = (case.projection(), case.difference());
-    let scores = april_gan::complete(&found.grids, &view, case.image_size(), &bank, &projection, &direction).unwrap();
+    let scores =
+        april_gan::complete(&found.grids, &view, case.image_size(), &bank, &projection, &direction, &mut Processor)
+            .unwrap();
     compare(&case, &scores, options.joins_scores().unwrap());
     case.maps_are_close(options.maps(true).unwrap(), &scores.grids);
 }

@@ -4,8 +4,8 @@
 use harness_method::Arch;
 use harness_method::prompts::States;
 use harness_methods::{
-    Closed, Desk, DeskError, Method, MethodOptions, Projection, Scores, Settings, Support, SupportSet, Taps, subspace,
-    zero_shot,
+    Closed, Desk, DeskError, Method, MethodOptions, Processor, Projection, Scores, Settings, Support, SupportSet, Taps,
+    subspace, zero_shot,
 };
 
 const SIDE: usize = 4;
@@ -43,6 +43,18 @@ fn encoded(images: &[u8]) -> Vec<Vec<f32>> {
     vec![tap, twice]
 }
 
+/// Windows of one side, 2: all patches, as a vector of the sums of channels at length 1.
+fn windows(images: &[u8]) -> Vec<Vec<f32>> {
+    let of = |image: &[u8]| {
+        let sums =
+            image.chunks_exact(SIDE * SIDE).map(|plane| plane.iter().map(|&value| f32::from(value)).sum::<f32>());
+        let sums: Vec<f32> = sums.collect();
+        let length = sums.iter().map(|sum| sum * sum).sum::<f32>().sqrt();
+        sums.into_iter().map(move |sum| sum / length).collect::<Vec<f32>>()
+    };
+    vec![images.chunks_exact(3 * SIDE * SIDE).flat_map(of).collect()]
+}
+
 struct Lender {
     arch: Arch,
     seed: u64,
@@ -73,6 +85,10 @@ impl Desk for Lender {
         Ok(encoded(images))
     }
 
+    fn windows(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, DeskError> {
+        Ok(windows(images))
+    }
+
     fn projection(&mut self) -> Result<Projection, DeskError> {
         let one = vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
         Ok(Projection::new(vec![1.0; 3], vec![0.0; 3], one)?)
@@ -97,8 +113,9 @@ fn scores<T: Closed + Settings>(options: &T, normal: &[u8], images: &[u8], desk:
     let state: Vec<&[f32]> = state.iter().map(Vec::as_slice).collect();
     let values = encoded(images);
     let count = images.len() / (3 * SIDE * SIDE);
-    let taps = Taps::new(values.iter().map(Vec::as_slice).collect(), count, 2, 3).unwrap();
-    options.prepare(&state, "Liver", desk).unwrap().score(&taps).unwrap()
+    let (taps, views) = (Taps::new(values.iter().map(Vec::as_slice).collect(), count, 2, 3).unwrap(), windows(images));
+    let taps = taps.with_windows(vec![(2, &views[0])], 3).unwrap();
+    options.prepare(&state, "Liver", desk).unwrap().score(&taps, &mut Processor).unwrap()
 }
 
 #[test]
@@ -170,6 +187,46 @@ fn a_random_direction_needs_no_text_and_is_that_of_the_seed() {
 }
 
 #[test]
+fn winclip_with_supports_keeps_them_and_knows_them_again() {
+    use zero_shot::{Options, Preset};
+    let options = |preset| Options {
+        image_size: SIDE,
+        windows: vec![2],
+        direction: zero_shot::Direction::Random,
+        ..Options::preset(preset)
+    };
+    let (known, other) = (image(|at| 37 * at), image(|at| at * at + 5));
+    let mut desk = Lender::new(3);
+    let found = scores(&options(Preset::WinClipFewShot), &known, &[known.clone(), other.clone()].concat(), &mut desk);
+    assert_eq!(desk.encoded, 2, "when it is made and when it scores");
+    let alone = scores(&options(Preset::WinClip), &[], &[known, other].concat(), &mut desk);
+    assert_eq!(desk.encoded, 2);
+    let gained: Vec<f32> = found.detection.iter().zip(&alone.detection).map(|(few, zero)| few - zero / 2.0).collect();
+    assert!(gained[0].abs() < 1e-6 && gained[1] > 1e-4, "{gained:?}");
+    let none = SupportSet { normal: &[], abnormal: &[], masks: None };
+    let refused = options(Preset::WinClipFewShot).fit(&none, &mut desk).unwrap_err();
+    assert!(refused.to_string().contains("no normal image, which `zero-shot` learns from"), "{refused}");
+}
+
+#[test]
+fn windows_that_are_none_are_refused_by_name() {
+    use zero_shot::{Options, Preset};
+    let winclip = Options { image_size: SIDE, taps: vec![2], windows: vec![2], ..Options::preset(Preset::WinClip) };
+    let complaints = |options: Options| -> Vec<String> {
+        options.check(&arch()).into_iter().map(|complaint| complaint.message).collect()
+    };
+    assert!(complaints(winclip.clone()).is_empty());
+    for (windows, words) in [(vec![], "is empty"), (vec![2, 3], "has 3, but an image is 2"), (vec![2, 1], "ascend")] {
+        let found = complaints(Options { windows, ..winclip.clone() });
+        assert!(found.len() == 1 && found[0].contains(words), "{found:?}");
+    }
+    let found = complaints(Options { taps: vec![1], ..winclip.clone() });
+    assert!(found.len() == 1 && found[0].contains("last block, 2"), "{found:?}");
+    let found = complaints(Options { few_shot: true, map: zero_shot::Map::Patch, windows: vec![9], ..winclip });
+    assert!(found.len() == 1 && found[0].contains("`few_shot` is for"), "{found:?}");
+}
+
+#[test]
 fn only_the_control_depends_on_a_seed_and_it_names_no_object() {
     let of = |preset| Method::ZeroShot.preset(preset).unwrap();
     let (text, control) = (of("patch"), of("random-direction"));
@@ -182,4 +239,14 @@ fn only_the_control_depends_on_a_seed_and_it_names_no_object() {
 
 fn real(value: f64) -> harness_method::declaring::Real {
     harness_method::declaring::Real(value)
+}
+
+#[test]
+fn what_methods_need_of_a_backend_are_capabilities_by_name() {
+    let names = harness_backend_abi::host::Capability::ALL.map(|capability| capability.name());
+    let presets =
+        Method::ALL.into_iter().flat_map(|method| method.presets().into_iter().map(move |name| (method, name)));
+    let needed: Vec<_> = presets.flat_map(|(method, name)| method.preset(name).unwrap().capabilities()).collect();
+    assert!(needed.contains(&"heads") && needed.contains(&"windows"));
+    assert!(needed.iter().all(|name| names.contains(name)), "{needed:?}");
 }

@@ -16,6 +16,9 @@ pub struct Cost {
     pub encode_secs: f64,
     /// Images that went through the encoder.
     pub encoded: u64,
+    /// Images whose windows went through the encoder, once for each side; their seconds are in `encode_secs`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub windowed: u64,
     /// Seconds of training steps or of scoring.
     pub compute_secs: f64,
     /// Seconds of the whole job.
@@ -125,6 +128,11 @@ fn sigmoid() -> Link {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 fn is_sigmoid(link: &Link) -> bool {
     *link == Link::Sigmoid
 }

@@ -200,10 +200,14 @@ fn kept(section: &mut Section, path: &Path, cost: Found<Cost>) {
     };
     section.line("record", path.display());
     let memory = cost.peak_memory_bytes.map(|bytes| format!(", peak memory {}", harness_text::bytes(bytes)));
+    let windows = match cost.windowed {
+        0 => String::new(),
+        images => format!(" and {images} images' windows of one side"),
+    };
     section.line(
         "cost",
         format!(
-            "{:.1} s, of which {:.1} s encoding {} images and {:.1} s computing{}",
+            "{:.1} s, of which {:.1} s encoding {} images{windows} and {:.1} s computing{}",
             cost.total_secs,
             cost.encode_secs,
             cost.encoded,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use harness_experiment::{Plan, Training, TrainingId};
-use harness_records::{EvaluationRecord, Folder, Found, StoredFormat, read_toml, write_toml};
+use harness_records::{Cost, EvaluationRecord, Folder, Found, StoredFormat, read_toml, write_toml};
 use serde::{Deserialize, Serialize};
 
 use crate::bench::{Benchmark, Part, Workload, bench};
@@ -120,7 +120,7 @@ impl Pace {
             }
             if let Found::Whole(record) = folder.read_training(training.id) {
                 let done = done.entry(key(training, threads)).or_default();
-                done.encode.add(record.cost.encoded as f64 * training.encoding_work(), record.cost.encode_secs);
+                done.encode.add(encoded(training, &record.cost), record.cost.encode_secs);
                 done.train.add(training.work(), record.cost.compute_secs);
             }
         }
@@ -131,7 +131,7 @@ impl Pace {
             let (true, Some(training)) = (new(path), trainings.get(&evaluation.training)) else { continue };
             if let Found::Whole(EvaluationRecord { cost, .. }) = folder.read_evaluation(evaluation.id) {
                 let done = done.entry(key(training, threads)).or_default();
-                done.encode.add(cost.encoded as f64 * training.encoding_work(), cost.encode_secs);
+                done.encode.add(encoded(training, &cost), cost.encode_secs);
                 let work = evaluation.work(training, plan.image_scores.len());
                 let pass = passes.entry((training.id, cost.compute_secs.to_bits())).or_default();
                 *pass = (pass.0.max(work), cost.compute_secs);
@@ -174,6 +174,11 @@ fn encoder_rate(program: &Program, training: &Training, threads: Option<usize>) 
     let measured = bench(&benchmark)?;
     let secs = measured.subjects.iter().flat_map(|subject| &subject.encode).copied().fold(f64::INFINITY, f64::min);
     Ok(benchmark.workload.operations(Part::Encode).unwrap_or(0.0) / secs.max(1e-9))
+}
+
+/// Floating-point operations of what a record says went through the encoder.
+fn encoded(training: &Training, cost: &Cost) -> f64 {
+    cost.encoded as f64 * training.encoding_work() + cost.windowed as f64 * training.windows_work()
 }
 
 /// Work and the time it took.

@@ -10,10 +10,9 @@ use harness_method::{Arch, Side};
 use harness_methods::{Closed, Desk, DeskError, Prepared, Projection, SupportSet, class_text};
 use harness_records::{Class, Cost, StateTensor, TrainingRecord, state, state_file, state_metadata, write_toml};
 use harness_tables::write_curve;
-use harness_weights::Floats;
 use rayon::prelude::*;
 
-use crate::encoding::Encoding;
+use crate::encoding::{Encoding, finish, writers};
 use crate::error::Error;
 use crate::events::Events;
 use crate::lab::{Images, Lab};
@@ -51,7 +50,7 @@ pub(crate) fn fit(
     }
     let compute = Instant::now();
     let support = SupportSet { normal: &normal, abnormal: &abnormal, masks: masks.as_deref() };
-    let mut desk = OfWorker::new(lab, training)?;
+    let mut desk = OfWorker::new(lab, training);
     let values = method.fit(&support, &mut desk).map_err(failed)?;
     let compute_secs = compute.elapsed().as_secs_f64();
     events.progress(Phase::Train, 1, 1);
@@ -82,7 +81,7 @@ pub(crate) fn prepare(
     state: &[StateTensor],
 ) -> Result<Box<dyn Prepared>, Error> {
     let tensors: Vec<&[f32]> = state.iter().map(|tensor| tensor.values.as_slice()).collect();
-    method.prepare(&tensors, object, &mut OfWorker::new(lab, training)?).map_err(failed)
+    method.prepare(&tensors, object, &mut OfWorker::new(lab, training)).map_err(failed)
 }
 
 fn pixels(items: &[Item], size: usize) -> Result<Vec<u8>, Error> {
@@ -119,38 +118,26 @@ pub(crate) fn not_finite(training: &Training) -> Error {
 pub(crate) struct OfWorker<'a> {
     lab: &'a mut Lab,
     training: &'a Training,
-    encoding: Encoding,
 }
 
 impl<'a> OfWorker<'a> {
-    pub(crate) fn new(lab: &'a mut Lab, training: &'a Training) -> Result<Self, Error> {
-        Ok(Self { lab, training, encoding: Encoding::of(training)? })
+    pub(crate) fn new(lab: &'a mut Lab, training: &'a Training) -> Self {
+        Self { lab, training }
     }
 
-    fn encoded(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, Error> {
+    /// Images `[n, 3, S, S]` under some encodings, their tensors one after the other.
+    fn encoded(&mut self, images: &[u8], encodings: &[Encoding]) -> Result<Vec<Vec<f32>>, Error> {
         let size = 3 * self.training.options.image_size().pow(2);
-        let images: Vec<Vec<u8>> = images.chunks_exact(size).map(<[u8]>::to_vec).collect();
+        let images = Images::U8(images.chunks_exact(size).map(<[u8]>::to_vec).collect());
         let store = std::rc::Rc::clone(&self.lab.store);
-        let mut writer = if store.fits(images.len() as u64, self.encoding.shape)? {
-            Some(store.writer(self.encoding.shape, &format!("{} support", self.training.dataset))?)
-        } else {
-            None
-        };
-        let (_, taps) = self.lab.taps(self.training, &self.encoding, &Images::U8(images), writer.as_mut())?;
-        writer.map_or(Ok(()), harness_features::TapWriter::finish)?;
-        Ok(taps)
-    }
-
-    fn head(&mut self) -> Result<Projection, Error> {
-        let weights = self.lab.weights(self.training)?;
-        let tensor = |name: &str| -> Result<Vec<f32>, Error> {
-            Ok(match weights.floats(name)? {
-                Floats::F32(values) => values,
-                Floats::F16(values) => values.into_iter().map(half::f16::to_f32).collect(),
-            })
-        };
-        let (weight, bias) = (tensor("visual.ln_post.weight")?, tensor("visual.ln_post.bias")?);
-        Projection::new(weight, bias, tensor("visual.proj")?).map_err(failed)
+        let label = format!("{} support", self.training.dataset);
+        let mut writers = writers(&store, encodings, images.len(), &label)?;
+        let mut tensors = Vec::new();
+        for (number, encoding) in encodings.iter().enumerate() {
+            tensors.extend(self.lab.taps(self.training, encoding, &images, writers.get_mut(number))?.1);
+        }
+        finish(writers)?;
+        Ok(tensors)
     }
 
     fn class_text(&mut self, states: States, side: Side, object: &str) -> Result<Vec<f32>, Error> {
@@ -174,11 +161,15 @@ impl Desk for OfWorker<'_> {
     }
 
     fn encode(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, DeskError> {
-        Ok(self.encoded(images)?)
+        Ok(self.encoded(images, &[Encoding::of(self.training)?])?)
+    }
+
+    fn windows(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, DeskError> {
+        Ok(self.encoded(images, &Encoding::of_windows(self.training)?)?)
     }
 
     fn projection(&mut self) -> Result<Projection, DeskError> {
-        Ok(self.head()?)
+        Ok(self.lab.projection(self.training)?)
     }
 
     fn texts(&mut self, states: States, object: &str) -> Result<[Vec<f32>; 2], DeskError> {

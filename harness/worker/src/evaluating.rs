@@ -16,7 +16,7 @@ use harness_records::{
 };
 use harness_tables::{ScoreRow, write_scores};
 
-use crate::encoding::Encoding;
+use crate::encoding::{Encoding, finish, writers};
 use crate::error::Error;
 use crate::events::Events;
 use crate::lab::Lab;
@@ -54,11 +54,11 @@ pub(crate) fn evaluate(
 ) -> Result<Cost, Error> {
     let start = Instant::now();
     let Some(first) = tasks.first().map(|task| &task.evaluation) else { return Ok(Cost::default()) };
-    let encoding = Encoding::of(training)?;
-    let known = match tests.iter().position(|test| test.is(first, training, &encoding)) {
+    let encodings = Encoding::all(training)?;
+    let known = match tests.iter().position(|test| test.is(first, training, &encodings)) {
         Some(known) => known,
         None => {
-            tests.push(TestSet::list(lab, first, training, &encoding)?);
+            tests.push(TestSet::list(lab, first, training, &encodings)?);
             tests.len() - 1
         }
     };
@@ -76,19 +76,15 @@ pub(crate) fn evaluate(
     let mut targets = tasks.iter().map(|task| Target::open(task, maps)).collect::<Result<Vec<_>, _>>()?;
     let epochs: BTreeSet<u32> = tasks.iter().flat_map(|task| task.epochs.iter().copied()).collect();
     let store = std::rc::Rc::clone(&lab.store);
-    let stored = store.fits(count as u64, encoding.shape)?;
+    let images = if first.on_fold { "support" } else { "test" };
+    let mut writers = writers(&store, &encodings, count, &format!("{} {images}", first.dataset))?;
+    let stored = !writers.is_empty();
     let batch = first.batch.max(1) as usize;
     // With taps in the store, state by state; else batch by batch, so that nothing is encoded twice.
     let (groups, held): (Vec<Vec<u32>>, usize) = if stored {
         (epochs.iter().map(|&epoch| vec![epoch]).collect(), batch)
     } else {
         (vec![epochs.iter().copied().collect()], batch * STREAMED_BATCHES)
-    };
-    let mut writer = if stored {
-        let images = if first.on_fold { "support" } else { "test" };
-        Some(store.writer(encoding.shape, &format!("{} {images}", first.dataset))?)
-    } else {
-        None
     };
     let layout = state::initial(training);
     let mut states = States { training, states, layout: &layout, scorer: None };
@@ -97,7 +93,7 @@ pub(crate) fn evaluate(
     for group in groups {
         for from in (0..count).step_by(held) {
             let range = from..(from + held).min(count);
-            let tensors = test.taps(lab, training, &encoding, range.clone(), writer.as_mut())?;
+            let tensors = test.tensors(lab, training, &encodings, range.clone(), &mut writers)?;
             let begun = Instant::now();
             for &epoch in &group {
                 let scorer = states.at(lab, epoch, &first.object)?;
@@ -105,9 +101,11 @@ pub(crate) fn evaluate(
                     scores.entry(epoch).or_insert_with(|| EpochScores::new(count, joined.is_some(), one.is_some()));
                 for at in range.clone().step_by(batch) {
                     let n = batch.min(range.end - at);
-                    let length = encoding.shape.tap_len();
-                    let span = (at - from) * length..(at - from + n) * length;
-                    let slices: Vec<&[f32]> = tensors.iter().map(|tap| &tap[span.clone()]).collect();
+                    let images = |tensor: &'_ Vec<f32>| {
+                        let length = tensor.len() / range.len();
+                        (at - from) * length..(at - from + n) * length
+                    };
+                    let slices: Vec<&[f32]> = tensors.iter().map(|tensor| &tensor[images(tensor)]).collect();
                     let called = Instant::now();
                     let found = scorer.score(training, &slices, n)?;
                     lab.spent.score.add(called.elapsed().as_secs_f64(), n);
@@ -132,7 +130,7 @@ pub(crate) fn evaluate(
         }
         // After one pass every image's taps are known; the next state reads them from the store.
         stop::reached();
-        writer.take().map_or(Ok(()), harness_features::TapWriter::finish)?;
+        finish(std::mem::take(&mut writers))?;
     }
     test.check(first)?;
     let cost = lab.cost(compute_secs, start.elapsed().as_secs_f64());

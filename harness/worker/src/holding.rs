@@ -4,7 +4,7 @@ use harness_backend_abi::host::Trainer;
 use harness_disk::stop;
 use harness_experiment::Training;
 
-use crate::encoding::Encoding;
+use crate::encoding::{Encoding, finish, writers};
 use crate::error::Error;
 use crate::lab::{ENCODE_BATCH, Images, Lab};
 
@@ -22,23 +22,20 @@ pub(crate) fn hold(
     let encoding = Encoding::of(training)?;
     let store = std::rc::Rc::clone(&lab.store);
     let count = images.len();
-    let mut writer = if store.fits(count as u64, encoding.shape)? {
-        Some(store.writer(encoding.shape, &format!("{} support", training.dataset))?)
-    } else {
-        None
-    };
+    let mut writers =
+        writers(&store, std::slice::from_ref(&encoding), count, &format!("{} support", training.dataset))?;
     let mut images = images.into_iter();
     for from in (0..count).step_by(ENCODE_BATCH) {
         let batch: Vec<Vec<f32>> = images.by_ref().take(ENCODE_BATCH).collect();
         let to = from + batch.len();
-        let (_, taps) = lab.taps(training, &encoding, &Images::F32(batch), writer.as_mut())?;
+        let (_, taps) = lab.taps(training, &encoding, &Images::F32(batch), writers.first_mut())?;
         let taps: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();
         let masks = masks.map(|masks| masks[from..to].concat());
         trainer.append_support(&taps, &labels[from..to], masks.as_deref())?;
         progress(to as u64, count as u64);
     }
     stop::reached();
-    writer.map_or(Ok(()), harness_features::TapWriter::finish)?;
+    finish(writers)?;
     stop::reached();
     Ok(())
 }

@@ -14,8 +14,9 @@ use harness_experiment::{EncoderSource, StorePrecision, Training};
 use harness_features::{Key, TapStore, TapWriter};
 use harness_method::heads::Heads;
 use harness_method::prompts;
+use harness_methods::Projection;
 use harness_records::{Cost, StateTensor, registry};
-use harness_weights::Weights;
+use harness_weights::{Floats, Weights};
 
 use crate::encoding::{Encoding, json, unsendable};
 use crate::error::Error;
@@ -24,7 +25,7 @@ use crate::sentences::Sentences;
 use crate::session::{gemm_rate, open_session};
 use crate::speed::{Times, milliseconds};
 use crate::weights::{Weight, gather, open_weights};
-use crate::{memory, tensors};
+use crate::{closed, memory, tensors};
 
 /// Images that go through the encoder at once.
 pub(crate) const ENCODE_BATCH: usize = 16;
@@ -38,10 +39,21 @@ pub(crate) enum Images {
 }
 
 impl Images {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::U8(images) => images.len(),
             Self::F32(images) => images.len(),
+        }
+    }
+
+    /// Some of them in a row.
+    fn pixels(&self, which: &[usize]) -> Pixels {
+        fn row<T: Copy>(images: &[Vec<T>], which: &[usize]) -> Vec<T> {
+            which.iter().map(|&image| images[image].as_slice()).collect::<Vec<_>>().concat()
+        }
+        match self {
+            Self::U8(images) => Pixels::U8(row(images, which)),
+            Self::F32(images) => Pixels::F32(row(images, which)),
         }
     }
 
@@ -53,6 +65,12 @@ impl Images {
     }
 }
 
+/// Images in a row, `[n, 3, S, S]`.
+enum Pixels {
+    U8(Vec<u8>),
+    F32(Vec<f32>),
+}
+
 /// What a job took of the backend, since the last one was accounted for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spent {
@@ -61,6 +79,8 @@ pub(crate) struct Spent {
     /// Encoding, without loading.
     encode_secs: f64,
     images: u64,
+    /// Images whose windows were encoded, once for each side.
+    windowed: u64,
     reduced_batch: Option<u64>,
     /// Calls that encode, an image.
     encode: Times,
@@ -187,8 +207,8 @@ impl Lab {
         Ok(trainer)
     }
 
-    /// Taps of some images, one `[n, T, W]` a tap: from the store, or encoded and, where there is a writer, stored.
-    /// Also the images' keys.
+    /// Some images under an encoding: taps, one `[n, T, W]` a tap, or windows `[n, count, E]`. From the store, or
+    /// encoded and, where there is a writer, stored. Also the images' keys.
     pub(crate) fn taps(
         &mut self,
         training: &Training,
@@ -242,6 +262,10 @@ impl Lab {
         taps: &mut [Vec<f32>],
     ) -> Result<(), Error> {
         self.load_image_tower(training, encoding)?;
+        let windows = match encoding.key.windows {
+            Some(side) => Some((side, self.projection(training)?)),
+            None => None,
+        };
         let start = Instant::now();
         let length = encoding.shape.tap_len();
         let mut rest = which;
@@ -256,7 +280,11 @@ impl Lab {
             } else {
                 apart.iter_mut().map(Vec::as_mut_slice).collect()
             };
-            match self.encode_batch(images, batch, &mut out) {
+            let done = match &windows {
+                Some((side, projection)) => self.encode_windows(images, batch, *side, projection, out[0]),
+                None => self.encode_batch(images, batch, &mut out),
+            };
+            match done {
                 Err(error) if error.status == Status::ResourceExhausted && self.encode_batch == ENCODE_BATCH => {
                     self.encode_batch = ENCODE_BATCH / 2;
                     self.spent.reduced_batch = Some(self.encode_batch as u64);
@@ -277,27 +305,53 @@ impl Lab {
             rest = after;
         }
         self.spent.encode_secs += start.elapsed().as_secs_f64();
-        self.spent.images += which.len() as u64;
+        let count = if windows.is_some() { &mut self.spent.windowed } else { &mut self.spent.images };
+        *count += which.len() as u64;
         Ok(())
     }
 
     fn encode_batch(&mut self, images: &Images, batch: &[usize], out: &mut [&mut [f32]]) -> Result<(), BackendError> {
         let Some((_, tower)) = &mut self.image_tower else { unreachable!("loaded by the caller") };
-        let start;
-        match images {
-            Images::U8(images) => {
-                let pixels = batch.iter().map(|&image| images[image].as_slice()).collect::<Vec<_>>().concat();
-                start = Instant::now();
-                tower.encode_u8(&pixels, batch.len(), out)?;
-            }
-            Images::F32(images) => {
-                let pixels = batch.iter().map(|&image| images[image].as_slice()).collect::<Vec<_>>().concat();
-                start = Instant::now();
-                tower.encode_f32(&pixels, batch.len(), out)?;
-            }
+        let pixels = images.pixels(batch);
+        let start = Instant::now();
+        match &pixels {
+            Pixels::U8(pixels) => tower.encode_u8(pixels, batch.len(), out)?,
+            Pixels::F32(pixels) => tower.encode_f32(pixels, batch.len(), out)?,
         }
         self.spent.encode.add(start.elapsed().as_secs_f64(), batch.len());
         Ok(())
+    }
+
+    /// Windows `[n, count, E]` of some images, as unit vectors in the space of texts.
+    fn encode_windows(
+        &mut self,
+        images: &Images,
+        batch: &[usize],
+        side: usize,
+        projection: &Projection,
+        out: &mut [f32],
+    ) -> Result<(), BackendError> {
+        let Some((_, tower)) = &mut self.image_tower else { unreachable!("loaded by the caller") };
+        let mut tokens = vec![0.0; out.len() / projection.embed() * projection.width()];
+        match &images.pixels(batch) {
+            Pixels::U8(pixels) => tower.encode_windows_u8(pixels, batch.len(), side, &mut tokens)?,
+            Pixels::F32(pixels) => tower.encode_windows_f32(pixels, batch.len(), side, &mut tokens)?,
+        }
+        out.copy_from_slice(&projection.project(&tokens));
+        Ok(())
+    }
+
+    /// The tower's last norm and projection.
+    pub(crate) fn projection(&mut self, training: &Training) -> Result<Projection, Error> {
+        let weights = self.weights(training)?;
+        let tensor = |name: &str| -> Result<Vec<f32>, Error> {
+            Ok(match weights.floats(name)? {
+                Floats::F32(values) => values,
+                Floats::F16(values) => values.into_iter().map(f16::to_f32).collect(),
+            })
+        };
+        let (weight, bias) = (tensor("visual.ln_post.weight")?, tensor("visual.ln_post.bias")?);
+        Projection::new(weight, bias, tensor("visual.proj")?).map_err(closed::failed)
     }
 
     fn load_image_tower(&mut self, training: &Training, encoding: &Encoding) -> Result<(), Error> {
@@ -358,6 +412,7 @@ impl Lab {
         Cost {
             encode_secs: spent.encode_secs,
             encoded: spent.images,
+            windowed: spent.windowed,
             compute_secs,
             total_secs,
             peak_memory_bytes: known(memory.host_peak_bytes).max(memory::peak("self")),

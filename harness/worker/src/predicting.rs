@@ -35,7 +35,7 @@ pub(crate) fn predict(
     events: &mut Events,
 ) -> Result<Cost, Error> {
     let start = Instant::now();
-    let encoding = Encoding::of(training)?;
+    let encodings = Encoding::all(training)?;
     let state = state::read(state, &state::initial(training))?;
     let mut scorer = Scorer::new(lab, training, object, &state)?;
     let (mut detection, mut few, mut grids) = (Vec::with_capacity(images.len()), Vec::new(), Vec::new());
@@ -45,9 +45,12 @@ pub(crate) fn predict(
         let load = |image: &PathBuf| load_image(&Source::File(image.clone()), size);
         let pixels = Images::U8(batch.par_iter().map(load).collect::<Result<_, _>>()?);
         // Read from the store where a dataset has them there; others are not worth storing.
-        let (_, taps) = lab.taps(training, &encoding, &pixels, None)?;
+        let mut tensors = Vec::new();
+        for encoding in &encodings {
+            tensors.extend(lab.taps(training, encoding, &pixels, None)?.1);
+        }
         let begun = Instant::now();
-        let slices: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();
+        let slices: Vec<&[f32]> = tensors.iter().map(Vec::as_slice).collect();
         let found = scorer.score(training, &slices, batch.len())?;
         compute_secs += begun.elapsed().as_secs_f64();
         detection.extend(found.detection);

@@ -3,7 +3,7 @@
 
 use harness_backend_abi::host::Trainer;
 use harness_experiment::Training;
-use harness_methods::{Computation, Prepared, Scores, Taps};
+use harness_methods::{Computation, Prepared, Processor, Scores, Taps};
 use harness_records::StateTensor;
 
 use crate::error::Error;
@@ -50,16 +50,22 @@ impl Scorer {
         }
     }
 
-    /// Scores `n` images by their taps, one `[n, T, W]` a tap.
-    pub(crate) fn score(&mut self, training: &Training, taps: &[&[f32]], n: usize) -> Result<Scores, Error> {
+    /// Scores `n` images by their taps, one `[n, T, W]` a tap, and, behind them, by their windows, one `[n, count, E]`
+    /// a side.
+    pub(crate) fn score(&mut self, training: &Training, tensors: &[&[f32]], n: usize) -> Result<Scores, Error> {
+        let encoding = training.options.encoding();
+        let (taps, windows) = tensors.split_at(encoding.taps.len().min(tensors.len()));
         if let Self::Trainer(trainer) = self {
             let found = trainer.score(taps, n, false)?;
             return Ok(Scores { grids: found.grids, detection: found.detection, ..Scores::default() });
         }
         let grid = training.arch.grid(training.options.image_size());
-        let taps = Taps::new(taps.to_vec(), n, grid, training.arch.width).map_err(closed::failed)?;
+        let windows = encoding.windows.iter().copied().zip(windows.iter().copied()).collect();
+        let taps = Taps::new(taps.to_vec(), n, grid, training.arch.width)
+            .and_then(|taps| taps.with_windows(windows, training.arch.embed))
+            .map_err(closed::failed)?;
         let scores = match self {
-            Self::Closed(prepared) => prepared.score(&taps).map_err(closed::failed)?,
+            Self::Closed(prepared) => prepared.score(&taps, &mut Processor).map_err(closed::failed)?,
             Self::Stepped(ready) => ready.score(&taps, n)?,
             Self::Trainer(_) => unreachable!("scored above"),
         };

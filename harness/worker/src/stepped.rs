@@ -5,7 +5,7 @@ use harness_data::{augment_class, jitter_factors};
 use harness_experiment::Training;
 use harness_method::options::Side;
 use harness_methods::stepped::NORMAL;
-use harness_methods::{Completes, Desk, Scores, Stepped, Taps};
+use harness_methods::{Completes, Desk, Processor, Scores, Stepped, Taps};
 use harness_records::StateTensor;
 
 use crate::closed::{self, OfWorker};
@@ -28,7 +28,7 @@ pub(crate) fn trainer(
     object: &str,
     state: &[StateTensor],
 ) -> Result<(Trainer, Vec<f32>), Error> {
-    let texts = OfWorker::new(lab, training)?.texts(method.states(), object);
+    let texts = OfWorker::new(lab, training).texts(method.states(), object);
     let [normal, abnormal] = texts.map_err(|error| closed::failed(error.into()))?;
     let direction: Vec<f32> = abnormal.iter().zip(normal).map(|(abnormal, normal)| abnormal - normal).collect();
     let trainer = lab.heads_trainer(training, &method.heads(), &direction, heads(state))?;
@@ -68,7 +68,7 @@ impl Ready {
             hold(lab, &mut trainer, training, images, &labels, masks.as_deref(), &mut |_, _| {})?;
         }
         let pixels: Vec<u8> = normal.iter().map(|&value| value as u8).collect();
-        let completing = method.prepare(&pixels, &direction, &mut OfWorker::new(lab, training)?);
+        let completing = method.prepare(&pixels, &direction, &mut OfWorker::new(lab, training));
         Ok(Self { trainer, completing: completing.map_err(closed::failed)? })
     }
 
@@ -82,6 +82,6 @@ impl Ready {
     pub(crate) fn score(&mut self, taps: &Taps<'_>, n: usize) -> Result<Scores, Error> {
         let each: Vec<&[f32]> = taps.each().collect();
         let found = self.trainer.score(&each, n, false)?;
-        self.completing.complete(&found.grids, taps).map_err(closed::failed)
+        self.completing.complete(&found.grids, taps, &mut Processor).map_err(closed::failed)
     }
 }

@@ -1,4 +1,5 @@
-//! Images to be scored, in a worker: a dataset's test set or a fold of a support set, and their taps batch by batch.
+//! Images to be scored, in a worker: a dataset's test set or a fold of a support set, and their taps and windows batch
+//! by batch.
 
 use std::ops::Range;
 
@@ -11,13 +12,13 @@ use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::lab::{Images, Lab};
 
-/// Images in the order in which they are scored, under one encoding.
+/// Images in the order in which they are scored, under one training's encodings.
 pub(crate) struct TestSet {
     which: Which,
-    encoding: EncodingKey,
+    encodings: Vec<EncodingKey>,
     pub(crate) items: Vec<Item>,
-    /// Known once an image's pixels were seen; its file is not opened again while its taps are stored.
-    keys: Vec<Option<Key>>,
+    /// By encoding. Known once an image's pixels were seen; its file is not opened again while its taps are stored.
+    keys: Vec<Vec<Option<Key>>>,
     /// Found to be what the evaluation was planned with.
     checked: bool,
 }
@@ -61,51 +62,77 @@ impl TestSet {
         lab: &Lab,
         evaluation: &Evaluation,
         training: &Training,
-        encoding: &Encoding,
+        encodings: &[Encoding],
     ) -> Result<Self, Error> {
         let items = items(&lab.registry, evaluation, training)?;
         let which = Which::of(evaluation, training);
         // A support set's hash was compared when it was listed.
         let checked = matches!(which, Which::Fold(..));
-        Ok(Self { which, encoding: encoding.key.clone(), keys: vec![None; items.len()], items, checked })
+        let keys = vec![vec![None; items.len()]; encodings.len()];
+        let encodings = encodings.iter().map(|encoding| encoding.key.clone()).collect();
+        Ok(Self { which, encodings, keys, items, checked })
     }
 
-    /// Whether it is an evaluation's images under this encoding.
-    pub(crate) fn is(&self, evaluation: &Evaluation, training: &Training, encoding: &Encoding) -> bool {
-        self.encoding == encoding.key && self.which == Which::of(evaluation, training)
+    /// Whether it is an evaluation's images under these encodings.
+    pub(crate) fn is(&self, evaluation: &Evaluation, training: &Training, encodings: &[Encoding]) -> bool {
+        self.encodings.iter().eq(encodings.iter().map(|encoding| &encoding.key))
+            && self.which == Which::of(evaluation, training)
     }
 
-    /// Taps of a range of images, one `[n, T, W]` a tap.
-    pub(crate) fn taps(
+    /// A range of images under its encodings, which are these: one tensor `[n, T, W]` a tap, then one
+    /// `[n, count, E]` for each side of windows. There is a writer for each encoding, or none.
+    pub(crate) fn tensors(
         &mut self,
         lab: &mut Lab,
         training: &Training,
+        encodings: &[Encoding],
+        range: Range<usize>,
+        writers: &mut [TapWriter<'_>],
+    ) -> Result<Vec<Vec<f32>>, Error> {
+        let mut pixels = None;
+        let mut tensors = Vec::new();
+        for (number, encoding) in encodings.iter().enumerate() {
+            if let Some(found) = self.stored(lab, number, encoding, range.clone())? {
+                tensors.extend(found);
+                continue;
+            }
+            let size = encoding.tower.image_size;
+            let images = match &pixels {
+                Some(images) => images,
+                None => {
+                    let images = self.items[range.clone()].par_iter().map(|item| load_image(&item.image, size));
+                    pixels.insert(Images::U8(images.collect::<Result<_, _>>()?))
+                }
+            };
+            let (keys, found) = lab.taps(training, encoding, images, writers.get_mut(number))?;
+            for (known, key) in self.keys[number][range.clone()].iter_mut().zip(keys) {
+                *known = Some(key);
+            }
+            tensors.extend(found);
+        }
+        Ok(tensors)
+    }
+
+    /// What the store has of a range of images under one of the encodings, where it has all of them.
+    fn stored(
+        &self,
+        lab: &Lab,
+        number: usize,
         encoding: &Encoding,
         range: Range<usize>,
-        writer: Option<&mut TapWriter<'_>>,
-    ) -> Result<Vec<Vec<f32>>, Error> {
-        let known: Option<Vec<Key>> = self.keys[range.clone()].iter().copied().collect();
-        if let Some(keys) = known {
-            let entries: Option<Vec<_>> = lab.store.lookup(&keys, encoding.shape)?.into_iter().collect();
-            if let Some(entries) = entries {
-                let set = TapSet::new(entries)?;
-                let images: Vec<usize> = (0..set.len()).collect();
-                let gather = |tap| {
-                    let mut out = vec![0.0; images.len() * encoding.shape.tap_len()];
-                    set.gather(tap, &images, &mut out)?;
-                    Ok(out)
-                };
-                return (0..encoding.shape.taps()).map(gather).collect();
-            }
-        }
-        let size = encoding.tower.image_size;
-        let images = self.items[range.clone()].par_iter().map(|item| load_image(&item.image, size));
-        let images = Images::U8(images.collect::<Result<_, _>>()?);
-        let (keys, taps) = lab.taps(training, encoding, &images, writer)?;
-        for (known, key) in self.keys[range].iter_mut().zip(keys) {
-            *known = Some(key);
-        }
-        Ok(taps)
+    ) -> Result<Option<Vec<Vec<f32>>>, Error> {
+        let known: Option<Vec<Key>> = self.keys[number][range].iter().copied().collect();
+        let Some(keys) = known else { return Ok(None) };
+        let entries: Option<Vec<_>> = lab.store.lookup(&keys, encoding.shape)?.into_iter().collect();
+        let Some(entries) = entries else { return Ok(None) };
+        let set = TapSet::new(entries)?;
+        let images: Vec<usize> = (0..set.len()).collect();
+        let gather = |tap| {
+            let mut out = vec![0.0; images.len() * encoding.shape.tap_len()];
+            set.gather(tap, &images, &mut out)?;
+            Ok(out)
+        };
+        (0..encoding.shape.taps()).map(gather).collect::<Result<_, Error>>().map(Some)
     }
 
     /// Refuses images that are not those of the plan. After they were read, so that a change between the two is seen.

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::handle::{Held, Message, free, guarded, lend, message, with};
 use super::views::{View, disjoint, named_inputs, text};
 use crate::options::{Capability, Description};
-use crate::plugin::{Failure, ImageTower, Images, Plugin, Session, TextTower};
+use crate::plugin::{Failure, ImageTower, ImageTowerShape, Images, Plugin, Session, TextTower};
 use crate::table::{self, ImageTowerHandle, SessionHandle, Tensor, TextTowerHandle};
 use crate::tensor::DType;
 
@@ -167,17 +167,38 @@ pub(super) unsafe extern "C" fn image_tower_encode<P: Plugin>(
         // SAFETY: the header's promises.
         let (images, taps) = unsafe { (View::one("images", images)?, View::many("taps", taps, tap_count)?) };
         let shape = tower.shape();
-        let batch = leading("images", &images)?;
-        let dtype = if images.dtype() == DType::F32 { DType::F32 } else { DType::U8 };
-        images.expect("images", dtype, &[batch, 3, shape.image_size, shape.image_size])?;
+        let batch = image_batch(&images, shape)?;
         expect_all("taps", &taps, shape.taps, &[batch, shape.tokens, shape.width])?;
         disjoint(&[images], &taps)?;
         // SAFETY: the header's promises; `disjoint` found no overlap.
-        let images = unsafe { images.input() };
-        let images = if dtype == DType::F32 { Images::F32(images.f32()?) } else { Images::U8(images.u8()?) };
+        let images = unsafe { pixels(&images) }?;
         // SAFETY: as above.
         let mut taps = taps.iter().map(|tap| unsafe { tap.output("a tap") }).collect::<Result<Vec<_>, _>>()?;
         tower.encode(images, batch, &mut taps)
+    };
+    // SAFETY: the header's promises.
+    unsafe { with(tower.cast::<Held<ImageTowerOf<P>>>(), call) }
+}
+
+pub(super) unsafe extern "C" fn image_tower_encode_windows<P: Plugin>(
+    tower: *mut ImageTowerHandle,
+    images: *const Tensor,
+    side: u32,
+    windows: *const Tensor,
+) -> i32 {
+    let call = |tower: &mut ImageTowerOf<P>, _: &Message| {
+        // SAFETY: the header's promises.
+        let (images, windows) = unsafe { (View::one("images", images)?, View::one("windows", windows)?) };
+        let shape = tower.shape();
+        let batch = image_batch(&images, shape)?;
+        let side = side as usize;
+        let n = shape.windows(side);
+        let n = n.ok_or_else(|| Failure::invalid(format!("no windows of {side} patches a side in an image")))?;
+        windows.expect("windows", DType::F32, &[batch, n, shape.width])?;
+        disjoint(&[images], &[windows])?;
+        // SAFETY: the header's promises; `disjoint` found no overlap.
+        let (images, windows) = unsafe { (pixels(&images)?, windows.output("windows")?) };
+        tower.encode_windows(images, batch, side, windows)
     };
     // SAFETY: the header's promises.
     unsafe { with(tower.cast::<Held<ImageTowerOf<P>>>(), call) }
@@ -241,6 +262,56 @@ pub(super) unsafe extern "C" fn text_tower_encode<P: Plugin>(
 pub(super) unsafe extern "C" fn text_tower_free<P: Plugin>(tower: *mut TextTowerHandle) -> i32 {
     // SAFETY: the header's promises.
     unsafe { free(tower.cast::<Held<TextTowerOf<P>>>()) }
+}
+
+pub(super) unsafe extern "C" fn nearest<P: Plugin>(
+    session: *mut SessionHandle,
+    bank: *const Tensor,
+    queries: *const Tensor,
+    distances: *const Tensor,
+) -> i32 {
+    let call = |session: &mut P::Session, _: &Message| {
+        // SAFETY: the header's promises.
+        let (bank, queries, distances) =
+            unsafe { (View::one("bank", bank)?, View::one("queries", queries)?, View::one("distances", distances)?) };
+        let (m, n) = (leading("bank", &bank)?, leading("queries", &queries)?);
+        let width = *bank.shape.last().unwrap_or(&0);
+        if width == 0 {
+            return Err(Failure::invalid(format!("the bank is empty: its shape is {:?}", bank.shape)));
+        }
+        bank.expect("bank", DType::F32, &[m, width])?;
+        queries.expect("queries", DType::F32, &[n, width])?;
+        distances.expect("distances", DType::F32, &[n])?;
+        disjoint(&[bank, queries], &[distances])?;
+        // SAFETY: the header's promises; `disjoint` found no overlap.
+        let (bank, queries, distances) =
+            unsafe { (bank.input().f32()?, queries.input().f32()?, distances.output("distances")?) };
+        // A maximum may pass over a NaN.
+        if bank.iter().chain(queries).fold(false, |found, value| found | !value.is_finite()) {
+            return Err(Failure::numeric("the bank or a query holds a number that is not finite"));
+        }
+        session.nearest(bank, queries, width, distances)
+    };
+    // SAFETY: the header's promises.
+    unsafe { with(session.cast::<Held<P::Session>>(), call) }
+}
+
+/// Checks images for a tower and says how many they are.
+fn image_batch(images: &View<'_>, shape: ImageTowerShape) -> Result<usize, Failure> {
+    let batch = leading("images", images)?;
+    let dtype = if images.dtype() == DType::F32 { DType::F32 } else { DType::U8 };
+    images.expect("images", dtype, &[batch, 3, shape.image_size, shape.image_size])?;
+    Ok(batch)
+}
+
+/// The values of images that were checked.
+///
+/// # Safety
+/// As for [`View::input`].
+unsafe fn pixels<'a>(images: &View<'a>) -> Result<Images<'a>, Failure> {
+    // SAFETY: the same contract.
+    let values = unsafe { images.input() };
+    Ok(if images.dtype() == DType::F32 { Images::F32(values.f32()?) } else { Images::U8(values.u8()?) })
 }
 
 /// The slowest side, which says how many items a call is about.

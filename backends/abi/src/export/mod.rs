@@ -28,6 +28,10 @@ impl<P: Plugin> Of<P> {
                 || !(calls::has::<P>(Capability::Gradients) || calls::has::<P>(Capability::Maps)),
             "the capabilities `gradients` and `maps` need `trainer`"
         );
+        assert!(
+            calls::has::<P>(Capability::ImageTower) || !calls::has::<P>(Capability::Windows),
+            "the capability `windows` needs `image_tower`"
+        );
         Table {
             size: size_of::<Table>(),
             magic: table::MAGIC,
@@ -54,6 +58,8 @@ impl<P: Plugin> Of<P> {
             trainer_score: where_has!(P, Trainer, trainer_calls, trainer_score),
             trainer_free: where_has!(P, Trainer, trainer_calls, trainer_free),
             gemm_rate: where_has!(P, Gemm, calls, gemm_rate),
+            image_tower_encode_windows: where_has!(P, Windows, calls, image_tower_encode_windows),
+            nearest: where_has!(P, Nearest, calls, nearest),
         }
     };
     const REFERENCE: &'static Table = &Self::TABLE;

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use serde::Serialize;
 
 use super::open::Open;
-use super::raw::Inputs;
-use super::towers::{ImageTower, TextTower};
+use super::raw::{self, Inputs};
+use super::towers::{ImageTower, TextTower, items};
 use super::trainer::Trainer;
 use super::{Backend, BackendError};
 use crate::options::{Capability, ImageTowerOptions, Model, SessionOptions, TextTowerOptions, TrainerOptions};
@@ -58,7 +58,9 @@ impl Session {
         let free = backend.function(CALL, Capability::ImageTower, |table| table.image_tower_free)?;
         let shape = options.shape().map_err(|failure| self.0.error(CALL, failure))?;
         let handle = self.load_tower(CALL, load, options, tensors)?;
-        Ok(ImageTower { session: Rc::clone(&self.0), handle, shape, encode, free })
+        // Checked where it is asked for.
+        let windows = backend.function(CALL, Capability::Windows, |table| table.image_tower_encode_windows).ok();
+        Ok(ImageTower { session: Rc::clone(&self.0), handle, shape, encode, windows, free })
     }
 
     /// Loads a text tower from tensors in OpenAI's names, without `token_embedding.weight`: the host gathers token
@@ -182,5 +184,32 @@ impl Session {
         } else {
             Err(self.0.error(CALL, Failure::internal(format!("a rate of {gflops}"))))
         }
+    }
+
+    /// For each query `[n, width]` 1 less its largest product with a row of the bank `[m, width]`, both at least 1.
+    ///
+    /// # Errors
+    /// Lengths that don't fit, a missing capability, a distance that is not finite (`numeric`), or the backend's.
+    pub fn nearest(&self, bank: &[f32], queries: &[f32], width: usize) -> Result<Vec<f32>, BackendError> {
+        const CALL: &str = "nearest";
+        let nearest = self.backend().function(CALL, Capability::Nearest, |table| table.nearest)?;
+        let (m, n) = (bank.len() / width.max(1), queries.len() / width.max(1));
+        let (bank_shape, query_shape) = ([m, width], [n, width]);
+        let checked = (|| {
+            items("rows of a bank", m)?;
+            items("queries", n)?;
+            raw::check("the bank", bank.len(), &bank_shape)?;
+            raw::check("the queries", queries.len(), &query_shape)
+        })();
+        checked.map_err(|failure| self.0.error(CALL, failure))?;
+        let distances = raw::buffer("distances", &query_shape[..1]);
+        let mut distances = distances.map_err(|failure| self.0.error(CALL, failure))?;
+        let (bank, queries) = (raw::input(&bank_shape, bank), raw::input(&query_shape, queries));
+        let output = raw::output(&query_shape[..1], &mut distances);
+        // SAFETY: the session is open, the tensors live through the call, and the distances are nobody else's.
+        let code = unsafe { nearest(self.0.handle.as_ptr(), &raw const bank, &raw const queries, &raw const output) };
+        self.0.check(CALL, code)?;
+        raw::finite("a distance", &distances).map_err(|failure| self.0.error(CALL, failure))?;
+        Ok(distances)
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::BackendError;
 use super::open::Open;
 use super::raw::{self, Element};
+use crate::options::Capability;
 use crate::plugin::{Failure, ImageTowerShape, TextTowerShape};
 use crate::table::{self, ImageTowerHandle, TextTowerHandle};
 
@@ -16,6 +17,8 @@ pub struct ImageTower {
     pub(super) handle: NonNull<ImageTowerHandle>,
     pub(super) shape: ImageTowerShape,
     pub(super) encode: table::ImageTowerEncode,
+    /// There where the backend has the capability.
+    pub(super) windows: Option<table::ImageTowerEncodeWindows>,
     pub(super) free: table::ImageTowerFree,
 }
 
@@ -69,6 +72,69 @@ impl ImageTower {
         let code = unsafe { (self.encode)(self.handle.as_ptr(), &raw const images, outputs.as_ptr(), outputs.len()) };
         self.session.check(CALL, code)?;
         taps.iter().try_for_each(|tap| raw::finite("a tap", tap)).map_err(|failure| self.session.error(CALL, failure))
+    }
+
+    /// Encodes the windows of `side` patches a side of `batch` images of 0 to 255, each window as a sequence of its
+    /// own: fills `[batch, n, W]` class tokens behind the last tap's block, n as [`ImageTowerShape::windows`] says.
+    ///
+    /// # Errors
+    /// Lengths or a side that don't fit, a missing capability, a token that is not finite (`numeric`), or the
+    /// backend's.
+    pub fn encode_windows_u8(
+        &mut self,
+        images: &[u8],
+        batch: usize,
+        side: usize,
+        windows: &mut [f32],
+    ) -> Result<(), BackendError> {
+        self.run_windows(images, batch, side, windows)
+    }
+
+    /// The same of images of 0 to 1.
+    ///
+    /// # Errors
+    /// As for [`ImageTower::encode_windows_u8`].
+    pub fn encode_windows_f32(
+        &mut self,
+        images: &[f32],
+        batch: usize,
+        side: usize,
+        windows: &mut [f32],
+    ) -> Result<(), BackendError> {
+        self.run_windows(images, batch, side, windows)
+    }
+
+    fn run_windows<T: Element>(
+        &mut self,
+        images: &[T],
+        batch: usize,
+        side: usize,
+        windows: &mut [f32],
+    ) -> Result<(), BackendError> {
+        const CALL: &str = "image_tower_encode_windows";
+        let ImageTowerShape { image_size, width, .. } = self.shape;
+        let image_shape = [batch, 3, image_size, image_size];
+        let checked = (|| {
+            let call = self.windows.ok_or_else(|| {
+                Failure::unsupported(format!("the backend lacks the capability `{}`", Capability::Windows.name()))
+            })?;
+            items("images", batch)?;
+            raw::check("images", images.len(), &image_shape)?;
+            let n = self.shape.windows(side);
+            let n = n.ok_or_else(|| Failure::invalid(format!("no windows of {side} patches a side in an image")))?;
+            raw::check("windows", windows.len(), &[batch, n, width])?;
+            Ok((call, [batch, n, width]))
+        })();
+        let (call, shape) = checked.map_err(|failure| self.session.error(CALL, failure))?;
+        windows.fill(raw::UNWRITTEN);
+        let images = raw::input(&image_shape, images);
+        let output = raw::output(&shape, windows);
+        // A side is at most that of the grid, which a u32 holds.
+        let side = u32::try_from(side).unwrap_or(u32::MAX);
+        // SAFETY: the tower is live, the tensors live through the call, and the buffer is borrowed exclusively.
+        let code = unsafe { call(self.handle.as_ptr(), &raw const images, side, &raw const output) };
+        self.session.check(CALL, code)?;
+        raw::finite("a window", windows).map_err(|failure| self.session.error(CALL, failure))
     }
 }
 

@@ -122,6 +122,14 @@ impl Session for Open {
         Memory { host_peak_bytes: 1000 * self.calls, device_peak_bytes: self.threads as u64 }
     }
 
+    fn nearest(&mut self, bank: &[f32], queries: &[f32], width: usize, distances: &mut [f32]) -> Result<(), Failure> {
+        for (distance, query) in distances.iter_mut().zip(queries.chunks_exact(width)) {
+            let product = |row: &[f32]| row.iter().zip(query).map(|(a, b)| a * b).sum::<f32>();
+            *distance = 1.0 - bank.chunks_exact(width).map(product).fold(f32::NEG_INFINITY, f32::max);
+        }
+        Ok(())
+    }
+
     fn gemm_rate(&mut self) -> Result<f64, Failure> {
         Ok(100.0 * self.threads as f64)
     }
@@ -143,6 +151,26 @@ impl ImageTower for Image {
             for image in 0..batch {
                 tap[image * T * W..(image + 1) * T * W].fill(first(image) * self.scale + number as f32);
             }
+        }
+        Ok(())
+    }
+
+    /// Element = first pixel of the image in 0..1 times scale, plus the window's number.
+    fn encode_windows(
+        &mut self,
+        images: Images<'_>,
+        batch: usize,
+        side: usize,
+        windows: &mut [f32],
+    ) -> Result<(), Failure> {
+        let n = self.shape().windows(side).unwrap();
+        for (number, window) in windows.chunks_exact_mut(W).enumerate() {
+            assert!(number < batch * n);
+            let first = match images {
+                Images::U8(pixels) => f32::from(pixels[number / n * 3 * S * S]) / 255.0,
+                Images::F32(pixels) => pixels[number / n * 3 * S * S],
+            };
+            window.fill(first * self.scale + (number % n) as f32);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use harness_backend_abi::host::{Backend, Capability, Precision, SessionOptions};
-use harness_conformance::{Outcome, check, check_heads, through_table};
+use harness_conformance::{Outcome, check, check_heads, check_windows, through_table};
 use harness_run::probe;
 
 use crate::backends::{names, open, worker};
@@ -108,6 +108,14 @@ fn check_golden(arguments: &Check) -> Result<Exit, Failure> {
         }
     } else {
         say(format!("note: `{name}` trains no heads, so the methods `mvfa` and `april-gan` were not checked"));
+    }
+    if backend.capabilities().contains(&Capability::Windows) {
+        for outcome in check_windows(&session, golden, *precision).map_err(Failure::input)? {
+            all &= outcome.passes();
+            print(lines(&outcome));
+        }
+    } else {
+        say(format!("note: `{name}` encodes no windows, so `zero-shot` with `map = \"windows\"` was not checked"));
     }
     print(if all {
         "every quantity is within its tolerance\n"

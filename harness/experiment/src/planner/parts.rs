@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::convert::Infallible;
 
 use harness_config::{start, suggest};
-use harness_method::{ImageScore, Selection, Shots, Side};
+use harness_method::{BackendInfo, ImageScore, Selection, Shots, Side};
 use harness_methods::Sees;
 
 use super::{List, Planner, unique};
@@ -43,6 +43,8 @@ pub(super) struct Parts {
     transfers: BTreeSet<(String, Shots, u64, String)>,
     /// Pairs of unequal numbers with the variants that learn from them.
     unbalanced: BTreeSet<(Shots, String)>,
+    /// Variants with the backends that compute them.
+    computed: BTreeSet<(String, String)>,
 }
 
 impl Parts {
@@ -57,6 +59,7 @@ impl Parts {
         if at.shots.k().is_none() {
             self.unbalanced.insert((at.shots, at.variant.to_owned()));
         }
+        self.computed.insert((at.variant.to_owned(), at.backend.to_owned()));
         self.supports.insert(key);
     }
 }
@@ -135,6 +138,28 @@ impl Planner<'_> {
                     shots.typed()
                 );
                 self.findings.add(offset, message);
+            }
+        }
+    }
+
+    /// Refuses what a backend can't compute: it lacks a group of functions that a variant needs.
+    pub(super) fn capable(&mut self, backends: &[(usize, BackendInfo)], variants: &[Variant], parts: &Parts) {
+        let whole: Vec<&Variant> = variants.iter().filter(|variant| !self.is_broken(variant)).collect();
+        for (offset, backend) in backends {
+            let name = &backend.name;
+            let computes = |variant: &&&Variant| parts.computed.contains(&(variant.name.clone(), name.clone()));
+            for variant in whole.iter().filter(computes) {
+                let has = |needed: &&str| backend.capabilities.iter().any(|capability| capability == needed);
+                for lacking in variant.options.capabilities().iter().filter(|needed| !has(needed)) {
+                    let message = format!(
+                        "`backends`: `{name}` lacks the capability `{lacking}`, which the variant `{}` (method {}) needs; \
+                         choose another backend, or leave that out: [[exclude]] with variants = [{:?}], backends = [{name:?}]",
+                        variant.name,
+                        variant.options.method(),
+                        variant.name
+                    );
+                    self.findings.add(*offset, message);
+                }
             }
         }
     }

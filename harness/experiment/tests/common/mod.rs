@@ -30,6 +30,8 @@ pub struct World {
     pub repeats: BTreeMap<u64, u64>,
     /// Support sets are drawn.
     pub drawn: bool,
+    /// Groups of functions of every backend.
+    pub capabilities: Vec<&'static str>,
     /// Questions asked.
     pub asked: RefCell<Vec<String>>,
 }
@@ -78,6 +80,7 @@ impl Default for World {
             patients: Vec::new(),
             repeats: BTreeMap::new(),
             drawn: true,
+            capabilities: vec!["heads", "windows"],
             asked: RefCell::default(),
         }
     }
@@ -170,7 +173,7 @@ impl Catalogue for World {
             interface: "1".to_owned(),
             devices: self.devices.clone(),
             precisions: precisions.iter().map(|name| (*name).to_owned()).collect(),
-            capabilities: Vec::new(),
+            capabilities: self.capabilities.iter().map(|name| (*name).to_owned()).collect(),
             note: None,
         })
     }

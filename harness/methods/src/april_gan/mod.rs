@@ -13,7 +13,7 @@ use crate::declared::stepped_options;
 use crate::error::Error;
 use crate::features::{Projection, along};
 use crate::memory_bank::{self, Bank};
-use crate::nearest::Processor;
+use crate::nearest::Nearest;
 use crate::scores::{Scores, TEMPERATURE};
 use crate::settings::{Encoding, Schedule, Sees, Sentences, Settings, Support};
 use crate::stepped::{Completes, Stepped, normal_supports};
@@ -144,14 +144,14 @@ pub fn complete(
     bank: &Bank,
     projection: &Projection,
     direction: &[f32],
+    device: &mut dyn Nearest,
 ) -> Result<Scores, Error> {
     let each = taps.count() * taps.patches();
     let expected = taps.images() * each;
     if logits.len() != expected {
         return Err(Error::Length { what: "the heads' grids", found: logits.len(), expected });
     }
-    let near = memory_bank::score(&memory_bank::Options::default(), None, bank, taps, &mut Processor);
-    let near = near.map_err(memory_bank::Failed::into_input)?.grids;
+    let near = memory_bank::score(&memory_bank::Options::default(), None, bank, taps, device)?.grids;
     let pairs = logits.chunks_exact(each).zip(near.chunks_exact(each));
     let grids: Vec<f32> = pairs.flat_map(|(logits, near)| logits.iter().chain(near)).copied().collect();
     let part = |link| Part { link, grids: taps.count() };
@@ -172,10 +172,10 @@ struct Completing {
 }
 
 impl Completes for Completing {
-    fn complete(&mut self, grids: &[f32], taps: &Taps<'_>) -> Result<Scores, Error> {
+    fn complete(&mut self, grids: &[f32], taps: &Taps<'_>, device: &mut dyn Nearest) -> Result<Scores, Error> {
         if taps.count() != self.taps {
             return Err(Error::Length { what: "taps", found: taps.count(), expected: self.taps });
         }
-        complete(grids, taps, self.image_size, &self.bank, &self.projection, &self.direction)
+        complete(grids, taps, self.image_size, &self.bank, &self.projection, &self.direction, device)
     }
 }

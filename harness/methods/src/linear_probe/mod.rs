@@ -13,6 +13,7 @@ pub use self::probe::{Probe, fit, score};
 use crate::closed::{Closed, Desk, Prepared, SupportSet};
 use crate::declared::method_options;
 use crate::error::Error;
+use crate::nearest::Nearest;
 use crate::scores::Scores;
 use crate::settings::{Encoding, Sees, Sentences, Settings, Support};
 use crate::taps::{Taps, lesion_shares};
@@ -185,7 +186,7 @@ struct Ready {
 }
 
 impl Prepared for Ready {
-    fn score(&mut self, taps: &Taps<'_>) -> Result<Scores, Error> {
+    fn score(&mut self, taps: &Taps<'_>, _: &mut dyn Nearest) -> Result<Scores, Error> {
         score(&self.options, &self.probes, taps)
     }
 }

@@ -21,6 +21,7 @@ impl Settings for Options {
             taps: &self.taps,
             activation: self.activation,
             normalize: self.normalize,
+            windows: &[],
         }
     }
 

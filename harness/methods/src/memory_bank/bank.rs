@@ -71,25 +71,24 @@ pub fn fit(
 ///
 /// # Errors
 /// Those of `device`, and taps that don't fit the bank.
-pub fn score<D: Nearest>(
+pub fn score(
     options: &Options,
     projection: Option<&Projection>,
     bank: &Bank,
     taps: &Taps<'_>,
-    device: &mut D,
-) -> Result<Scores, Failed<D::Error>> {
+    device: &mut dyn Nearest,
+) -> Result<Scores, Error> {
     let queries = tokens(options, projection, taps)?;
     if queries.len() != bank.normal.len() {
-        return Err(Error::Length { what: "banks", found: bank.normal.len(), expected: queries.len() }.into());
+        return Err(Error::Length { what: "banks", found: bank.normal.len(), expected: queries.len() });
     }
     let mut distances = Vec::with_capacity(queries.len());
     for (number, queries) in queries.iter().enumerate() {
         let mut device_distances = |bank: &Tokens| {
             if bank.width != queries.width {
-                let error = Error::Length { what: "a bank's tokens", found: bank.width, expected: queries.width };
-                return Err(Failed::Input(error));
+                return Err(Error::Length { what: "a bank's tokens", found: bank.width, expected: queries.width });
             }
-            device.nearest(&queries.values, &bank.values, queries.width).map_err(Failed::Device)
+            Ok(device.nearest(&queries.values, &bank.values, queries.width)?)
         };
         let mut distance = device_distances(&bank.normal[number])?;
         if let Some(abnormal) = bank.abnormal.get(number) {
@@ -107,27 +106,6 @@ pub fn score<D: Nearest>(
         mean_of_largest(&sums)
     });
     Ok(Scores { detection: detection.collect(), grids: interleaved(&distances, taps.images()), ..Scores::default() })
-}
-
-/// Why images could not be scored.
-#[derive(Debug, thiserror::Error)]
-pub enum Failed<E> {
-    /// What was given does not fit.
-    #[error(transparent)]
-    Input(#[from] Error),
-    /// The device failed.
-    #[error("{0}")]
-    Device(E),
-}
-
-impl Failed<std::convert::Infallible> {
-    /// The reason, where the device can't fail.
-    pub fn into_input(self) -> Error {
-        match self {
-            Self::Input(error) => error,
-            Self::Device(never) => match never {},
-        }
-    }
 }
 
 /// The patch tokens of some images as the bank compares them: for each tap, or one for all under `concat`.

@@ -6,12 +6,12 @@ use harness_method::declaring::*;
 use harness_method::parameters::{Initial, Parameter};
 use harness_method::{Layout, Link, Part};
 
-pub use self::bank::{Bank, Failed, Tokens, fit, score};
+pub use self::bank::{Bank, Tokens, fit, score};
 use crate::closed::{Closed, Desk, Prepared, SupportSet};
 use crate::declared::method_options;
 use crate::error::Error;
 use crate::features::Projection;
-use crate::nearest::Processor;
+use crate::nearest::Nearest;
 use crate::scores::Scores;
 use crate::settings::{Encoding, Sees, Sentences, Settings, Support};
 pub use crate::taps::FromTaps;
@@ -211,7 +211,7 @@ struct Ready {
 }
 
 impl Prepared for Ready {
-    fn score(&mut self, taps: &Taps<'_>) -> Result<Scores, Error> {
-        score(&self.options, self.projection.as_ref(), &self.bank, taps, &mut Processor).map_err(Failed::into_input)
+    fn score(&mut self, taps: &Taps<'_>, device: &mut dyn Nearest) -> Result<Scores, Error> {
+        score(&self.options, self.projection.as_ref(), &self.bank, taps, device)
     }
 }

@@ -13,6 +13,7 @@ pub use self::scores::complete;
 use crate::closed::Desk;
 use crate::declared::stepped_options;
 use crate::error::Error;
+use crate::nearest::Nearest;
 use crate::scores::Scores;
 use crate::settings::{Encoding, Schedule, Sees, Sentences, Settings, Support};
 use crate::stepped::{Completes, Stepped, normal_supports};
@@ -141,7 +142,7 @@ struct Completing {
 }
 
 impl Completes for Completing {
-    fn complete(&mut self, grids: &[f32], taps: &Taps<'_>) -> Result<Scores, Error> {
+    fn complete(&mut self, grids: &[f32], taps: &Taps<'_>, _: &mut dyn Nearest) -> Result<Scores, Error> {
         complete(grids, self.taps, taps.grid(), self.image_size)
     }
 }

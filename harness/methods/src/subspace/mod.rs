@@ -13,6 +13,7 @@ pub use self::turns::turned;
 use crate::closed::{Closed, Desk, Prepared, SupportSet};
 use crate::declared::method_options;
 use crate::error::Error;
+use crate::nearest::Nearest;
 use crate::scores::{Scores, mean_of_largest};
 use crate::settings::{Encoding, Sees, Sentences, Settings, Support};
 pub use crate::taps::FromTaps;
@@ -171,7 +172,7 @@ struct Ready {
 }
 
 impl Prepared for Ready {
-    fn score(&mut self, taps: &Taps<'_>) -> Result<Scores, Error> {
+    fn score(&mut self, taps: &Taps<'_>, _: &mut dyn Nearest) -> Result<Scores, Error> {
         score(&self.options, &self.subspace, taps)
     }
 }

@@ -13,6 +13,7 @@ use crate::closed::{Closed, Desk, Prepared, SupportSet};
 use crate::declared::method_options;
 use crate::error::Error;
 use crate::features::Projection;
+use crate::nearest::Nearest;
 use crate::scores::Scores;
 use crate::settings::{Encoding, Sees, Sentences, Settings, Support};
 use crate::taps::Taps;
@@ -114,7 +115,7 @@ struct Ready {
 }
 
 impl Prepared for Ready {
-    fn score(&mut self, taps: &Taps<'_>) -> Result<Scores, Error> {
+    fn score(&mut self, taps: &Taps<'_>, _: &mut dyn Nearest) -> Result<Scores, Error> {
         score(&self.projection, &self.prototypes, taps)
     }
 }

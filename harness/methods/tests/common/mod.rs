@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use harness_backend_abi::host::{
-    Backend, ImageTowerOptions, NamedTensor, Precision, Session, SessionOptions, TextTowerOptions, Trainer,
+    Backend, ImageTower, ImageTowerOptions, NamedTensor, Precision, Session, SessionOptions, TextTowerOptions, Trainer,
     TrainerOptions,
 };
 use harness_method::heads::Heads;
@@ -128,6 +128,40 @@ impl Case {
     }
 
     pub(crate) fn taps(&self, images: &[usize]) -> Encoded {
+        let mut tower = self.tower();
+        let pixels = self.pixels(images);
+        let length = images.len() * tower.shape().tokens * tower.shape().width;
+        let mut values = vec![vec![0.0; length]; tower.shape().taps];
+        let mut buffers: Vec<&mut [f32]> = values.iter_mut().map(Vec::as_mut_slice).collect();
+        tower.encode_u8(&pixels, images.len(), &mut buffers).unwrap();
+        let grid = self.image_size() / self.arch.patch;
+        Encoded { values, images: images.len(), grid, width: self.arch.width }
+    }
+
+    /// Windows of these sides, projected.
+    pub(crate) fn windows(&self, images: &[usize], sides: &[usize]) -> Vec<(usize, Vec<f32>)> {
+        let (mut tower, pixels, projection) = (self.tower(), self.pixels(images), self.projection());
+        let mut of = |&side: &usize| {
+            let count = images.len() * tower.shape().windows(side).unwrap();
+            let mut tokens = vec![0.0; count * self.arch.width];
+            tower.encode_windows_u8(&pixels, images.len(), side, &mut tokens).unwrap();
+            (side, projection.project(&tokens))
+        };
+        sides.iter().map(&mut of).collect()
+    }
+
+    /// Taps with windows.
+    pub(crate) fn view<'a>(&self, taps: &'a Encoded, windows: &'a [(usize, Vec<f32>)]) -> Taps<'a> {
+        let windows = windows.iter().map(|(side, values)| (*side, values.as_slice())).collect();
+        taps.view().with_windows(windows, self.arch.embed).unwrap()
+    }
+
+    fn pixels(&self, images: &[usize]) -> Vec<u8> {
+        let bytes = 3 * self.image_size().pow(2);
+        images.iter().flat_map(|&i| &self.images[i * bytes..][..bytes]).copied().collect()
+    }
+
+    fn tower(&self) -> ImageTower {
         let options = ImageTowerOptions {
             arch: to_value(self.arch.clone()).unwrap(),
             image_size: self.image_size(),
@@ -138,15 +172,7 @@ impl Case {
         };
         let weights = self.weights(|name| name.starts_with("visual."));
         let named: Vec<_> = weights.iter().map(|(name, shape, values)| NamedTensor::f32(name, shape, values)).collect();
-        let mut tower = self.session.load_image_tower(&options, &named).unwrap();
-        let bytes = 3 * self.image_size().pow(2);
-        let pixels: Vec<u8> = images.iter().flat_map(|&i| &self.images[i * bytes..][..bytes]).copied().collect();
-        let length = images.len() * tower.shape().tokens * tower.shape().width;
-        let mut values = vec![vec![0.0; length]; tower.shape().taps];
-        let mut buffers: Vec<&mut [f32]> = values.iter_mut().map(Vec::as_mut_slice).collect();
-        tower.encode_u8(&pixels, images.len(), &mut buffers).unwrap();
-        let grid = self.image_size() / self.arch.patch;
-        Encoded { values, images: images.len(), grid, width: self.arch.width }
+        self.session.load_image_tower(&options, &named).unwrap()
     }
 
     /// A class's fixed text.
