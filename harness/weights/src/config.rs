@@ -159,7 +159,7 @@ fn transformers(value: &Value) -> Result<Config, String> {
             [one] => format!("{one} tower"),
             several => format!("{} towers", several.join(" and ")),
         };
-        format!("{TRANSFORMERS} has no `{key}` for the {towers}: transformers' default {default} is taken")
+        format!("{TRANSFORMERS} has no `{key}` for the {towers}, and transformers' default is {default}")
     }));
     Ok(config)
 }

@@ -348,7 +348,7 @@ fn what_transformers_file_leaves_out_is_told_with_the_default_that_is_taken() {
     assert_eq!(weights.suggested_activation(), Some(Activation::QuickGelu));
     assert_eq!(
         weights.notes(),
-        ["config.json has no `hidden_act` for the image and text towers: transformers' default quick_gelu is taken"]
+        ["config.json has no `hidden_act` for the image and text towers, and transformers' default is quick_gelu"]
     );
     let json = r#"{"vision_config": {"num_attention_heads": 2, "hidden_act": "gelu"}, "text_config": {"hidden_act": "gelu"}}"#;
     let (_folder, path) = folder("model.safetensors", "config.json", json);
@@ -356,7 +356,7 @@ fn what_transformers_file_leaves_out_is_told_with_the_default_that_is_taken() {
     assert_eq!((weights.suggested_activation(), weights.arch().text_heads), (Some(Activation::Gelu), 8));
     assert_eq!(
         weights.notes(),
-        ["config.json has no `num_attention_heads` for the text tower: transformers' default 8 is taken"]
+        ["config.json has no `num_attention_heads` for the text tower, and transformers' default is 8"]
     );
 }
 
