@@ -137,6 +137,13 @@ fn bad_images_are_named_with_the_reason_and_the_others_have_their_scores() {
     assert!(good.iter().all(|row| !row.map.is_empty() && !row.overlay.is_empty()));
     assert_eq!(bad.iter().map(|row| row.image.as_str()).collect::<Vec<_>>(), ["images/01a.png", "images/zz.png"]);
     assert!(bad.iter().all(|row| row.detection.is_none() && row.map_max.is_none() && row.map.is_empty()));
+    // Readable ones are looked at as a dataset's are: values of 12 bits in 16 are told where they are scored.
+    let dark = image::ImageBuffer::from_fn(40, 40, |x, y| image::Luma([(x + 40 * y) as u16]));
+    std::fs::create_dir(place.file("scans")).unwrap();
+    image::DynamicImage::ImageLuma16(dark).save(place.file("scans/dark.png")).unwrap();
+    let given = ["predict", "--cell", cell.as_str(), "--results", "out", "--cache", "cache", "--out", "dark", "scans"];
+    let told = ["warning: values of 1 16-bit image are from 0 to", "scans/dark.png", "nearly black"];
+    place.harness(&given).expect(0).says(&told);
 }
 
 #[test]

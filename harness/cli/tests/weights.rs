@@ -79,3 +79,20 @@ fn weights_with_nan_are_the_reason_that_a_plan_and_a_run_give_and_nothing_is_beg
     place.run(&[]).expect(2).says(&says);
     assert!(!place.file("out/trainings").exists());
 }
+
+#[test]
+fn another_activation_than_the_weights_suggest_is_told_and_the_same_one_is_not() {
+    let place = place("", |_, _| {}, &[]);
+    let beside = |quick: bool| {
+        let json = format!(
+            r#"{{"model_cfg": {{"quick_gelu": {quick}, "vision_cfg": {{"width": 64, "head_width": 32}}, "text_cfg": {{"width": 32, "heads": 1}}}}}}"#
+        );
+        place.write("open_clip_config.json", &json);
+        place.harness(&["plan", "small.toml", "--cache", "cache"]).expect(0)
+    };
+    // The preset `released` computes with GELU.
+    let told = beside(true);
+    told.says(&["warning", "suggests the activation `quick_gelu`, and `gelu` is computed with", "activation = \"quick_gelu\""]);
+    let same = beside(false);
+    assert!(!same.err.contains("activation"), "{}", same.err);
+}

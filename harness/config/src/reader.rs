@@ -25,8 +25,16 @@ pub fn parse<T>(
     read: impl FnOnce(Table<'_, '_>) -> T,
 ) -> Result<T, Problems> {
     let (document, errors) = DeTable::parse_recoverable(source.text());
+    // The keys of a table that stands there twice are read into the first: of each of them it would be said again.
+    let mut read_into_first = 0..0;
     for error in &errors {
         let span = error.span().unwrap_or_default();
+        if error.message() == DUPLICATE {
+            if read_into_first.contains(&span.start) {
+                continue;
+            }
+            read_into_first = table_at(source.text(), span.start).unwrap_or(read_into_first);
+        }
         let (offset, message) = syntax(source.text(), span, error.message());
         findings.add(offset, message);
     }
@@ -36,9 +44,27 @@ pub fn parse<T>(
     Ok(read(Table::top(document.get_ref(), homes, findings)))
 }
 
+/// What the parser says of a key that is there twice.
+const DUPLICATE: &str = "duplicate key";
+
+/// From a place in a table's header to the end of that table; `None` for a place elsewhere.
+fn table_at(text: &str, offset: usize) -> Option<Range<usize>> {
+    let line = text.get(..offset)?.rfind('\n').map_or(0, |end| end + 1);
+    if !text[line..].trim_start().starts_with('[') || text.get(line..offset)?.contains('=') {
+        return None;
+    }
+    let mut end = text[line..].find('\n').map_or(text.len(), |end| line + end + 1);
+    while let Some(next) =
+        text.get(end..).filter(|rest| !rest.is_empty() && !rest.trim_start_matches([' ', '\t']).starts_with('['))
+    {
+        end = next.find('\n').map_or(text.len(), |at| end + at + 1);
+    }
+    Some(offset..end)
+}
+
 /// Where a mistake of syntax is, and what to do about it.
 fn syntax(text: &str, span: Range<usize>, message: &str) -> (usize, String) {
-    if message == "duplicate key"
+    if message == DUPLICATE
         && let Some(key) = text.get(span.clone()).filter(|key| !key.is_empty())
     {
         return (span.start, format!("not TOML: `{key}` stands here a second time; remove one of the two"));

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness_text::count;
 use rayon::prelude::*;
 
+use crate::dataset::Dataset;
 use crate::error::Result;
+use crate::finding::{Finding, Severity};
 use crate::hashes::{FileHashes, HashOf};
+use crate::inspect::named;
 use crate::item::Item;
 
 /// Pairs of names, one of each list, whose image files have the same content.
@@ -69,4 +73,42 @@ pub fn same_pictures(support: &[Print], test: &[Print]) -> Vec<(usize, usize)> {
 pub fn shared_patients(support: &[Item], test: &[Item]) -> Vec<String> {
     let patients = |items: &[Item]| -> BTreeSet<String> { items.iter().filter_map(|i| i.patient.clone()).collect() };
     patients(support).intersection(&patients(test)).cloned().collect()
+}
+
+/// What is doubtful about patients: names that `patient` does not fit, and a class of the test set that is one
+/// patient's, of which no resample can be drawn.
+pub fn doubtful_patients(dataset: &Dataset, supports: &[Item], test: &[Item]) -> Vec<Finding> {
+    let warning = |message: String| Finding {
+        severity: Severity::Warning,
+        message: format!("[{}]: {message}", dataset.name()),
+        count: 1,
+    };
+    let mut findings = Vec::new();
+    if dataset.entry().patient.is_some() {
+        let all: BTreeMap<&str, &Item> = supports.iter().chain(test).map(|item| (item.name.as_str(), item)).collect();
+        let unknown: Vec<&str> = all.values().filter(|i| i.patient.is_none()).map(|i| i.name.as_str()).collect();
+        if !unknown.is_empty() {
+            findings.push(warning(format!(
+                "`patient` does not fit {} of {} ({}): each of these images counts as a patient of its own, so that intervals \
+                 are too narrow where a patient has several; correct the pattern",
+                if unknown.len() == all.len() { "any".to_owned() } else { unknown.len().to_string() },
+                count(all.len() as u64, "file name"),
+                named(unknown)
+            )));
+        }
+    }
+    for (abnormal, class) in [(false, "normal"), (true, "abnormal")] {
+        let of_class: Vec<&Item> = test.iter().filter(|item| item.abnormal == abnormal).collect();
+        let patients: BTreeSet<Option<&str>> = of_class.iter().map(|item| item.patient.as_deref()).collect();
+        let only = match (of_class.len(), patients.first()) {
+            (2.., Some(Some(patient))) if patients.len() == 1 => format!("all are of one patient, `{patient}`"),
+            (1, _) => "it is the only one".to_owned(),
+            _ => continue,
+        };
+        findings.push(warning(format!(
+            "of {}, {only}: there are no intervals on this test set, since resamples are drawn of at least two of each class",
+            count(of_class.len() as u64, &format!("{class} test image"))
+        )));
+    }
+    findings
 }

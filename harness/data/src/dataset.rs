@@ -35,8 +35,8 @@ impl Dataset {
         if let Some(root) = &root
             && !root.is_dir()
         {
-            let registry = entry.registry().to_owned();
-            return Err(DataError::NoRoot { dataset: entry.name.clone(), root: root.clone(), registry });
+            let (dataset, registry) = (entry.name.clone(), entry.registry().to_owned());
+            return Err(DataError::NoRoot { dataset, root: root.clone(), is_file: root.exists(), registry });
         }
         let lists = entry.lists_with(&|name| std::env::var(name).ok())?;
         Ok(Self { entry: entry.clone(), root: root.unwrap_or_default(), lists })

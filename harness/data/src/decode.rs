@@ -15,6 +15,7 @@ use crate::jpeg_scan;
 use crate::limits::MAX_FILE_BYTES;
 pub use crate::limits::{EXTENSIONS, MAX_PIXELS, MAX_SIDE};
 use crate::palette_tiff::PaletteTiff;
+use crate::tiff_directory::Tiff;
 
 /// A decoded image, row-major, one byte a channel, alpha dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +98,7 @@ pub fn dimensions(path: &Path) -> Result<(u32, u32)> {
 /// # Errors
 /// [`DataError::TooLarge`] before anything is allocated for pixels, [`DataError::Truncated`], [`DataError::Decode`],
 /// [`DataError::NoKnownFormat`], [`DataError::Pages`] for more than one picture, [`DataError::Pixels`] for
-/// floating-point samples.
+/// floating-point samples, [`DataError::Unread`] for what is not read of the format.
 pub fn decode(bytes: &[u8], path: &Path, depth: Depth) -> Result<Pixels> {
     pixels(decode_image(bytes, path)?, path, depth)
 }
@@ -144,7 +145,7 @@ fn decode_plain(bytes: &[u8], path: &Path) -> Result<DynamicImage> {
             return Err(DataError::Damaged { path: path.to_owned(), what });
         }
     }
-    DynamicImage::from_decoder(decoder).map_err(|source| decode_error(path, source))
+    DynamicImage::from_decoder(decoder).map_err(|source| decode_error(path, bytes, source))
 }
 
 /// A decoder that has read the header and found its size within the limits.
@@ -153,11 +154,15 @@ fn decoder<'a>(bytes: &'a [u8], path: &Path) -> Result<impl ImageDecoder + use<'
     if reader.format().is_none_or(|format| !READ.contains(&format)) {
         return Err(DataError::NoKnownFormat { path: path.to_owned(), what: foreign::of_bytes(bytes) });
     }
+    // The decoder would drop channels without a word.
+    if let Some(what) = Tiff::of(bytes).and_then(|file| file.surplus()) {
+        return Err(DataError::Unread { path: path.to_owned(), what });
+    }
     let mut limits = Limits::default();
     // Sixteen-bit RGBA of the largest image, twice: a decoder may hold a copy.
     limits.max_alloc = Some(MAX_PIXELS * 16);
     reader.limits(limits);
-    let decoder = reader.into_decoder().map_err(|source| decode_error(path, source))?;
+    let decoder = reader.into_decoder().map_err(|source| decode_error(path, bytes, source))?;
     let (width, height) = decoder.dimensions();
     check_size(path, width, height)?;
     Ok(decoder)
@@ -166,12 +171,13 @@ fn decoder<'a>(bytes: &'a [u8], path: &Path) -> Result<impl ImageDecoder + use<'
 /// The formats that are read.
 const READ: [ImageFormat; 4] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Bmp, ImageFormat::Tiff];
 
-fn decode_error(path: &Path, source: image::ImageError) -> DataError {
+fn decode_error(path: &Path, bytes: &[u8], source: image::ImageError) -> DataError {
     let path = path.to_owned();
     match &source {
-        ImageError::Unsupported(what) => match what.kind() {
-            UnsupportedErrorKind::Format(_) => DataError::NoKnownFormat { path, what: None },
-            _ => DataError::Pixels { path, what: what.to_string() },
+        ImageError::Unsupported(what) => match (what.kind(), Tiff::of(bytes).and_then(|file| file.obstacle())) {
+            (_, Some(what)) => DataError::Unread { path, what },
+            (UnsupportedErrorKind::Format(_), None) => DataError::NoKnownFormat { path, what: None },
+            (_, None) => DataError::Pixels { path, what: what.to_string() },
         },
         _ => DataError::Decode { path, source },
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use harness_method::Shots;
+use harness_text::count;
 
 use crate::foreign::Foreign;
 
@@ -51,10 +52,14 @@ pub enum DataError {
         /// Which variable, and what to do.
         source: harness_config::ExpandError,
     },
-    /// The dataset's folder is missing.
+    /// The dataset's folder is missing, or is a file.
     #[error(
-        "[{dataset}]: no folder {}; put the data there, or change `root` in {} (or the variable it uses)",
-        root.display(),
+        "[{dataset}]: {}, or change `root` in {} (or the variable it uses)",
+        if *is_file {
+            format!("{} is a file, not a folder; name the folder that holds the data (an archive must be unpacked)", root.display())
+        } else {
+            format!("no folder {}; put the data there", root.display())
+        },
         registry.display()
     )]
     NoRoot {
@@ -62,6 +67,8 @@ pub enum DataError {
         dataset: String,
         /// Its folder, with variables replaced.
         root: PathBuf,
+        /// It is there, and no folder.
+        is_file: bool,
         /// The registry file.
         registry: PathBuf,
     },
@@ -105,6 +112,21 @@ pub enum DataError {
         /// Masks that may be its, by their names.
         meant: Vec<PathBuf>,
     },
+    /// Two images that would have one mask.
+    #[error(
+        "{}: would be the mask of two images, {} and {}; rename one of the images and give each its own mask, or remove one",
+        mask.display(),
+        first.display(),
+        image.display()
+    )]
+    SharedMask {
+        /// The mask.
+        mask: PathBuf,
+        /// One image.
+        first: PathBuf,
+        /// The other.
+        image: PathBuf,
+    },
     /// A mask without its image.
     #[error(
         "{}: {}",
@@ -127,7 +149,15 @@ pub enum DataError {
         beside: Option<PathBuf>,
     },
     /// A test set of one class, on which no AUROC exists.
-    #[error("[{dataset}]: the test set has no {missing} image ({location}); image metrics need both classes")]
+    #[error(
+        "[{dataset}]: the test set has no {missing} image ({location}{}); image metrics need both classes{}",
+        match held_out {
+            0 => String::new(),
+            1 => ": the one that is there is named by a support list".to_owned(),
+            all => format!(": all {all} that are there are named by support lists"),
+        },
+        if *held_out > 0 { ", and what a list names is left out of the test set: take some out of the lists" } else { "" }
+    )]
     OneClass {
         /// The entry.
         dataset: String,
@@ -135,6 +165,8 @@ pub enum DataError {
         missing: &'static str,
         /// Where they were looked for.
         location: String,
+        /// Images of the class that are not in the test set as lists name them.
+        held_out: usize,
     },
     /// The decoder gave up.
     #[error("{}: not readable as an image: {source}; the file is damaged or cut short: fetch it again or remove it", path.display())]
@@ -224,6 +256,14 @@ pub enum DataError {
         /// The kind.
         what: String,
     },
+    /// Something of a known format that is not read.
+    #[error("{}: {what}", path.display())]
+    Unread {
+        /// The file.
+        path: PathBuf,
+        /// What, and what to do.
+        what: String,
+    },
     /// A mask of another size than its image.
     #[error(
         "{}: {mask_width} x {mask_height} pixels, but its image {} has {width} x {height}; {}",
@@ -283,10 +323,12 @@ pub enum DataError {
     },
     /// A list with the wrong number of images.
     #[error(
-        "{}: lists {found} {class} images for draw {draw}, {wanted} are wanted ({}); correct the list or ask for {found} {}",
+        "{}: lists {} for draw {draw}, {wanted} {} wanted ({}); correct the list or ask for {}",
         path.display(),
+        count(*found as u64, &format!("{class} image")),
+        if *wanted == 1 { "is" } else { "are" },
         of_shots(*wanted, *shots),
-        if shots.k().is_some() { "shots" } else { class }
+        if shots.k().is_some() { count(*found as u64, "shot") } else { format!("{found} {class}") }
     )]
     ListCount {
         /// The list.
@@ -304,10 +346,11 @@ pub enum DataError {
     },
     /// No list that the images of one class of an unbalanced pair can be taken from.
     #[error(
-        "{}: there is no such support list, and of shots {} the {class} images are those of the list of {wanted} shots; write \
-         that list, or choose numbers that lists have",
+        "{}: there is no such support list, and of shots {} the {class} images are those of the list of {}; write that \
+         list, or choose numbers that lists have",
         path.display(),
-        shots.explained()
+        shots.explained(),
+        count((*wanted).into(), "shot")
     )]
     NoList {
         /// The list.
@@ -321,7 +364,9 @@ pub enum DataError {
     },
     /// Not enough images to draw from.
     #[error(
-        "[{dataset}]: {wanted} {class} support images are wanted, {location} has {found}; ask for fewer shots or add images"
+        "[{dataset}]: {} {} wanted, {location} has {found}; ask for fewer shots or add images",
+        count(*wanted as u64, &format!("{class} support image")),
+        if *wanted == 1 { "is" } else { "are" }
     )]
     TooFewImages {
         /// The entry.
@@ -376,7 +421,7 @@ fn advice_on_mask(expected: &Path, meant: &[PathBuf]) -> String {
 
 /// How many images of a class a list must have, by what was asked for.
 fn of_shots(wanted: u32, shots: Shots) -> String {
-    if shots.k().is_some() { format!("{wanted} shots") } else { format!("shots {}", shots.explained()) }
+    if shots.k().is_some() { count(wanted.into(), "shot") } else { format!("shots {}", shots.explained()) }
 }
 
 impl DataError {

@@ -8,6 +8,7 @@ use crate::decode::{self, Depth, Pixels, Samples};
 use crate::error::Result;
 use crate::head::Head;
 use crate::mask::{MaskValues, marks};
+use crate::shape::Shape;
 
 /// Of a picture as it is shown. Values are grey values; of coloured pixels, their luma at eight bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Facts {
     pub height: u32,
     /// The orientation tag that was applied, 1 to 8.
     pub orientation: u8,
+    /// The orientation that stands in XMP alone and was not applied; 1 for none.
+    pub in_xmp: u8,
     /// Compressed with loss.
     pub lossy: bool,
     /// Full scale: 255 or 65,535.
@@ -49,6 +52,9 @@ pub struct Facts {
     pub distinct: u32,
     /// The smallest of them, at most [`Facts::VALUES`].
     pub values: Vec<u16>,
+    /// How the pixels above half of full scale lie, and how those that are not black do; of pictures with many values
+    /// between the two, which no mask has, nothing.
+    pub shapes: [Shape; 2],
 }
 
 impl Facts {
@@ -64,9 +70,18 @@ impl Facts {
         let head = Head::of(bytes);
         let mut facts = Self::of_samples(&image);
         facts.orientation = head.map_or(1, |head| head.orientation);
+        facts.in_xmp = head.map_or(1, |head| head.in_xmp);
         facts.lossy = head.is_some_and(|head| head.lossy);
+        let nonzero = facts.may_be_a_mask().then(|| decode::pixels(image.clone(), path, Depth::Nonzero)).transpose()?;
         let pixels = decode::pixels(image, path, Depth::Scaled)?;
-        facts.half = pixels.to_grey().into_iter().filter(|value| marks(*value)).count() as u64;
+        let half: Vec<bool> = pixels.to_grey().into_iter().map(marks).collect();
+        facts.half = half.iter().filter(|marked| **marked).count() as u64;
+        if let Some(nonzero) = nonzero {
+            let nonzero: Vec<bool> = nonzero.to_grey().into_iter().map(|value| value > 0).collect();
+            let of = |marked: &[bool]| Shape::of(marked, facts.width as usize);
+            let first = of(&half);
+            facts.shapes = [first, if nonzero == half { first } else { of(&nonzero) }];
+        }
         facts.pixels = hash(&pixels);
         Ok(facts)
     }
@@ -86,6 +101,19 @@ impl Facts {
             MaskValues::Half => self.half,
             MaskValues::Nonzero => self.nonzero,
         }
+    }
+
+    /// How the pixels lie that count as lesion.
+    pub fn shape(&self, values: MaskValues) -> Shape {
+        match values {
+            MaskValues::Half => self.shapes[0],
+            MaskValues::Nonzero => self.shapes[1],
+        }
+    }
+
+    /// At most a quarter of the pixels has a value between black and full scale.
+    fn may_be_a_mask(&self) -> bool {
+        4 * self.between <= u64::from(self.width) * u64::from(self.height)
     }
 
     /// The share of pixels that count as lesion.
@@ -113,6 +141,7 @@ impl Facts {
             width,
             height,
             orientation: 1,
+            in_xmp: 1,
             lossy: false,
             full,
             largest: tally.largest,
@@ -127,6 +156,7 @@ impl Facts {
             between: tally.between,
             distinct: tally.seen.iter().map(|bits| bits.count_ones()).sum(),
             values: tally.values().take(Self::VALUES).collect(),
+            shapes: [Shape::default(); 2],
         }
     }
 
@@ -137,10 +167,11 @@ impl Facts {
         let flags: String = flags.iter().map(|flag| if *flag { '1' } else { '0' }).collect();
         let values: Vec<String> = self.values.iter().map(u16::to_string).collect();
         format!(
-            "{pixels} {} {} {} {flags} {} {} {} {} {} {} {} {} {} {} {}",
+            "{pixels} {} {} {} {} {flags} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
             self.width,
             self.height,
             self.orientation,
+            self.in_xmp,
             self.full,
             self.largest,
             self.smallest,
@@ -151,6 +182,10 @@ impl Facts {
             self.nonzero,
             self.between,
             self.distinct,
+            self.shapes[0].border,
+            self.shapes[0].enclosed,
+            self.shapes[1].border,
+            self.shapes[1].enclosed,
             values.join(",")
         )
     }
@@ -159,7 +194,7 @@ impl Facts {
         let mut words = line.split(' ');
         let pixels = *blake3::Hash::from_hex(words.next()?).ok()?.as_bytes();
         let (width, height) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        let orientation = words.next()?.parse().ok()?;
+        let (orientation, in_xmp) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let flags: Vec<bool> = words.next()?.bytes().map(|flag| flag == b'1').collect();
         let [lossy, coloured, flat, alpha_varies] = flags[..] else { return None };
         let mut shorts = || words.next()?.parse::<u16>().ok();
@@ -167,6 +202,8 @@ impl Facts {
         let mut counts = || words.next()?.parse::<u64>().ok();
         let (hidden, half, nonzero, between) = (counts()?, counts()?, counts()?, counts()?);
         let distinct = words.next()?.parse().ok()?;
+        let mut shape = || Some(Shape { border: words.next()?.parse().ok()?, enclosed: words.next()?.parse().ok()? });
+        let shapes = [shape()?, shape()?];
         let values = words.next()?.split(',').filter(|value| !value.is_empty());
         let values = values.map(|value| value.parse().ok()).collect::<Option<_>>()?;
         Some(Self {
@@ -174,6 +211,7 @@ impl Facts {
             width,
             height,
             orientation,
+            in_xmp,
             lossy,
             full,
             largest,
@@ -188,6 +226,7 @@ impl Facts {
             between,
             distinct,
             values,
+            shapes,
         })
     }
 }

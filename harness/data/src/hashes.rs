@@ -62,7 +62,13 @@ type Part = (bool, [u8; 32], Option<[u8; 32]>);
 
 fn parts<'a>(items: impl IntoIterator<Item = &'a Item>, hash_of: &HashOf<'_>) -> Result<Vec<Part>> {
     let items: Vec<&Item> = items.into_iter().collect();
-    let part = |item: &&Item| Ok((item.abnormal, hash_of(&item.image)?, item.mask.as_ref().map(hash_of).transpose()?));
+    // What needs a mask that is not there fails when it reads it; adding it changes the hash, as correcting one does.
+    let missing = *blake3::hash(b"harness missing mask 1").as_bytes();
+    let mask_of = |mask: &Source| match mask {
+        Source::File(path) if !path.exists() => Ok(missing),
+        mask => hash_of(mask),
+    };
+    let part = |item: &&Item| Ok((item.abnormal, hash_of(&item.image)?, item.mask.as_ref().map(mask_of).transpose()?));
     items.par_iter().map(part).collect()
 }
 

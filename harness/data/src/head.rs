@@ -13,6 +13,8 @@ pub(crate) struct Head {
     pub(crate) height: u32,
     /// The orientation tag, 1 to 8: how the stored picture is to be turned.
     pub(crate) orientation: u8,
+    /// The orientation that its XMP packet alone gives, 1 to 8. It is not applied: viewers and browsers go by the tag.
+    pub(crate) in_xmp: u8,
     /// Pages of a TIFF, frames of an animated PNG; else 1.
     pub(crate) pages: u32,
     /// The picture that is read is a reduced copy of one that follows.
@@ -39,7 +41,7 @@ pub(crate) fn shown(width: u32, height: u32, orientation: u8) -> (u32, u32) {
 }
 
 fn plain(width: u32, height: u32) -> Head {
-    Head { width, height, orientation: 1, pages: 1, begins_aside: false, lossy: false }
+    Head { width, height, orientation: 1, in_xmp: 1, pages: 1, begins_aside: false, lossy: false }
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -51,21 +53,46 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// The orientation in an Exif block; some writers keep the prefix that JPEG wants before it.
-fn exif(block: &[u8]) -> u8 {
+fn exif(block: &[u8]) -> Option<u8> {
     let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
-    Orientation::from_exif_chunk(block).map_or(1, Orientation::to_exif)
+    Orientation::from_exif_chunk(block).map(Orientation::to_exif)
+}
+
+/// The orientation in an XMP packet, as an attribute or as an element.
+fn xmp(packet: &[u8]) -> Option<u8> {
+    const NAME: &[u8] = b"tiff:Orientation";
+    packet.windows(NAME.len()).enumerate().filter(|(_, name)| *name == NAME).find_map(|(at, _)| {
+        let value = match &packet[at + NAME.len()..] {
+            [b'=', b'"' | b'\'', value, ..] | [b'>', value, ..] => value.wrapping_sub(b'0'),
+            _ => return None,
+        };
+        (1..=8).contains(&value).then_some(value)
+    })
+}
+
+impl Head {
+    /// With the orientation of its tag, or where it has none with what XMP says.
+    fn turned(self, tag: Option<u8>, in_xmp: Option<u8>) -> Self {
+        let in_xmp = if tag.is_none() { in_xmp.unwrap_or(1) } else { 1 };
+        Self { orientation: tag.unwrap_or(1), in_xmp, ..self }
+    }
 }
 
 fn png(bytes: &[u8]) -> Option<Head> {
     let mut head = plain(u32_at(bytes, 16)?, u32_at(bytes, 20)?);
-    let mut at = 8usize;
+    let (mut at, mut tag, mut in_xmp) = (8usize, None, None);
     // The tag may follow the pixels.
     while let (Some(length), Some(kind)) = (u32_at(bytes, at), bytes.get(at + 4..at + 8)) {
         let data = at + 8;
         match kind {
             b"eXIf" => {
                 let end = data.checked_add(length as usize)?;
-                head.orientation = bytes.get(data..end).map_or(1, exif);
+                tag = bytes.get(data..end).and_then(exif);
+            }
+            b"iTXt" => {
+                let end = data.checked_add(length as usize)?;
+                let packet = bytes.get(data..end).and_then(|text| text.strip_prefix(b"XML:com.adobe.xmp\0"));
+                in_xmp = packet.and_then(xmp).or(in_xmp);
             }
             b"acTL" => head.pages = u32_at(bytes, data).unwrap_or(1).max(1),
             b"IEND" => break,
@@ -73,11 +100,11 @@ fn png(bytes: &[u8]) -> Option<Head> {
         }
         at = data.checked_add(length as usize)?.checked_add(4)?;
     }
-    Some(head)
+    Some(head.turned(tag, in_xmp))
 }
 
 fn jpeg(bytes: &[u8]) -> Option<Head> {
-    let (mut at, mut orientation) = (2usize, None);
+    let (mut at, mut tag, mut in_xmp) = (2usize, None, None);
     loop {
         while *bytes.get(at)? != 0xFF {
             at += 1;
@@ -93,12 +120,13 @@ fn jpeg(bytes: &[u8]) -> Option<Head> {
         let length = usize::from(u16_at(bytes, at)?);
         let segment = bytes.get(at + 2..at + length)?;
         match marker {
-            0xE1 if segment.starts_with(b"Exif\0\0") => orientation = orientation.or(Some(exif(segment))),
+            0xE1 if segment.starts_with(b"Exif\0\0") => tag = tag.or(exif(segment)),
+            0xE1 if segment.starts_with(b"http://ns.adobe.com/xap/1.0/\0") => in_xmp = in_xmp.or(xmp(segment)),
             // Frames; not tables of Huffman codes, extensions and arithmetic coding.
             0xC0..=0xCF if !matches!(marker, 0xC4 | 0xC8 | 0xCC) => {
                 let (height, width) = (u16_at(segment, 1)?, u16_at(segment, 3)?);
-                let head = plain(width.into(), height.into());
-                return Some(Head { orientation: orientation.unwrap_or(1), lossy: true, ..head });
+                let head = Head { lossy: true, ..plain(width.into(), height.into()) };
+                return Some(head.turned(tag, in_xmp));
             }
             0xDA => return None,
             _ => {}
@@ -120,11 +148,11 @@ fn bmp(bytes: &[u8]) -> Option<Head> {
 fn tiff(bytes: &[u8]) -> Option<Head> {
     let file = Tiff::of(bytes)?;
     let (width, height) = file.size()?;
-    Some(Head {
-        orientation: file.orientation(),
+    let head = Head {
         pages: file.pages().max(1),
         begins_aside: file.begins_aside(),
         lossy: file.is_lossy(),
         ..plain(width, height)
-    })
+    };
+    Some(head.turned(file.orientation(), file.xmp().and_then(xmp)))
 }

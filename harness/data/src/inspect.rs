@@ -1,15 +1,17 @@
 //! Checks of images and masks over their facts: what can't be what it seems, and what to set. `verify` has them of all
 //! files, a plan of a sample, a run of every file that it uses.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use harness_text::{count, group};
 
 use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::facts::Facts;
 use crate::finding::{Finding, Severity};
 use crate::hashes::FileHashes;
-use crate::item::{Item, Source, empty_advice};
+use crate::item::{Item, Source};
 use crate::mask::MaskValues;
 
 /// An image and its mask with what is known of them.
@@ -26,7 +28,8 @@ pub struct Looked<'a> {
 impl<'a> Looked<'a> {
     /// Decodes what is not remembered.
     pub fn at(item: &'a Item, hashes: &FileHashes) -> Self {
-        let mask = item.mask.as_ref().map(|mask| hashes.facts(mask));
+        let facts = |mask| item.missing_mask().map_or_else(|| hashes.facts(mask), Err);
+        let mask = item.mask.as_ref().map(facts);
         Self { item, image: hashes.facts(&item.image), mask }
     }
 
@@ -46,36 +49,44 @@ impl<'a> Looked<'a> {
         if let Err(error) = &self.image {
             errors.push((Unusable::Image, error.to_string()));
         }
-        let Some(source) = &self.item.mask else { return errors };
-        match &self.mask {
-            Some(Err(error)) => errors.push((Unusable::Mask, error.to_string())),
-            Some(Ok(mask)) => {
-                if mask.marked(values) == 0 {
-                    errors.push((Unusable::Empty, format!("{source}: {}", empty(mask))));
-                }
-                if let Ok(image) = &self.image {
-                    errors.extend(misfit(self.item, image, mask).map(|error| (Unusable::Size, error)));
-                }
-            }
-            None => {}
-        }
+        // One reason for a mask: of a wrong size, it need not be looked at further.
+        errors.extend(self.mask_error(values));
         errors
+    }
+
+    fn mask_error(&self, values: MaskValues) -> Option<(Unusable, String)> {
+        let source = self.item.mask.as_ref()?;
+        let mask = match self.mask.as_ref()? {
+            Ok(mask) => mask,
+            Err(error @ DataError::MissingMask { .. }) => return Some((Unusable::Missing, error.to_string())),
+            Err(error) => return Some((Unusable::Mask, error.to_string())),
+        };
+        let misfit = self.image.as_ref().ok().and_then(|image| misfit(self.item, image, mask));
+        let empty = || format!("{source}: the mask of an abnormal image is empty: {}", why_empty(mask));
+        match misfit {
+            Some(misfit) => Some((Unusable::Size, misfit)),
+            None => (mask.marked(values) == 0).then(|| (Unusable::Empty, empty())),
+        }
     }
 }
 
-/// A mask that marks nothing.
-fn empty(mask: &Facts) -> String {
-    let scale = |value: u16| (u32::from(value) * 255 / u32::from(mask.full)) as u8;
-    let advice = if mask.alpha_varies {
+/// Why a mask marks nothing, and what to do.
+pub(crate) fn why_empty(mask: &Facts) -> String {
+    if mask.alpha_varies {
         "the lesion seems to be in its alpha channel, which is not read; save the mask as grey without alpha".to_owned()
     } else if mask.coloured && mask.nonzero > 0 {
         "it is coloured, and no colour of it is brighter than half of full scale; if every colour but black marks a \
          lesion, set `mask_values = \"nonzero\"` for the dataset"
             .to_owned()
+    } else if mask.nonzero == 0 {
+        "every value is zero; correct the mask, or move the image to the normal ones".to_owned()
     } else {
-        empty_advice(scale(mask.largest), mask.nonzero > 0)
-    };
-    format!("the mask of an abnormal image is empty: {advice}")
+        format!(
+            "its largest value is {} of {}, at most half of full scale; if every value above zero marks a lesion, set \
+             `mask_values = \"nonzero\"` for the dataset",
+            mask.largest, mask.full
+        )
+    }
 }
 
 /// A mask of another size than its image.
@@ -108,6 +119,8 @@ pub fn misfits(items: &[Item], hashes: &FileHashes) -> Vec<String> {
 pub enum Unusable {
     /// An image that can't be read.
     Image,
+    /// A mask that is not there.
+    Missing,
     /// A mask that can't be read.
     Mask,
     /// A mask of another size than its image.
@@ -117,12 +130,13 @@ pub enum Unusable {
 }
 
 impl Unusable {
-    const ALL: [Self; 4] = [Self::Image, Self::Mask, Self::Size, Self::Empty];
+    const ALL: [Self; 5] = [Self::Image, Self::Missing, Self::Mask, Self::Size, Self::Empty];
 
     /// Such files, in the plural.
     pub fn plural(self) -> &'static str {
         match self {
             Self::Image => "images that can't be read",
+            Self::Missing => "masks that are not there",
             Self::Mask => "masks that can't be read",
             Self::Size => "masks of another size",
             Self::Empty => "empty masks",
@@ -147,9 +161,24 @@ pub fn inspect(dataset: &Dataset, looked: &[Looked<'_>]) -> Inspection {
     let unusable = Unusable::ALL.map(|kind| (kind, of(kind)));
     let unusable = unusable.into_iter().filter(|(_, messages): &(_, Vec<String>)| !messages.is_empty()).collect();
     let checks = Checks::of(dataset, looked);
-    let of_masks = [checks.inverted(), checks.whole(), checks.values(), checks.alpha(), checks.own_image()];
-    let findings = of_masks.into_iter().flatten().chain(checks.dark()).chain(checks.turned()).collect();
+    let of_masks = [
+        checks.inverted(),
+        checks.some_inverted(),
+        checks.whole(),
+        checks.outlines(),
+        checks.values(),
+        checks.alpha(),
+        checks.own_image(),
+        checks.one_for_many(),
+    ];
+    let findings = of_masks.into_iter().flatten().chain(checks.of_images()).collect();
     Inspection { unusable, findings }
+}
+
+/// Checks images that are of no dataset, called by their names.
+pub fn inspect_images(images: &[(&Source, &Facts)]) -> Vec<Finding> {
+    let (values, masks, pairs) = (MaskValues::default(), Vec::new(), Vec::new());
+    Checks { about: String::new(), values, images: images.to_vec(), masks, pairs }.of_images()
 }
 
 /// Some names of many: `a.png, b.png and 3 more`.
@@ -159,13 +188,27 @@ pub(crate) fn named<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
     if names.len() > 3 { format!("{shown} and {} more", names.len() - 3) } else { shown }
 }
 
-fn share(part: usize, all: usize) -> String {
-    if part == all { format!("all {all}") } else { format!("{part} of {all}") }
+/// The subject of a sentence about some of all things, which goes on in the plural or for one thing in the singular.
+fn share(part: usize, all: usize, noun: &str) -> String {
+    let all_of = count(all as u64, noun);
+    if part < all {
+        format!("{} of {all_of}", group(part as u64))
+    } else if all == 1 {
+        format!("the one {noun}")
+    } else {
+        format!("all {all_of}")
+    }
+}
+
+/// The verb of a sentence about so many.
+fn verb<'a>(number: usize, one: &'a str, many: &'a str) -> &'a str {
+    if number == 1 { one } else { many }
 }
 
 /// What the checks are about.
 struct Checks<'a> {
-    name: &'a str,
+    /// Begins every message: the dataset's name.
+    about: String,
     values: MaskValues,
     /// Images that could be read.
     images: Vec<(&'a Source, &'a Facts)>,
@@ -178,8 +221,8 @@ struct Checks<'a> {
 impl<'a> Checks<'a> {
     fn of(dataset: &'a Dataset, looked: &'a [Looked<'a>]) -> Self {
         let values = dataset.mask_values();
-        let mut checks =
-            Self { name: dataset.name(), values, images: Vec::new(), masks: Vec::new(), pairs: Vec::new() };
+        let about = format!("[{}]: ", dataset.name());
+        let mut checks = Self { about, values, images: Vec::new(), masks: Vec::new(), pairs: Vec::new() };
         for Looked { item, image, mask } in looked {
             if let Ok(image) = image {
                 checks.images.push((&item.image, image));
@@ -196,22 +239,97 @@ impl<'a> Checks<'a> {
     }
 
     fn warning(&self, message: impl std::fmt::Display) -> Finding {
-        Finding { severity: Severity::Warning, message: format!("[{}]: {message}", self.name), count: 1 }
+        Finding { severity: Severity::Warning, message: format!("{}{message}", self.about), count: 1 }
+    }
+
+    /// Masks whose lesion is in the channels that are read.
+    fn plain(&self) -> impl Iterator<Item = &(&'a Source, &'a Facts)> {
+        self.masks.iter().filter(|(_, mask)| !hides_in_alpha(mask))
+    }
+
+    /// The median of the shares of pixels that count as lesion.
+    fn median<'b>(&self, masks: impl IntoIterator<Item = &'b &'b (&'a Source, &'a Facts)>) -> Option<f64>
+    where
+        'a: 'b,
+    {
+        let mut shares: Vec<f64> = masks.into_iter().map(|(_, mask)| mask.share(self.values)).collect();
+        shares.sort_by(f64::total_cmp);
+        shares.get(shares.len() / 2).copied()
     }
 
     /// Lesions that are larger than the rest.
     fn inverted(&self) -> Option<Finding> {
-        let mut shares: Vec<f64> = self.masks.iter().map(|(_, mask)| mask.share(self.values)).collect();
-        shares.sort_by(f64::total_cmp);
-        let median = *shares.get(shares.len() / 2)?;
-        (median > 0.5).then(|| {
+        let masks: Vec<_> = self.plain().collect();
+        let median = self.median(&masks).filter(|median| *median > 0.5)?;
+        Some(self.warning(format_args!(
+            "the masks seem to be inverted: in the median of {} {:.0} % of the pixels count as lesion; save them so that \
+             lesions are bright and the rest is black",
+            count(masks.len() as u64, "mask"),
+            100.0 * median
+        )))
+    }
+
+    /// Some masks of lesions that are larger than the rest and fill the border, where the others' are small.
+    fn some_inverted(&self) -> Option<Finding> {
+        let seems = |mask: &Facts| {
+            let share = mask.share(self.values);
+            share > 0.6 && share < 1.0 && mask.shape(self.values).border >= 950
+        };
+        let (odd, others): (Vec<_>, Vec<_>) = self.plain().partition(|(_, mask)| seems(mask));
+        let (of_odd, of_others) = (self.median(&odd)?, self.median(&others)?);
+        (odd.len() < others.len() && of_others < 0.3).then(|| {
             self.warning(format_args!(
-                "the masks seem to be inverted: in the median of {} masks {:.0} % of the pixels count as lesion; save them \
-                 so that lesions are bright and the rest is black",
-                shares.len(),
-                100.0 * median
+                "{} {} to be inverted ({}): about {:.0} % of the pixels count as lesion, the border among them, and {:.0} % in \
+                 the median of the others; look whether lesions are bright there and the rest is black",
+                share(odd.len(), odd.len() + others.len(), "mask"),
+                verb(odd.len(), "seems", "seem"),
+                named(odd.iter().map(|(source, _)| source)),
+                100.0 * of_odd,
+                100.0 * of_others
             ))
         })
+    }
+
+    /// Lesions drawn as a line around them.
+    fn outlines(&self) -> Option<Finding> {
+        let encloses = |mask: &Facts| mask.shape(self.values).enclosed >= mask.marked(self.values);
+        let outlines: Vec<_> = self.plain().filter(|(_, mask)| encloses(mask)).collect();
+        (!outlines.is_empty()).then(|| {
+            self.warning(format_args!(
+                "{} {} to be outlines ({}): they enclose at least as many pixels as they mark, and what is inside counts as \
+                 healthy; fill them",
+                share(outlines.len(), self.masks.len(), "mask"),
+                verb(outlines.len(), "seems", "seem"),
+                named(outlines.iter().map(|(source, _)| source))
+            ))
+        })
+    }
+
+    /// Masks of different images that are one picture. Few pixels may well be the same ones by chance.
+    fn one_for_many(&self) -> Option<Finding> {
+        const FEW: u64 = 64;
+        let mut groups: BTreeMap<[u8; 32], Vec<(&Item, &Facts)>> = BTreeMap::new();
+        for (item, image, mask) in &self.pairs {
+            let share = mask.share(self.values);
+            let group = groups.entry(mask.pixels).or_default();
+            if mask.marked(self.values) >= FEW && share < 1.0 && group.iter().all(|(_, o)| o.pixels != image.pixels) {
+                group.push((item, image));
+            }
+        }
+        groups.retain(|_, group| group.len() > 1);
+        let first = groups.values().max_by_key(|group| group.len())?;
+        let all: usize = groups.values().map(Vec::len).sum();
+        Some(self.warning(format_args!(
+            "{} of different images are pixel by pixel the same as another's, such as those of {}; look whether each image \
+             has its own mask",
+            share(all, self.pairs.len(), "mask"),
+            named(first.iter().map(|(item, _)| &item.name))
+        )))
+    }
+
+    /// What is doubtful about images by themselves.
+    fn of_images(&self) -> Vec<Finding> {
+        self.dark().into_iter().chain(self.turned()).chain(self.turned_in_xmp()).collect()
     }
 
     /// Masks of nothing but lesion, among others.
@@ -219,8 +337,9 @@ impl<'a> Checks<'a> {
         let whole: Vec<_> = self.masks.iter().filter(|(_, mask)| mask.share(self.values) >= 1.0).collect();
         (!whole.is_empty() && 2 * whole.len() < self.masks.len()).then(|| {
             self.warning(format_args!(
-                "{} masks mark every pixel as lesion ({}); look whether they are right",
-                share(whole.len(), self.masks.len()),
+                "{} {} every pixel as lesion ({}); look whether that is right",
+                share(whole.len(), self.masks.len(), "mask"),
+                verb(whole.len(), "marks", "mark"),
                 named(whole.iter().map(|(source, _)| source))
             ))
         })
@@ -243,15 +362,16 @@ impl<'a> Checks<'a> {
         let values: BTreeSet<u16> =
             odd.iter().flat_map(|(_, mask)| mask.values.iter().copied()).filter(|v| *v > 0 && *v < full).collect();
         let what = if few {
-            format!("hold values other than 0 and {full}: {}", named(values))
+            format!("values other than 0 and {full}: {}", named(values))
         } else {
-            format!("hold many values between 0 and {full}, such as soft edges have")
+            format!("many values between 0 and {full}, such as soft edges have")
         };
         Some(self.warning(format_args!(
-            "{} masks {what} ({first}); with `mask_values = \"half\"` only values above {} mark a lesion, and edges near \
+            "{} {} {what} ({first}); with `mask_values = \"half\"` only values above {} mark a lesion, and edges near \
              that value move when images are warped: write lesions as {full} and the rest as 0, or set \
              `mask_values = \"nonzero\"` if every value above 0 marks a lesion",
-            share(odd.len(), self.masks.len()),
+            share(odd.len(), self.masks.len(), "mask"),
+            verb(odd.len(), "holds", "hold"),
             full / 2
         )))
     }
@@ -268,9 +388,10 @@ impl<'a> Checks<'a> {
         let lossy = soft.iter().any(|(_, mask)| mask.lossy);
         let why = if lossy { "JPEG leaves faint values around a lesion" } else { "they have soft edges" };
         Some(self.warning(format_args!(
-            "{} masks hold faint values ({first}): {why}, and with `mask_values = \"nonzero\"` all of them count as lesion, \
+            "{} {} faint values ({first}): {why}, and with `mask_values = \"nonzero\"` all of them count as lesion, \
              {:.0} % of what is marked; set `mask_values = \"half\"`, or save the masks as PNG of two values",
-            share(soft.len(), self.masks.len()),
+            share(soft.len(), self.masks.len(), "mask"),
+            verb(soft.len(), "holds", "hold"),
             100.0 * faint as f64 / (all as f64).max(1.0)
         )))
     }
@@ -283,24 +404,25 @@ impl<'a> Checks<'a> {
         let coloured = self.masks.iter().any(|(_, mask)| mask.coloured);
         (values.len() > 1).then(|| {
             self.warning(format_args!(
-                "masks hold several labels ({}{}; {} masks hold more than one), and with `mask_values = \"nonzero\"` each \
+                "masks hold several labels ({}{}; {} {} more than one), and with `mask_values = \"nonzero\"` each \
                  counts as lesion: if one is the organ or the background, write masks of the lesion alone",
                 if coloured { "colours, as grey: " } else { "" },
                 if values.len() > 8 { format!("{} values", values.len()) } else { listed(&values) },
-                several
+                count(several as u64, "mask"),
+                verb(several, "holds", "hold")
             ))
         })
     }
 
     /// Lesions that only the alpha channel shows.
     fn alpha(&self) -> Option<Finding> {
-        let odd: Vec<_> =
-            self.masks.iter().filter(|(_, mask)| mask.alpha_varies && (mask.flat || mask.hidden > 0)).collect();
+        let odd: Vec<_> = self.masks.iter().filter(|(_, mask)| hides_in_alpha(mask)).collect();
         let (first, _) = odd.first()?;
         Some(self.warning(format_args!(
-            "{} masks seem to hold the lesion in their alpha channel ({first}), which is not read: transparent pixels count \
-             as lesion; save the masks as grey without alpha",
-            share(odd.len(), self.masks.len())
+            "{} {} to hold the lesion in the alpha channel ({first}), which is not read: transparent pixels count as lesion; \
+             save the masks as grey without alpha",
+            share(odd.len(), self.masks.len(), "mask"),
+            verb(odd.len(), "seems", "seem")
         )))
     }
 
@@ -309,8 +431,9 @@ impl<'a> Checks<'a> {
         let same: Vec<_> = self.pairs.iter().filter(|(_, image, mask)| image.pixels == mask.pixels).collect();
         let (item, ..) = same.first()?;
         Some(self.warning(format_args!(
-            "{} masks are copies of their image ({}); put the masks in their place",
-            share(same.len(), self.pairs.len()),
+            "{} {} of the image ({}); put the masks in their place",
+            share(same.len(), self.pairs.len(), "mask"),
+            verb(same.len(), "is a copy", "are copies"),
             item.name
         )))
     }
@@ -345,9 +468,9 @@ impl<'a> Checks<'a> {
             let become_ = if high <= part { "nearly black" } else { "nearly without contrast" };
             let way_out = if wide { "rescale them to the full 16 bit, or save them as 8 bit" } else { "rescale them to 0 to 255" };
             let bits = if wide { "16-bit" } else { "8-bit" };
+            let images = count(some.len() as u64, &format!("{bits} image"));
             self.warning(format_args!(
-                "values of {} {bits} images are from {low} to {high} of {full}{what} ({first}); they become {become_}: {way_out}",
-                some.len()
+                "values of {images} are from {low} to {high} of {full}{what} ({first}); they become {become_}: {way_out}"
             ))
         })
     }
@@ -357,16 +480,11 @@ impl<'a> Checks<'a> {
         let mut findings = Vec::new();
         let turned = |files: &[(&Source, &Facts)]| files.iter().filter(|(_, facts)| facts.orientation != 1).count();
         let (images, masks) = (turned(&self.images), turned(&self.masks));
-        let count = |number: usize, noun: &str| match number {
-            0 => None,
-            1 => Some(format!("1 {noun}")),
-            _ => Some(format!("{number} {noun}s")),
-        };
-        let both: Vec<String> = count(images, "image").into_iter().chain(count(masks, "mask")).collect();
+        let both = [(images, "image"), (masks, "mask")].into_iter().filter(|(number, _)| *number > 0);
+        let both: Vec<String> = both.map(|(number, noun)| count(number as u64, noun)).collect();
         if !both.is_empty() {
             let verb = if images + masks == 1 { "is turned by its" } else { "are turned by their" };
-            let message =
-                format!("[{}]: {} {verb} orientation tag, as viewers show them", self.name, both.join(" and "));
+            let message = format!("{}{} {verb} orientation tag, as viewers show them", self.about, both.join(" and "));
             findings.push(Finding { severity: Severity::Note, message, count: 1 });
         }
         // Where the sizes fit only as they are now shown, the mask was drawn on what viewers show.
@@ -391,6 +509,26 @@ impl<'a> Checks<'a> {
         }
         findings
     }
+
+    /// Pictures with an orientation in XMP and none in their tag.
+    fn turned_in_xmp(&self) -> Option<Finding> {
+        let odd: Vec<_> = self.images.iter().chain(&self.masks).filter(|(_, facts)| facts.in_xmp != 1).collect();
+        (!odd.is_empty()).then(|| {
+            self.warning(format_args!(
+                "{} ({}) {} an orientation in XMP data and none in the tag, and {} read as stored, as browsers show them; some \
+                 programs turn such pictures: look whether they lie right, or turn the pixels and remove the entry",
+                count(odd.len() as u64, "file"),
+                named(odd.iter().map(|(source, _)| source)),
+                verb(odd.len(), "has", "have"),
+                verb(odd.len(), "is", "are")
+            ))
+        })
+    }
+}
+
+/// Whether a mask's lesion is what its alpha channel shows.
+fn hides_in_alpha(mask: &Facts) -> bool {
+    mask.alpha_varies && (mask.flat || mask.hidden > 0)
 }
 
 fn listed(values: &BTreeSet<u16>) -> String {

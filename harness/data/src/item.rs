@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use crate::content::image_hash;
 use crate::decode::{self, Depth, Pixels, Samples};
 use crate::error::{DataError, Result};
+use crate::facts::Facts;
 use crate::head::Head;
+use crate::inspect;
+use crate::layouts;
 use crate::limits::MAX_SIDE;
 use crate::mask::{MaskValues, marks};
 use crate::phantom::PhantomPlane;
@@ -151,8 +154,8 @@ impl Item {
     /// to leave a pixel at this size.
     ///
     /// # Errors
-    /// [`DataError::NoMask`] for an abnormal image without one, [`DataError::MaskSize`], [`DataError::EmptyMask`] for a
-    /// mask that marks nothing at its own size, and as [`load_mask`].
+    /// [`DataError::NoMask`] for an abnormal image without one, [`DataError::MissingMask`], [`DataError::MaskSize`],
+    /// [`DataError::EmptyMask`] for a mask that marks nothing at its own size, and as [`load_mask`].
     pub fn truth(&self, size: usize, values: MaskValues) -> Result<Vec<u8>> {
         let Some(mask) = self.checked_mask()? else { return Ok(vec![0; size * size]) };
         let bytes = load_mask_bytes(mask, size, values)?;
@@ -176,11 +179,22 @@ impl Item {
         Ok(bytes.into_iter().map(|v| f32::from(v) / 255.0).collect())
     }
 
+    /// What is said of a mask that is not there.
+    pub(crate) fn missing_mask(&self) -> Option<DataError> {
+        match &self.mask {
+            Some(Source::File(mask)) if !mask.exists() => Some(layouts::missing_mask(self.image.path(), mask.clone())),
+            _ => None,
+        }
+    }
+
     fn checked_mask(&self) -> Result<Option<&Source>> {
         if !self.abnormal {
             return Ok(None);
         }
         let mask = self.mask.as_ref().ok_or_else(|| DataError::NoMask { item: self.name.clone() })?;
+        if let Some(missing) = self.missing_mask() {
+            return Err(missing);
+        }
         let ((width, height), (mask_width, mask_height)) = (self.image.dimensions()?, mask.dimensions()?);
         if (width, height) != (mask_width, mask_height) {
             let turned = self.image.stored_size()? == mask.stored_size()?;
@@ -204,7 +218,9 @@ impl Empty {
         match self {
             Self::File(advice) => advice,
             Self::Resized => {
-                "its lesion is too small to survive resizing; use larger images or leave this one out".to_owned()
+                "its lesion is too small to survive resizing; use a larger `image_size`, or leave this image out \
+                              of the support set"
+                    .to_owned()
             }
         }
     }
@@ -219,20 +235,9 @@ fn why_empty(mask: &Source, bytes: &[u8], values: MaskValues) -> Result<Option<E
     if mask.pixels(values.depth())?.to_grey().into_iter().any(|v| marks(values.flatten(v))) {
         return Ok(Some(Empty::Resized));
     }
-    let largest = mask.pixels(Depth::Scaled)?.to_grey().into_iter().max().unwrap_or(0);
-    let any = mask.pixels(Depth::Nonzero)?.to_grey().into_iter().any(|v| v > 0);
-    Ok(Some(Empty::File(empty_advice(largest, any))))
-}
-
-/// Why a mask whose largest value is `largest`, at most half of full scale, marks nothing; `any`: some value is not
-/// zero.
-pub(crate) fn empty_advice(largest: u8, any: bool) -> String {
-    if !any {
-        "every value is zero; correct the mask, or move the image to the normal ones".to_owned()
-    } else {
-        format!(
-            "its largest value is {largest} of 255, at most half of full scale; if every value above zero marks a lesion, \
-             set `mask_values = \"nonzero\"` for the dataset"
-        )
-    }
+    let facts = match mask {
+        Source::File(path) => Facts::of(&decode::read(path)?, path)?,
+        Source::Phantom(_) => Facts::of_pixels(mask.pixels(Depth::Scaled)?),
+    };
+    Ok(Some(Empty::File(inspect::why_empty(&facts))))
 }

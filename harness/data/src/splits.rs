@@ -13,14 +13,16 @@ impl Dataset {
     /// images that any support list names.
     ///
     /// # Errors
-    /// The first problem of the test split: a missing or empty folder, a mask without image or the reverse, a file that
-    /// is no image, [`DataError::OneClass`].
+    /// The first problem of the test split: a missing or empty folder, a mask without image, not a single mask, a file
+    /// that is no image, [`DataError::OneClass`]. A mask that is not there fails what needs it.
     pub fn test_set(&self) -> Result<Vec<Item>> {
-        let Listing { mut normal, abnormal, .. } = self.listing(Split::Test)?.complete()?;
+        let Listing { mut normal, abnormal, held_out, .. } = self.listing(Split::Test)?.complete()?;
         for (items, missing) in [(&normal, Side::Normal), (&abnormal, Side::Abnormal)] {
             if items.is_empty() {
                 let location = layouts::location(self, Split::Test, missing);
-                return Err(DataError::OneClass { dataset: self.name().to_owned(), missing: missing.name(), location });
+                let dataset = self.name().to_owned();
+                let held_out = if missing == Side::Abnormal { held_out } else { 0 };
+                return Err(DataError::OneClass { dataset, missing: missing.name(), location, held_out });
             }
         }
         normal.extend(abnormal);

@@ -39,7 +39,7 @@ impl Summary {
             valid_abnormal: valid.abnormal.len(),
             test_normal: test.normal.len(),
             test_abnormal: test.abnormal.len(),
-            problems: valid.problems.len() + test.problems.len(),
+            problems: [&valid, &test].map(|listing| listing.problems.len() + listing.missing.len()).iter().sum(),
             lists,
         })
     }

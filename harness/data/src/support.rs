@@ -98,8 +98,10 @@ impl Dataset {
             }
             error => error,
         })?;
+        let names = Names::of(pool);
+        check_spaces(&path, &list, side, &names)?;
         list.check_class(&path, side, shots, draw)?;
-        self.resolve(&path, list.of(side), &Names::of(pool), side)
+        self.resolve(&path, list.of(side), &names, side)
     }
 
     /// The images that a list names for a draw, normal and abnormal.
@@ -114,6 +116,8 @@ impl Dataset {
         normal: &Names<'_>,
         abnormal: &Names<'_>,
     ) -> Result<(Vec<Item>, Vec<Item>)> {
+        check_spaces(path, list, Side::Normal, normal)?;
+        check_spaces(path, list, Side::Abnormal, abnormal)?;
         list.check_count(path, shots, draw)?;
         let normal = self.resolve(path, &list.normal, normal, Side::Normal)?;
         Ok((normal, self.resolve(path, &list.abnormal, abnormal, Side::Abnormal)?))
@@ -150,4 +154,23 @@ impl Dataset {
         }
         Ok(items)
     }
+}
+
+/// Refuses a list in which spaces separate names, where one of the images it means has a space in its name.
+fn check_spaces(path: &Path, list: &SupportList, side: Side, pool: &Names<'_>) -> Result<()> {
+    const MOST_WORDS: usize = 8;
+    let words = list.of(side);
+    let has = |name: &str| matches!(pool.find(name), Ok(Some(_)));
+    for at in (0..words.len()).filter(|_| list.in_lines) {
+        let names = (2..=MOST_WORDS).map_while(|length| words.get(at..at + length));
+        let joined = names.map(|words| words.iter().map(|word| word.image.as_str()).collect::<Vec<_>>().join(" "));
+        if let Some(name) = joined.filter(|_| !has(&words[at].image)).find(|name| has(name)) {
+            let message = format!(
+                "`{name}` is the name of an image, but in this format a space begins the next name: write the list as a table \
+                 with columns label,image"
+            );
+            return Err(DataError::List { path: path.to_owned(), line: words[at].line, message });
+        }
+    }
+    Ok(())
 }

@@ -30,6 +30,8 @@ pub struct SupportList {
     pub abnormal: Vec<Listed>,
     /// Columns of a table that are not read.
     pub unread: Vec<String>,
+    /// In MVFA's format, where spaces separate names.
+    pub(crate) in_lines: bool,
 }
 
 impl SupportList {
@@ -190,7 +192,7 @@ fn head(line: &str) -> Option<(&str, u64, &str)> {
 /// MVFA's format: lines `a-<draw>: name name ...` and `n-<draw>: ...`.
 fn read_lines(path: &Path, text: &str, draw: Option<u64>) -> Result<SupportList> {
     let wrong = |line: u64, message: String| DataError::List { path: path.to_owned(), line, message };
-    let mut list = SupportList::default();
+    let mut list = SupportList { in_lines: true, ..SupportList::default() };
     let (mut draws, mut sides) = (Vec::new(), Vec::new());
     for (line, content) in (1..).zip(text.lines()).filter(|(_, content)| !content.trim().is_empty()) {
         let Some((side, number, names)) = head(content) else {

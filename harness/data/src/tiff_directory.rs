@@ -6,9 +6,18 @@ const NEW_SUBFILE_TYPE: u16 = 254;
 const SUBFILE_TYPE: u16 = 255;
 const WIDTH: u16 = 256;
 const HEIGHT: u16 = 257;
+const BITS: u16 = 258;
 const COMPRESSION: u16 = 259;
+const PHOTOMETRIC: u16 = 262;
 const DESCRIPTION: u16 = 270;
 const ORIENTATION: u16 = 274;
+const SAMPLES: u16 = 277;
+/// What the channels beyond the colours are: 1 and 2 mark alpha.
+const EXTRA_SAMPLES: u16 = 338;
+/// 1 whole numbers, 2 signed ones, 3 floating point.
+const SAMPLE_FORMAT: u16 = 339;
+/// A packet of XMP.
+const XMP: u16 = 700;
 /// Types of fields.
 const BYTE: u16 = 1;
 pub(crate) const SHORT: u16 = 3;
@@ -17,6 +26,22 @@ const LONG: u16 = 4;
 const MAX_PAGES: u32 = 10_000;
 /// A directory of more fields is none.
 const MAX_FIELDS: u16 = 1024;
+
+/// Compressions that are not read.
+const COMPRESSIONS: [(u32, &str); 12] = [
+    (2, "CCITT's Huffman code"),
+    (3, "CCITT Group 3 (fax)"),
+    (6, "JPEG in its old form"),
+    (33_003, "JPEG 2000"),
+    (33_005, "JPEG 2000"),
+    (34_661, "JBIG"),
+    (34_712, "JPEG 2000"),
+    (34_887, "LERC"),
+    (34_925, "LZMA"),
+    (50_000, "Zstandard"),
+    (50_001, "WebP"),
+    (50_002, "JPEG XL"),
+];
 
 /// A classic TIFF's bytes, with its numbers in its own byte order.
 pub(crate) struct Tiff<'a> {
@@ -71,6 +96,89 @@ impl<'a> Tiff<'a> {
         }
     }
 
+    /// The first of a field's short numbers, of which there may be several.
+    fn first_short(&self, directory: usize, tag: u16) -> Option<u16> {
+        let at = self.field(directory, tag)?;
+        match (self.u16(at + 2)?, self.u32(at + 4)?) {
+            (SHORT, 0..=2) => self.u16(at + 8),
+            (SHORT, _) => self.u16(usize::try_from(self.u32(at + 8)?).ok()?),
+            _ => self.number(directory, tag).and_then(|number| u16::try_from(number).ok()),
+        }
+    }
+
+    /// The bytes of a field that are stored elsewhere.
+    fn stored(&self, directory: usize, tag: u16) -> Option<&'a [u8]> {
+        let at = self.field(directory, tag)?;
+        let length = usize::try_from(self.u32(at + 4)?).ok()?;
+        let begin = usize::try_from(self.u32(at + 8)?).ok()?;
+        self.bytes.get(begin..begin.checked_add(length)?)
+    }
+
+    /// The XMP packet of the first page.
+    pub(crate) fn xmp(&self) -> Option<&'a [u8]> {
+        self.stored(self.first()?, XMP)
+    }
+
+    /// Channels of the first page that have no place in a picture: what it has, and what to do.
+    pub(crate) fn surplus(&self) -> Option<String> {
+        let first = self.first()?;
+        let samples = self.number(first, SAMPLES)?;
+        let (colours, what) = match self.number(first, PHOTOMETRIC)? {
+            0 | 1 => (1, "grey"),
+            2 => (3, "RGB"),
+            3 => (1, "a palette"),
+            5 => (4, "CMYK"),
+            _ => return None,
+        };
+        let extra = samples.checked_sub(colours).filter(|extra| *extra > 0)?;
+        // Without the field a fourth channel is taken for alpha, by other readers too.
+        let is_alpha = extra == 1 && self.first_short(first, EXTRA_SAMPLES).is_none_or(|kind| matches!(kind, 1 | 2));
+        if is_alpha && colours == 3 {
+            return None;
+        }
+        Some(if is_alpha {
+            format!("{what} with an alpha channel, in TIFF; save it without the alpha channel")
+        } else {
+            format!(
+                "{samples} channels, of which {what} has {colours}; save those that make the picture as 8 or 16 bit grey or \
+                 RGB"
+            )
+        })
+    }
+
+    /// Why the first page can't be decoded, and what to do; asked once it can't.
+    pub(crate) fn obstacle(&self) -> Option<String> {
+        let first = self.first()?;
+        let compression = self.number(first, COMPRESSION).unwrap_or(1);
+        if !matches!(compression, 1 | 4 | 5 | 7 | 8 | 0x80B2 | 0x8005) {
+            let known = COMPRESSIONS.iter().find(|(number, _)| *number == compression);
+            let name = known.map_or_else(|| format!("method {compression}"), |(_, name)| (*name).to_owned());
+            return Some(format!(
+                "TIFF compressed with {name}, which is not read; save it without compression, or with LZW or deflate"
+            ));
+        }
+        if let Some(surplus) = self.surplus() {
+            return Some(surplus);
+        }
+        let (bits, format) = (self.first_short(first, BITS)?, self.first_short(first, SAMPLE_FORMAT).unwrap_or(1));
+        let numbers = match format {
+            2 => " as signed numbers",
+            3 => " as floating point",
+            _ => "",
+        };
+        let colours = match self.number(first, PHOTOMETRIC)? {
+            0 | 1 => "grey",
+            2 => "RGB",
+            3 => "a palette",
+            4 => "a transparency mask",
+            5 => "CMYK",
+            6 => "YCbCr",
+            8..=10 => "CIE L*a*b*",
+            _ => "unknown colours",
+        };
+        Some(format!("TIFF of {colours}, {bits} bits a channel{numbers}; convert it to 8 or 16 bit grey or RGB"))
+    }
+
     /// The directory that follows another.
     fn next(&self, directory: usize) -> Option<usize> {
         let entries = usize::from(self.u16(directory).filter(|entries| *entries <= MAX_FIELDS)?);
@@ -86,10 +194,10 @@ impl<'a> Tiff<'a> {
         Some((self.number(first, WIDTH)?, self.number(first, HEIGHT)?))
     }
 
-    /// The orientation tag of the first page, 1 to 8; 1 where there is none.
-    pub(crate) fn orientation(&self) -> u8 {
-        let tag = self.first().and_then(|first| self.number(first, ORIENTATION)).unwrap_or(1);
-        u8::try_from(tag).ok().filter(|tag| (1..=8).contains(tag)).unwrap_or(1)
+    /// The orientation tag of the first page, 1 to 8; `None` where there is none.
+    pub(crate) fn orientation(&self) -> Option<u8> {
+        let tag = self.first().and_then(|first| self.number(first, ORIENTATION))?;
+        u8::try_from(tag).ok().filter(|tag| (1..=8).contains(tag))
     }
 
     /// Whether the first page is stored as JPEG.
@@ -120,12 +228,7 @@ impl<'a> Tiff<'a> {
 
     /// Pages of an ImageJ stack: a large one has a directory for the first alone, and says how many follow.
     fn imagej_pages(&self) -> u32 {
-        let text = || {
-            let at = self.field(self.first()?, DESCRIPTION)?;
-            let length = usize::try_from(self.u32(at + 4)?).ok()?;
-            let begin = usize::try_from(self.u32(at + 8)?).ok()?;
-            std::str::from_utf8(self.bytes.get(begin..begin.checked_add(length)?)?).ok()
-        };
+        let text = || std::str::from_utf8(self.stored(self.first()?, DESCRIPTION)?).ok();
         let Some(text) = text().filter(|text| text.starts_with("ImageJ=")) else { return 0 };
         let images = text.lines().find_map(|line| line.strip_prefix("images="));
         images.and_then(|images| images.trim().parse().ok()).unwrap_or(0)

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 
 use harness_method::Shots;
 use harness_method::options::Side;
+use harness_text::count;
 use rayon::prelude::*;
 
-use crate::checks::shared_patients;
+use crate::checks::{doubtful_patients, shared_patients};
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::finding::{Finding, Severity};
 use crate::foreign::{self, Foreign};
 use crate::hashes::FileHashes;
-use crate::inspect::{Looked, inspect, named};
+use crate::inspect::{Looked, Unusable, inspect, named};
 use crate::item::Item;
 use crate::layout::Split;
 use crate::layouts;
@@ -55,15 +56,20 @@ pub fn verify_with(dataset: &Dataset, hashes: &FileHashes) -> Vec<Finding> {
     for split in [Split::Valid, Split::Test] {
         match dataset.listing(split) {
             Ok(listing) => {
-                findings.extend(problems(&listing.problems));
+                findings.extend(problems(listing.problems.iter().chain(listing.missing.values())));
                 findings.extend(listing.notes.iter().map(warning));
-                listings.push((split, listing.normal, listing.abnormal));
+                listings.push(Listed {
+                    split,
+                    normal: listing.normal,
+                    abnormal: listing.abnormal,
+                    held_out: listing.held_out,
+                });
             }
             Err(e) => findings.push(error(e)),
         }
     }
-    for (split, normal, abnormal) in &listings {
-        check_classes(dataset, *split, normal, abnormal, &mut findings);
+    for listed in &listings {
+        check_classes(dataset, listed, &mut findings);
     }
     check_counts(dataset, &listings, &mut findings);
     check_lists(dataset, &mut findings);
@@ -77,14 +83,14 @@ pub fn verify_with(dataset: &Dataset, hashes: &FileHashes) -> Vec<Finding> {
 }
 
 /// Problems of a listing: files of another kind in one line a folder, of the rest a few of each kind.
-fn problems(problems: &[DataError]) -> Vec<Finding> {
+fn problems<'a>(problems: impl Iterator<Item = &'a DataError> + Clone) -> Vec<Finding> {
     type Key = (Discriminant<DataError>, Option<PathBuf>, Option<&'static str>);
     let mut groups: Vec<(Key, Vec<&DataError>)> = Vec::new();
     let folder_of = |problem: &DataError| match problem {
         DataError::NotAnImage { path, .. } => path.parent().map(Path::to_owned),
         _ => None,
     };
-    let full: BTreeSet<PathBuf> = problems.iter().filter_map(folder_of).collect();
+    let full: BTreeSet<PathBuf> = problems.clone().filter_map(folder_of).collect();
     for problem in problems {
         // What a folder holds instead of images says more than that it holds none.
         if matches!(problem, DataError::EmptyFolder { folder, .. } if full.contains(folder)) {
@@ -125,26 +131,40 @@ fn others(folder: &Path, group: &[&DataError]) -> Option<Finding> {
     });
     let files: Vec<&Path> = files.collect::<Option<_>>()?;
     let names = named(files.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy()));
-    let (folder, count) = (folder.display(), files.len());
+    let (folder, number) = (folder.display(), files.len());
     let message = match foreign::of_name(files.first()?) {
-        Some(Foreign { kind, advice }) if count == 1 => format!("{folder}/{names}: by its name {kind}; {advice}"),
+        Some(Foreign { kind, advice }) if number == 1 => format!("{folder}/{names}: by its name {kind}; {advice}"),
         Some(Foreign { kind, advice }) => {
-            format!("{folder}: {count} files by their names each {kind} ({names}); {advice}")
+            format!("{folder}: {number} files by their names each {kind} ({names}); {advice}")
         }
-        None if count == 1 => return None,
+        None if number == 1 => return None,
         None => format!(
-            "{folder}: {count} entries are no image files by their names ({names}); only {} files belong here: move them \
+            "{folder}: {number} entries are no image files by their names ({names}); only {} files belong here: move them \
              away",
             crate::limits::EXTENSIONS.join(", ")
         ),
     };
-    Some(Finding { severity: Severity::Error, message, count })
+    Some(error(message))
 }
 
-type Listed = (Split, Vec<Item>, Vec<Item>);
+/// The images of a split.
+struct Listed {
+    split: Split,
+    normal: Vec<Item>,
+    abnormal: Vec<Item>,
+    /// Abnormal images that are left out because lists name them.
+    held_out: usize,
+}
 
-fn check_classes(dataset: &Dataset, split: Split, normal: &[Item], abnormal: &[Item], findings: &mut Vec<Finding>) {
-    for (items, side) in [(normal, Side::Normal), (abnormal, Side::Abnormal)] {
+impl Listed {
+    fn items(&self) -> impl Iterator<Item = &Item> {
+        self.normal.iter().chain(&self.abnormal)
+    }
+}
+
+fn check_classes(dataset: &Dataset, listed: &Listed, findings: &mut Vec<Finding>) {
+    let split = listed.split;
+    for (items, side) in [(&listed.normal, Side::Normal), (&listed.abnormal, Side::Abnormal)] {
         if !items.is_empty() {
             continue;
         }
@@ -152,7 +172,8 @@ fn check_classes(dataset: &Dataset, split: Split, normal: &[Item], abnormal: &[I
         match split {
             Split::Test => {
                 let dataset = dataset.name().to_owned();
-                findings.push(error(DataError::OneClass { dataset, missing: side.name(), location }));
+                let held_out = if side == Side::Abnormal { listed.held_out } else { 0 };
+                findings.push(error(DataError::OneClass { dataset, missing: side.name(), location, held_out }));
             }
             Split::Valid => findings.push(error(format!(
                 "[{}]: no {} image to take supports from ({location}); add some",
@@ -166,7 +187,7 @@ fn check_classes(dataset: &Dataset, split: Split, normal: &[Item], abnormal: &[I
 fn check_counts(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Finding>) {
     let counts = &dataset.entry().counts;
     let found = |wanted: Split| {
-        listings.iter().find(|(split, ..)| *split == wanted).map(|(_, normal, abnormal)| (normal.len(), abnormal.len()))
+        listings.iter().find(|l| l.split == wanted).map(|listed| (listed.normal.len(), listed.abnormal.len()))
     };
     let (valid, test) = (found(Split::Valid), found(Split::Test));
     for (what, expected, found) in [
@@ -180,7 +201,7 @@ fn check_counts(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Findi
             && expected != found
         {
             findings.push(error(format!(
-                "[{}]: {found} {what}, {expected} are expected; fetch the data again, or correct `counts` in {}",
+                "[{}]: {what}: {expected} expected, {found} found; fetch the data again, or correct `counts` in {}",
                 dataset.name(),
                 dataset.entry().registry().display()
             )));
@@ -257,7 +278,7 @@ const DRAWS_TOLD: usize = 5;
 
 fn check_patients(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Finding>) {
     let all = |split: Split| -> Vec<Item> {
-        listings.iter().filter(|l| l.0 == split).flat_map(|(_, n, a)| n.iter().chain(a)).cloned().collect()
+        listings.iter().filter(|listed| listed.split == split).flat_map(Listed::items).cloned().collect()
     };
     let (valid, test) = (all(Split::Valid), all(Split::Test));
     // Where lists hold supports out of the test folder, both listings have its images.
@@ -265,25 +286,15 @@ fn check_patients(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Fin
         let shared = shared_patients(&valid, &test);
         if !shared.is_empty() {
             findings.push(error(format!(
-                "[{}]: {} patients have images in valid and in test ({}); split by patient",
+                "[{}]: {} {} images in valid and in test ({}); split by patient",
                 dataset.name(),
-                shared.len(),
+                count(shared.len() as u64, "patient"),
+                if shared.len() == 1 { "has" } else { "have" },
                 some(&shared)
             )));
         }
     }
-    if dataset.entry().patient.is_some() {
-        let unknown: Vec<String> =
-            valid.iter().chain(&test).filter(|item| item.patient.is_none()).map(|item| item.name.clone()).collect();
-        if !unknown.is_empty() {
-            findings.push(warning(format!(
-                "[{}]: `patient` does not fit {} file names ({}); their patients count as unknown",
-                dataset.name(),
-                unknown.len(),
-                some(&unknown)
-            )));
-        }
-    }
+    findings.extend(doubtful_patients(dataset, &valid, &test));
 }
 
 /// The first few of many names.
@@ -296,10 +307,11 @@ fn some(names: &[String]) -> String {
 /// Every file once: decoding, mask against image, masks and images as a whole; then pictures against each other.
 fn check_files(dataset: &Dataset, listings: &[Listed], hashes: &FileHashes, findings: &mut Vec<Finding>) {
     let items: Vec<(Split, &Item)> =
-        listings.iter().flat_map(|(split, n, a)| n.iter().chain(a).map(move |item| (*split, item))).collect();
+        listings.iter().flat_map(|listed| listed.items().map(|item| (listed.split, item))).collect();
     let looked: Vec<Looked<'_>> = items.par_iter().map(|(_, item)| Looked::at(item, hashes)).collect();
     let inspection = inspect(dataset, &looked);
-    for (kind, messages) in inspection.unusable {
+    // What is not there was told of the listing.
+    for (kind, messages) in inspection.unusable.into_iter().filter(|(kind, _)| *kind != Unusable::Missing) {
         let what = format!("like that in [{}]: {}", dataset.name(), kind.plural());
         findings.extend(few(messages.iter().map(error).collect(), &what));
     }

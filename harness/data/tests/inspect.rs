@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use common::{Set, encoded, found, png, says};
 use harness_data::{
-    FileHashes, Looked, MaskValues, Print, Severity, Source, Unusable, inspect, misfits, same_pictures, sample,
-    verify_with,
+    FileHashes, Looked, MaskValues, Print, Severity, Source, Unusable, inspect, inspect_images, misfits, same_pictures,
+    sample, verify_with,
 };
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA};
 
@@ -72,7 +72,7 @@ fn inverted_masks_are_warned_of_with_their_median_share() {
 fn a_mask_of_nothing_but_lesion_among_others_is_warned_of() {
     let set = Set::mvfa();
     set.write("test/Ungood/anomaly_mask/a1.png", png(&GrayImage::from_pixel(SIDE, SIDE, Luma([255]))));
-    warns(&set, &["1 of 6 masks mark every pixel", "a1.png"]);
+    warns(&set, &["1 of 6 masks marks every pixel", "a1.png"]);
 }
 
 #[test]
@@ -108,7 +108,9 @@ fn labels_by_number_are_named_under_nonzero_and_refused_under_half() {
 #[test]
 fn faint_values_that_jpeg_leaves_are_warned_of_under_nonzero() {
     let set = masks_as(NONZERO, |set, name| {
-        let mask = GrayImage::from_fn(24, 24, |x, y| Luma([if x.abs_diff(12) + y.abs_diff(12) < 6 { 255 } else { 0 }]));
+        let place = 8 + u32::from(name.as_bytes()[name.len() - 5] - b'0') + 4 * u32::from(name.starts_with('t'));
+        let marked = |x: u32, y: u32| x.abs_diff(place) + y.abs_diff(12) < 6;
+        let mask = GrayImage::from_fn(24, 24, |x, y| Luma([if marked(x, y) { 255 } else { 0 }]));
         let mut bytes = Vec::new();
         let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 60);
         DynamicImage::ImageLuma8(mask).write_with_encoder(encoder).unwrap();
@@ -131,8 +133,8 @@ fn a_lesion_in_the_alpha_channel_is_warned_of() {
             set.write(name, encoded(DynamicImage::ImageLumaA8(mask), ImageFormat::Png));
         }
     };
-    let found = warnings(&masks_as("", alpha(255)));
-    assert!(found.iter().any(|warning| warning.contains("all 6 masks seem to hold the lesion in their alpha channel")));
+    // Not of being inverted, which is what the other channels look like.
+    warns(&masks_as("", alpha(255)), &["all 6 masks seem to hold the lesion in the alpha channel"]);
     let errors = masks_as("", alpha(0)).errors();
     assert_eq!(errors.len(), 6);
     says(&errors[0], &["the lesion seems to be in its alpha channel"]);
@@ -177,17 +179,113 @@ fn images_of_fewer_bits_in_sixteen_are_warned_of_with_their_largest_value() {
 /// A set whose images have 1,600 pixels, with a lesion in its masks.
 fn large(picture: impl Fn(u32) -> DynamicImage) -> Set {
     let set = Set::mvfa();
-    let mask = png(&GrayImage::from_fn(40, 40, |x, y| Luma([if x < 9 && y < 9 { 255 } else { 0 }])));
     for (s, split) in ["valid", "test"].into_iter().enumerate() {
         for i in 0..3 {
             for (c, class) in ["good/img/n", "Ungood/img/a"].into_iter().enumerate() {
                 let number = 6 * s as u32 + 3 * c as u32 + i;
                 set.write(&format!("{split}/{class}{i}.png"), encoded(picture(number), ImageFormat::Png));
             }
-            set.write(&format!("{split}/Ungood/anomaly_mask/a{i}.png"), &mask);
+            set.write(&format!("{split}/Ungood/anomaly_mask/a{i}.png"), lesion(3 * s as u32 + i));
         }
     }
     set
+}
+
+/// A mask of 40 x 40 pixels: a square of 9 x 9 at a place of its own.
+fn lesion(number: u32) -> Vec<u8> {
+    drawn(|x, y| x.wrapping_sub(number) < 9 && y < 9)
+}
+
+fn drawn(marked: impl Fn(u32, u32) -> bool) -> Vec<u8> {
+    png(&GrayImage::from_fn(40, 40, |x, y| Luma([if marked(x, y) { 255 } else { 0 }])))
+}
+
+/// [`large`] with ramps as images, of which some masks are replaced.
+fn large_with(changed: &[&str], mask: impl Fn(u32) -> Vec<u8>) -> Set {
+    let set = large(|number| large_ramp(number, |_, _, value| 16 * value));
+    for (number, name) in (0..).zip(changed) {
+        set.write(&format!("{name}.png"), mask(number));
+    }
+    set
+}
+
+const TESTS: [&str; 3] = ["test/Ungood/anomaly_mask/a0", "test/Ungood/anomaly_mask/a1", "test/Ungood/anomaly_mask/a2"];
+
+#[test]
+fn a_few_inverted_masks_among_right_ones_are_warned_of_by_name() {
+    assert_eq!(warnings(&large_with(&[], lesion)), [""; 0]);
+    let inverted = |number: u32| drawn(move |x, y| x.wrapping_sub(20 + number) >= 9 || y.wrapping_sub(5) >= 9);
+    let told = ["2 of 6 masks seem to be inverted", "a0.png", "a1.png", "95 % of the pixels", "5 % in the median"];
+    warns(&large_with(&TESTS[..2], inverted), &told);
+    warns(&large_with(&TESTS[..1], inverted), &["1 of 6 masks seems to be inverted"]);
+    // A large lesion that leaves the border free is none.
+    let big = |number: u32| drawn(move |x, y| (3..37 - number).contains(&x) && (3..37).contains(&y));
+    assert_eq!(warnings(&large_with(&TESTS[..2], big)), [""; 0]);
+}
+
+#[test]
+fn outlines_are_warned_of_and_filled_lesions_with_a_hole_are_not() {
+    let outline = |number: u32| {
+        drawn(move |x, y| {
+            let (x, y) = (x.abs_diff(20), y.abs_diff(20));
+            x.max(y) == 8 + number && x.min(y) <= 8 + number
+        })
+    };
+    let told = ["3 of 6 masks seem to be outlines", "a0.png", "what is inside counts as healthy", "fill them"];
+    warns(&large_with(&TESTS, outline), &told);
+    let ring = |number: u32| drawn(move |x, y| (3..9).contains(&(x.abs_diff(20 + number).max(y.abs_diff(20)))));
+    assert_eq!(warnings(&large_with(&TESTS, ring)), [""; 0]);
+}
+
+#[test]
+fn one_mask_for_different_images_is_warned_of() {
+    warns(
+        &large_with(&TESTS, |_| lesion(20)),
+        &["3 of 6 masks of different images are pixel by pixel the same", "test/Ungood/img/a0.png"],
+    );
+    // A picture that is there twice may well have one mask, and so may lesions of a few pixels.
+    let set = large_with(&[], lesion);
+    set.write("test/Ungood/img/a1.png", fs::read(set.path("test/Ungood/img/a0.png")).unwrap());
+    set.write("test/Ungood/anomaly_mask/a1.png", lesion(3));
+    warns(&set, &["a0.png and test/Ungood/img/a1.png have the same content; they count twice"]);
+    let few = |_| drawn(|x, y| x < 7 && y < 9);
+    assert_eq!(warnings(&large_with(&TESTS, few)), [""; 0]);
+}
+
+#[test]
+fn a_mask_of_a_wrong_size_is_told_once_though_it_is_empty_too() {
+    let set = Set::mvfa();
+    set.write("test/Ungood/anomaly_mask/a0.png", png(&GrayImage::from_pixel(4, 4, Luma([0]))));
+    let errors = set.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    says(&errors[0], &["a0.png", "4 x 4 pixels"]);
+}
+
+#[test]
+fn a_red_mask_is_told_as_red_where_it_is_read_too() {
+    let set = Set::mvfa();
+    let red = image::RgbImage::from_fn(SIDE, SIDE, |x, _| image::Rgb([if x < 3 { 255 } else { 0 }, 0, 0]));
+    set.write("test/Ungood/anomaly_mask/a0.png", encoded(DynamicImage::ImageRgb8(red), ImageFormat::Png));
+    let item = set.dataset().test_set().unwrap().remove(3);
+    let error = item.truth(8, MaskValues::Half).unwrap_err().to_string();
+    says(&error, &["a0.png", "it is coloured", "mask_values = \"nonzero\""]);
+    says(&set.errors()[0], &["it is coloured"]);
+}
+
+#[test]
+fn images_of_no_dataset_are_checked_alike() {
+    let set = Set::new("");
+    let hashes = FileHashes::in_memory();
+    let dark = encoded(large_ramp(0, |_, _, value| value), ImageFormat::Png);
+    let turned = common::turned_png(&lesion(0), 6, false);
+    let sources =
+        [("dark.png", dark), ("turned.png", turned)].map(|(name, bytes)| Source::File(set.write(name, bytes)));
+    let facts = sources.each_ref().map(|source| hashes.facts(source).unwrap());
+    let given: Vec<_> = sources.iter().zip(&facts).map(|(source, facts)| (source, &**facts)).collect();
+    let told: Vec<String> = inspect_images(&given).into_iter().map(|finding| finding.message).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    says(&told[0], &["values of 1 16-bit image are from 0 to 4095 of 65535", "dark.png", "at most 12 bits"]);
+    assert_eq!(told[1], "1 image is turned by its orientation tag, as viewers show them");
 }
 
 #[test]
@@ -228,7 +326,7 @@ fn a_mask_that_is_a_copy_of_its_image_is_warned_of() {
     let picture = png(&GrayImage::from_fn(SIDE, SIDE, |x, _| Luma([if x < 2 { 255 } else { 0 }])));
     set.write("test/Ungood/img/a1.png", &picture);
     set.write("test/Ungood/anomaly_mask/a1.png", &picture);
-    warns(&set, &["1 of 6 masks are copies of their image (test/Ungood/img/a1.png)"]);
+    warns(&set, &["1 of 6 masks is a copy of the image (test/Ungood/img/a1.png)"]);
 }
 
 #[test]

@@ -144,3 +144,89 @@ fn an_animated_png_is_refused_and_one_of_a_single_frame_is_read() {
     says(&error, &["a.png: has 2 frames", "one image a file is read"]);
     assert_eq!(decode(&animated(1), Path::new("a.png"), Depth::Scaled).unwrap().to_grey(), [9; 16]);
 }
+
+/// Big-endian bits, 9 at a time: what LZW makes of a few values.
+fn lzw(values: &[u8]) -> Vec<u8> {
+    let codes = std::iter::once(256).chain(values.iter().map(|value| u32::from(*value))).chain([257]);
+    let bits: Vec<u8> = codes.flat_map(|code| (0..9).rev().map(move |bit| (code >> bit & 1) as u8)).collect();
+    bits.chunks(8).map(|bits| bits.iter().enumerate().map(|(i, bit)| bit << (7 - i)).sum()).collect()
+}
+
+/// A zlib stream of one block without compression.
+fn zlib(values: &[u8]) -> Vec<u8> {
+    let (a, b) = values.iter().fold((1u32, 0u32), |(a, b), value| {
+        let a = (a + u32::from(*value)) % 65_521;
+        (a, (b + a) % 65_521)
+    });
+    let length = values.len() as u16;
+    let head = [&[0x78, 0x01, 0x01][..], &length.to_le_bytes(), &(!length).to_le_bytes()].concat();
+    [head, values.to_vec(), (b << 16 | a).to_be_bytes().to_vec()].concat()
+}
+
+#[test]
+fn usual_compressions_of_tiff_are_read_to_the_same_pixels() {
+    let packed = [&[5][..], &PIXELS].concat();
+    for (compression, pixels) in
+        [(1, PIXELS.to_vec()), (5, lzw(&PIXELS)), (8, zlib(&PIXELS)), (0x80B2, zlib(&PIXELS)), (0x8005, packed)]
+    {
+        let page = Page { width: 3, height: 2, pixels: &pixels, fields: &[(259, compression)] };
+        let read = decode(&grey_tiff(&[page]), Path::new("a.tif"), Depth::Scaled).unwrap();
+        assert_eq!(read.to_grey(), PIXELS, "compression {compression}");
+    }
+    let mut jpeg = Vec::new();
+    let flat = GrayImage::from_pixel(16, 16, Luma([90]));
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 100);
+    image::DynamicImage::ImageLuma8(flat).write_with_encoder(encoder).unwrap();
+    let page = Page { width: 16, height: 16, pixels: &jpeg, fields: &[(259, 7)] };
+    let read = decode(&grey_tiff(&[page]), Path::new("a.tif"), Depth::Scaled).unwrap();
+    assert!(read.to_grey().iter().all(|value| value.abs_diff(90) <= 1), "{:?}", &read.to_grey()[..16]);
+}
+
+#[test]
+fn what_is_not_read_of_tiff_is_named_with_the_way_out() {
+    for (fields, parts) in [
+        (&[(259, 50_000)][..], ["compressed with Zstandard", "save it without compression"]),
+        (&[(259, 34_925)], ["compressed with LZMA", "LZW or deflate"]),
+        (&[(259, 3)], ["compressed with CCITT Group 3", "LZW or deflate"]),
+        (&[(259, 34_712)], ["compressed with JPEG 2000", "LZW or deflate"]),
+        (&[(259, 777)], ["compressed with method 777", "LZW or deflate"]),
+        (&[(258, 4)], ["TIFF of grey, 4 bits a channel", "8 or 16 bit grey or RGB"]),
+        (&[(258, 32), (339, 3)], ["grey, 32 bits a channel as floating point", "8 or 16 bit grey or RGB"]),
+        (&[(262, 8), (277, 3)], ["CIE L*a*b*", "8 or 16 bit grey or RGB"]),
+        (&[(277, 2), (338, 2)], ["grey with an alpha channel", "without the alpha channel"]),
+    ] {
+        let bytes = grey_tiff(&[Page { width: 1, height: 1, pixels: &[9; 24], fields }]);
+        let error = decode(&bytes, Path::new("a.tif"), Depth::Scaled).unwrap_err().to_string();
+        says(&error, &[&["a.tif: "][..], &parts].concat());
+    }
+}
+
+#[test]
+fn channels_that_have_no_place_in_a_picture_are_refused_and_alpha_is_not() {
+    let read = |samples: u32, more: &[(u16, u32)]| {
+        let fields = [&[(262, 2), (277, samples)][..], more].concat();
+        decode(
+            &grey_tiff(&[Page {
+                width: 2,
+                height: 1,
+                pixels: &[10, 20, 30, 40, 50, 60, 70, 80, 90, 100],
+                fields: &fields,
+            }]),
+            Path::new("a.tif"),
+            Depth::Scaled,
+        )
+    };
+    for (samples, more) in [(5, &[][..]), (5, &[(338, 1)]), (4, &[(338, 0)])] {
+        let error = read(samples, more).unwrap_err().to_string();
+        says(
+            &error,
+            &["a.tif: ", &format!("{samples} channels, of which RGB has 3"), "save those that make the picture"],
+        );
+    }
+    for more in [&[][..], &[(338, 1)], &[(338, 2)]] {
+        assert_eq!(read(4, more).unwrap().planes()[0], [10, 50], "{more:?}");
+    }
+    let grey = grey_tiff(&[Page { width: 1, height: 1, pixels: &[1, 2, 3], fields: &[(277, 3)] }]);
+    let error = decode(&grey, Path::new("a.tif"), Depth::Scaled).unwrap_err().to_string();
+    says(&error, &["3 channels, of which grey has 1"]);
+}

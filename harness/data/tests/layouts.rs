@@ -83,6 +83,27 @@ fn mvtec_leaves_out_of_the_test_set_what_any_list_names() {
 }
 
 #[test]
+fn two_images_of_layout_mvtec_that_would_share_a_mask_are_refused() {
+    let set = mvtec();
+    set.image("test/dent/001.jpg", 99);
+    let errors = set.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    says(&errors[0], &["ground_truth/dent/001_mask.png", "would be the mask of two images", "001.jpg", "001.png"]);
+    assert_eq!(set.dataset().test_set().unwrap_err().to_string(), errors[0]);
+}
+
+#[test]
+fn a_test_set_that_lists_take_all_images_of_says_so() {
+    let set = mvtec();
+    let all: String =
+        ["dent", "scratch"].iter().flat_map(|d| (0..3).map(move |i| format!(" {d}/{i:03}.png"))).collect();
+    set.write("lists/6-shot-draw0.csv", format!("n-0: 000.png\na-0:{all}\n"));
+    let message = set.dataset().test_set().unwrap_err().to_string();
+    says(&message, &["no abnormal image", "all 6 that are there are named by support lists", "take some out"]);
+    assert!(set.errors().contains(&message), "{:?}", set.errors());
+}
+
+#[test]
 fn csv_takes_labels_splits_masks_and_patients_from_its_table() {
     let set = csv(ROWS);
     let dataset = set.dataset();
@@ -138,11 +159,29 @@ fn a_mask_without_an_image_and_an_image_without_a_mask_are_named() {
     );
     set.remove("test/Ungood/anomaly_mask/zz.png");
     set.remove("test/Ungood/anomaly_mask/a1.png");
-    names(
-        &set.dataset().test_set().unwrap_err(),
-        &set.path("test/Ungood/img/a1.png"),
-        &["no mask", set.path("test/Ungood/anomaly_mask/a1.png").to_str().unwrap(), "masks = false"],
-    );
+    let missing =
+        ["no mask", set.path("test/Ungood/anomaly_mask/a1.png").to_str().unwrap(), "masks = false"].map(str::to_owned);
+    let missing = missing.each_ref().map(String::as_str);
+    says(&set.errors()[0], &missing);
+    // It fails what reads it, and what is planned of the others goes on; adding it makes another test set.
+    let dataset = set.dataset();
+    let items = dataset.test_set().unwrap();
+    let hash = || harness_data::items_hash(&items, dataset.mask_values(), &Source::content_hash).unwrap();
+    let without = hash();
+    names(&items[4].truth(8, dataset.mask_values()).unwrap_err(), &set.path("test/Ungood/img/a1.png"), &missing);
+    assert!(items[3].truth(8, dataset.mask_values()).is_ok());
+    let looked: Vec<_> =
+        items.iter().map(|item| harness_data::Looked::at(item, &harness_data::FileHashes::in_memory())).collect();
+    let unusable = harness_data::inspect(&dataset, &looked).unusable;
+    assert_eq!((unusable.len(), unusable[0].0), (1, harness_data::Unusable::Missing));
+    set.mask("test/Ungood/anomaly_mask/a1.png");
+    assert_ne!(hash(), without);
+    // Where not a single one is there, they were never meant to be.
+    for i in 0..3 {
+        set.remove(&format!("test/Ungood/anomaly_mask/a{i}.png"));
+        set.mask(&format!("test/Ungood/anomaly_mask/a{i}_mask.png"));
+    }
+    names(&set.dataset().test_set().unwrap_err(), &set.path("test/Ungood/img/a0.png"), &["no mask", "rename it"]);
     let set = mvtec();
     set.mask("ground_truth/dent/other_mask.png");
     set.remove("ground_truth/scratch/001_mask.png");

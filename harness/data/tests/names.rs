@@ -194,7 +194,7 @@ fn verify_reads_every_draw_of_every_list() {
     says(&found[0], &["1-shot.txt:3: ", "`nope.png` is not among the normal images"]);
     says(&found[1], &["no line `a-2:`"]);
     let found = errors(format!("{good}n-1: n1.png n2.png\na-1: a1.png\n").as_bytes());
-    says(&found[0], &["lists 2 normal images for draw 1, 1 are wanted"]);
+    says(&found[0], &["lists 2 normal images for draw 1, 1 is wanted"]);
     let many: String = (1..20).map(|draw| format!("n-{draw}: x{draw}.png\na-{draw}: a1.png\n")).collect();
     let found = errors(format!("{good}{many}").as_bytes());
     assert_eq!(found.len(), 6, "{found:?}");

@@ -155,3 +155,36 @@ fn a_tag_on_one_of_a_square_pair_is_doubtful() {
         says(&warnings[0], &["turned differently by their orientation tags", "a1.png", "remove the tags"]);
     }
 }
+
+/// A JPEG and a PNG with an XMP packet.
+fn with_xmp(packet: &str) -> [Vec<u8>; 2] {
+    let jpeg = encoded(DynamicImage::ImageLuma8(stored()), ImageFormat::Jpeg);
+    let block = [b"http://ns.adobe.com/xap/1.0/\0", packet.as_bytes()].concat();
+    let jpeg = [&jpeg[..2], &[0xFF, 0xE1], &(block.len() as u16 + 2).to_be_bytes(), &block, &jpeg[2..]].concat();
+    let png = png(&stored());
+    let chunk = [b"iTXtXML:com.adobe.xmp\0\0\0\0\0", packet.as_bytes()].concat();
+    let length = (chunk.len() as u32 - 4).to_be_bytes();
+    [jpeg, [&png[..33], &length, &chunk, &common::crc32(&chunk).to_be_bytes(), &png[33..]].concat()]
+}
+
+#[test]
+fn an_orientation_in_xmp_alone_turns_nothing_and_is_told() {
+    let packet = |entry: &str| format!("<x:xmpmeta><rdf:Description {entry}</rdf:Description></x:xmpmeta>");
+    let set = Set::mvfa();
+    for entry in ["tiff:Orientation=\"6\">", "><tiff:Orientation>6</tiff:Orientation>"] {
+        for bytes in with_xmp(&packet(entry)) {
+            let path = set.write("test/good/img/n0.png", &bytes);
+            assert_eq!(dimensions(&path).unwrap(), (WIDTH, HEIGHT), "{entry}");
+            let warnings = found(&set.dataset(), Severity::Warning);
+            assert_eq!(warnings.len(), 1, "{warnings:?}");
+            says(&warnings[0], &["1 file", "n0.png", "has an orientation in XMP data", "as browsers show them"]);
+        }
+    }
+    // Upright, or where the tag decides.
+    let [jpeg, png] = with_xmp(&packet("tiff:Orientation=\"1\">"));
+    let tagged = turned_jpeg(&with_xmp(&packet("tiff:Orientation=\"3\">"))[0], 6);
+    for bytes in [jpeg, png, tagged] {
+        set.write("test/good/img/n0.png", bytes);
+        assert_eq!(found(&set.dataset(), Severity::Warning), [""; 0]);
+    }
+}

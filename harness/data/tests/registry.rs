@@ -236,5 +236,21 @@ fn a_windows_path_in_double_quotes_is_told_to_be_written_otherwise() {
 #[test]
 fn a_key_that_stands_twice_is_named() {
     says(&refusal(&format!("{ENTRY}object = \"x\"\n")), &["datasets.toml:7:1: ", "`object` stands here a second time"]);
-    says(&refusal(&format!("{ENTRY}{ENTRY}")), &["datasets.toml:7:", "`Liver` stands here a second time"]);
+    // One mistake, not one for each key of the second table; a third one is another.
+    let twice = refusal(&format!("{ENTRY}{ENTRY}"));
+    says(&twice, &["datasets.toml:7:", "`Liver` stands here a second time"]);
+    assert_eq!(twice.lines().count(), 1, "{twice}");
+    let brain = ENTRY.replace("Liver", "Brain");
+    let both = refusal(&format!("{ENTRY}{brain}{ENTRY}\n{brain}mask = true\n"));
+    assert_eq!(both.lines().count(), 2, "{both}");
+    says(&both, &["`Liver` stands here", "`Brain` stands here"]);
+}
+
+#[test]
+fn a_root_that_is_a_file_is_called_one() {
+    let set = common::Set::new("");
+    let archive = set.write("Liver.zip", "PK");
+    let registry = parse(&ENTRY.replace("data/Liver", archive.to_str().unwrap())).unwrap();
+    let error = Dataset::open(&registry, "Liver").unwrap_err().to_string();
+    says(&error, &["Liver.zip is a file, not a folder", "must be unpacked", "`root`"]);
 }

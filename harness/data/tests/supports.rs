@@ -4,7 +4,9 @@
 mod common;
 
 use common::{Set, says};
-use harness_data::{Dataset, FileHashes, Item, Source, SupportImages, SupportSet, overlap, shared_patients};
+use harness_data::{
+    Dataset, FileHashes, Item, Source, SupportImages, SupportSet, doubtful_patients, overlap, shared_patients,
+};
 use harness_method::{Shots, Variants};
 use proptest::prelude::*;
 
@@ -75,7 +77,13 @@ fn every_mistake_in_a_list_is_told_with_its_line() {
         &["2-shot-draw0.txt:1: ", "`valid/Ungood/img/a0.png`", "second time"],
     );
     set.write("lists/2-shot-draw0.txt", "a-0: a0.png a1.png\nn-0: n0.png\n");
-    says(&refusal(&set.dataset_with(LIST), 2, 0), &["lists 1 normal images for draw 0, 2 are wanted", "1 shots"]);
+    says(&refusal(&set.dataset_with(LIST), 2, 0), &["lists 1 normal image for draw 0, 2 are wanted", "ask for 1 shot"]);
+    std::fs::rename(set.path("valid/good/img/n1.png"), set.path("valid/good/img/n1 (2).png")).unwrap();
+    set.write("lists/2-shot-draw0.txt", "a-0: a0.png a1.png\nn-0: n0.png n1 (2).png\n");
+    says(
+        &refusal(&set.dataset_with(LIST), 2, 0),
+        &["2-shot-draw0.txt:2: ", "`n1 (2).png` is the name of an image", "columns label,image"],
+    );
     says(&refusal(&set.dataset_with(LIST), 3, 0), &["can't read the support list", "3-shot-draw0.txt"]);
     set.write("lists/2-shot-draw0.txt", [0xFF, 0xFE, 0x00]);
     says(&refusal(&set.dataset_with(LIST), 2, 0), &["2-shot-draw0.txt", "UTF-8"]);
@@ -288,4 +296,30 @@ fn the_source_of_a_hash_may_be_remembered_or_read() {
     let set = Set::mvfa();
     let source = Source::File(set.path("test/good/img/n0.png"));
     assert_eq!(FileHashes::in_memory().of_source(&source).unwrap(), source.content_hash().unwrap());
+}
+
+#[test]
+fn patterns_that_fit_no_name_or_one_patient_alone_are_told() {
+    let set = Set::mvfa();
+    let told = |keys: &str| {
+        let dataset = set.dataset_with(keys);
+        let (normal, abnormal) = dataset.support_pool().unwrap();
+        let supports = [normal, abnormal].concat();
+        doubtful_patients(&dataset, &supports, &dataset.test_set().unwrap())
+            .into_iter()
+            .map(|finding| finding.message)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(""), [""; 0]);
+    assert_eq!(told("patient = \"[an]([0-9])\"\n"), [""; 0]);
+    let none = told("patient = \"^TCGA_(.+)_\"\n");
+    assert_eq!(none.len(), 1, "{none:?}");
+    says(&none[0], &["[Set]: `patient` does not fit any of 12 file names", "a patient of its own"]);
+    let some = told("patient = \"[0-1]\"\n");
+    assert_eq!(some.len(), 1, "{some:?}");
+    says(&some[0], &["does not fit 4 of 12 file names"]);
+    let one = told("patient = \"png\"\n");
+    assert_eq!(one.len(), 2, "{one:?}");
+    says(&one[0], &["of 3 normal test images, all are of one patient, `png`", "there are no intervals"]);
+    says(&one[1], &["of 3 abnormal test images, all are of one patient"]);
 }

@@ -10,12 +10,12 @@
 //! results.csv .parquet  tables/  figures/  report.md
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use harness_disk::{Lock, stop, sweep, sync_folder};
-use harness_experiment::{CellId, EvaluationId, Plan, TrainingId};
+use harness_experiment::{CellId, ContentHash, EvaluationId, Plan, Support, TrainingId};
 
 use crate::error::Error;
 use crate::format::{read_toml, write_toml};
@@ -190,12 +190,22 @@ impl Folder {
         }
         let now: HashSet<CellId> = plan.cells.iter().map(|cell| cell.id).collect();
         let gone: HashSet<CellId> = before.cells.iter().map(|cell| cell.id).filter(|id| !now.contains(id)).collect();
-        Ok((!gone.is_empty()).then(|| {
+        if gone.is_empty() {
+            return Ok(None);
+        }
+        let all = before.cells.iter().map(|cell| cell.id).collect::<HashSet<_>>().len();
+        let (gone, data) = (gone.len(), changed_data(&before, plan));
+        let kept = "Their results are kept but not shown";
+        Ok(Some(if data.is_empty() {
             format!(
-                "the experiment changed: {} of the {} cells of the last run are no longer in it or have other \
-                 settings. Their results are kept but not shown; restore the old settings to see them again",
-                gone.len(),
-                before.cells.iter().map(|cell| cell.id).collect::<HashSet<_>>().len()
+                "the experiment changed: {gone} of the {all} cells of the last run are no longer in it or have other \
+                 settings. {kept}; restore the old settings to see them again"
+            )
+        } else {
+            format!(
+                "{} changed since the last run: {gone} of its {all} cells are made of other data now, or have other settings. \
+                 {kept}; with the old files and settings they are again",
+                data.join("; ")
             )
         }))
     }
@@ -301,4 +311,28 @@ impl Folder {
     pub fn read_provenance(&self) -> Result<Provenance, Error> {
         read_toml(&self.path.join("run.toml"))
     }
+}
+
+/// What a plan is made of that is in both of two and has another content in the second, in words.
+fn changed_data(before: &Plan, now: &Plan) -> Vec<String> {
+    let mut changed = Vec::new();
+    if before.encoder.source == now.encoder.source && before.encoder.weights != now.encoder.weights {
+        changed.push("the encoder's weights".to_owned());
+    }
+    let tests = |plan: &Plan| -> BTreeMap<String, ContentHash> {
+        let datasets = plan.datasets.iter().chain(&plan.targets);
+        datasets.map(|dataset| (dataset.name.clone(), dataset.facts.test_hash)).collect()
+    };
+    let (old, new) = (tests(before), tests(now));
+    let is_new = |(name, hash): &(&String, &ContentHash)| new.get(*name).is_some_and(|new| new != *hash);
+    changed.extend(old.iter().filter(is_new).map(|(name, _)| format!("[{name}]: the test images")));
+    let supports = |plan: &Plan| -> BTreeMap<(String, String, u64), ContentHash> {
+        let key = |support: &Support| (support.dataset.clone(), support.shots.to_string(), support.draw);
+        plan.supports.iter().map(|support| (key(support), support.hash)).collect()
+    };
+    let new = supports(now);
+    let moved = supports(before).into_iter().filter(|(key, hash)| new.get(key).is_some_and(|new| new != hash));
+    let names: BTreeSet<String> = moved.map(|((name, ..), _)| name).collect();
+    changed.extend(names.into_iter().map(|name| format!("[{name}]: images or masks of support sets")));
+    changed
 }

@@ -65,13 +65,13 @@ pub(crate) fn tables(from: &Material<'_>, compared: &[Filled<'_>]) -> Result<Vec
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Notes on the statistics of the tables; empty without statistics.
+/// Notes on the statistics of the tables, and why there are none where that is known.
 pub(crate) fn statistics(input: &ReportInput) -> Vec<String> {
     let mut notes = Vec::new();
     let Some(level) =
         input.intervals.iter().map(|row| row.level).chain(input.differences.iter().map(|row| row.level)).next()
     else {
-        return notes;
+        return input.notes.clone();
     };
     notes.push(format!(
         "Intervals are {:.0} % intervals of a stratified bootstrap: bias-corrected and accelerated for values, percentile for \

@@ -397,8 +397,10 @@ fn notes(plan: &Plan, names: &Names, records: &CellRecords) -> Vec<String> {
     let without = without_replicates(plan, records);
     if without > 0 {
         notes.push(format!(
-            "{without} evaluations have no resampled metrics and are left out of intervals and differences; `harness \
-             score` computes them from stored predictions."
+            "{} no resampled metrics and {} left out of intervals and differences: there are none on a test set with fewer \
+             than two images or patients of a class; `harness score` computes those that are missing for another reason.",
+            if without == 1 { "1 evaluation has".to_owned() } else { format!("{without} evaluations have") },
+            if without == 1 { "is" } else { "are" }
         ));
     }
     notes

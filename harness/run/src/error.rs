@@ -60,6 +60,17 @@ pub enum Error {
         /// What changed.
         what: String,
     },
+    /// Images that are not those whose predictions are to be measured.
+    #[error(
+        "[{dataset}]: {what}; metrics are made of the predictions on the images that were scored: put those back, or run the \
+         experiment again"
+    )]
+    OtherImages {
+        /// The dataset.
+        dataset: String,
+        /// Which, as far as known.
+        what: String,
+    },
     /// A file of a test set that can't be used: the cells that need the set have no numbers.
     #[error("[{dataset}]: {what}")]
     TestSet {
@@ -148,7 +159,7 @@ impl Error {
     pub(crate) fn test_set_fault(&self) -> Option<TestSetFault> {
         match self {
             Self::TestSet { .. } | Self::Record { .. } | Self::Tables(_) => Some(TestSetFault::File),
-            Self::Changed { .. } => Some(TestSetFault::Changed),
+            Self::Changed { .. } | Self::OtherImages { .. } => Some(TestSetFault::Changed),
             Self::Work(error) if matches!(**error, harness_worker::Error::Changed { .. }) => {
                 Some(TestSetFault::Changed)
             }
@@ -171,7 +182,8 @@ impl Error {
             Self::File { .. } | Self::Tables(_) | Self::Disk(_) | Self::Full { .. } => Class::Disk,
             Self::Data(error) if error.is_system() => Class::Disk,
             Self::Data(_) | Self::Weights(_) | Self::Experiment(_) | Self::Catalogue(_) => Class::Input,
-            Self::Record { .. } | Self::Changed { .. } | Self::TestSet { .. } | Self::Unusable { .. } => Class::Input,
+            Self::Record { .. } | Self::Changed { .. } | Self::OtherImages { .. } => Class::Input,
+            Self::TestSet { .. } | Self::Unusable { .. } => Class::Input,
             Self::Interrupted => Class::Internal,
         }
     }

@@ -49,7 +49,7 @@ pub use disk::free_space;
 pub use error::Error;
 pub use harness_experiment::BackendInfo;
 pub use lock::lock;
-pub use looking::Extent;
+pub use looking::{Extent, WILL_FAIL};
 pub use notice::{Notice, Observer, Phase};
 pub use pace::Pace;
 pub use process::Program;

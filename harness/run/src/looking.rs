@@ -2,10 +2,14 @@
 //! and pictures that are both support and test.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use harness_data::{Dataset, FileHashes, Item, Looked, Severity, Unusable, inspect, misfits, sample};
+use harness_data::{
+    Dataset, FileHashes, Item, Looked, Severity, SupportSet, Unusable, doubtful_patients, inspect, misfits, sample,
+};
 use harness_experiment::{Plan, Shots};
-use harness_text::group;
+use harness_method::options::Activation;
+use harness_text::{count, group};
 use rayon::prelude::*;
 
 use crate::error::Error;
@@ -26,6 +30,9 @@ const SAMPLED: usize = 50;
 const TOGETHER: usize = 256;
 /// From this many files that are not remembered on, it takes a while.
 const MANY: usize = 500;
+
+/// Stands in the warning of a file that can't be used.
+pub const WILL_FAIL: &str = "cells that use it will fail";
 
 /// The images of a dataset that a plan uses.
 #[derive(Default)]
@@ -50,6 +57,7 @@ impl World {
         go_on: &dyn Fn() -> bool,
         begun: &mut dyn FnMut(&str, usize),
     ) -> Result<(), Error> {
+        self.compare_activations(plan);
         if self.generated().is_some() {
             return Ok(());
         }
@@ -80,12 +88,17 @@ impl World {
             return Ok(());
         }
         let mut items = BTreeMap::<String, Item>::new();
+        let mut sets = Vec::new();
         for (shots, draw) in &used.supports {
             let set = self.support_set(&known, *shots, *draw)?;
+            sets.push((*shots, Rc::clone(&set)));
             items.extend(set.normal.iter().chain(&set.abnormal).map(|item| (item.name.clone(), item.clone())));
         }
         let supports: Vec<Item> = items.into_values().collect();
         let tests: &[Item] = if used.tested { &known.test } else { &[] };
+        let of_patients = doubtful_patients(dataset, &supports, tests);
+        of_patients.into_iter().for_each(|finding| self.add_note(finding.severity, finding.message));
+        shared_classes(name, &sets).into_iter().for_each(|note| self.add_note(Severity::Warning, note));
         let hashes = self.hashes();
         let chosen = match extent {
             Extent::All => supports.iter().chain(tests).collect(),
@@ -110,6 +123,20 @@ impl World {
         Ok(())
     }
 
+    /// Warns where the encoder's files suggest another activation than is computed with.
+    fn compare_activations(&self, plan: &Plan) {
+        let Some(suggested) = self.suggested_activation() else { return };
+        let used = plan.trainings.iter().map(|training| training.options.encoding().activation);
+        let others: BTreeSet<&str> = used.filter(|used| *used != suggested).map(Activation::name).collect();
+        if let Some(other) = others.first() {
+            let note = format!(
+                "the weights' origin suggests the activation `{suggested}`, and `{other}` is computed with; with the wrong one \
+                 taps and text features differ: set `activation = \"{suggested}\"` unless `{other}` is meant"
+            );
+            self.add_note(Severity::Warning, note);
+        }
+    }
+
     fn tell(&self, dataset: &Dataset, looked: &[Looked<'_>], misfits: Option<Vec<String>>, all: usize) {
         let mut inspection = inspect(dataset, looked);
         if let Some(misfits) = misfits.filter(|misfits| !misfits.is_empty()) {
@@ -123,7 +150,7 @@ impl World {
                 1 => String::new(),
                 many => format!("{} {}, such as ", group(many as u64), kind.plural()),
             };
-            self.add_note(Severity::Warning, format!("[{name}]: cells that use it will fail: {what}{first}"));
+            self.add_note(Severity::Warning, format!("[{name}]: {WILL_FAIL}: {what}{first}"));
         }
         let extent = if looked.len() < all {
             let (some, all) = (group(looked.len() as u64), group(all as u64));
@@ -153,6 +180,33 @@ impl World {
     }
 }
 
+/// Draws of one number of shots that all have the same images of one class, and others of the other.
+fn shared_classes(dataset: &str, sets: &[(Shots, Rc<SupportSet>)]) -> Vec<String> {
+    type Names<'a> = BTreeSet<BTreeSet<&'a str>>;
+    let mut by_shots: BTreeMap<Shots, [Names<'_>; 2]> = BTreeMap::new();
+    for (shots, set) in sets {
+        let of_shots = by_shots.entry(*shots).or_default();
+        for (names, items) in of_shots.iter_mut().zip([&set.normal, &set.abnormal]) {
+            names.insert(items.iter().map(|item| item.name.as_str()).collect());
+        }
+    }
+    let told = |(shots, [normal, abnormal]): (Shots, [Names<'_>; 2])| {
+        let (class, other, images) = match (normal.len(), abnormal.len()) {
+            (1, 2..) => ("normal", "abnormal", normal.first()?.len()),
+            (2.., 1) => ("abnormal", "normal", abnormal.first()?.len()),
+            _ => return None,
+        };
+        (images > 0).then(|| {
+            format!(
+                "[{dataset}], K {shots}: all draws have the same {}; they differ in the {other} ones alone, so that n counts \
+                 draws that are not independent, and ± is too small for new {class} images",
+                count(images as u64, &format!("{class} support image"))
+            )
+        })
+    };
+    by_shots.into_iter().filter_map(told).collect()
+}
+
 /// Evenly spaced images of each class, and those that are remembered.
 fn sampled<'a>(items: &'a [Item], hashes: &FileHashes) -> Vec<&'a Item> {
     let (abnormal, normal): (Vec<&Item>, Vec<&Item>) = items.iter().partition(|item| item.abnormal);
@@ -165,4 +219,42 @@ fn sampled<'a>(items: &'a [Item], hashes: &FileHashes) -> Vec<&'a Item> {
         chosen.extend(known.map(|item| (item.name.as_str(), item)).collect::<Vec<_>>());
     }
     chosen.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use harness_data::Source;
+
+    use super::*;
+
+    fn set(normal: &[&str], abnormal: &[&str]) -> Rc<SupportSet> {
+        let items = |names: &[&str], abnormal| -> Vec<Item> {
+            let item = |name: &&str| Item {
+                name: (*name).to_owned(),
+                abnormal,
+                image: Source::File((*name).into()),
+                mask: None,
+                patient: None,
+            };
+            names.iter().map(item).collect()
+        };
+        let (normal, abnormal) = (items(normal, false), items(abnormal, true));
+        Rc::new(SupportSet { normal, abnormal, hash: String::new(), unordered: String::new(), drawn: true })
+    }
+
+    #[test]
+    fn draws_that_share_all_images_of_a_class_are_told() {
+        let two = Shots::each(2);
+        let shared = [(two, set(&["a", "b"], &["x", "y"])), (two, set(&["b", "c"], &["y", "x"]))];
+        let told = shared_classes("Set", &shared);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("[Set], K 2: all draws have the same 2 abnormal support images"), "{told:?}");
+        let other = [(two, set(&["a", "b"], &["x", "y"])), (two, set(&["b", "c"], &["x", "z"]))];
+        assert!(shared_classes("Set", &other).is_empty());
+        // One draw shares nothing, and a class of no image has none in common.
+        assert!(shared_classes("Set", &shared[..1]).is_empty());
+        let normal = Shots { normal: 2, abnormal: 0 };
+        let alone = [(normal, set(&["a", "b"], &[])), (normal, set(&["b", "c"], &[]))];
+        assert!(shared_classes("Set", &alone).is_empty());
+    }
 }

@@ -9,6 +9,7 @@ use harness_records::{EpochMetrics, EvaluationRecord, Grids, Measured, Measureme
 use harness_tables::{ScoreRow, read_scores, write_scores};
 
 use crate::error::Error;
+use crate::order::ScoredImages;
 pub use crate::truth::Truth;
 
 /// Metrics of the predictions in an evaluation's `folder`, and what they would have been on resampled test sets.
@@ -95,14 +96,18 @@ pub fn label(folder: &Path, truth: &Truth) -> Result<(), Error> {
     if other { Ok(write_scores(&rows, &path)?) } else { Ok(()) }
 }
 
-/// Names of the images whose scores are in an evaluation's `folder`, in their order.
+/// The images whose scores are in an evaluation's `folder`: names in their order, and when they were scored.
 ///
 /// # Errors
 /// Scores that can't be read.
-pub(crate) fn images(folder: &Path) -> Result<Vec<String>, Error> {
-    let rows = read_scores(&folder.join("scores.parquet"))?;
+pub(crate) fn scored(folder: &Path) -> Result<ScoredImages, Error> {
+    let path = folder.join("scores.parquet");
+    let rows = read_scores(&path)?;
     let first = rows.first().map(|row| row.epoch);
-    Ok(rows.into_iter().take_while(|row| Some(row.epoch) == first).map(|row| row.image).collect())
+    let names = rows.into_iter().take_while(|row| Some(row.epoch) == first).map(|row| row.image).collect();
+    // Corrected labels are written into the table of scores, and never into the record.
+    let at = std::fs::metadata(folder.join("evaluation.toml")).and_then(|metadata| metadata.modified()).ok();
+    Ok(ScoredImages { names, at })
 }
 
 /// Adds every metric that has a value.

@@ -120,8 +120,8 @@ fn predicted<'a>(
                 continue;
             }
         };
-        let (training, names) = (index.training(evaluation)?, || measure::images(&path));
-        let truth = world.truth_as_scored(evaluation, training, record.image_size, &names);
+        let scored = || measure::scored(&path);
+        let truth = world.truth_as_scored(evaluation, index.training(evaluation)?, record.image_size, &scored);
         let truth = match truth {
             Err(error) if error.test_set_fault().is_none() => return Err(error),
             truth => truth,

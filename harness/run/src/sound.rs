@@ -1,10 +1,10 @@
-//! Remembers, by the hash of their content, weights in which no value was found to be NaN or infinite, so that a plan
-//! does not read gigabytes again.
+//! Remembers, by the hash of their content, weights whose values may be a trained encoder's, so that a plan does not
+//! read gigabytes again.
 
 use std::path::{Path, PathBuf};
 
 /// The file, beside the cache of hashes: a hash a line.
-const NAME: &str = "finite-weights";
+const NAME: &str = "sound-weights";
 
 /// The weights that were looked at.
 pub(crate) struct SoundWeights {

@@ -144,7 +144,7 @@ fn lesions(name: &str, items: &[Item], size: usize, values: MaskValues) -> Resul
 pub(crate) fn and_more(first: impl std::fmt::Display, count: usize, what: &str) -> String {
     match count {
         0 | 1 => first.to_string(),
-        many => format!("{first}; and {} more {what} can't be used", many - 1),
+        many => format!("{first}; and {} more of the {what} can't be used", many - 1),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The world as a plan sees it: the registry's datasets, support sets, weights, backends. Answers are kept, as a plan
 //! asks for the same thing in many places.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -14,16 +14,17 @@ use harness_experiment::{
     BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, Shots, SupportFacts,
     Training, WeightsFacts,
 };
-use harness_method::options::Side;
+use harness_method::options::{Activation, Side};
 use harness_method::{Arch, prompts};
 use harness_methods::Sentences;
 use harness_records::registry;
+use harness_text::count;
 use harness_weights::combine_hashes;
 use harness_worker::open_weights;
 use harness_worker::test_set;
 
 use crate::error::Error;
-use crate::order::as_scored;
+use crate::order::{ScoredImages, as_scored, difference};
 use crate::process::Program;
 use crate::sound::SoundWeights;
 use crate::truth::Truth;
@@ -70,6 +71,8 @@ pub struct World {
     /// By dataset, shots and draw.
     supports: RefCell<HashMap<(String, Shots, u64), Rc<SupportSet>>>,
     warnings: RefCell<BTreeSet<String>>,
+    /// The activation that the encoder's files suggest.
+    suggested: Cell<Option<Activation>>,
     /// What is doubtful about the data, and what is worth knowing of it.
     data_notes: RefCell<BTreeSet<(Severity, String)>>,
 }
@@ -90,6 +93,7 @@ impl World {
             truths: RefCell::default(),
             supports: RefCell::default(),
             data_notes: RefCell::default(),
+            suggested: Cell::default(),
             warnings: RefCell::new(warnings),
             options,
         })
@@ -140,6 +144,11 @@ impl World {
         self.data_notes.borrow_mut().insert((severity, note));
     }
 
+    /// The activation that the encoder's files suggest, once its weights were asked for.
+    pub(crate) fn suggested_activation(&self) -> Option<Activation> {
+        self.suggested.get()
+    }
+
     pub(crate) fn hashes(&self) -> &FileHashes {
         &self.hashes
     }
@@ -158,17 +167,17 @@ impl World {
     /// # Errors
     /// As [`Truth::read`]; images that are not those the evaluation was planned with.
     pub fn truth(&self, evaluation: &Evaluation, training: &Training, size: usize) -> Result<Rc<Truth>, Error> {
-        self.truth_as_scored(evaluation, training, size, &|| Ok(Vec::new()))
+        self.truth_as_scored(evaluation, training, size, &|| Ok(ScoredImages::default()))
     }
 
     /// The same, in the order in which the images were scored where corrected labels have changed that of the test set:
-    /// then `names` are asked for, the images' names as they were scored.
+    /// then what is known of the images as they were scored is asked for.
     pub(crate) fn truth_as_scored(
         &self,
         evaluation: &Evaluation,
         training: &Training,
         size: usize,
-        names: &dyn Fn() -> Result<Vec<String>, Error>,
+        scored: &dyn Fn() -> Result<ScoredImages, Error>,
     ) -> Result<Rc<Truth>, Error> {
         let fold =
             training.fold.as_ref().filter(|_| evaluation.on_fold).map(|fold| format!("{} {fold:?}", training.support));
@@ -177,7 +186,7 @@ impl World {
         if let Some(known) = self.truths.borrow().get(&key) {
             return known.clone().map_err(|what| Error::test_set(set, what));
         }
-        let truth = match self.read_truth(evaluation, training, size, names) {
+        let truth = match self.read_truth(evaluation, training, size, scored) {
             Ok(truth) => Ok(Rc::new(truth)),
             Err(Error::TestSet { what, .. }) => Err(what),
             Err(error) => return Err(error),
@@ -191,7 +200,7 @@ impl World {
         evaluation: &Evaluation,
         training: &Training,
         size: usize,
-        names: &dyn Fn() -> Result<Vec<String>, Error>,
+        scored: &dyn Fn() -> Result<ScoredImages, Error>,
     ) -> Result<Truth, Error> {
         let (hashes, set) = (&self.hashes, &evaluation.dataset);
         let items = test_set::items(&self.registry, evaluation, training)?;
@@ -201,8 +210,16 @@ impl World {
             return Truth::read(&dataset, &items, size, hashes, None);
         }
         let wanted = evaluation.test.to_string();
-        let Some(items) = as_scored(set, items, &wanted, hashes, names)? else {
-            return Err(Error::Changed { what: format!("[{set}]: a test image") });
+        let items = match as_scored(set, items, &wanted, hashes, &|| Ok(scored()?.names))? {
+            Ok(items) => items,
+            Err(items) => {
+                let ScoredImages { names, at } = scored()?;
+                let dataset = set.clone();
+                return Err(match difference(&items, &names, at) {
+                    Some(what) => Error::OtherImages { dataset, what },
+                    None => Error::Changed { what: format!("[{set}]: a test image") },
+                });
+            }
         };
         let truth = Truth::read(&dataset, &items, size, hashes, Some(&wanted))?;
         if let Some(note) = truth.lost_lesions(set, size) {
@@ -232,8 +249,9 @@ impl World {
         let patients = shared_patients(&items, &known.test);
         if !patients.is_empty() {
             let note = format!(
-                "{what}: {} patients have images in the support set and in the test set ({}): scores may be too good",
-                patients.len(),
+                "{what}: {} {} images in the support set and in the test set ({}): scores may be too good",
+                count(patients.len() as u64, "patient"),
+                if patients.len() == 1 { "has" } else { "have" },
                 patients.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
             );
             self.add_note(Severity::Warning, note);
@@ -327,6 +345,7 @@ impl Catalogue for World {
     fn weights(&self, encoder: &EncoderSource) -> Result<WeightsFacts, CatalogueError> {
         let weights = open_weights(encoder).map_err(unanswered)?;
         self.warnings.borrow_mut().extend(weights.notes().iter().cloned());
+        self.suggested.set(weights.suggested_activation());
         let files = weights.files();
         let hash = if files.is_empty() {
             weights.hash().to_owned()
@@ -336,7 +355,7 @@ impl Catalogue for World {
         };
         let sound = SoundWeights::beside(&self.options.hashes, self.options.verify);
         if !files.is_empty() && !sound.has(&hash) {
-            weights.check_finite().map_err(unanswered)?;
+            weights.check_values().map_err(unanswered)?;
             sound.add(&hash);
         }
         Ok(WeightsFacts { hash: content_hash(&hash)?, arch: weights.arch().clone() })

@@ -1,6 +1,7 @@
 //! What the JSON files beside weights say of a CLIP that shapes don't: transformers' `config.json` and open_clip's
 //! `open_clip_config.json`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use harness_method::options::Activation;
@@ -117,16 +118,21 @@ fn transformers(value: &Value) -> Result<Config, String> {
     const VISION_HEADS: usize = 12;
     const TEXT_HEADS: usize = 8;
     let mut config = Config { file: TRANSFORMERS, ..Config::default() };
+    let mut omitted: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
     for (tower, key, heads) in [("image", "vision_config", VISION_HEADS), ("text", "text_config", TEXT_HEADS)] {
         let table = &value[key];
         if !table.is_object() {
             continue;
         }
+        let stated = number(table, "num_attention_heads")?;
+        if stated.is_none() {
+            omitted.entry(("num_attention_heads", heads.to_string())).or_default().push(tower);
+        }
         let said = Tower {
             width: number(table, "hidden_size")?,
             layers: number(table, "num_hidden_layers")?,
             patch: number(table, "patch_size")?,
-            heads: Some(number(table, "num_attention_heads")?.map_or(Count::Default(heads), Count::Stated)),
+            heads: Some(stated.map_or(Count::Default(heads), Count::Stated)),
         };
         let activation = table["hidden_act"].as_str();
         let known = match activation {
@@ -136,7 +142,10 @@ fn transformers(value: &Value) -> Result<Config, String> {
                 config.notes.push(format!("{TRANSFORMERS} says the activation `{other}` of the {tower} tower, {NEAR}"));
                 None
             }
-            None => None,
+            None => {
+                omitted.entry(("hidden_act", "quick_gelu".to_owned())).or_default().push(tower);
+                Some(Activation::QuickGelu)
+            }
         };
         epsilon(&mut config, TRANSFORMERS, tower, &table["layer_norm_eps"]);
         if tower == "image" {
@@ -145,6 +154,13 @@ fn transformers(value: &Value) -> Result<Config, String> {
             config.text = said;
         }
     }
+    config.notes.extend(omitted.into_iter().map(|((key, default), towers)| {
+        let towers = match towers.as_slice() {
+            [one] => format!("{one} tower"),
+            several => format!("{} towers", several.join(" and ")),
+        };
+        format!("{TRANSFORMERS} has no `{key}` for the {towers}, and transformers' default is {default}")
+    }));
     Ok(config)
 }
 

@@ -94,6 +94,18 @@ pub enum WeightsError {
         /// What it holds, such as "3 values that are NaN or infinite".
         found: String,
     },
+    /// A tensor whose values can't be those of a trained encoder.
+    #[error(
+        "{origin}: tensor `{name}` holds {found}; no trained encoder has that: fetch the file again, or look how it was written"
+    )]
+    NotTrained {
+        /// Where the weights come from.
+        origin: String,
+        /// The file's own name of the tensor.
+        name: String,
+        /// What it holds, such as "nothing but zeros".
+        found: String,
+    },
     /// A tensor that the architecture has and the weights don't.
     #[error("{origin}: tensor `{name}` is missing{}", expected.as_ref().map_or(String::new(), |s| format!(" (expected shape {s:?})")))]
     Missing {

@@ -41,6 +41,17 @@ pub struct NonFinite {
     pub used: bool,
 }
 
+/// A tensor whose values can't be those of a trained encoder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unfit {
+    /// The file's own name.
+    pub name: String,
+    /// What it holds, such as "nothing but zeros".
+    pub found: String,
+    /// Whether the method computes with it.
+    pub used: bool,
+}
+
 /// What weights are.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -66,6 +77,8 @@ pub struct Report {
     pub extra: Vec<(String, Vec<usize>)>,
     /// Tensors with values that aren't finite.
     pub non_finite: Vec<NonFinite>,
+    /// Tensors of an encoder with values that no trained one has.
+    pub unfit: Vec<Unfit>,
     /// What a checkpoint of MadCLIP's authors shows of its model, where the file is one.
     pub checkpoint: Option<Contents>,
     /// What the file says of itself: the `__metadata__` of a safetensors file. A trained state's has `harness.state`.
@@ -75,9 +88,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether [`crate::Weights::open`] takes the files and all values that are used are finite.
+    /// Whether [`crate::Weights::open`] takes the files and all values that are used may be those of a trained encoder.
     pub fn is_usable(&self) -> bool {
-        self.arch.is_some() && self.differences.is_empty() && !self.non_finite.iter().any(|tensor| tensor.used)
+        let values = !self.non_finite.iter().any(|tensor| tensor.used) && !self.unfit.iter().any(|tensor| tensor.used);
+        self.arch.is_some() && self.differences.is_empty() && values
     }
 
     /// Whether it is a trained state, this program's or the authors', instead of an encoder's weights.
@@ -121,6 +135,7 @@ pub fn inspect_with(path: &Path, heads: Heads) -> Result<Report, WeightsError> {
         differences: Vec::new(),
         extra: Vec::new(),
         non_finite: Vec::new(),
+        unfit: Vec::new(),
         checkpoint: Contents::of(source.tensors.iter().map(|(name, view)| (name.as_str(), view.shape()))),
         metadata: match (source.kind, source.files.as_slice()) {
             (Kind::Safetensors, [file]) => safetensors_file::of_itself(file)?,
@@ -137,14 +152,20 @@ pub fn inspect_with(path: &Path, heads: Heads) -> Result<Report, WeightsError> {
         }
         return Ok(report);
     }
-    let Reading { named, arch, differences, extra, notes, .. } = Reading::of(source, heads);
+    let Reading { named, arch, differences, extra, activation, notes } = Reading::of(source, heads);
+    let suggested = activation.map(|activation| {
+        format!("the weights' origin suggests the activation `{activation}`; the option `activation` decides")
+    });
+    let notes = suggested.into_iter().chain(notes).collect();
     (report.arch, report.differences, report.extra, report.notes) = (arch, differences, extra, notes);
     if let Some(named) = named {
         report.naming = named.naming.to_string();
         for (name, tensor) in &named.tensors {
-            let count = tensor.count_non_finite()?;
+            let (count, used) = (tensor.count_non_finite()?, arch::is_used(name));
             if count > 0 {
-                report.non_finite.push(NonFinite { name: named.own_name(name), count, used: arch::is_used(name) });
+                report.non_finite.push(NonFinite { name: named.own_name(name), count, used });
+            } else if let Some(found) = tensor.unfit(name)? {
+                report.unfit.push(Unfit { name: named.own_name(name), found, used });
             }
         }
         report.prefix = named.prefix;

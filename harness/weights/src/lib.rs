@@ -39,7 +39,7 @@ pub use arch::Heads;
 pub use checkpoint::{Checkpoint, Contents};
 pub use difference::Difference;
 pub use error::WeightsError;
-pub use inspect::{File, NonFinite, Report, inspect, inspect_with};
+pub use inspect::{File, NonFinite, Report, Unfit, inspect, inspect_with};
 pub use kind::Kind;
 pub use safetensors_file::metadata as safetensors_metadata;
 pub use tensor::{Dtype, Floats, Tensor};

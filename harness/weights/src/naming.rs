@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::WeightsError;
 use crate::difference::Difference;
-use crate::tensor::{Dtype, Floats, View};
+use crate::tensor::{Dtype, Floats, HUGE, View};
 
 /// The names that a file uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -64,12 +64,38 @@ impl Joined {
         self.0.iter().map(View::count_non_finite).sum()
     }
 
+    /// Why the values of the tensor called `name`, OpenAI's name, can't be those of a trained encoder; `None` where
+    /// nothing speaks against them. Biases may be zero, a matrix or the gain of a norm is not.
+    pub(crate) fn unfit(&self, name: &str) -> Result<Option<String>, WeightsError> {
+        let total: usize = self.shape().iter().product();
+        let huge = self.0.iter().map(View::count_huge).sum::<Result<usize, _>>()?;
+        if huge > 0 {
+            return Ok(Some(format!(
+                "{huge} of {total} values beyond {HUGE:.1e}, which overflow in the layers after it"
+            )));
+        }
+        if self.shape().len() < 2 && !is_gain(name) {
+            return Ok(None);
+        }
+        for view in &self.0 {
+            if view.is_zero()? {
+                return Ok(Some("nothing but zeros".to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Values, row-major.
     pub(crate) fn values(&self) -> Result<Vec<f32>, WeightsError> {
         let mut values = Vec::with_capacity(self.shape().iter().product());
         self.0.iter().try_for_each(|view| view.append_to(&mut values))?;
         Ok(values)
     }
+}
+
+/// Whether a tensor is what a norm multiplies by.
+fn is_gain(name: &str) -> bool {
+    name.ends_with(".weight") && name.contains("ln_")
 }
 
 /// Between a joined tensor's name and the letter of its part.

@@ -67,7 +67,6 @@ impl Reading {
     fn understand(&mut self, named: Named, source: &Source, heads: Heads, quick: Option<Activation>) {
         let config = source.config(named.naming);
         self.activation = quick.or(config.and_then(|config| config.activation));
-        self.notes.extend(self.activation.map(activation_note));
         if let Some(config) = config {
             self.notes.extend(config.notes.iter().cloned());
             self.differences.extend(config.refusals.iter().map(|what| Difference::OtherEncoder {
@@ -153,12 +152,4 @@ fn other_ratio(difference: &Difference) -> Option<Difference> {
 fn few(names: &[&str]) -> String {
     let listed = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if names.len() > NAMED { format!("{listed} and {} more", names.len() - NAMED) } else { listed }
-}
-
-fn activation_note(activation: Activation) -> String {
-    let name = match activation {
-        Activation::Gelu => "gelu",
-        Activation::QuickGelu => "quick_gelu",
-    };
-    format!("the weights' origin suggests the activation `{name}`; the option `activation` decides")
 }

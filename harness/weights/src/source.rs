@@ -132,6 +132,11 @@ fn called(data: &[u8]) -> String {
     if data.get(257..262) == Some(b"ustar") {
         return "a tar archive; unpack it".to_owned();
     }
+    // A model of ONNX begins with the version of its form, then with who wrote it.
+    if let [0x08, 1..=20, 0x12, ..] = start {
+        return "an ONNX model, which holds a graph and not a CLIP's tensors by name; fetch the weights as safetensors"
+            .to_owned();
+    }
     let known = KINDS.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, called)| (*called).to_owned());
     known.unwrap_or_else(|| format!("it begins with \"{}\"", start.escape_ascii()))
 }

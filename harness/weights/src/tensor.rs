@@ -194,6 +194,20 @@ impl View {
         Ok(count)
     }
 
+    /// How many values are finite and beyond [`HUGE`].
+    pub(crate) fn count_huge(&self) -> Result<usize, WeightsError> {
+        let mut count = 0;
+        self.runs(|bytes| count += huge(self.dtype, bytes))?;
+        Ok(count - self.count_non_finite()?)
+    }
+
+    /// Whether no value differs from zero.
+    pub(crate) fn is_zero(&self) -> Result<bool, WeightsError> {
+        let mut zero = true;
+        self.runs(|bytes| zero = zero && is_zero(self.dtype, bytes))?;
+        Ok(zero)
+    }
+
     /// Hands over the elements' bytes, row-major, in runs as long as they lie together.
     fn runs(&self, mut each: impl FnMut(&[u8])) -> Result<(), WeightsError> {
         self.file.check_unchanged()?;
@@ -250,11 +264,42 @@ fn append_run(dtype: Dtype, bytes: &[u8], out: &mut Vec<f32>) {
     }
 }
 
+fn count<const N: usize>(bytes: &[u8], test: impl Fn([u8; N]) -> bool) -> usize {
+    bytes.as_chunks::<N>().0.iter().map(|chunk| usize::from(test(*chunk))).sum()
+}
+
+/// What no trained weight comes near, 2^40 or 1.1e12: sums over a few layers of such overflow.
+pub(crate) const HUGE: f64 = 1_099_511_627_776.0;
+
+/// Values beyond [`HUGE`], those that are NaN or infinite among them, counted on the bits.
+fn huge(dtype: Dtype, bytes: &[u8]) -> usize {
+    // An exponent of 40 above the bias of 127.
+    const EXPONENT: u32 = 167;
+    match dtype {
+        Dtype::F32 => count(bytes, |b| u32::from_le_bytes(b) & 0x7fff_ffff >= EXPONENT << 23),
+        Dtype::F64 => count(bytes, |b| {
+            let value = f64::from_le_bytes(b).abs();
+            value >= HUGE || value.is_nan()
+        }),
+        Dtype::Bf16 => count(bytes, |b| u32::from(u16::from_le_bytes(b) & 0x7fff) >= EXPONENT << 7),
+        // Of 16 bits only what is infinite is so large.
+        Dtype::F16 => non_finite(dtype, bytes),
+        Dtype::I8 | Dtype::I16 | Dtype::I32 | Dtype::I64 | Dtype::U8 | Dtype::Bool => 0,
+    }
+}
+
+/// Whether no value differs from zero, of either sign.
+fn is_zero(dtype: Dtype, bytes: &[u8]) -> bool {
+    match dtype {
+        Dtype::F32 => bytes.as_chunks().0.iter().all(|b| u32::from_le_bytes(*b) << 1 == 0),
+        Dtype::F64 => bytes.as_chunks().0.iter().all(|b| u64::from_le_bytes(*b) << 1 == 0),
+        Dtype::F16 | Dtype::Bf16 => bytes.as_chunks().0.iter().all(|b| u16::from_le_bytes(*b) << 1 == 0),
+        Dtype::I8 | Dtype::I16 | Dtype::I32 | Dtype::I64 | Dtype::U8 | Dtype::Bool => bytes.iter().all(|b| *b == 0),
+    }
+}
+
 /// Values with an exponent of ones, counted on the bits: a fraction of the time of widening them.
 fn non_finite(dtype: Dtype, bytes: &[u8]) -> usize {
-    fn count<const N: usize>(bytes: &[u8], test: impl Fn([u8; N]) -> bool) -> usize {
-        bytes.as_chunks::<N>().0.iter().map(|chunk| usize::from(test(*chunk))).sum()
-    }
     match dtype {
         Dtype::F32 => count(bytes, |b| u32::from_le_bytes(b) & 0x7f80_0000 == 0x7f80_0000),
         Dtype::F64 => count(bytes, |b| !(f64::from_le_bytes(b) as f32).is_finite()),

@@ -108,8 +108,7 @@ impl Weights {
         self.activation
     }
 
-    /// What a user should know before computing with these weights: what they suggest that an option decides, what is a
-    /// guess, what in the files is not read.
+    /// What a user should know before computing with these weights: what is a guess, what in the files is not read.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -188,10 +187,18 @@ impl Weights {
     /// Reads every value that is computed with.
     ///
     /// # Errors
-    /// The first tensor with values that are NaN or infinite; a file that changed since it was opened.
-    pub fn check_finite(&self) -> Result<(), WeightsError> {
-        let Values::Files { tensors, .. } = &self.values else { return Ok(()) };
-        tensors.iter().filter(|(name, _)| is_used(name)).try_for_each(|(name, tensor)| self.check(name, tensor))
+    /// The first tensor with values that are NaN, infinite or so large that they overflow, or a matrix of nothing but
+    /// zeros; a file that changed since it was opened.
+    pub fn check_values(&self) -> Result<(), WeightsError> {
+        let Values::Files { tensors, naming, prefix, .. } = &self.values else { return Ok(()) };
+        tensors.iter().filter(|(name, _)| is_used(name)).try_for_each(|(name, tensor)| {
+            self.check(name, tensor)?;
+            let origin = self.origin.clone();
+            match tensor.unfit(name)? {
+                Some(found) => Err(WeightsError::NotTrained { origin, name: naming.own_name(prefix, name), found }),
+                None => Ok(()),
+            }
+        })
     }
 
     fn check(&self, name: &str, tensor: &Joined) -> Result<(), WeightsError> {

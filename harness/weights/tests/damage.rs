@@ -471,13 +471,13 @@ fn weights_that_are_not_finite_are_the_reason_given_and_values_that_nobody_uses_
     for precision in [StorePrecision::F16, StorePrecision::F32] {
         let name = "visual.transformer.resblocks.0.mlp.c_fc.bias";
         let opened = write(name, precision);
-        for error in [opened.check_finite().unwrap_err(), opened.floats(name).map(drop).unwrap_err()] {
+        for error in [opened.check_values().unwrap_err(), opened.floats(name).map(drop).unwrap_err()] {
             let says = error.to_string();
             assert!(says.contains("a.safetensors") && says.contains(name), "{says}");
             assert!(says.contains("2 of 256 values that are NaN or infinite"), "{says}");
         }
         assert!(opened.floats("visual.ln_pre.bias").is_ok());
-        write("visual.proj", precision).check_finite().unwrap();
+        write("visual.proj", precision).check_values().unwrap();
         let report = inspect(&path).unwrap();
         assert!(report.is_usable() && !report.non_finite[0].used, "{report:?}");
     }
@@ -503,6 +503,7 @@ fn a_file_that_is_not_weights_is_refused_with_what_it_is() {
         (b"<!DOCTYPE html>", "a web page (<!DOCTYPE html>)"),
         (b"\x1f\x8b\x08", "compressed with gzip; unpack it"),
         (b"GGUF\x03", "a GGUF file"),
+        (b"\x08\x07\x12\x07pytorch", "an ONNX model"),
         (&archive(&[("readme", b"x")]), "without PyTorch's `data.pkl`"),
         (b"\x80\x02K\x01.", "torch.save did not write"),
     ] {

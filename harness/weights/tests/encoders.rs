@@ -58,9 +58,10 @@ fn heads_are_those_of_open_clip_s_file_in_the_folder_or_beside_the_file() {
             let weights = Weights::open(&path).unwrap();
             assert_eq!((weights.arch().heads, weights.arch().text_heads), (4, 2), "{}", path.display());
             assert_eq!(weights.suggested_activation(), Some(Activation::QuickGelu));
-            let notes = weights.notes();
+            // An option decides, so that opening has nothing to say and a report has.
+            assert!(weights.notes().is_empty(), "{:?}", weights.notes());
+            let notes = inspect(&path).unwrap().notes;
             assert!(notes.len() == 1 && notes[0].contains("activation `quick_gelu`"), "{notes:?}");
-            assert_eq!(inspect(&path).unwrap().notes, notes);
         }
     }
     // A file of open_clip's own `model_configs`, with its default of 64 channels a head.
@@ -337,4 +338,65 @@ fn messages_name_tensors_as_the_file_does() {
     write(&path, &all);
     let error = Weights::open(&path).unwrap_err().to_string();
     assert!(error.contains("`module.text.ln_final.weight` is missing"), "{error}");
+}
+
+#[test]
+fn what_transformers_file_leaves_out_is_told_with_the_default_that_is_taken() {
+    let json = r#"{"vision_config": {"num_attention_heads": 2}, "text_config": {"num_attention_heads": 1}}"#;
+    let (_folder, path) = folder("model.safetensors", "config.json", json);
+    let weights = Weights::open(&path).unwrap();
+    assert_eq!(weights.suggested_activation(), Some(Activation::QuickGelu));
+    assert_eq!(
+        weights.notes(),
+        ["config.json has no `hidden_act` for the image and text towers, and transformers' default is quick_gelu"]
+    );
+    let json = r#"{"vision_config": {"num_attention_heads": 2, "hidden_act": "gelu"}, "text_config": {"hidden_act": "gelu"}}"#;
+    let (_folder, path) = folder("model.safetensors", "config.json", json);
+    let weights = Weights::open(&path).unwrap();
+    assert_eq!((weights.suggested_activation(), weights.arch().text_heads), (Some(Activation::Gelu), 8));
+    assert_eq!(
+        weights.notes(),
+        ["config.json has no `num_attention_heads` for the text tower, and transformers' default is 8"]
+    );
+}
+
+#[test]
+fn weights_of_zeros_or_beyond_all_measure_are_found_before_anything_is_computed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    let write = |spoiled: &str, value: f32, precision| {
+        let layout = layout();
+        let count = |name: &str| layout.iter().find(|(other, _)| other == name).unwrap().1.iter().product();
+        write_safetensors(&path, &layout, precision, |name| {
+            let mut values = vec![0.5; count(name)];
+            if name == spoiled {
+                values.fill(value);
+            }
+            Ok(values)
+        })
+        .unwrap();
+        (Weights::open(&path).unwrap().check_values(), inspect(&path).unwrap())
+    };
+    let matrix = "visual.transformer.resblocks.0.mlp.c_fc.weight";
+    for (name, value, says) in [
+        (matrix, 0.0, "nothing but zeros"),
+        (matrix, -0.0, "nothing but zeros"),
+        ("visual.ln_pre.weight", 0.0, "nothing but zeros"),
+        ("ln_final.bias", 1e30, "64 of 64 values beyond 1.1e12"),
+    ] {
+        let (checked, report) = write(name, value, StorePrecision::F32);
+        let error = checked.unwrap_err().to_string();
+        assert!(error.contains("a.safetensors") && error.contains(name) && error.contains(says), "{error}");
+        assert!(!report.is_usable() && report.unfit.len() == 1 && report.unfit[0].found.contains(says), "{report:?}");
+    }
+    // Biases may be zero, large values are not beyond all measure, and what is not used does no harm.
+    for (name, value, precision) in [
+        ("ln_final.bias", 0.0, StorePrecision::F32),
+        (matrix, 60_000.0, StorePrecision::F16),
+        (matrix, 1e9, StorePrecision::F32),
+        ("visual.proj", 0.0, StorePrecision::F32),
+    ] {
+        let (checked, report) = write(name, value, precision);
+        assert!(checked.is_ok() && report.is_usable(), "{name}: {report:?}");
+    }
 }

@@ -38,7 +38,15 @@ pub enum Error {
     #[error(transparent)]
     Backend(#[from] BackendError),
     /// A training whose loss is no longer a number.
-    #[error("epoch {epoch}, batch {batch}: {source}; a lower `learning_rate` may help")]
+    #[error(
+        "epoch {epoch}, batch {batch}: {source}{}",
+        if (*epoch, *batch) == (0, 0) {
+            "; no step was made yet, so it is not the `learning_rate`: look at the weights (`harness weights inspect`) and the \
+             images (`harness datasets verify`)"
+        } else {
+            "; a lower `learning_rate` may help"
+        }
+    )]
     Diverged {
         /// Epoch, from 0.
         epoch: u32,

@@ -158,9 +158,9 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
 
 /// What came of the run, and what to do next.
 fn conclude(plan: &Plan, finished: &Finished, arguments: &Run, folder: &Folder, took: Duration) {
-    let Finished { done, failed, reused, interrupted, given_up } = finished;
+    let Finished { failed, interrupted, given_up, .. } = finished;
     let out = folder.path();
-    say(outcome(*done, *reused, *failed, took));
+    say(outcome(finished, took));
     say(format!("tables, figures and report: {}", out.join("report.md").display()));
     let why = format!("reasons are in {}, logs in {}", out.join("report.md").display(), out.join("logs").display());
     if *interrupted {
@@ -185,10 +185,12 @@ fn conclude(plan: &Plan, finished: &Finished, arguments: &Run, folder: &Folder, 
 }
 
 /// Cells by what became of them.
-fn outcome(done: usize, reused: usize, failed: usize, took: Duration) -> String {
+fn outcome(finished: &Finished, took: Duration) -> String {
+    let Finished { done, failed, reused, interrupted, .. } = *finished;
     let cells = |number: usize| count(number as u64, "cell");
     let took = duration(took);
     match (done, reused, failed) {
+        (0, 0, 0) if interrupted => format!("no cell was done in {took}"),
         (0, 0, 0) => "no cell matched".to_owned(),
         (0, 1, 0) => "the cell was already done".to_owned(),
         (0, reused, 0) => format!("all {} were already done", cells(reused)),
@@ -253,9 +255,13 @@ mod tests {
     #[test]
     fn the_last_line_says_what_became_of_every_cell() {
         let took = Duration::from_secs(282);
-        assert_eq!(outcome(9, 0, 0, took), "9 cells done in 4m 42s");
-        assert_eq!(outcome(0, 9, 0, took), "all 9 cells were already done");
-        assert_eq!(outcome(1, 5, 3, took), "1 cell done, 5 already done, 3 failed, in 4m 42s");
-        assert_eq!(outcome(0, 0, 0, took), "no cell matched");
+        let of = |done, reused, failed, interrupted| {
+            outcome(&Finished { done, reused, failed, interrupted, ..Finished::default() }, took)
+        };
+        assert_eq!(of(9, 0, 0, false), "9 cells done in 4m 42s");
+        assert_eq!(of(0, 9, 0, false), "all 9 cells were already done");
+        assert_eq!(of(1, 5, 3, false), "1 cell done, 5 already done, 3 failed, in 4m 42s");
+        assert_eq!(of(0, 0, 0, false), "no cell matched");
+        assert_eq!(of(0, 0, 0, true), "no cell was done in 4m 42s");
     }
 }

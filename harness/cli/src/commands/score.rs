@@ -3,7 +3,7 @@
 use clap::Args;
 use harness_records::Provenance;
 use harness_results::collect;
-use harness_run::{Extent, Scored, World, WorldOptions};
+use harness_run::{Extent, Scored, WILL_FAIL, World, WorldOptions};
 use harness_text::count;
 
 use crate::exit::{Exit, Failure};
@@ -52,7 +52,8 @@ pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
         Err(error) => say(format!("note: the notes on the data are those of the last run: {error}")),
     }
     world.save_hashes()?;
-    for warning in world.warnings() {
+    // Where a file can't be used, the cells that failed have named it.
+    for warning in world.warnings().iter().filter(|warning| scored.failed == 0 || !warning.contains(WILL_FAIL)) {
         say(format!("warning: {warning}"));
     }
     let results = collect(&plan, &folder, Some(world.registry()))?;

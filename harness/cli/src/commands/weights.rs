@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use harness_text::bytes;
+use harness_text::{bytes, count};
 use harness_weights::{Report, inspect};
 
 use crate::exit::{Exit, Failure};
@@ -86,8 +86,14 @@ fn listing(file: &Path, report: &Report) -> String {
     shortened(&mut line, "unused", &unused);
     for tensor in &report.non_finite {
         let note = if tensor.used { "" } else { ", which is not used" };
-        line("not finite", format!("{} values of {}{note}", tensor.count, tensor.name));
+        line("not finite", format!("{} of {}{note}", count(tensor.count as u64, "value"), tensor.name));
     }
+    let unfit: Vec<String> = report
+        .unfit
+        .iter()
+        .map(|tensor| format!("{}: {}{}", tensor.name, tensor.found, if tensor.used { "" } else { ", not used" }))
+        .collect();
+    shortened(&mut line, "not trained", &unfit);
     for note in &report.notes {
         line("note", note.clone());
     }

@@ -66,13 +66,16 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
             (Some(mask), true) => {
                 let mask = folder.join(mask);
                 if !mask.is_file() {
-                    listing.problems.push(match near.file(&mask, true) {
+                    let missing = match near.file(&mask, true) {
                         Some(other) => {
                             wrong(format!("no mask {}; `{other}` is there: write that name", mask.display()))
                         }
-                        None => DataError::MissingMask { image, expected: mask, meant: Vec::new() },
-                    });
-                    continue;
+                        None => {
+                            let (image, expected) = (image.clone(), mask.clone());
+                            DataError::MissingMask { image, expected, meant: Vec::new() }
+                        }
+                    };
+                    listing.missing.insert(name.clone(), missing);
                 }
                 Some(Source::File(mask))
             }

@@ -8,6 +8,9 @@ mod mvtec;
 mod near;
 mod phantom;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use harness_method::options::Side;
 
 use crate::dataset::Dataset;
@@ -23,6 +26,11 @@ pub(crate) struct Listing {
     pub(crate) abnormal: Vec<Item>,
     /// In the order found; an item with a problem may be missing above.
     pub(crate) problems: Vec<DataError>,
+    /// Masks that are not there, by their images' names. The images are listed: such a mask fails what needs it, like
+    /// one that can't be read.
+    pub(crate) missing: BTreeMap<String, DataError>,
+    /// Abnormal images that are left out of a test set because lists name them.
+    pub(crate) held_out: usize,
     /// What is worth knowing of it.
     pub(crate) notes: Vec<String>,
 }
@@ -31,10 +39,15 @@ impl Listing {
     /// The listing, if nothing is wrong with it.
     ///
     /// # Errors
-    /// The first problem.
+    /// The first problem; of masks that are not there only where not a single one is.
     pub(crate) fn complete(mut self) -> Result<Self> {
         if self.problems.is_empty() {
-            return Ok(self);
+            let none =
+                !self.abnormal.is_empty() && self.abnormal.iter().all(|item| self.missing.contains_key(&item.name));
+            return match self.missing.pop_first().filter(|_| none) {
+                Some((_, first)) => Err(first),
+                None => Ok(self),
+            };
         }
         let first = self.problems.remove(0);
         Err(self.other_kinds(&first).unwrap_or(first))
@@ -70,6 +83,13 @@ pub(crate) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
     };
     listing.sort();
     Ok(listing)
+}
+
+/// What is said of a mask that is not where it must be: which file beside it may be meant.
+pub(crate) fn missing_mask(image: PathBuf, mask: PathBuf) -> DataError {
+    let mut near = near::Looked::default();
+    let meant = near.file(&mask, true).map(|name| mask.with_file_name(name)).into_iter().collect();
+    DataError::MissingMask { image, expected: mask, meant }
 }
 
 /// Where the images of a class are looked for, for messages.

@@ -34,9 +34,10 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
             listing.problems.push(near::empty(dataset, &path, images.exists, folder::IMAGES));
         }
         listing.problems.extend(images.problems);
+        let below = format!("{}/img", class_folder(split, side));
         let masks_folder = dataset.folder().join(class_folder(split, side)).join("anomaly_mask");
         let masks = if side == Side::Abnormal && dataset.has_masks() {
-            Some(masks::present(dataset, (&path, &images.names), &masks_folder, &str::to_owned, &mut listing)?)
+            Some(masks::of_images(dataset, (&below, &images.names), &masks_folder, &str::to_owned, &mut listing)?)
         } else {
             None
         };
@@ -49,7 +50,7 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
             };
             let item = Item {
                 patient: dataset.patient_of(&name),
-                name: format!("{}/img/{name}", class_folder(split, side)),
+                name: format!("{below}/{name}"),
                 abnormal: side == Side::Abnormal,
                 image: Source::File(image),
                 mask,

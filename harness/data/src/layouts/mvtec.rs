@@ -49,7 +49,9 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
     }
     if split == Split::Test {
         let held_out = held_out(dataset, &listing.abnormal, &mut listing.problems)?;
+        let all = listing.abnormal.len();
         listing.abnormal.retain(|item| !held_out.contains(&item.name));
+        listing.held_out = all - listing.abnormal.len();
     }
     Ok(listing)
 }
@@ -95,8 +97,8 @@ fn images(dataset: &Dataset, below: &str, abnormal: bool, listing: &mut Listing)
     let masks_folder = below.strip_prefix("test/").map(|defect| dataset.folder().join("ground_truth").join(defect));
     let masks = match masks_folder {
         Some(folder) if abnormal && dataset.has_masks() => {
-            let present = masks::present(dataset, (&path, &images.names), &folder, &mask_name, listing)?;
-            Some((folder, present))
+            let with = masks::of_images(dataset, (below, &images.names), &folder, &mask_name, listing)?;
+            Some((folder, with))
         }
         _ => None,
     };
@@ -104,7 +106,7 @@ fn images(dataset: &Dataset, below: &str, abnormal: bool, listing: &mut Listing)
         let image = path.join(&name);
         let mask = match &masks {
             None => None,
-            Some((_, present)) if !present.contains(&name) => continue,
+            Some((_, with)) if !with.contains(&name) => continue,
             Some((folder, _)) => Some(Source::File(folder.join(mask_name(&name)))),
         };
         let patient = dataset.patient_of(&name);

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use harness_data::decode::{Depth, EXTENSIONS};
-use harness_data::{Source, foreign, is_litter};
+use harness_data::decode::EXTENSIONS;
+use harness_data::{DataError, Facts, FileHashes, Finding, Source, foreign, inspect_images, is_litter};
 use harness_text::count;
 use rayon::prelude::*;
 
@@ -109,19 +110,29 @@ fn named(path: &Path, taken: &mut HashSet<String>) -> String {
     candidates.find(|name| taken.insert(name.to_lowercase())).unwrap_or(stem)
 }
 
-/// Decodes every image, before an encoder is loaded: why some can't be read, by their places in `images`.
+/// Decodes every image, before an encoder is loaded: why some can't be read, by their places in `images`, and what is
+/// doubtful about the others, which is looked for as in datasets.
 ///
 /// # Errors
 /// No image that can be read; all are named.
-pub(super) fn unreadable(images: &[InputImage]) -> Result<BTreeMap<usize, String>, Error> {
-    let failures: Vec<Option<String>> = images
+pub(super) fn look(images: &[InputImage]) -> Result<(BTreeMap<usize, String>, Vec<Finding>), Error> {
+    let hashes = FileHashes::in_memory();
+    let looked: Vec<(Source, Result<Arc<Facts>, DataError>)> = images
         .par_iter()
-        .map(|image| Source::File(image.path.clone()).pixels(Depth::Scaled).err().map(|error| error.to_string()))
+        .map(|image| Source::File(image.path.clone()))
+        .map(|source| {
+            let facts = hashes.facts(&source);
+            (source, facts)
+        })
         .collect();
-    let failures = failures.into_iter().enumerate();
-    let failures: BTreeMap<usize, String> = failures.filter_map(|(place, failure)| Some((place, failure?))).collect();
+    let failed = |(place, (_, facts)): (usize, &(Source, Result<Arc<Facts>, DataError>))| {
+        facts.as_ref().err().map(|error| (place, error.to_string()))
+    };
+    let failures: BTreeMap<usize, String> = looked.iter().enumerate().filter_map(failed).collect();
     if failures.len() < images.len() {
-        return Ok(failures);
+        let read: Vec<(&Source, &Facts)> =
+            looked.iter().filter_map(|(source, facts)| Some((source, &**facts.as_ref().ok()?))).collect();
+        return Ok((failures, inspect_images(&read)));
     }
     let mut what = format!("{} of {} images can't be read", failures.len(), images.len());
     for failure in failures.values().take(NAMED) {

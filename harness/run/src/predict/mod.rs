@@ -10,6 +10,7 @@ mod work;
 
 use std::path::Path;
 
+use harness_data::Severity;
 use harness_metrics::joined_scores;
 use harness_tables::{PredictionRow, write_csv};
 use harness_worker::protocol::Job;
@@ -48,7 +49,13 @@ pub fn predict(
                 .to_owned(),
         });
     }
-    let unreadable = images::unreadable(images)?;
+    let (unreadable, findings) = images::look(images)?;
+    for finding in findings {
+        observer.notice(&match finding.severity {
+            Severity::Note => Notice::Remark(&finding.message),
+            Severity::Error | Severity::Warning => Notice::Warning(&finding.message),
+        });
+    }
     let all = images;
     let images: Vec<InputImage> = all
         .iter()
