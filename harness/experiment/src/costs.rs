@@ -47,11 +47,13 @@ impl Plan {
             costs.steps = costs.steps.saturating_add(training.steps());
             let encoding = Encoding::of(training);
             let mut new = 0;
-            if seen.insert((encoding.key.clone(), *training.support.as_bytes(), None)) {
-                new += support * (all - seeded);
-            }
-            if seen.insert((encoding.key.clone(), *training.support.as_bytes(), Some(training.seed))) {
-                new += support * seeded;
+            if let Some(hash) = training.support {
+                if seen.insert((encoding.key.clone(), *hash.as_bytes(), None)) {
+                    new += support * (all - seeded);
+                }
+                if seen.insert((encoding.key.clone(), *hash.as_bytes(), Some(training.seed))) {
+                    new += support * seeded;
+                }
             }
             costs.support_encodings += new;
             costs.tap_bytes = costs.tap_bytes.saturating_add(new.saturating_mul(encoding.bytes));

@@ -11,6 +11,7 @@ mod backends;
 mod best;
 mod colour;
 mod comparisons;
+mod controls;
 mod cross_dataset;
 mod error;
 mod few_shot;

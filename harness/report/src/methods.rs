@@ -4,6 +4,10 @@ use harness_tables::{Frame, MethodRow};
 
 use crate::ReportError;
 use crate::sheet::{Sheet, Table};
+use crate::words::k_name;
+
+/// How `sees` says that a method sees no support set.
+const NOTHING: &str = "nothing";
 
 /// The table of methods; `None` where all variants have one.
 pub(crate) fn methods(rows: &[MethodRow]) -> Result<Option<Table>, ReportError> {
@@ -23,7 +27,7 @@ pub(crate) fn methods(rows: &[MethodRow]) -> Result<Option<Table>, ReportError> 
             row.variant.clone(),
             if row.transductive { format!("{} ‡", row.method) } else { row.method.clone() },
             row.sees.clone(),
-            row.shots.to_string(),
+            k_name(row.shots, row.sees == NOTHING),
             share(row.image_auroc),
             share(row.pixel_auroc),
             share(row.pro),

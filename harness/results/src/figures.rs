@@ -5,7 +5,7 @@ mod roc;
 use std::collections::HashMap;
 
 use harness_data::{Dataset, Item, Registry, load_image};
-use harness_experiment::{Cell, Plan, Selection, Shots, Training};
+use harness_experiment::{Cell, Evaluation, Plan, Selection, Shots};
 use harness_metrics::MapSource;
 use harness_records::{CellRecords, Detail, Folder, Grids};
 use harness_tables::{ScoreRow, read_curve, read_scores};
@@ -204,13 +204,12 @@ impl<'a> Group<'a> {
             })
         };
         let shown: Vec<PanelRow> = choose(&candidates).into_iter().map(row).collect::<Result<_, _>>()?;
-        let training = plan.trainings.iter().find(|training| training.id == cell.training);
         let caption = format!(
             "Test images with the best, median and worst pixel AP and the normal image with the highest map value: {}, \
              variant {}, {}, epoch {}, selection {}.",
             self.words(plan, cell),
             cell.variant,
-            training.map(object).unwrap_or_default(),
+            object(&record.evaluation),
             epoch,
             self.selection.name()
         );
@@ -237,8 +236,8 @@ fn candidate_title(candidate: &Candidate) -> String {
     }
 }
 
-fn object(training: &Training) -> String {
-    format!("object \"{}\"", training.object)
+fn object(evaluation: &Evaluation) -> String {
+    format!("object \"{}\"", evaluation.object)
 }
 
 /// `[3, S, S]` to `[S, S, 3]`.

@@ -4,6 +4,7 @@
 mod averages;
 mod backends;
 mod comparisons;
+mod controls;
 mod delong;
 mod error;
 mod families;
@@ -72,6 +73,7 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         smoke: plan.smoke,
         provenance: provenance.map(|provenance| provenance_lines(plan, &provenance)).unwrap_or_default(),
         variants: plan.variants.iter().map(|variant| variant.name.clone()).collect(),
+        controls: controls::controls(plan, &rows),
         results: rows,
         roc: figures.roc,
         curves: figures.curves,
