@@ -33,11 +33,12 @@ pub struct SupportSet {
 
 impl Dataset {
     /// The support set of so many images of each class: draw `draw` of the list file, or drawn where the dataset has no
-    /// list (docs/method.md sections 5 and 6), or the list of that name. Of the images of one class the number of the other's decides nothing.
+    /// list (docs/method.md sections 5 and 6), or the list of that name. Of the images of one class the number of the
+    /// other's decides nothing.
     ///
     /// # Errors
-    /// Problems of the pool, [`DataError::NoShots`], [`DataError::NoDraw`], [`DataError::TooFewImages`], [`DataError::List`],
-    /// [`DataError::ListCount`], [`DataError::NoList`], [`DataError::Io`].
+    /// Problems of the pool, [`DataError::NoShots`], [`DataError::NoDraw`], [`DataError::TooFewImages`],
+    /// [`DataError::List`], [`DataError::ListCount`], [`DataError::NoList`], [`DataError::Io`].
     pub fn support(&self, shots: Shots, draw: impl Into<Draw>) -> Result<SupportSet> {
         self.support_with(shots, draw, &Source::content_hash)
     }

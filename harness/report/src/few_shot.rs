@@ -146,8 +146,8 @@ impl<'a> FewShot<'a> {
         }
     }
 
-    /// Leaves one line of what sees no support set, as its numbers are the same at every K. Compared it is at each K, so a
-    /// mark stays where it has it at all of them.
+    /// Leaves one line of what sees no support set, as its numbers are the same at every K. Compared it is at each K,
+    /// so a mark stays where it has it at all of them.
     fn print_once(&mut self) {
         let mut kept: Vec<Line<'a>> = Vec::new();
         for line in std::mem::take(&mut self.lines) {

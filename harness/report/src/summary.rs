@@ -122,7 +122,8 @@ pub fn summary(results: &[ResultRow], variants: &[String]) -> Result<Vec<Summary
     Ok(gathered.into_iter().map(SummaryRow::from).collect())
 }
 
-/// Rows without those that repeat a number of the same variant: where a seed or a draw decides nothing, its cells are one.
+/// Rows without those that repeat a number of the same variant: where a seed or a draw decides nothing, its cells are
+/// one.
 fn counted_once(results: &[ResultRow]) -> Vec<ResultRow> {
     let mut seen = HashSet::new();
     let key = |row: &ResultRow| {

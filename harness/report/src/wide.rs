@@ -64,8 +64,8 @@ pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
     Ok(Frame::new(columns)?)
 }
 
-/// The rows without those that repeat what stands under another rule, as there was nothing to choose from, or at another
-/// K, as no support set was seen. Groups that are not done stay.
+/// The rows without those that repeat what stands under another rule, as there was nothing to choose from, or at
+/// another K, as no support set was seen. Groups that are not done stay.
 fn once(rows: &[SummaryRow]) -> Vec<SummaryRow> {
     let key = |row: &SummaryRow| {
         let (variant, dataset, source) = (row.variant.clone(), row.dataset.clone(), row.trained_on.clone());

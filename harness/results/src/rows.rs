@@ -43,8 +43,8 @@ pub(crate) fn rows(
 }
 
 /// The rows of the results table: where there is nothing to choose from, a number that every rule reports stands once,
-/// under the first of `last`, `best-on-test` and `best-on-support` that is done; and what sees no support set once, under
-/// the first K and draw. What is not done stands under each of them.
+/// under the first of `last`, `best-on-test` and `best-on-support` that is done; and what sees no support set once,
+/// under the first K and draw. What is not done stands under each of them.
 pub(crate) fn once(rows: &[ResultRow]) -> Vec<ResultRow> {
     let place = |row: &ResultRow| (row.shots, row.draw, row.seed);
     let key = |row: &ResultRow| {

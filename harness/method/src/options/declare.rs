@@ -16,8 +16,8 @@ pub struct Declared {
     pub shared: bool,
 }
 
-/// The first stage of a cell's work that an option decides. Those before it are the same whatever its value is, so their
-/// records are shared.
+/// The first stage of a cell's work that an option decides. Those before it are the same whatever its value is, so
+/// their records are shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// What is learned: the training's states.
@@ -82,8 +82,8 @@ macro_rules! first {
 ///
 /// `released` is the default, which ids leave out: it never changes under one version of the method. `in Preset::X`
 /// gives the value in another preset; without it the preset has the default. `decides` is the [`Stage`] that it decides
-/// first, the training where it is not given. Where `effective` is false, the option decides nothing and is not checked.
-/// Its first lines are what the documents say of it.
+/// first, the training where it is not given. Where `effective` is false, the option decides nothing and is not
+/// checked. Its first lines are what the documents say of it.
 #[macro_export]
 macro_rules! declare {
     ($(

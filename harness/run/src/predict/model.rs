@@ -213,7 +213,8 @@ impl Model {
         self
     }
 
-    /// Whether it has sentences and nothing says about what, as a state of a method that learns nothing is of no object.
+    /// Whether it has sentences and nothing says about what, as a state of a method that learns nothing is of no
+    /// object.
     pub fn lacks_object(&self) -> bool {
         self.object.is_empty() && self.training.options.names_objects()
     }
