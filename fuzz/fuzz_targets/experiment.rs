@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use harness_experiment::{
-    BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Error, Plan, Shots, Spec, SupportFacts,
+    BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, Draw, EncoderSource, Error, Plan, Shots, Spec,
+    SupportFacts,
     WeightsFacts,
 };
 use harness_fuzz::tokens;
@@ -32,16 +33,17 @@ impl Catalogue for World {
         Ok(facts)
     }
 
-    fn support(&self, dataset: &str, shots: Shots, draw: u64) -> Result<SupportFacts, CatalogueError> {
-        let content = |draw| hash(&format!("{dataset} {shots} {draw}"));
-        Ok(SupportFacts { hash: content(draw), set: content(draw / 2), drawn: true })
+    fn support(&self, dataset: &str, shots: Shots, draw: Draw) -> Result<SupportFacts, CatalogueError> {
+        let content = |draw: Draw| hash(&format!("{dataset} {shots} {draw}"));
+        let set = draw.number().map_or(draw, |number| Draw::Number(number / 2));
+        Ok(SupportFacts { hash: content(draw), set: content(set), drawn: draw.name().is_none() })
     }
 
-    fn patients(&self, _: &str, _: Shots, _: u64) -> Result<Vec<Option<String>>, CatalogueError> {
+    fn patients(&self, _: &str, _: Shots, _: Draw) -> Result<Vec<Option<String>>, CatalogueError> {
         Ok(Vec::new())
     }
 
-    fn check_transfer(&self, _: &str, _: Shots, _: u64, _: &str) -> Result<(), CatalogueError> {
+    fn check_transfer(&self, _: &str, _: Shots, _: Draw, _: &str) -> Result<(), CatalogueError> {
         Ok(())
     }
 

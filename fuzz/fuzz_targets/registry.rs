@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
                 let entry = registry.get(name).expect("a name of the registry");
                 for value in [None, Some("x"), Some("")] {
                     let lookup = |_: &str| value.map(str::to_owned);
-                    let _ = (entry.root_with(&lookup), entry.lists_with(&lookup));
+                    let _ = (entry.root_with(&lookup), entry.lists_with(&lookup), entry.named_lists_with(&lookup));
                 }
             }
         }

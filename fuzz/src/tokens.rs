@@ -20,6 +20,7 @@ pub const REGISTRY: &[&str] = &[
     "\"half\"\n",
     "\"nonzero\"\n",
     "support = ",
+    "support_lists = ",
     "\"${V:-a}/{shots}-{draw}\"\n",
     "patient = ",
     "\"^([0-9]+)_\"\n",

@@ -27,7 +27,8 @@ fn heads_of_flex_through_the_table_reproduce_theirs() {
 fn windows_of_flex_through_the_table_reproduce_theirs() {
     let backend = harness_backend_flex::backend().unwrap();
     let session = backend.open(&SessionOptions::on("cpu")).unwrap();
-    let outcomes: Vec<_> = harness_conformance::check_windows(&session, &harness_tests::golden(""), Precision::F32).unwrap().collect();
+    let outcomes: Vec<_> =
+        harness_conformance::check_windows(&session, &harness_tests::golden(""), Precision::F32).unwrap().collect();
     assert_eq!(outcomes.iter().map(|outcome| outcome.lines.as_ref().unwrap().len()).collect::<Vec<_>>(), [2, 2]);
     outcomes.iter().for_each(parity::print);
     assert!(outcomes.iter().all(harness_conformance::Outcome::passes));

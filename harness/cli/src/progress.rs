@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use harness_experiment::{Cell, Selection};
+use harness_experiment::{Cell, Selection, Training};
 use harness_run::{Notice, Observer, Phase};
 use harness_text::{count, duration, seconds};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
@@ -179,9 +179,13 @@ impl Observer for Progress {
             }
             Notice::Training { training, variants, number, of } => {
                 (self.epoch, self.epochs, self.last_line) = (None, training.epochs, Instant::now());
-                let (dataset, shots, draw, seed) = (&training.dataset, training.shots, training.draw, training.seed);
+                let Training { dataset, shots, draw, seed, .. } = training;
                 let (variants, backend) = (variants.join(", "), &training.backend.name);
-                say(format!("[{number}/{of}] {variants}: {dataset}, K {shots}, draw {draw}, seed {seed}, {backend}"));
+                let set = match training.support {
+                    Some(_) => format!("{dataset}, K {shots}, draw {draw}"),
+                    None => "no supports".to_owned(),
+                };
+                say(format!("[{number}/{of}] {variants}: {set}, seed {seed}, {backend}"));
                 self.training(*number, *of);
             }
             Notice::Progress { phase, done, total, rate, left } => self.progress(*phase, *done, *total, *rate, *left),

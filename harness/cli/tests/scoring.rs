@@ -243,7 +243,10 @@ fn other_images_than_those_that_were_scored_are_refused() {
     place.run(&[]).expect(0);
     save(&place, "test/good/img/n1.png", &|x, y| (x * y % 251) as u8);
     let ended = place.harness(&["score", "out", "--cache", "cache"]).expect(2);
-    ended.says(&["[Files]: 1 test image changed after it was scored (test/good/img/n1.png)", "run the experiment again"]);
+    ended.says(&[
+        "[Files]: 1 test image changed after it was scored (test/good/img/n1.png)",
+        "run the experiment again",
+    ]);
     std::fs::remove_file(place.file("files/test/good/img/n1.png")).unwrap();
     let ended = place.harness(&["score", "out", "--cache", "cache"]).expect(2);
     ended.says(&["1 test image that was scored is no longer there (test/good/img/n1.png)"]);

@@ -5,6 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use common::files::on_files;
 use common::{Place, Row};
 
 const VARIANTS: &str = r#"
@@ -51,27 +52,46 @@ fn what_sees_normal_images_alone_has_the_same_numbers_with_abnormal_ones_and_wit
     place.run(&[]).expect(0);
     let rows = place.results();
     assert!(rows.iter().all(|row| row.get("status") == "done"), "{rows:?}");
-    for variant in ["bank", "similarity"] {
-        let (both, normals) = (of(&rows, variant, "4"), of(&rows, variant, "0"));
-        assert!(!both.is_empty() && values(&both) == values(&normals), "{variant}");
-        assert!(both.iter().all(|row| row.get("shots") == "4" && row.get("normal_shots") == "4"));
-        assert!(normals.iter().all(|row| row.get("shots").is_empty() && row.get("normal_shots") == "4"));
-        // Other images decide another id, though nothing was seen of them.
-        assert_ne!(both[0].get("support_hash"), normals[0].get("support_hash"));
+    let (both, normals) = (of(&rows, "bank", "4"), of(&rows, "bank", "0"));
+    assert!(!both.is_empty() && values(&both) == values(&normals));
+    assert!(both.iter().all(|row| row.get("shots") == "4" && row.get("normal_shots") == "4"));
+    assert!(normals.iter().all(|row| row.get("shots").is_empty() && row.get("normal_shots") == "4"));
+    // Abnormal images were not seen, so they decide no id.
+    for id in ["support_hash", "training", "evaluation"] {
+        assert_eq!(both[0].get(id), normals[0].get(id));
     }
+    // What sees nothing is one record, which stands once.
+    let similarity: Vec<&Row> = rows.iter().filter(|row| row.get("variant") == "similarity").collect();
+    let same = |column: &str, value: &str| similarity.iter().all(|row| row.get(column) == value);
+    assert!(!similarity.is_empty() && values(&similarity).len() == similarity.len());
+    assert!(same("no_support", "true") && same("draw", "0") && same("shots", "4") && same("support_hash", ""));
+    assert!(rows.iter().all(|row| (row.get("no_support") == "true") == (row.get("variant") == "similarity")));
+    let intervals = place.rows("out/tables/intervals.csv");
+    let counted = |variant: &str| -> Vec<[f64; 2]> {
+        let of_variant = intervals.iter().filter(|row| row.get("variant") == variant);
+        of_variant.map(|row| ["draws", "count"].map(|column| row.number(column))).collect()
+    };
+    assert!(counted("similarity").iter().all(|counts| *counts == [1.0, 1.0]), "{:?}", counted("similarity"));
+    assert!(counted("bank").iter().all(|counts| *counts == [2.0, 2.0]), "{:?}", counted("bank"));
     assert!(of(&rows, "base", "0").is_empty() && of(&rows, "probe", "0").is_empty());
 
     let cell = of(&rows, "bank", "0")[0].get("cell");
     let explained = place.harness(&["explain", cell, "out", "--cache", "cache"]).expect(0).out;
-    assert!(explained.contains("4+0 (normal+abnormal)"), "{explained}");
+    assert!(explained.contains("4, 4+0 (normal+abnormal)"), "{explained}");
+    let explained = place.harness(&["explain", similarity[0].get("cell"), "out", "--cache", "cache"]).expect(0).out;
+    assert!(explained.contains("decides nothing: no support set is seen"), "{explained}");
+    assert_eq!(explained.matches("variant").count(), 1, "{explained}");
     let gradient = image::GrayImage::from_fn(32, 32, |x, y| image::Luma([(4 * x + 3 * y) as u8]));
     gradient.save(place.file("image.png")).unwrap();
     let arguments =
         ["predict", "--cell", cell, "--results", "out", "--cache", "cache", "--out", "predicted", "image.png"];
-    place.harness(&arguments).expect(0).says(&["K 4+0"]);
+    place.harness(&arguments).expect(0).says(&["K 4,"]);
 
     let summary = std::fs::read_to_string(place.file("out/tables/summary.md")).unwrap();
     assert!(summary.contains("|   4+0 |") && summary.contains("K of unequal numbers"), "{summary}");
+    let lines: Vec<&str> = summary.lines().filter(|line| line.contains("similarity")).collect();
+    let once = |line: &&str| line.contains("|   any |") && line.contains("|         1 |") | line.contains("| 1 |");
+    assert!(!lines.is_empty() && lines.iter().all(once) && summary.contains("K any: the method sees no"), "{summary}");
     let figures: Vec<String> = std::fs::read_dir(place.file("out/figures"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -124,4 +144,25 @@ fn who_needs_both_classes_is_refused_before_anything_is_computed() {
     place.harness(&["plan", "small.toml", "--cache", "cache"]).expect(2).says(&said);
     place.run(&[]).expect(2).says(&said);
     assert!(!place.file("out").exists());
+}
+
+#[test]
+fn a_published_list_is_a_draw_from_the_registry_to_the_tables() {
+    let place = on_files();
+    let registry = std::fs::read_to_string(place.file("datasets.toml")).unwrap();
+    place.write("datasets.toml", &format!("{registry}support_lists = {{ paper = \"lists/{{shots}}-shot.txt\" }}\n"));
+    place.write("files/lists/2-shot.txt", "a-0: a3.png a1.png\nn-0: n2.png n0.png\n");
+    place.edit("draws = [0]", "draws = [\"paper\", 0]");
+    let planned = place.harness(&["plan", "small.toml", "--cells", "--cache", "cache"]).expect(0).out;
+    assert!(planned.contains("2  paper     0  flex"), "{planned}");
+    place.run(&["--only", "draw=paper variant=base"]).expect(0);
+    let rows = place.results();
+    let done: Vec<&Row> = rows.iter().filter(|row| row.get("status") == "done").collect();
+    assert!(!done.is_empty() && done.iter().all(|row| row.get("draw").is_empty() && row.get("draw_name") == "paper"));
+    assert!(rows.iter().any(|row| row.get("draw") == "0" && row.get("draw_name").is_empty()));
+    let explained = place.harness(&["explain", done[0].get("cell"), "out", "--cache", "cache"]).expect(0).out;
+    assert!(explained.contains("paper") && explained.contains("n2.png"), "{explained}");
+    place.edit("\"paper\"", "\"papers\"");
+    let said = ["support set of `Files`, 2 shots, draw papers", "it has paper, numbers"];
+    place.harness(&["plan", "small.toml", "--cache", "cache"]).expect(2).says(&said);
 }

@@ -73,8 +73,9 @@ fn trainings(place: &Place, variant: &str, patients: Option<&[Option<String>]>) 
 
 fn together(place: &Place, trainings: &[(ResultRow, Replicates)]) -> Replicates {
     let repetitions = trainings.iter();
-    let repetitions: Vec<Repetition<'_>> =
-        repetitions.map(|(row, replicates)| Repetition { draw: row.draw, seed: row.seed, replicates }).collect();
+    let repetitions: Vec<Repetition<'_>> = repetitions
+        .map(|(row, replicates)| Repetition { draw: row.draw.number().unwrap(), seed: row.seed, replicates })
+        .collect();
     nested(&test_set(place, &trainings[0].0), 0, &repetitions).unwrap()
 }
 

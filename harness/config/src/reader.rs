@@ -146,6 +146,20 @@ impl<'a, 'i> Table<'a, 'i> {
         all
     }
 
+    /// Reads every value as one of a type, in the file's order, whatever the names are.
+    pub fn each<T: FromValue>(self) -> Vec<(Spanned<String>, Spanned<T>)> {
+        let mut entries: Vec<_> = self.table.into_iter().flatten().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        let mut all = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let name = key.get_ref().to_string();
+            if let Some(value) = Spanned::from_value(&self.child_header(&name), value, self.findings) {
+                all.push((Spanned::new(key.span(), name), value));
+            }
+        }
+        all
+    }
+
     /// Reads every table of a list of tables, `[[key]]`, in the file's order.
     pub fn tables<T>(&mut self, key: &'static str, mut read: impl FnMut(Table<'_, 'i>) -> T) -> Vec<T> {
         self.known.push(key);

@@ -1,6 +1,9 @@
 //! A registry entry with its folder found.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use harness_method::{Draw, DrawName};
 
 use crate::entry::Entry;
 use crate::error::{DataError, Result};
@@ -15,6 +18,8 @@ pub struct Dataset {
     root: PathBuf,
     /// Pattern of the support lists, variables replaced; `None` where supports are drawn.
     lists: Option<String>,
+    /// Patterns of further lists by name, variables replaced.
+    named_lists: BTreeMap<DrawName, String>,
 }
 
 impl Dataset {
@@ -38,8 +43,9 @@ impl Dataset {
             let (dataset, registry) = (entry.name.clone(), entry.registry().to_owned());
             return Err(DataError::NoRoot { dataset, root: root.clone(), is_file: root.exists(), registry });
         }
-        let lists = entry.lists_with(&|name| std::env::var(name).ok())?;
-        Ok(Self { entry: entry.clone(), root: root.unwrap_or_default(), lists })
+        let lookup = |name: &str| std::env::var(name).ok();
+        let (lists, named_lists) = (entry.lists_with(&lookup)?, entry.named_lists_with(&lookup)?);
+        Ok(Self { entry: entry.clone(), root: root.unwrap_or_default(), lists, named_lists })
     }
 
     /// The description in the registry.
@@ -77,9 +83,35 @@ impl Dataset {
         &self.root
     }
 
-    /// Pattern of the support lists, variables replaced; `None` where supports are drawn.
+    /// Pattern of the support lists of draws by number, variables replaced; `None` where those are drawn.
     pub(crate) fn lists(&self) -> Option<&str> {
         self.lists.as_deref()
+    }
+
+    /// The patterns of all its lists, each with its name where it has one.
+    pub(crate) fn all_lists(&self) -> impl Iterator<Item = (Option<DrawName>, &str)> {
+        let named = self.named_lists.iter().map(|(name, pattern)| (Some(*name), pattern.as_str()));
+        self.lists().map(|pattern| (None, pattern)).into_iter().chain(named)
+    }
+
+    /// The pattern of a draw's list; `None` where its supports are drawn.
+    ///
+    /// # Errors
+    /// [`DataError::NoDraw`].
+    pub(crate) fn list_of(&self, draw: Draw) -> Result<Option<&str>> {
+        let found = match draw {
+            Draw::Number(_) => self.lists(),
+            Draw::Named(name) => self.named_lists.get(&name).map(String::as_str),
+        };
+        let drawn = draw.number().is_some() && !self.entry.layout.supports_are_held_out();
+        if found.is_some() || drawn {
+            return Ok(found);
+        }
+        let names = self.named_lists.keys().map(ToString::to_string);
+        let numbers =
+            (self.lists().is_some() || !self.entry.layout.supports_are_held_out()).then(|| "numbers".to_owned());
+        let (dataset, registry) = (self.name().to_owned(), self.entry.registry().to_owned());
+        Err(DataError::NoDraw { dataset, draw, has: names.chain(numbers).collect(), registry })
     }
 
     /// The patient of a file name, by the entry's pattern.

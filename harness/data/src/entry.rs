@@ -1,9 +1,11 @@
 //! A dataset's table in `datasets.toml`: as typed, and checked.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use harness_config::{Findings, Spanned, Table, escaped, expand, start};
+use harness_method::DrawName;
 use regex::Regex;
 
 use crate::error::{DataError, Result};
@@ -96,6 +98,8 @@ pub(crate) struct Typed {
     modality: Option<Spanned<String>>,
     masks: Option<Spanned<bool>>,
     support: Option<Spanned<String>>,
+    /// By name, and where the name stands.
+    support_lists: Vec<(Spanned<String>, Spanned<String>)>,
     patient: Option<Spanned<String>>,
     source: Option<Spanned<String>>,
     licence: Option<Spanned<String>>,
@@ -116,6 +120,7 @@ impl Typed {
             modality: table.required(keys::MODALITY.name, "\"brain MRI\""),
             masks: table.required(keys::MASKS.name, "true"),
             support: table.optional(keys::SUPPORT.name),
+            support_lists: table.table(keys::SUPPORT_LISTS.name).each(),
             patient: table.optional(keys::PATIENT.name),
             source: table.optional(keys::SOURCE.name),
             licence: table.optional(keys::LICENCE.name),
@@ -148,6 +153,8 @@ pub struct Entry {
     /// Pattern of the support lists' paths as typed, with `{shots}`, `{draw}` and variables; without it supports are
     /// drawn.
     pub support: Option<String>,
+    /// Patterns of further lists as typed, with `{shots}` and variables, by the name that they have as draws.
+    pub support_lists: BTreeMap<DrawName, String>,
     /// Takes the patient from an image's file name: its first group, or all of the match.
     pub patient: Option<Regex>,
     /// Where the data comes from.
@@ -189,6 +196,18 @@ impl Entry {
         self.filled(keys::SUPPORT, self.support.as_deref(), lookup)
     }
 
+    /// The same of the lists that have names.
+    ///
+    /// # Errors
+    /// [`DataError::Variable`].
+    pub fn named_lists_with(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<BTreeMap<DrawName, String>> {
+        let filled = |(name, text): (&DrawName, &String)| {
+            let pattern = self.filled(keys::SUPPORT_LISTS, Some(text.as_str()), lookup)?;
+            Ok(pattern.map(|pattern| (*name, pattern)))
+        };
+        self.support_lists.iter().filter_map(|entry| filled(entry).transpose()).collect()
+    }
+
     fn filled(&self, key: Key, text: Option<&str>, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>> {
         text.map(|text| expand(text, lookup)).transpose().map_err(|source| DataError::Variable {
             path: self.registry.clone(),
@@ -228,6 +247,7 @@ impl Entry {
             };
             Regex::new(pattern.get_ref()).map_err(invalid).ok()
         });
+        let support_lists = typed.check_named(findings);
         let phantom = typed.phantom.check(findings);
         if findings.len() > before {
             return None;
@@ -241,6 +261,7 @@ impl Entry {
             masks: typed.masks?.into_inner(),
             mask_values: typed.mask_values.map(Spanned::into_inner).unwrap_or_default(),
             support: value(typed.support),
+            support_lists,
             patient,
             source: value(typed.source),
             licence: value(typed.licence),
@@ -277,7 +298,10 @@ impl Typed {
                 findings.add(offset, format!("`{}` is only for layout `{owner}`; remove it", key.name));
             }
         }
-        if layout.supports_are_held_out() && self.support.is_none() {
+        if let Some((name, _)) = self.support_lists.first().filter(|_| layout == Layout::Phantom) {
+            findings.add(start(name), "layout `phantom` is generated and has no files; remove `support_lists`");
+        }
+        if layout.supports_are_held_out() && self.support.is_none() && self.support_lists.is_empty() {
             findings.add(
                 self.start,
                 format!(
@@ -287,6 +311,37 @@ impl Typed {
                 ),
             );
         }
+    }
+
+    /// The lists that have names.
+    fn check_named(&self, findings: &mut Findings) -> BTreeMap<DrawName, String> {
+        let mut lists = BTreeMap::new();
+        for (name, pattern) in &self.support_lists {
+            let key = format!("{}.{}", keys::SUPPORT_LISTS.name, name.get_ref());
+            let text = pattern.get_ref();
+            if let Some(message) = escaped(text) {
+                findings.add(start(pattern), message);
+            }
+            match expand(text, |_: &str| Some("x".to_owned())) {
+                Err(error) => findings.add(start(pattern), format!("`{key}`: {error}")),
+                Ok(expanded) if expanded.trim().is_empty() => {
+                    findings.add(start(pattern), format!("`{key}` is empty; write the path of a list, or remove it"));
+                }
+                Ok(expanded) if expanded.replace("{shots}", "").contains(['{', '}']) => {
+                    let message = format!(
+                        "`{key}` has a placeholder other than {{shots}}; remove it: a name stands for one draw, and draws by \
+                         number are `support`'s"
+                    );
+                    findings.add(start(pattern), message);
+                }
+                Ok(_) => {}
+            }
+            match name.get_ref().parse() {
+                Ok(name) => _ = lists.insert(name, text.clone()),
+                Err(error) => findings.add(start(name), format!("`{}`: {error}", keys::SUPPORT_LISTS.name)),
+            }
+        }
+        lists
     }
 
     /// Variables and placeholders; values of variables are looked up when a dataset is opened.

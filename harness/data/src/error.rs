@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use harness_method::Shots;
+use harness_method::{Draw, Shots};
 use harness_text::count;
 
 use crate::foreign::Foreign;
@@ -336,7 +336,7 @@ pub enum DataError {
         /// `normal` or `abnormal`.
         class: &'static str,
         /// The draw.
-        draw: u64,
+        draw: Draw,
         /// Images listed.
         found: usize,
         /// Images wanted.
@@ -361,6 +361,27 @@ pub enum DataError {
         wanted: u32,
         /// Images of both classes that are wanted.
         shots: Shots,
+    },
+    /// A draw that the dataset does not have.
+    #[error(
+        "[{dataset}]: it has no draw `{draw}`; it has {}; choose one of them, or name the list's path in [{dataset}] of {}, as in \
+         {}",
+        has.join(", "),
+        registry.display(),
+        match draw.name() {
+            Some(name) => format!("support_lists = {{ {name} = \"support/{{shots}}-shot.txt\" }}"),
+            None => "support = \"support/{shots}-shot-draw{draw}.txt\"".to_owned(),
+        }
+    )]
+    NoDraw {
+        /// The entry.
+        dataset: String,
+        /// The draw.
+        draw: Draw,
+        /// Names that it has; `numbers` where it has draws by number.
+        has: Vec<String>,
+        /// The registry file.
+        registry: PathBuf,
     },
     /// Not enough images to draw from.
     #[error(

@@ -41,6 +41,12 @@ pub(crate) const SUPPORT: Key = key(
     "supports are drawn",
     "support lists: a path below the root, or an absolute one",
 );
+pub(crate) const SUPPORT_LISTS: Key = key(
+    "support_lists",
+    "table of names, each a path with `{shots}`",
+    "none",
+    "further lists, each a [draw by its name](#support_lists)",
+);
 pub(crate) const PATIENT: Key = key(
     "patient",
     "regular expression",
@@ -67,7 +73,7 @@ pub(crate) const SOURCE: Key = key("source", "string", "none", "where the data c
 pub(crate) const LICENCE: Key = key("licence", "string", "none", "what may be done with it");
 
 /// All keys, in the order of the documentation.
-pub const KEYS: [Key; 14] = [
+pub const KEYS: [Key; 15] = [
     LAYOUT,
     ROOT,
     OBJECT,
@@ -75,6 +81,7 @@ pub const KEYS: [Key; 14] = [
     MASKS,
     MASK_VALUES,
     SUPPORT,
+    SUPPORT_LISTS,
     PATIENT,
     CSV,
     PHANTOM,

@@ -30,10 +30,10 @@ impl Summary {
     pub fn of(dataset: &Dataset) -> Result<Self> {
         let valid = dataset.listing(Split::Valid)?;
         let test = dataset.listing(Split::Test)?;
-        let lists = match dataset.lists() {
-            Some(pattern) => support_list::existing(dataset.folder(), pattern)?,
-            None => Vec::new(),
-        };
+        let mut lists = Vec::new();
+        for (_, pattern) in dataset.all_lists() {
+            lists.extend(support_list::existing(dataset.folder(), pattern)?);
+        }
         Ok(Self {
             valid_normal: valid.normal.len(),
             valid_abnormal: valid.abnormal.len(),

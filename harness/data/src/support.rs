@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use harness_method::Shots;
 use harness_method::options::Side;
 use harness_method::streams::permutation;
+use harness_method::{Draw, Shots};
 
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
@@ -33,12 +33,13 @@ pub struct SupportSet {
 
 impl Dataset {
     /// The support set of so many images of each class: draw `draw` of the list file, or drawn where the dataset has no
-    /// list (docs/method.md sections 5 and 6). Of the images of one class the number of the other's decides nothing.
+    /// list (docs/method.md sections 5 and 6), or the list of that name. Of the images of one class the number of the
+    /// other's decides nothing.
     ///
     /// # Errors
-    /// Problems of the pool, [`DataError::NoShots`], [`DataError::TooFewImages`], [`DataError::List`],
-    /// [`DataError::ListCount`], [`DataError::NoList`], [`DataError::Io`].
-    pub fn support(&self, shots: Shots, draw: u64) -> Result<SupportSet> {
+    /// Problems of the pool, [`DataError::NoShots`], [`DataError::NoDraw`], [`DataError::TooFewImages`],
+    /// [`DataError::List`], [`DataError::ListCount`], [`DataError::NoList`], [`DataError::Io`].
+    pub fn support(&self, shots: Shots, draw: impl Into<Draw>) -> Result<SupportSet> {
         self.support_with(shots, draw, &Source::content_hash)
     }
 
@@ -46,15 +47,17 @@ impl Dataset {
     ///
     /// # Errors
     /// As [`Dataset::support`], and those of `hash_of`.
-    pub fn support_with(&self, shots: Shots, draw: u64, hash_of: &HashOf<'_>) -> Result<SupportSet> {
+    pub fn support_with(&self, shots: Shots, draw: impl Into<Draw>, hash_of: &HashOf<'_>) -> Result<SupportSet> {
+        let draw = draw.into();
         if shots.images() == 0 {
             return Err(DataError::NoShots { dataset: self.name().to_owned() });
         }
+        let pattern = self.list_of(draw)?;
         let (normal, abnormal) = self.support_pool()?;
-        let (normal, abnormal) = match (self.lists(), shots.k()) {
+        let (normal, abnormal) = match (pattern, shots.k()) {
             (Some(pattern), Some(k)) => {
                 let path = self.folder().join(support_list::expand(pattern, k as usize, draw));
-                let list = support_list::read(&path, Some(draw), pattern.contains("{draw}"))?;
+                let list = support_list::read_draw(&path, pattern, draw)?;
                 self.listed((&path, &list), shots, draw, &Names::of(&normal), &Names::of(&abnormal))?
             }
             (Some(pattern), None) => (
@@ -67,10 +70,10 @@ impl Dataset {
             ),
         };
         let (hash, unordered) = set_hashes(normal.iter().chain(&abnormal), self.mask_values(), hash_of)?;
-        Ok(SupportSet { normal, abnormal, hash, unordered, drawn: self.lists().is_none() })
+        Ok(SupportSet { normal, abnormal, hash, unordered, drawn: pattern.is_none() })
     }
 
-    fn drawn(&self, pool: &[Item], shots: usize, draw: u64, side: Side) -> Result<Vec<Item>> {
+    fn drawn(&self, pool: &[Item], shots: usize, draw: Draw, side: Side) -> Result<Vec<Item>> {
         if pool.len() < shots {
             return Err(DataError::TooFewImages {
                 dataset: self.name().to_owned(),
@@ -81,18 +84,19 @@ impl Dataset {
             });
         }
         let stream = format!("support.{}.{shots}.{}", self.name(), side.name());
-        let order = permutation(&stream, draw, pool.len());
+        // A draw by name has a list.
+        let order = permutation(&stream, draw.number().unwrap_or_default(), pool.len());
         Ok(order[..shots].iter().map(|&i| pool[i].clone()).collect())
     }
 
     /// The images of one class of an unbalanced pair: those of that class in the list of so many shots.
-    fn of_list(&self, pattern: &str, shots: Shots, draw: u64, side: Side, pool: &[Item]) -> Result<Vec<Item>> {
+    fn of_list(&self, pattern: &str, shots: Shots, draw: Draw, side: Side, pool: &[Item]) -> Result<Vec<Item>> {
         let wanted = shots.of(side);
         if wanted == 0 {
             return Ok(Vec::new());
         }
         let path = self.folder().join(support_list::expand(pattern, wanted as usize, draw));
-        let list = support_list::read(&path, Some(draw), pattern.contains("{draw}")).map_err(|error| match error {
+        let list = support_list::read_draw(&path, pattern, draw).map_err(|error| match error {
             DataError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 DataError::NoList { path: path.clone(), class: side.name(), wanted, shots }
             }
@@ -112,7 +116,7 @@ impl Dataset {
         &self,
         (path, list): (&Path, &SupportList),
         shots: Shots,
-        draw: u64,
+        draw: Draw,
         normal: &Names<'_>,
         abnormal: &Names<'_>,
     ) -> Result<(Vec<Item>, Vec<Item>)> {

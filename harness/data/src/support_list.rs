@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use harness_config::{read_text, without_mark};
-use harness_method::Shots;
 use harness_method::options::Side;
+use harness_method::{Draw, DrawName, Shots};
 use regex::Regex;
 
 use crate::error::{DataError, Result};
@@ -45,12 +45,12 @@ impl SupportList {
 
     /// # Errors
     /// [`DataError::ListCount`] where it has not the images of each class that `shots` has.
-    pub(crate) fn check_count(&self, path: &Path, shots: Shots, draw: u64) -> Result<()> {
+    pub(crate) fn check_count(&self, path: &Path, shots: Shots, draw: Draw) -> Result<()> {
         Side::BOTH.into_iter().try_for_each(|side| self.check_class(path, side, shots, draw))
     }
 
     /// The same of one class.
-    pub(crate) fn check_class(&self, path: &Path, side: Side, shots: Shots, draw: u64) -> Result<()> {
+    pub(crate) fn check_class(&self, path: &Path, side: Side, shots: Shots, draw: Draw) -> Result<()> {
         let (found, wanted) = (self.of(side).len(), shots.of(side));
         if found == wanted as usize {
             return Ok(());
@@ -66,7 +66,7 @@ pub(crate) fn placeholders_are_known(pattern: &str) -> bool {
 }
 
 /// The list of a support set: a path below the root, or an absolute one.
-pub(crate) fn expand(pattern: &str, shots: usize, draw: u64) -> String {
+pub(crate) fn expand(pattern: &str, shots: usize, draw: Draw) -> String {
     pattern.replace("{shots}", &shots.to_string()).replace("{draw}", &draw.to_string())
 }
 
@@ -126,7 +126,7 @@ fn fits(component: &str, name: &str) -> Option<(Option<usize>, Option<u64>)> {
     let shots = found.name("shots").and_then(|m| m.as_str().parse().ok());
     let draw = found.name("draw").and_then(|m| m.as_str().parse().ok());
     // Leading zeros and repeated placeholders: the name must be the one the pattern gives.
-    (expand(component, shots.unwrap_or(0), draw.unwrap_or(0)) == name).then_some((shots, draw))
+    (expand(component, shots.unwrap_or(0), Draw::Number(draw.unwrap_or(0))) == name).then_some((shots, draw))
 }
 
 /// Reads a list file in either format. `draw`: the one wanted, or all of the file. `draw_in_name`: the file's name says
@@ -136,6 +136,35 @@ fn fits(component: &str, name: &str) -> Option<(Option<usize>, Option<u64>)> {
 /// [`DataError::Io`], [`DataError::List`].
 pub(crate) fn read(path: &Path, draw: Option<u64>, draw_in_name: bool) -> Result<SupportList> {
     parse(path, &text(path)?, draw, draw_in_name)
+}
+
+/// Reads the list of a draw: the one of a number in a file of the pattern, or the only one of a file that has a name.
+///
+/// # Errors
+/// As [`read`]; a file with a name that holds several draws.
+pub(crate) fn read_draw(path: &Path, pattern: &str, draw: Draw) -> Result<SupportList> {
+    match draw {
+        Draw::Number(number) => read(path, Some(number), pattern.contains("{draw}")),
+        Draw::Named(name) => parse_only(path, &text(path)?, name),
+    }
+}
+
+/// Reads the text of a list that is a draw by its name.
+///
+/// # Errors
+/// [`DataError::List`], also where it holds several draws.
+pub(crate) fn parse_only(path: &Path, text: &str, name: DrawName) -> Result<SupportList> {
+    let held = draws(without_mark(text));
+    if held.len() > 1 {
+        let held: Vec<String> = held.iter().map(u64::to_string).collect();
+        let message = format!(
+            "the list holds the draws {}, and the name `{name}` stands for one; use them by number through `support`, or keep \
+             one in a file of its own",
+            held.join(", ")
+        );
+        return Err(DataError::List { path: path.to_owned(), line: 1, message });
+    }
+    parse(path, text, held.first().copied(), true)
 }
 
 /// The text of a list file.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::{Discriminant, discriminant};
 use std::path::{Path, PathBuf};
 
-use harness_method::Shots;
 use harness_method::options::Side;
+use harness_method::{Draw, DrawName, Shots};
 use harness_text::count;
 use rayon::prelude::*;
 
@@ -210,16 +210,23 @@ fn check_counts(dataset: &Dataset, listings: &[Listed], findings: &mut Vec<Findi
 }
 
 fn check_lists(dataset: &Dataset, findings: &mut Vec<Finding>) {
-    let Some(pattern) = dataset.lists() else { return };
+    for (name, pattern) in dataset.all_lists() {
+        check_list(dataset, name, pattern, findings);
+    }
+}
+
+/// The list files of one pattern; with a name each holds the one draw of that name.
+fn check_list(dataset: &Dataset, name: Option<DrawName>, pattern: &str, findings: &mut Vec<Finding>) {
     let lists = match support_list::existing(dataset.folder(), pattern) {
         Ok(lists) => lists,
         Err(e) => return findings.push(error(e)),
     };
     if lists.is_empty() {
         findings.push(error(format!(
-            "[{}]: no support list fits `{pattern}` in {}; write one, or correct `support`",
+            "[{}]: no support list fits `{pattern}` in {}; write one, or correct `{}`",
             dataset.name(),
-            dataset.folder().display()
+            dataset.folder().display(),
+            name.map_or_else(|| "support".to_owned(), |name| format!("support_lists.{name}"))
         )));
     }
     // A pool with problems of its own has been reported; without it names can't be looked up.
@@ -233,15 +240,24 @@ fn check_lists(dataset: &Dataset, findings: &mut Vec<Finding>) {
                 continue;
             }
         };
-        let draws = list.draw.map_or_else(|| support_list::draws(&text), |draw| [draw].into());
+        let draws: BTreeSet<Draw> = match name {
+            Some(name) => [Draw::Named(name)].into(),
+            None => {
+                let held = list.draw.map_or_else(|| support_list::draws(&text), |draw| [draw].into());
+                held.into_iter().map(Draw::Number).collect()
+            }
+        };
         if draws.is_empty() {
             // No line of it can be read: which one, says reading it.
             findings.extend(support_list::parse(&list.path, &text, None, true).err().map(error));
         }
         let in_name = pattern.contains("{draw}");
         let mut unread = Vec::new();
-        let mut check = |draw: u64| -> Result<()> {
-            let read = support_list::parse(&list.path, &text, Some(draw), in_name)?;
+        let mut check = |draw: Draw| -> Result<()> {
+            let read = match draw {
+                Draw::Number(number) => support_list::parse(&list.path, &text, Some(number), in_name)?,
+                Draw::Named(name) => support_list::parse_only(&list.path, &text, name)?,
+            };
             unread.clone_from(&read.unread);
             // Without K in its name a list serves whatever pair it has.
             let count = |side| read.of(side).len() as u32;

@@ -5,14 +5,18 @@ mod common;
 
 use common::{Set, names, says};
 use harness_data::{Item, Source};
-use harness_method::Shots;
+use harness_method::{Draw, Shots};
 
 fn listed(items: &[Item]) -> Vec<String> {
     items.iter().map(|item| item.name.clone()).collect()
 }
 
 fn mvtec() -> Set {
-    let set = Set::new("layout = \"mvtec\"\nmasks = true\nsupport = \"lists/{shots}-shot-draw{draw}.csv\"\n");
+    mvtec_with("support = \"lists/{shots}-shot-draw{draw}.csv\"\n")
+}
+
+fn mvtec_with(lists: &str) -> Set {
+    let set = Set::new(&format!("layout = \"mvtec\"\nmasks = true\n{lists}"));
     for i in 0..3u8 {
         set.image(&format!("train/good/{i:03}.png"), 10 + i);
         set.image(&format!("test/good/{i:03}.png"), 20 + i);
@@ -101,6 +105,18 @@ fn a_test_set_that_lists_take_all_images_of_says_so() {
     let message = set.dataset().test_set().unwrap_err().to_string();
     says(&message, &["no abnormal image", "all 6 that are there are named by support lists", "take some out"]);
     assert!(set.errors().contains(&message), "{:?}", set.errors());
+}
+
+#[test]
+fn mvtec_leaves_out_what_lists_with_names_hold_and_draws_nothing() {
+    let set = mvtec_with("support_lists = { theirs = \"lists/{shots}-shot-draw1.csv\" }\n");
+    let dataset = set.dataset();
+    let test = listed(&dataset.test_set().unwrap());
+    assert!(test.len() == 8 && !test.contains(&"test/scratch/002.png".to_owned()), "{test:?}");
+    let theirs = dataset.support(Shots::each(1), "theirs".parse::<Draw>().unwrap()).unwrap();
+    assert_eq!(listed(&theirs.abnormal), ["test/scratch/002.png"]);
+    says(&dataset.support(Shots::each(1), 0).unwrap_err().to_string(), &["it has no draw `0`; it has theirs"]);
+    assert!(set.errors().is_empty(), "{:?}", set.errors());
 }
 
 #[test]

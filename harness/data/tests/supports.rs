@@ -7,7 +7,7 @@ use common::{Set, says};
 use harness_data::{
     Dataset, FileHashes, Item, Source, SupportImages, SupportSet, doubtful_patients, overlap, shared_patients,
 };
-use harness_method::{Shots, Variants};
+use harness_method::{Draw, Shots, Variants};
 use proptest::prelude::*;
 
 const LIST: &str = "support = \"lists/{shots}-shot-draw{draw}.txt\"\n";
@@ -48,6 +48,42 @@ fn one_file_of_lines_holds_every_draw_and_lists_may_lie_elsewhere() {
     says(&refusal(&dataset, 1, 2), &["1-shot.txt", "no line `n-2:`", "draws 0, 1"]);
     assert_eq!(harness_data::Summary::of(&dataset).unwrap().lists.len(), 1);
     assert!(common::errors(&dataset).is_empty(), "{:?}", common::errors(&dataset));
+}
+
+#[test]
+fn a_list_with_a_name_is_a_draw_beside_those_by_number() {
+    let set = Set::mvfa();
+    set.write("lists/1-shot.txt", "a-3: a1.png\nn-3: n2.png\n");
+    set.write("lists/my1-shot.csv", "label,image\n1,a2.png\n0,n0.png\n");
+    set.write("lists/several-1.txt", "a-0: a0.png\nn-0: n0.png\na-1: a1.png\nn-1: n1.png\n");
+    let lists = "support_lists = { mvfa = \"lists/{shots}-shot.txt\", madclip = \"lists/my{shots}-shot.csv\" }\n";
+    let dataset = set.dataset_with(lists);
+    let draw = |name: &str| name.parse::<Draw>().unwrap();
+    let of = |name: &str| dataset.support(Shots::each(1), draw(name)).unwrap();
+    assert_eq!(
+        (names(&of("mvfa")), names(&of("madclip"))),
+        (["n2.png", "a1.png"].map(str::to_owned).to_vec(), ["n0.png", "a2.png"].map(str::to_owned).to_vec())
+    );
+    assert!(!of("mvfa").drawn && dataset.support(Shots::each(1), 0).unwrap().drawn);
+    let normal = dataset.support(Shots { normal: 1, abnormal: 0 }, draw("mvfa")).unwrap();
+    assert_eq!(names(&normal), ["n2.png"]);
+    assert_eq!(harness_data::Summary::of(&dataset).unwrap().lists.len(), 2);
+    assert!(common::errors(&dataset).is_empty(), "{:?}", common::errors(&dataset));
+    let refused = |dataset: &Dataset, name: &str| dataset.support(Shots::each(1), draw(name)).unwrap_err().to_string();
+    let advice = "support_lists = { other = \"support/{shots}-shot.txt\" }";
+    says(&refused(&dataset, "other"), &["it has no draw `other`; it has madclip, mvfa, numbers", advice]);
+    let message = dataset.support(Shots::each(2), draw("madclip")).unwrap_err().to_string();
+    says(&message, &["read the support list", "my2-shot.csv"]);
+    // A name stands for one draw, and for the K that its list has.
+    let dataset =
+        set.dataset_with("support_lists = { several = \"lists/several-{shots}.txt\", one = \"lists/my1-shot.csv\" }\n");
+    let several = "the list holds the draws 0, 1, and the name `several` stands for one";
+    says(&refused(&dataset, "several"), &["several-1.txt", several]);
+    let message = dataset.support(Shots::each(2), draw("one")).unwrap_err().to_string();
+    says(&message, &["lists 1 normal images for draw one, 2 are wanted"]);
+    let errors = common::errors(&dataset);
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    says(&errors[0], &[several]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use harness_config::suggest;
-use harness_method::{Arch, BackendInfo, Shots};
+use harness_method::{Arch, BackendInfo, Draw, Shots};
 use harness_methods::Sentences;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub trait Catalogue {
     ///
     /// # Errors
     /// Too few images, a missing list, a bad mask.
-    fn support(&self, dataset: &str, shots: Shots, draw: u64) -> Result<SupportFacts, CatalogueError>;
+    fn support(&self, dataset: &str, shots: Shots, draw: Draw) -> Result<SupportFacts, CatalogueError>;
 
     /// Patients of a support set's images, the abnormal ones first, `None` for an image of an unknown patient; an
     /// empty list where no patient is known. Only asked for `best-on-support`, which must not split a patient between
@@ -31,13 +31,13 @@ pub trait Catalogue {
     ///
     /// # Errors
     /// As [`Catalogue::support`].
-    fn patients(&self, dataset: &str, shots: Shots, draw: u64) -> Result<Vec<Option<String>>, CatalogueError>;
+    fn patients(&self, dataset: &str, shots: Shots, draw: Draw) -> Result<Vec<Option<String>>, CatalogueError>;
 
     /// Whether a support set may be trained on for the test set of another dataset, `target`.
     ///
     /// # Errors
     /// An image that is in both.
-    fn check_transfer(&self, dataset: &str, shots: Shots, draw: u64, target: &str) -> Result<(), CatalogueError>;
+    fn check_transfer(&self, dataset: &str, shots: Shots, draw: Draw, target: &str) -> Result<(), CatalogueError>;
 
     /// The encoder's weights.
     ///

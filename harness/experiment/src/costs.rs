@@ -113,8 +113,8 @@ impl Plan {
                 Sees::Normal => &[Side::Normal][..],
                 Sees::Both => &Side::BOTH[..],
             };
-            for &class in classes {
-                let (images, set) = (u64::from(training.shots.of(class)), training.support);
+            for (&class, set) in classes.iter().zip(training.support.into_iter().cycle()) {
+                let images = u64::from(training.shots.of(class));
                 add(&encodings, Kind::Support, (set, Some(class), None), images * (count - seeded));
                 add(&encodings, Kind::Support, (set, Some(class), Some(training.seed)), images * seeded);
             }

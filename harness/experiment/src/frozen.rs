@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use harness_method::{Selection, Shots};
+use harness_method::{Draw, Selection, Shots};
 use harness_methods::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::ser::ValueSerializer;
 
+use crate::epochs::EpochRange;
 use crate::error::Error;
 use crate::ids::{CellId, EvaluationId, TrainingId};
 use crate::matrix;
-use crate::plan::{Cell, EpochRange, Evaluation, Plan, Training};
+use crate::plan::{Cell, Evaluation, Plan, Training};
 
 /// Version of the format of `plan.toml`. Format 1 was never released.
 pub const PLAN_FORMAT: u32 = 2;
@@ -79,7 +80,7 @@ struct TrainingRow {
     id: TrainingId,
     dataset: String,
     shots: Shots,
-    draw: u64,
+    draw: Draw,
     seed: u64,
     backend: String,
     /// Number of the fold held out.
@@ -108,7 +109,7 @@ struct CellRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trained_on: Option<String>,
     shots: Shots,
-    draw: u64,
+    draw: Draw,
     seed: u64,
     backend: String,
     selection: Selection,

@@ -9,6 +9,7 @@
 pub mod catalogue;
 mod check;
 mod costs;
+mod epochs;
 mod error;
 mod filter;
 mod folds;
@@ -27,6 +28,7 @@ pub mod work;
 
 pub use catalogue::{Catalogue, CatalogueError, DatasetFacts, EncoderSource, SupportFacts, WeightsFacts};
 pub use costs::Costs;
+pub use epochs::EpochRange;
 pub use error::Error;
 pub use filter::{CellStatus, Filter};
 pub use folds::Fold;
@@ -34,13 +36,13 @@ pub use frozen::PLAN_FORMAT;
 pub use ids::{CellId, ContentHash, EvaluationId, TrainingId};
 pub use keys::Key;
 pub use listing::Listing;
-pub use plan::{Cell, Dataset, Encoder, EpochRange, Evaluation, MAX_CELLS, Plan, Support, Train, Training, Variant};
+pub use plan::{Cell, Dataset, Encoder, Evaluation, MAX_CELLS, Plan, Support, Train, Training, Variant};
 pub use rules::{Rule, Rules};
 pub use smoke::SMOKE_SIDE;
 pub use spec::{Spec, TransferObject, keys};
 pub use work::Work;
 
 pub use harness_method::{
-    Backend, BackendInfo, ImageScore, Precision, SCORING_BATCH, Selection, Shots, StorePrecision,
+    Backend, BackendInfo, Draw, DrawName, ImageScore, Precision, SCORING_BATCH, Selection, Shots, StorePrecision,
 };
 pub use harness_methods::{Method, MethodOptions};

@@ -199,15 +199,16 @@ impl Listing<'_> {
         let variant = width("variant", &mut self.plan.variants.iter().map(|variant| variant.name.len()));
         let dataset = width("dataset", &mut cells.iter().map(|cell| dataset_of(cell).len()));
         let backend = width("backend", &mut self.plan.backends.iter().map(|backend| backend.name.len()));
+        let draw = width("draw", &mut self.plan.draws.iter().map(|draw| draw.to_string().len()));
         writeln!(
             f,
-            "\n{:<16}  {:<variant$}  {:<dataset$}  {:>5}  {:>4}  {:>4}  {:<backend$}  selection",
+            "\n{:<16}  {:<variant$}  {:<dataset$}  {:>5}  {:>draw$}  {:>4}  {:<backend$}  selection",
             "cell", "variant", "dataset", "shots", "draw", "seed", "backend"
         )?;
         for cell in cells {
             writeln!(
                 f,
-                "{}  {:<variant$}  {:<dataset$}  {:>5}  {:>4}  {:>4}  {:<backend$}  {}",
+                "{}  {:<variant$}  {:<dataset$}  {:>5}  {:>draw$}  {:>4}  {:<backend$}  {}",
                 cell.id,
                 cell.variant,
                 dataset_of(cell),

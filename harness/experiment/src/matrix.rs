@@ -2,12 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use harness_method::{Backend, ImageScore, SCORING_BATCH, Selection, Shots};
+use harness_method::declaring::Stage;
+use harness_method::{Backend, Draw, ImageScore, SCORING_BATCH, Selection, Shots};
+use harness_methods::Sees;
 
+use crate::epochs::EpochRange;
 use crate::error::Error;
 use crate::folds::Fold;
 use crate::ids::{CellId, EvaluationId, TrainingId};
-use crate::plan::{Cell, Dataset, EpochRange, Evaluation, Plan, Support, Training, Variant};
+use crate::plan::{Cell, Dataset, Evaluation, Plan, Support, Training, Variant};
 use crate::rules::Coordinates;
 use crate::spec::TransferObject;
 
@@ -33,9 +36,9 @@ struct Parts<'a> {
     datasets: HashMap<&'a str, &'a Dataset>,
     targets: HashMap<&'a str, &'a Dataset>,
     backends: HashMap<&'a str, &'a Backend>,
-    supports: HashMap<(&'a str, Shots, u64), &'a Support>,
+    supports: HashMap<(&'a str, Shots, Draw), &'a Support>,
     /// Dataset, shots and draw of those that others repeat.
-    repeated: HashSet<(&'a str, Shots, u64)>,
+    repeated: HashSet<(&'a str, Shots, Draw)>,
 }
 
 impl<'a> Parts<'a> {
@@ -55,17 +58,24 @@ impl<'a> Parts<'a> {
     /// Whether no cell before this one differs from it in nothing but the order of the same support images; `kept`
     /// holds those that might. The draws of a plan come in its order, so the first one is kept.
     fn is_kept(&self, row: &Row<'a>, at: Coordinates<'a>, kept: &mut HashSet<Coordinates<'a>>) -> bool {
-        let draw = row.support.repeats.unwrap_or(at.draw);
+        let draw = row.support.and_then(|support| support.repeats).unwrap_or(at.draw);
         !self.repeated.contains(&(at.dataset, at.shots, draw)) || kept.insert(Coordinates { draw, ..at })
     }
 
     fn row(&self, plan: &'a Plan, at: Coordinates<'a>) -> Option<Row<'a>> {
+        let variant = *self.variants.get(at.variant)?;
+        let support = self.supports.get(&(at.dataset, at.shots, at.draw)).copied();
+        if support.is_none() && variant.options.sees() != Sees::Nothing {
+            return None;
+        }
         Some(Row {
             plan,
-            variant: self.variants.get(at.variant)?,
+            variant,
             source: self.datasets.get(at.dataset)?,
             target: self.targets.get(at.target)?,
-            support: self.supports.get(&(at.dataset, at.shots, at.draw))?,
+            shots: at.shots,
+            draw: at.draw,
+            support,
             seed: at.seed,
             backend: self.backends.get(at.backend)?,
             selection: at.selection,
@@ -79,7 +89,10 @@ struct Row<'a> {
     variant: &'a Variant,
     source: &'a Dataset,
     target: &'a Dataset,
-    support: &'a Support,
+    shots: Shots,
+    draw: Draw,
+    /// `None` only where the method sees nothing of it.
+    support: Option<&'a Support>,
     seed: u64,
     backend: &'a Backend,
     selection: Selection,
@@ -90,18 +103,23 @@ impl Row<'_> {
     fn training(&self, fold: Option<&Fold>) -> Result<Training, Error> {
         let Self { plan, variant, source, support, .. } = self;
         let (method, options) = (variant.options.method(), &variant.options);
-        let schedule = plan.schedule(variant);
+        let (schedule, sees) = (plan.schedule(variant), options.sees());
+        let normal = || support.map(|support| support.normal.unwrap_or(support.hash));
+        // What decides nothing is the same for all, so that it makes no second record.
         let mut training = Training {
             id: TrainingId::from_bytes([0; 8]),
             method,
             method_version: method.version(),
             dataset: source.name.clone(),
-            shots: support.shots,
-            draw: support.draw,
-            support: support.hash,
-            object: self.object(source),
-            has_masks: source.facts.has_masks,
-            // What decides nothing is the same for all, so that it makes no second record.
+            shots: sees.of(self.shots),
+            draw: if sees == Sees::Nothing { Draw::default() } else { self.draw },
+            support: match sees {
+                Sees::Nothing => None,
+                Sees::Normal => normal(),
+                Sees::Both => support.map(|support| support.hash),
+            },
+            object: if sees == Sees::Nothing { String::new() } else { self.object(source) },
+            has_masks: source.facts.has_masks && sees == Sees::Both,
             seed: if options.depends_on_seed() { self.seed } else { 0 },
             epochs: self.epochs(),
             batch: schedule.map_or(1, |schedule| schedule.batch),
@@ -111,7 +129,7 @@ impl Row<'_> {
             weights: plan.encoder.weights,
             backend: self.backend.clone(),
             arch: plan.encoder.arch.clone(),
-            options: options.clone(),
+            options: options.only(Stage::Training),
             fold: fold.cloned(),
         };
         training.id = training.identity()?;
@@ -141,24 +159,26 @@ impl Row<'_> {
             epochs,
             on_fold: false,
             chosen_by,
+            options: self.variant.options.of_evaluation(),
         };
         evaluation.id = evaluation.identity()?;
         Ok(evaluation)
     }
 
     /// Scores of a fold's training on the images held out from it, after every epoch.
-    fn fold_evaluation(&self, training: TrainingId, fold: &Fold) -> Result<Evaluation, Error> {
+    fn fold_evaluation(&self, training: TrainingId, support: &Support, fold: &Fold) -> Result<Evaluation, Error> {
         let mut evaluation = Evaluation {
             id: EvaluationId::from_bytes([0; 8]),
             training,
             dataset: self.source.name.clone(),
             test_images: fold.held_out.len() as u64,
-            test: self.support.hash,
+            test: support.hash,
             object: self.object(self.source),
             batch: SCORING_BATCH,
             epochs: EpochRange::all(self.epochs()),
             on_fold: true,
             chosen_by: Vec::new(),
+            options: self.variant.options.of_evaluation(),
         };
         evaluation.id = evaluation.identity()?;
         Ok(evaluation)
@@ -167,6 +187,10 @@ impl Row<'_> {
     /// States there are.
     fn epochs(&self) -> u32 {
         self.plan.states(self.variant)
+    }
+
+    fn has_no_choice(&self) -> bool {
+        self.plan.has_no_choice(self.variant)
     }
 
     /// The object that sentences name; empty without sentences, so that it decides nothing.
@@ -185,7 +209,7 @@ impl Row<'_> {
 }
 
 /// What decides a training within a plan: variant, dataset, shots, draw, seed, backend, fold.
-type TrainingChoice<'a> = (&'a str, &'a str, Shots, u64, u64, &'a str, Option<u32>);
+type TrainingChoice<'a> = (&'a str, &'a str, Shots, Draw, u64, &'a str, Option<u32>);
 
 #[derive(Default)]
 struct Records<'a> {
@@ -212,8 +236,8 @@ impl<'a> Records<'a> {
             variant: row.variant.name.clone(),
             dataset: row.target.name.clone(),
             trained_on: row.source.name.clone(),
-            shots: row.support.shots,
-            draw: row.support.draw,
+            shots: row.shots,
+            draw: row.draw,
             seed: row.seed,
             backend: row.backend.name.clone(),
             selection: row.selection,
@@ -233,6 +257,8 @@ impl<'a> Records<'a> {
     fn choosers(&mut self, row: &Row<'a>, training: TrainingId) -> Result<Vec<EvaluationId>, Error> {
         match row.selection {
             Selection::Last => Ok(Vec::new()),
+            // The only state is the last one, so all rules read one evaluation.
+            _ if row.has_no_choice() => Ok(Vec::new()),
             Selection::BestOnTest => {
                 let every = EpochRange::all(row.epochs());
                 let evaluation = row.evaluation(training, row.source, every, Vec::new())?;
@@ -241,10 +267,11 @@ impl<'a> Records<'a> {
                 Ok(vec![id])
             }
             Selection::BestOnSupport => {
-                let mut choosers = Vec::with_capacity(row.support.folds.len());
-                for fold in &row.support.folds {
+                let Some(support) = row.support else { return Ok(Vec::new()) };
+                let mut choosers = Vec::with_capacity(support.folds.len());
+                for fold in &support.folds {
                     let training = self.training(row, Some(fold))?;
-                    let evaluation = row.fold_evaluation(training, fold)?;
+                    let evaluation = row.fold_evaluation(training, support, fold)?;
                     choosers.push(evaluation.id);
                     self.evaluation(evaluation);
                 }
@@ -254,17 +281,9 @@ impl<'a> Records<'a> {
     }
 
     fn training(&mut self, row: &Row<'a>, fold: Option<&Fold>) -> Result<TrainingId, Error> {
-        let Row { variant, source, support, seed, backend, .. } = row;
+        let Row { variant, source, shots, draw, seed, backend, .. } = row;
         let number = fold.map(|fold| fold.number);
-        let choice = (
-            variant.name.as_str(),
-            source.name.as_str(),
-            support.shots,
-            support.draw,
-            *seed,
-            backend.name.as_str(),
-            number,
-        );
+        let choice = (variant.name.as_str(), source.name.as_str(), *shots, *draw, *seed, backend.name.as_str(), number);
         if let Some(id) = self.trained.get(&choice) {
             return Ok(*id);
         }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use harness_method::{Arch, Backend, ImageScore, Precision, Selection, Shots, Side, StorePrecision};
-use harness_methods::{Method, MethodOptions, Schedule, Support as SupportSizes};
+use harness_method::declaring::Stage;
+use harness_method::{Arch, Backend, Draw, ImageScore, Precision, Selection, Shots, Side, StorePrecision};
+use harness_methods::{Method, MethodOptions, Schedule, Sees, Support as SupportSizes};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{DatasetFacts, EncoderSource};
+use crate::epochs::EpochRange;
 use crate::error::Error;
 use crate::folds::Fold;
 use crate::ids::{CellId, ContentHash, EvaluationId, TrainingId, identify};
@@ -29,7 +31,7 @@ pub struct Plan {
     /// Every K or pair, in the file's order.
     pub shots: Vec<Shots>,
     /// Every draw, in the file's order.
-    pub draws: Vec<u64>,
+    pub draws: Vec<Draw>,
     /// Every seed, in the file's order.
     pub seeds: Vec<u64>,
     /// Every selection rule, in the file's order.
@@ -97,17 +99,7 @@ impl Plan {
     /// How a variant is trained, by its method's own schedule or the experiment's; `None` where nothing is trained by
     /// steps.
     pub fn schedule(&self, variant: &Variant) -> Option<Schedule> {
-        let options = &variant.options;
-        let Train { epochs, batch, learning_rate } = self.train;
-        let of_plan = Schedule { epochs, batch, learning_rate };
-        match options.schedule() {
-            _ if !options.is_trained() => None,
-            // A plan that was made small is for all methods.
-            Some(own) if self.smoke => {
-                Some(Schedule { epochs: own.epochs.min(epochs), batch: own.batch.max(batch), ..own })
-            }
-            own => own.or(Some(of_plan)),
-        }
+        self.train.schedule(&variant.options, self.smoke)
     }
 
     /// Names of the variants with one state alone: no rule has anything to choose from, and all report the same
@@ -115,6 +107,17 @@ impl Plan {
     pub fn without_choice(&self) -> BTreeSet<&str> {
         let single = self.variants.iter().filter(|variant| self.states(variant) == 1);
         single.map(|variant| variant.name.as_str()).collect()
+    }
+
+    /// Whether no rule has anything to choose from, so that all of them read one evaluation and no fold is trained.
+    pub(crate) fn has_no_choice(&self, variant: &Variant) -> bool {
+        self.train.has_no_choice(&variant.options, self.smoke)
+    }
+
+    /// Names of the variants that see no support set: one number stands for every K and draw.
+    pub fn without_support(&self) -> BTreeSet<&str> {
+        let blind = self.variants.iter().filter(|variant| variant.options.sees() == Sees::Nothing);
+        blind.map(|variant| variant.name.as_str()).collect()
     }
 
     pub(crate) fn axes(&self) -> Axes<'_> {
@@ -167,6 +170,26 @@ pub struct Train {
     pub learning_rate: f64,
 }
 
+impl Train {
+    /// How a model is trained; `None` where nothing is trained by steps.
+    fn schedule(&self, options: &MethodOptions, smoke: bool) -> Option<Schedule> {
+        let &Self { epochs, batch, learning_rate } = self;
+        match options.schedule() {
+            _ if !options.is_trained() => None,
+            // A plan that was made small is for all methods.
+            Some(own) if smoke => Some(Schedule { epochs: own.epochs.min(epochs), batch: own.batch.max(batch), ..own }),
+            own => own.or(Some(Schedule { epochs, batch, learning_rate })),
+        }
+    }
+
+    /// Whether a model has one state, so that no rule has anything to choose from. MadCLIP of a single epoch is planned
+    /// as that of several is, since ids of such plans are in use.
+    pub(crate) fn has_no_choice(&self, options: &MethodOptions, smoke: bool) -> bool {
+        let states = self.schedule(options, smoke).map_or(1, |schedule| schedule.epochs);
+        states == 1 && options.method() != Method::Madclip
+    }
+}
+
 /// A named, complete set of options.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Variant {
@@ -195,14 +218,17 @@ pub struct Support {
     pub dataset: String,
     /// Its images of each class.
     pub shots: Shots,
-    /// Number of the draw.
-    pub draw: u64,
+    /// The draw.
+    pub draw: Draw,
     /// Its content.
     pub hash: ContentHash,
+    /// Content of its normal images alone, where it has others too and something learns from normal ones alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normal: Option<ContentHash>,
     /// The draw before it, in the file's order, that holds the same images in another order. A cell of this draw is
     /// left out where the same cell of that one, or of another draw between with these images, takes part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repeats: Option<u64>,
+    pub repeats: Option<Draw>,
     /// Its folds, where `best-on-support` is asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub folds: Vec<Fold>,
@@ -220,15 +246,16 @@ pub struct Training {
     pub method_version: u32,
     /// A dataset that holds the support set. Not part of the id: the images themselves are.
     pub dataset: String,
-    /// Images of each class in that support set.
+    /// Images of each class that the method sees of that support set.
     pub shots: Shots,
     /// Its draw.
-    pub draw: u64,
-    /// Content of the support set.
-    pub support: ContentHash,
-    /// What the sentences say; empty where there are none.
+    pub draw: Draw,
+    /// Content of what the method sees of the support set; `None` where it sees nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support: Option<ContentHash>,
+    /// What the sentences say while it learns; empty where there are none, or nothing is learned.
     pub object: String,
-    /// Whether the segmentation loss takes part.
+    /// Whether masks are learned from.
     pub has_masks: bool,
     /// Seed of initial values, jitter and order.
     pub seed: u64,
@@ -250,7 +277,7 @@ pub struct Training {
     pub backend: Backend,
     /// The towers' sizes.
     pub arch: Arch,
-    /// The model.
+    /// The model. What decides evaluations alone has its default.
     pub options: MethodOptions,
     /// Held out from it, to choose an epoch by: its images take no part, and the order of the others has its own
     /// stream. `None`: the whole support set is trained on.
@@ -264,7 +291,8 @@ pub struct Training {
 struct TrainingKey<'a, O> {
     method: Method,
     method_version: u32,
-    support: &'a ContentHash,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    support: &'a Option<ContentHash>,
     object: &'a str,
     has_masks: bool,
     seed: u64,
@@ -333,7 +361,7 @@ impl Training {
     /// # Errors
     /// `Encode`, a mistake of this program.
     pub fn identity(&self) -> Result<TrainingId, Error> {
-        identify("training", &self.key(self.options.decisive())).map(TrainingId::from_bytes)
+        identify("training", &self.key(self.options.decisive(Stage::Training))).map(TrainingId::from_bytes)
     }
 
     /// All that decides the id, as a tree of values for a reader: every option is in it, those without effect at their
@@ -342,7 +370,7 @@ impl Training {
     /// # Errors
     /// `Encode`, a mistake of this program.
     pub fn decided_by(&self) -> Result<serde_json::Value, Error> {
-        tree("training", &self.key(self.options.effective()))
+        tree("training", &self.key(self.options.deciding(Stage::Training)))
     }
 
     fn key<O: Serialize>(&self, options: O) -> TrainingKey<'_, O> {
@@ -394,39 +422,6 @@ fn tree(what: &'static str, key: &impl Serialize) -> Result<serde_json::Value, E
     serde_json::to_value(key).map_err(|error| Error::Encode { what, why: error.to_string() })
 }
 
-/// Epochs whose states are scored, counted from 0 as the streams of docs/method.md section 5 are, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct EpochRange {
-    /// First epoch.
-    pub first: u32,
-    /// Last epoch.
-    pub last: u32,
-}
-
-impl EpochRange {
-    /// Every epoch of a training.
-    pub fn all(epochs: u32) -> Self {
-        Self { first: 0, last: epochs.saturating_sub(1) }
-    }
-
-    /// What a selection rule needs of a training of `epochs` epochs.
-    pub fn needed_by(selection: Selection, epochs: u32) -> Self {
-        let last = epochs.saturating_sub(1);
-        let first = if selection == Selection::Last { last } else { 0 };
-        Self { first, last }
-    }
-
-    /// How many.
-    pub fn count(self) -> u64 {
-        (u64::from(self.last) + 1).saturating_sub(u64::from(self.first))
-    }
-
-    /// Each of them.
-    pub fn iter(self) -> impl Iterator<Item = u32> {
-        self.first..=self.last
-    }
-}
-
 /// An evaluation, complete by itself: predictions of a training's states on a test set, or on a fold's images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -454,11 +449,15 @@ pub struct Evaluation {
     /// scored here. Empty: all are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chosen_by: Vec<EvaluationId>,
+    /// The model's options, where one that decides evaluations has another value than its default; else those of the
+    /// training hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<MethodOptions>,
 }
 
-/// What decides an evaluation.
+/// What decides an evaluation. `O` is as in [`TrainingKey`], of the options that decide no training.
 #[derive(Serialize)]
-struct EvaluationKey<'a> {
+struct EvaluationKey<'a, O> {
     training: &'a TrainingId,
     test: &'a ContentHash,
     object: &'a str,
@@ -468,6 +467,8 @@ struct EvaluationKey<'a> {
     on_fold: bool,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     chosen_by: &'a [EvaluationId],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<O>,
 }
 
 impl Evaluation {
@@ -477,27 +478,45 @@ impl Evaluation {
         if self.chosen_by.is_empty() { all } else { all.min(image_scores as u64) }
     }
 
+    /// The model's options as scores are made by them; `training` is its training.
+    pub fn options_of<'a>(&'a self, training: &'a Training) -> &'a MethodOptions {
+        self.options.as_ref().unwrap_or(&training.options)
+    }
+
     /// The id its fields come to.
     ///
     /// # Errors
     /// `Encode`, a mistake of this program.
     pub fn identity(&self) -> Result<EvaluationId, Error> {
-        identify("evaluation", &self.key()).map(EvaluationId::from_bytes)
+        let options = self.options.as_ref().map(|options| options.decisive(Stage::Evaluation));
+        identify("evaluation", &self.key(options)).map(EvaluationId::from_bytes)
     }
 
-    /// All that decides the id, as a tree of values.
+    /// All that decides the id, as a tree of values for a reader; `training` is its training.
     ///
     /// # Errors
     /// `Encode`, a mistake of this program.
-    pub fn decided_by(&self) -> Result<serde_json::Value, Error> {
-        tree("evaluation", &self.key())
+    pub fn decided_by(&self, training: &Training) -> Result<serde_json::Value, Error> {
+        tree("evaluation", &self.key(Some(self.options_of(training).deciding(Stage::Evaluation))))
     }
 
-    fn key(&self) -> EvaluationKey<'_> {
-        let Self { id: _, dataset: _, test_images: _, training, test, object, batch, epochs, on_fold, chosen_by } =
-            self;
+    fn key<O: Serialize>(&self, of_scores: Option<O>) -> EvaluationKey<'_, O> {
+        // Names every field, as the key of a training does.
+        let Self {
+            id: _,
+            dataset: _,
+            test_images: _,
+            training,
+            test,
+            object,
+            batch,
+            epochs,
+            on_fold,
+            chosen_by,
+            options: _,
+        } = self;
         let (batch, epochs, on_fold) = (*batch, *epochs, *on_fold);
-        EvaluationKey { training, test, object, batch, epochs, on_fold, chosen_by }
+        EvaluationKey { training, test, object, batch, epochs, on_fold, chosen_by, options: of_scores }
     }
 }
 
@@ -514,8 +533,8 @@ pub struct Cell {
     pub trained_on: String,
     /// Images of each class in its support set.
     pub shots: Shots,
-    /// Number of the draw.
-    pub draw: u64,
+    /// The draw.
+    pub draw: Draw,
     /// Seed.
     pub seed: u64,
     /// Name of the backend.

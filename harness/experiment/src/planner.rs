@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use harness_config::{Findings, Spanned, start};
-use harness_method::{Backend, BackendInfo, Precision, Selection};
+use harness_method::{Backend, BackendInfo, Precision};
 
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::check;
@@ -74,9 +74,10 @@ impl Planner<'_> {
         let variants = self.variants(encoder.as_ref().map(|encoder| &encoder.arch));
         let axes = parts::axes(self.typed, &variants);
         let rules = self.rules(&axes);
-        let parts = self.parts(&axes, &rules);
+        let parts = self.parts(&axes, &rules, &variants, &train);
         self.seen(&variants, &parts);
         self.capable(&infos, &variants, &parts);
+        self.masks(&datasets, &variants, &parts);
         let supports = self.supports(&datasets, &parts);
         self.transfers(&datasets, &targets, &parts);
         let image_scores = self.image_scores(&datasets, &parts);
@@ -130,17 +131,8 @@ impl Planner<'_> {
             let message = "`transfer_object` is for experiments with `targets`; add targets = [...], or remove it";
             findings.add(start(object), message);
         }
-        let on_support = items(typed.top.selection.as_ref()).find(|rule| *rule.get_ref() == Selection::BestOnSupport);
-        for shots in items(typed.top.shots.as_ref()) {
-            match shots.get_ref().k() {
-                Some(0) => findings.add(start(shots), "`shots` is 0; choose 1 or more"),
-                Some(1) if on_support.is_some() => {
-                    let message = "`shots` 1 leaves nothing to cross-validate for best-on-support; choose 2 or more, \
-                                   or selection last or best-on-test";
-                    findings.add(start(shots), message);
-                }
-                _ => {}
-            }
+        for shots in items(typed.top.shots.as_ref()).filter(|shots| shots.get_ref().images() == 0) {
+            findings.add(start(shots), "`shots` is 0; choose 1 or more");
         }
         if !typed.top.include_base() && typed.variants.is_empty() {
             let offset = typed.top.include_base.as_ref().map_or(0, start);

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::hash::Hash;
 
 use harness_config::{Findings, Spanned, Table, start, suggest};
-use harness_method::{Selection, Shots};
+use harness_method::{Draw, Selection, Shots};
 use serde::{Deserialize, Serialize};
 
 /// A cell's choice on every axis.
@@ -14,7 +14,7 @@ pub(crate) struct Coordinates<'a> {
     pub(crate) dataset: &'a str,
     pub(crate) target: &'a str,
     pub(crate) shots: Shots,
-    pub(crate) draw: u64,
+    pub(crate) draw: Draw,
     pub(crate) seed: u64,
     pub(crate) backend: &'a str,
     pub(crate) selection: Selection,
@@ -76,7 +76,7 @@ axes! {
     datasets: String, dataset;
     targets: String, target;
     shots: Shots, shots;
-    draws: u64, draw;
+    draws: Draw, draw;
     seeds: u64, seed;
     backends: String, backend;
     selection: Selection, selection;
@@ -118,7 +118,7 @@ pub(crate) struct Axes<'a> {
     /// Empty: each dataset's own.
     pub(crate) targets: Vec<&'a str>,
     pub(crate) shots: Vec<Shots>,
-    pub(crate) draws: Vec<u64>,
+    pub(crate) draws: Vec<Draw>,
     pub(crate) seeds: Vec<u64>,
     pub(crate) backends: Vec<&'a str>,
     pub(crate) selection: Vec<Selection>,

@@ -2,10 +2,10 @@
 //! batches, the smallest and the largest support sets, and at most two draws and seeds, so that any experiment file can
 //! be run to the end in a minute or two.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use harness_config::{Spanned, start};
-use harness_method::{Arch, Precision, Preset, Shots};
+use harness_method::{Arch, Draw, Precision, Preset, Shots};
 use harness_methods::MethodOverrides;
 
 use crate::rules::RuleSpec;
@@ -27,8 +27,9 @@ pub const SMOKE_SIDE: usize = SMALLEST;
 impl Spec {
     /// The same experiment, small: axes, variants, rules and options stay, but weights are synthetic and tiny with as
     /// many blocks as any variant's taps need, different image sizes become different small ones, epochs are at most
-    /// two, batches large, draws and seeds at most two, of `shots` the smallest and the largest K and the smallest and
-    /// the largest pair stay, and backends that aren't installed are left out. Its numbers mean nothing.
+    /// two, batches large, draws and seeds at most two, draws that have names are numbers, of `shots` the smallest and the
+    /// largest K and the smallest and the largest pair stay, and backends that aren't installed are left out. Its numbers
+    /// mean nothing.
     ///
     /// Plan it against a catalogue that generates datasets under the same names, with at least [`Spec::most_shots`]
     /// images of a class.
@@ -42,6 +43,7 @@ impl Spec {
         shorten(&mut typed.top.seeds);
         keep_ends(&mut typed.top.shots);
         keep_known(typed);
+        numbered(typed);
         let epochs = typed.train.epochs.as_ref();
         let (span, epochs) = epochs.map_or((0..0, FEW as u32), |e| (e.span(), (*e.get_ref()).min(FEW as u32)));
         typed.train.epochs = Some(Spanned::new(span, epochs));
@@ -103,6 +105,20 @@ fn holds<T: Ord>(list: &mut Option<Spanned<Vec<Spanned<T>>>>, known: &BTreeSet<T
     let Some(list) = list else { return true };
     list.get_mut().retain(|item| known.contains(item.get_ref()));
     !list.get_ref().is_empty()
+}
+
+/// Replaces draws that have names by numbers that no other has: generated datasets have no lists.
+fn numbered(typed: &mut Typed) {
+    let draws = typed.top.draws.iter().flat_map(|list| list.get_ref()).map(|draw| *draw.get_ref());
+    let (numbers, names): (BTreeSet<Draw>, BTreeSet<Draw>) = draws.partition(|draw| draw.name().is_none());
+    let free = (0..).map(Draw::Number).filter(|draw| !numbers.contains(draw));
+    let instead: BTreeMap<Draw, Draw> = names.into_iter().zip(free).collect();
+    let rules = typed.include.iter_mut().chain(&mut typed.exclude).filter_map(|rule| rule.draws.as_mut());
+    for draw in typed.top.draws.iter_mut().chain(rules).flat_map(|list| list.get_mut()) {
+        if let Some(number) = instead.get(draw.get_ref()) {
+            *draw.get_mut() = *number;
+        }
+    }
 }
 
 /// Replaces the encoder and every size of image.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use harness_config::{Findings, Source, Spanned, Table, read_text};
-use harness_method::{Arch, ImageScore, Precision, Selection, Shots, StorePrecision};
+use harness_method::{Arch, Draw, ImageScore, Precision, Selection, Shots, StorePrecision};
 use harness_methods::{EncodingOverrides, Method, MethodOverrides};
 
 use crate::error::Error;
@@ -62,9 +62,10 @@ section! {
         shots: List<Shots> {
             required: "[4]",
         }
-        /// Which support set of that K: the draw of a list file, or the seed of a drawn set
-        draws: List<u64> {
-            values: "list of whole numbers from 0",
+        /// Which support set of that K: the draw of a list file or the seed of a drawn set, or the name of one of the
+        /// dataset's [published lists](#support_lists)
+        draws: List<Draw> {
+            values: "list of whole numbers from 0, and of names",
             required: "[0]",
         }
         /// Seed of initial values, colour jitter and the order of images; at least 12 apart where deviations over seeds

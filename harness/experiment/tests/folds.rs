@@ -29,7 +29,10 @@ fn every_fold_is_a_training_with_an_evaluation_on_what_it_holds_out() {
         let evaluation = plan.evaluations.iter().find(|e| e.training == training.id).unwrap();
         assert!(evaluation.on_fold && evaluation.chosen_by.is_empty());
         assert_eq!(evaluation.test_images, fold.held_out.len() as u64);
-        assert_eq!((evaluation.test, evaluation.epochs), (training.support, EpochRange { first: 0, last: 59 }));
+        assert_eq!(
+            (evaluation.test, evaluation.epochs),
+            (training.support.unwrap(), EpochRange { first: 0, last: 59 })
+        );
     }
     let full = plan.trainings.iter().find(|t| t.fold.is_none()).unwrap();
     assert_eq!((full.images(), full.shuffle_stream(3)), (16 * 12, "shuffle.3".to_owned()));

@@ -3,8 +3,10 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::{World, file, file_with};
-use harness_experiment::{Method, Plan};
+use harness_experiment::{EvaluationId, Method, Plan, TrainingId};
 
 const METHODS: &str = "\n[base]\nnormalize = \"clip\"\nloss = \"contrastive\"\n\n\
                        [variants.bank]\nmethod = \"memory-bank\"\npreset = \"patchcore\"\nbanks = \"both\"\n\n\
@@ -134,4 +136,125 @@ fn winclip_without_supports_has_one_record_for_all_that_it_does_not_see() {
     };
     assert_eq!(text("winclip"), text("text"));
     assert_eq!(text("few"), plan.supports.len(), "a seed decides nothing");
+}
+
+/// Ids of the trainings and evaluations of a variant's cells, each once.
+fn records(plan: &Plan, variant: &str) -> (BTreeSet<TrainingId>, BTreeSet<EvaluationId>) {
+    let cells = || plan.cells.iter().filter(|cell| cell.variant == variant);
+    (cells().map(|cell| cell.training).collect(), cells().map(|cell| cell.evaluation).collect())
+}
+
+const AXES: [(&str, &str); 4] = [
+    ("shots", "[2, 4, { normal = 4, abnormal = 0 }]"),
+    ("draws", "[0, 1]"),
+    ("seeds", "[0, 1, 2]"),
+    ("include_base", "false"),
+];
+
+#[test]
+fn what_sees_nothing_is_one_record_for_all_supports() {
+    let more = "\n[variants.text]\nmethod = \"zero-shot\"\n\n\
+                [variants.control]\nmethod = \"zero-shot\"\npreset = \"random-direction\"\n";
+    let world = World::default();
+    let plan = world.plan(&file_with(&AXES, more)).unwrap();
+    assert_eq!(plan.cells.len(), 2 * 3 * 2 * 3);
+    let counts = |variant: &str| {
+        let (trainings, evaluations) = records(&plan, variant);
+        (trainings.len(), evaluations.len())
+    };
+    assert_eq!((counts("text"), counts("control")), ((1, 1), (3, 3)), "a seed decides the control alone");
+    assert_eq!((plan.trainings.len(), plan.supports.len()), (4, 0));
+    let text = &plan.trainings[0];
+    assert_eq!((text.support, text.shots.images(), text.object.as_str(), text.has_masks), (None, 0, "", false));
+    assert_eq!(plan.costs().support_encodings, 0);
+    assert!(!world.asked.borrow().iter().any(|question| question.starts_with("support")), "none is needed");
+    assert_eq!(Plan::from_toml(&plan.to_toml().unwrap()).unwrap(), plan);
+    // Where no support set could be drawn, and whatever it is trained on.
+    let axes = [("shots", "[999]"), ("datasets", "[\"Brain\", \"OCT17\"]"), ("include_base", "false")];
+    let other = world.plan(&file_with(&[&axes[..], &[("targets", "[\"Brain\"]")]].concat(), more)).unwrap();
+    assert_eq!(records(&other, "text"), records(&plan, "text"));
+    // Beside a method that sees, draws of the same images are left out of it too.
+    let beside = World { repeats: [(1.into(), 0.into())].into(), ..World::default() };
+    let axes = [("draws", "[0, 1]")];
+    let both = beside.plan(&file_with(&axes, "\n[variants.text]\nmethod = \"zero-shot\"\n")).unwrap();
+    assert_eq!((both.cells.len(), both.supports.len(), both.warnings.len()), (2, 1, 1));
+}
+
+#[test]
+fn what_sees_normal_images_alone_is_one_record_whatever_else_there_is() {
+    let more = "\n[variants.bank]\nmethod = \"memory-bank\"\n\n[variants.subspace]\nmethod = \"subspace\"\n\n\
+                [variants.both]\nmethod = \"memory-bank\"\nbanks = \"both\"\n\n\
+                [[exclude]]\nvariants = [\"both\"]\nshots = [{ normal = 4, abnormal = 0 }]\n";
+    let plan = World::default().plan(&file_with(&AXES, more)).unwrap();
+    for variant in ["bank", "subspace"] {
+        let (trainings, evaluations) = records(&plan, variant);
+        assert_eq!((trainings.len(), evaluations.len()), (4, 4), "{variant}: K 2 and 4, two draws");
+    }
+    assert_eq!(records(&plan, "both").0.len(), 4);
+    let bank = plan.trainings.iter().find(|training| training.shots.to_string() == "4+0").unwrap();
+    assert!(!bank.has_masks, "masks are of images that it does not see");
+    assert_eq!((bank.images(), bank.support_sizes().abnormal), (4, 0));
+    assert_eq!(Plan::from_toml(&plan.to_toml().unwrap()).unwrap(), plan);
+    // A plan where nothing looks at normal images alone says nothing of them.
+    let base = World::default().plan(&file("")).unwrap().to_toml().unwrap();
+    assert!(!base.contains("normal = \""), "{base}");
+}
+
+#[test]
+fn how_parts_are_joined_is_an_option_of_evaluations() {
+    let rules = ["range", "sum", "zero", "few"];
+    let variant = |rule| format!("\n[variants.{rule}]\nmethod = \"mvfa\"\ncombine = \"{rule}\"\n");
+    let more: String = rules.map(variant).concat();
+    let axes = [("selection", "[\"last\", \"best-on-support\"]"), ("include_base", "false")];
+    let plan = World::default().plan(&file_with(&axes, &more)).unwrap();
+    assert_eq!(plan.trainings.len(), 5, "one, and four folds");
+    let all: Vec<_> = rules.iter().map(|rule| records(&plan, rule)).collect();
+    assert!(all.iter().all(|(trainings, _)| *trainings == all[0].0));
+    let evaluations: BTreeSet<_> = all.iter().flat_map(|(_, evaluations)| evaluations).collect();
+    assert_eq!((evaluations.len(), plan.evaluations.len()), (2 * 4, 4 * (2 + 4)));
+    // The default is left out, as all are, and only what is scored by another rule says so.
+    let alone = World::default().plan(&file_with(&axes, &variant("range"))).unwrap();
+    assert_eq!(records(&alone, "range"), all[0]);
+    assert_eq!(plan.evaluations.iter().filter(|evaluation| evaluation.options.is_none()).count(), 6);
+    let training = plan.trainings.iter().find(|training| training.fold.is_none()).unwrap();
+    let joined = |rule: &str| {
+        let cell = plan.cells.iter().find(|cell| cell.variant == rule).unwrap();
+        let evaluation = plan.evaluations.iter().find(|evaluation| evaluation.id == cell.evaluation).unwrap();
+        assert_eq!(evaluation.decided_by(training).unwrap()["options"]["combine"], rule);
+        evaluation.options_of(training).joins_scores().unwrap().to_string()
+    };
+    assert_eq!(rules.map(joined), rules);
+    assert!(training.decided_by().unwrap()["options"].get("combine").is_none());
+    assert_eq!(Plan::from_toml(&plan.to_toml().unwrap()).unwrap(), plan);
+}
+
+#[test]
+fn one_state_leaves_no_rule_a_choice_and_plans_no_fold() {
+    let axes = [
+        ("shots", "[1, 4, { normal = 4, abnormal = 0 }]"),
+        ("selection", "[\"last\", \"best-on-test\", \"best-on-support\"]"),
+        ("include_base", "false"),
+        ("targets", "[\"Brain\", \"Liver\"]"),
+    ];
+    let plan = World::default().plan(&file_with(&axes, "\n[variants.bank]\nmethod = \"memory-bank\"\n")).unwrap();
+    assert_eq!((plan.trainings.len(), plan.evaluations.len(), plan.cells.len()), (2, 4, 3 * 3 * 2));
+    assert!(plan.cells.iter().all(|cell| cell.chosen_by.is_empty()));
+    // Where there is something to choose, images have to be held out.
+    let problem = World::default().problem(&file_with(&[("shots", "[1]"), axes[1]], ""));
+    assert!(problem.contains("`shots` 1 leaves nothing to cross-validate"), "{problem}");
+    // MadCLIP of one epoch keeps the ids that it had.
+    let one = [("selection", "[\"last\", \"best-on-support\"]")];
+    let plan = World::default().plan(&file_with(&one, "\n[train]\nepochs = 1\n")).unwrap();
+    assert_eq!(plan.trainings.len(), 5);
+}
+
+#[test]
+fn a_method_that_learns_from_masks_alone_is_refused_where_there_are_none() {
+    let more = "\n[variants.april]\nmethod = \"april-gan\"\n";
+    let axes = [("datasets", "[\"Brain\", \"Chest\"]")];
+    let problem = World::default().problem(&file_with(&axes, more));
+    let advice = "leave that out: [[exclude]] with variants = [\"april\"], datasets = [\"Chest\"]";
+    common::says(&problem, &["`april` (method april-gan) learns from masks alone, and [Chest] has none", advice]);
+    let rule = "\n[[exclude]]\nvariants = [\"april\"]\ndatasets = [\"Chest\"]\n";
+    assert!(World::default().plan(&file_with(&axes, &format!("{more}{rule}"))).is_ok());
 }

@@ -37,7 +37,7 @@ fn cells_are_the_product_of_the_axes_in_the_files_order() {
             cell.variant.as_str(),
             cell.dataset.as_str(),
             cell.shots.k().unwrap(),
-            cell.draw,
+            cell.draw.number().unwrap(),
             cell.seed,
             cell.backend.as_str(),
             cell.selection.name(),

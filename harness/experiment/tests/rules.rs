@@ -60,7 +60,7 @@ fn only_records_that_a_cell_needs_are_made() {
     let trainings: HashSet<_> = plan.cells.iter().map(|c| c.training).collect();
     let evaluations: HashSet<_> = plan.cells.iter().map(|c| c.evaluation).collect();
     assert_eq!((plan.trainings.len(), plan.evaluations.len()), (trainings.len(), evaluations.len()));
-    assert!(plan.trainings.iter().all(|t| t.draw == 1));
+    assert!(plan.trainings.iter().all(|t| t.draw == 1.into()));
 }
 
 #[test]

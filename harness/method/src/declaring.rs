@@ -9,4 +9,4 @@ pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::arch::Arch;
 pub use crate::declare;
-pub use crate::options::declare::{Complaint, Declared, count_flagged, only_flagged, unknown};
+pub use crate::options::declare::{Complaint, Declared, Stage, count_flagged, only_flagged, unknown};

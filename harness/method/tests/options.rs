@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use harness_config::{Findings, Source, parse};
+use harness_method::declaring::Stage;
 use harness_method::options::{Adapter, AdapterAttention, Loss, Prompts};
 use harness_method::{Arch, Options, Overrides, Preset, losses};
 
@@ -111,7 +112,7 @@ fn stored_options_come_back_in_toml_and_json() {
 
 #[test]
 fn an_id_sees_the_options_that_differ_from_the_defaults_and_have_an_effect() {
-    let decisive = |options: &Options| serde_json::to_string(&options.decisive()).unwrap();
+    let decisive = |options: &Options| serde_json::to_string(&options.decisive(Stage::Training)).unwrap();
     assert_eq!(decisive(&Options::default()), "{}", "a new option with a default can't change this");
     assert_eq!(decisive(&Options { loss: Loss::Contrastive, ..Options::default() }), "{\"loss\":\"contrastive\"}");
     let idle = Options { adapter_attention: AdapterAttention::Tokens, ..Options::default() };

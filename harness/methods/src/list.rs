@@ -1,7 +1,7 @@
 //! The list of methods, and one method's options or another's behind one type.
 
 use harness_config::{Spanned, Table};
-use harness_method::declaring::{Complaint, Declared};
+use harness_method::declaring::{Complaint, Declared, Stage};
 use harness_method::options::{Activation, Normalize};
 use harness_method::parameters::Parameter;
 use harness_method::{Arch, Combine, Layout, Variants};
@@ -159,6 +159,14 @@ macro_rules! methods {
                 }
             }
 
+            /// The same with every option that decides another stage at its default.
+            #[must_use]
+            pub fn only(&self, stage: Stage) -> Self {
+                match self {
+                    $(Self::$variant(options) => Self::$variant(options.only(stage)),)+
+                }
+            }
+
             fn read(method: Method, table: serde_json::Value) -> Result<Self, serde_json::Error> {
                 match method {
                     $(Method::$variant => serde_json::from_value(table).map(Self::$variant),)+
@@ -213,12 +221,21 @@ macro_rules! methods {
             }
         }
 
-        /// The options that decide an id.
-        struct Decisive<'a>(&'a MethodOptions);
+        /// The options that decide the id of a stage's record.
+        struct Decisive<'a>(&'a MethodOptions, Stage);
 
         impl Serialize for Decisive<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                each!(self.0, options => options.decisive().serialize(serializer))
+                each!(self.0, options => options.decisive(self.1).serialize(serializer))
+            }
+        }
+
+        /// All options that decide a stage first.
+        struct Deciding<'a>(&'a MethodOptions, Stage);
+
+        impl Serialize for Deciding<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                each!(self.0, options => options.deciding(self.1).serialize(serializer))
             }
         }
 
@@ -347,6 +364,11 @@ impl MethodOptions {
         each!(self, options => options.sentences())
     }
 
+    /// Whether there must be masks for it to learn anything.
+    pub fn needs_masks(&self) -> bool {
+        each!(self, options => options.needs_masks())
+    }
+
     /// Whether the seed decides anything.
     pub fn depends_on_seed(&self) -> bool {
         each!(self, options => options.depends_on_seed())
@@ -407,9 +429,21 @@ impl MethodOptions {
         each!(self, options => options.shown())
     }
 
-    /// What an id hashes of these options: those with an effect whose value is not the default, as a map by name.
-    pub fn decisive(&self) -> impl Serialize + '_ {
-        Decisive(self)
+    /// What the id of a stage's record hashes of these options: those that decide it first, with an effect and a value
+    /// that is not the default, as a map by name.
+    pub fn decisive(&self, stage: Stage) -> impl Serialize + '_ {
+        Decisive(self, stage)
+    }
+
+    /// For a reader, every option that decides a stage first, as a map by name; those without effect at their default.
+    pub fn deciding(&self, stage: Stage) -> impl Serialize + '_ {
+        Deciding(self, stage)
+    }
+
+    /// What of a scored state these options decide: all of them where one that decides evaluations has another value
+    /// than its default, `None` where the options of the training say it all.
+    pub fn of_evaluation(&self) -> Option<Self> {
+        (self.effective() != self.effective().only(Stage::Training)).then(|| self.clone())
     }
 
     /// MadCLIP's, where they are.
@@ -480,8 +514,10 @@ mod tests {
                 let json = serde_json::to_string(&options).unwrap();
                 assert_eq!(serde_json::from_str::<MethodOptions>(&json).unwrap(), options);
             }
-            let decisive = serde_json::to_string(&method.default_options().decisive()).unwrap();
-            assert_eq!(decisive, "{}", "{method}");
+            for stage in [Stage::Training, Stage::Evaluation] {
+                let decisive = serde_json::to_string(&method.default_options().decisive(stage)).unwrap();
+                assert_eq!(decisive, "{}", "{method}");
+            }
             assert_eq!(method.version(), 1, "raise it with the numbers");
         }
         assert!(serde_json::from_str::<MethodOptions>("{\"method\":\"none\"}").is_err());

@@ -26,6 +26,16 @@ impl Sees {
         }
     }
 
+    /// What it sees of a support set of so many images.
+    #[must_use]
+    pub const fn of(self, shots: Shots) -> Shots {
+        match self {
+            Self::Nothing => Shots { normal: 0, abnormal: 0 },
+            Self::Normal => Shots { normal: shots.normal, abnormal: 0 },
+            Self::Both => shots,
+        }
+    }
+
     /// In tables.
     pub const fn name(self) -> &'static str {
         match self {
@@ -49,8 +59,14 @@ pub trait Settings {
     /// How images become taps.
     fn encoding(&self) -> Encoding<'_>;
 
-    /// What it learns from.
+    /// What it learns from. What it does not see decides nothing and is in no id, so trainings that differ in it alone
+    /// are one.
     fn sees(&self) -> Sees;
+
+    /// Whether there must be masks for it to learn anything. Other methods do without where there are none.
+    fn needs_masks(&self) -> bool {
+        false
+    }
 
     /// Its sentences about an object.
     fn sentences(&self) -> Sentences;
@@ -58,7 +74,8 @@ pub trait Settings {
     /// Whether the seed decides anything.
     fn depends_on_seed(&self) -> bool;
 
-    /// What its maps are made of, for supports with or without masks; `None` where it has no map.
+    /// What its maps are made of, for supports with or without masks; `None` where it has no map. Masks of images that
+    /// it does not see decide nothing.
     fn maps(&self, has_masks: bool) -> Option<Layout>;
 
     /// How two image scores of a test set become one; `None` where it has one.
@@ -164,5 +181,7 @@ mod tests {
         assert_eq!(lacks(Sees::Both, 4, 0), Some(Side::Abnormal));
         assert_eq!(lacks(Sees::Nothing, 0, 4), None);
         assert_eq!([Sees::Normal, Sees::Both].map(|sees| lacks(sees, 0, 4)), [Some(Side::Normal); 2]);
+        let seen = [Sees::Nothing, Sees::Normal, Sees::Both].map(|sees| sees.of(Shots { normal: 4, abnormal: 2 }));
+        assert_eq!(seen.map(|shots| shots.to_string()), ["0", "4+0", "4+2"]);
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use harness_method::Arch;
+use harness_method::declaring::Stage;
 use harness_method::prompts::States;
 use harness_methods::{
     Closed, Desk, DeskError, Method, MethodOptions, Processor, Projection, Scores, Settings, Support, SupportSet, Taps,
@@ -233,7 +234,7 @@ fn only_the_control_depends_on_a_seed_and_it_names_no_object() {
     let about = |options: &MethodOptions| (options.depends_on_seed(), options.names_objects());
     assert_eq!((about(&text), about(&control)), ((false, true), (true, false)));
     // Phrases decide nothing there.
-    let decisive = |options: &MethodOptions| serde_json::to_string(&options.decisive()).unwrap();
+    let decisive = |options: &MethodOptions| serde_json::to_string(&options.decisive(Stage::Training)).unwrap();
     assert_eq!((decisive(&text).as_str(), decisive(&control).as_str()), ("{}", "{\"direction\":\"random\"}"));
 }
 

@@ -235,10 +235,9 @@ pub fn chosen_epochs(folder: &Folder, evaluation: &Evaluation) -> Option<Vec<u32
 
 /// Image scores that a cell reports, each with its epoch, by its evaluation's metrics and those of what chooses.
 fn reported_epochs(cell: &Cell, measured: &Measured, choosers: &[&Measured]) -> Vec<(ImageScore, u32)> {
-    let epoch = |score: ImageScore| match cell.selection {
-        Selection::Last => measured.last(),
-        Selection::BestOnTest | Selection::BestOnSupport => best_epoch(choosers, score),
-    };
+    // Where nothing chooses, there is one state, or the rule is `last`.
+    let epoch =
+        |score: ImageScore| if cell.chosen_by.is_empty() { measured.last() } else { best_epoch(choosers, score) };
     // A score that was not defined, or an epoch that was not scored, reports nothing.
     let reports = |score: ImageScore, epoch: u32| measured.reported(epoch).is_some_and(|metrics| metrics.has(score));
     let chosen = cell.image_scores.iter().filter_map(|score| Some((*score, epoch(*score)?)));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use harness_experiment::{ContentHash, Method, Shots, Training};
+use harness_experiment::{ContentHash, Draw, Method, Shots, Training};
 use harness_weights::safetensors_metadata;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -46,13 +46,15 @@ pub fn describe(training: &Training, epoch: u32) -> Result<Vec<(&'static str, St
         ("precision", training.precision.name().to_owned()),
         ("store", training.store.name().to_owned()),
         ("backend", json(&training.backend)?),
-        ("support", training.support.to_string()),
         ("has_masks", training.has_masks.to_string()),
         ("seed", training.seed.to_string()),
         ("epochs", training.epochs.to_string()),
         ("batch", training.batch.to_string()),
         ("learning_rate", json(&training.learning_rate)?),
     ];
+    if let Some(support) = &training.support {
+        about.push(("support", support.to_string()));
+    }
     if let Some(options) = options.madclip() {
         about.push(("prompts", text(&options.prompts)?));
     }
@@ -86,8 +88,8 @@ fn parse(entries: &BTreeMap<String, String>) -> Result<Described, String> {
         method_version: entries.json("method_version")?,
         dataset: String::new(),
         shots: Shots::default(),
-        draw: 0,
-        support: entries.hash("support")?,
+        draw: Draw::default(),
+        support: entries.0.contains_key("support").then(|| entries.hash("support")).transpose()?,
         object: entries.text("object")?.clone(),
         has_masks: entries.json("has_masks")?,
         seed: entries.json("seed")?,
@@ -173,8 +175,8 @@ mod tests {
             method_version: Method::Madclip.version(),
             dataset: "Brain".to_owned(),
             shots: Shots::each(4),
-            draw: 1,
-            support: ContentHash::from_bytes([7; 32]),
+            draw: 1.into(),
+            support: Some(ContentHash::from_bytes([7; 32])),
             object: "a \"quoted\" name".to_owned(),
             has_masks: true,
             seed: u64::MAX,
@@ -206,7 +208,7 @@ mod tests {
         let training = training();
         let (_folder, path) = written(&describe(&training, 3).unwrap());
         let found = read(&path).unwrap().unwrap();
-        let expected = Training { dataset: String::new(), shots: Shots::default(), draw: 0, ..training };
+        let expected = Training { dataset: String::new(), shots: Shots::default(), draw: Draw::default(), ..training };
         assert_eq!(found, Described { training: expected, epoch: 3 });
     }
 
@@ -217,7 +219,7 @@ mod tests {
         let adapter_attention = harness_method::options::AdapterAttention::Tokens;
         let options = harness_method::Options { adapter_attention, ..training.options.madclip().unwrap().clone() };
         let (dataset, options) = ("Head".to_owned(), options.into());
-        let other = Training { dataset, shots: Shots::each(9), draw: 0, options, ..training.clone() };
+        let other = Training { dataset, shots: Shots::each(9), draw: Draw::default(), options, ..training.clone() };
         assert_eq!(other.identity().unwrap(), training.id);
         let (_one, first) = written(&describe(&training, 0).unwrap());
         let (_two, second) = written(&describe(&other, 0).unwrap());

@@ -9,7 +9,7 @@ use harness_tables::{Frame, Query, row};
 use crate::measure::{Measure, paper_score, rank, rule};
 use crate::numbers::{Number, Wanted, numbers};
 use crate::sheet::{Sheet, Table};
-use crate::words::rule_name;
+use crate::words::{k_name, rule_name};
 use crate::{ReportError, SummaryRow};
 
 /// What marks a number by the detection heads where the target's own score would be the map's maximum.
@@ -24,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) precision: String,
     pub(crate) shots: Shots,
     pub(crate) no_choice: bool,
+    pub(crate) no_support: bool,
     pub(crate) measure: Measure,
 }
 
@@ -102,8 +103,10 @@ fn all_shared(rows: &[SummaryRow], variants: &[String]) -> Vec<Shared> {
     let mut found = BTreeMap::new();
     for row in rows {
         for measure in Measure::ALL {
+            // What sees no support set is the same at every K, and stands at the first.
+            let shots = (!row.no_support).then_some(row.shots);
             let order =
-                (rule(row.selection), rank(variants, &row.variant), &row.backend, &row.precision, row.shots, measure);
+                (rule(row.selection), rank(variants, &row.variant), &row.backend, &row.precision, shots, measure);
             found.entry(order).or_insert_with(|| Shared {
                 selection: row.selection,
                 variant: row.variant.clone(),
@@ -111,6 +114,7 @@ fn all_shared(rows: &[SummaryRow], variants: &[String]) -> Vec<Shared> {
                 precision: row.precision.clone(),
                 shots: row.shots,
                 no_choice: row.no_choice,
+                no_support: row.no_support,
                 measure,
             });
         }
@@ -211,7 +215,7 @@ pub(crate) fn cross_dataset(matrices: &[Matrix]) -> Result<Option<Table>, Report
                 shared.variant.clone(),
                 shared.backend.clone(),
                 shared.precision.clone(),
-                shared.shots.to_string(),
+                k_name(shared.shots, shared.no_support),
                 shared.measure.name().to_owned(),
                 source.clone(),
             ];

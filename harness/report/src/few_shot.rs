@@ -14,7 +14,7 @@ use crate::measure::{Measure, paper_score, rank, rule};
 use crate::numbers::{Number, Wanted, numbers};
 use crate::published_lines::{Published, PublishedLine, published_lines};
 use crate::sheet::{Sheet, Table};
-use crate::words::{chosen_by, fraction, range, rule_name};
+use crate::words::{chosen_by, fraction, k_name, range, rule_name};
 use crate::{ReportError, SummaryRow};
 
 /// What the table is made of.
@@ -35,6 +35,7 @@ struct Line<'a> {
     allow_overlap: bool,
     shots: Shots,
     no_choice: bool,
+    no_support: bool,
     /// One for each column of the table.
     numbers: Vec<Number>,
     /// One for each column, then one for each mean.
@@ -116,6 +117,7 @@ impl<'a> FewShot<'a> {
         let published = published_lines(from.published, &datasets, &shots);
         let mut table = Self { datasets, columns, means, lines, published };
         table.mark(&Differences::of(from.differences));
+        table.print_once();
         Ok(Some(table))
     }
 
@@ -142,6 +144,28 @@ impl<'a> FewShot<'a> {
                 self.lines[*line].marks = columns.iter().map(|column| column[index]).collect();
             }
         }
+    }
+
+    /// Leaves one line of what sees no support set, as its numbers are the same at every K. Compared it is at each K,
+    /// so a mark stays where it has it at all of them.
+    fn print_once(&mut self) {
+        let mut kept: Vec<Line<'a>> = Vec::new();
+        for line in std::mem::take(&mut self.lines) {
+            let same = |other: &&mut Line<'_>| {
+                line.no_support
+                    && (line.variant, line.backend, line.precision) == (other.variant, other.backend, other.precision)
+                    && (line.selection, line.allow_overlap) == (other.selection, other.allow_overlap)
+                    && line.numbers.iter().zip(&other.numbers).all(|(number, other)| number.mean == other.mean)
+            };
+            match kept.iter_mut().rev().find(same) {
+                Some(other) => {
+                    let marks = other.marks.iter_mut().zip(&line.marks);
+                    marks.filter(|(mark, other)| **mark != **other).for_each(|(mark, _)| *mark = Mark::None);
+                }
+                None => kept.push(line),
+            }
+        }
+        self.lines = kept;
     }
 
     /// The marks of a column in a block of lines; `compared` is the dataset and image score of its differences, where
@@ -225,7 +249,7 @@ impl<'a> FewShot<'a> {
             line.backend.to_owned(),
             line.precision.to_owned(),
             if line.allow_overlap { "allowed" } else { "none" }.to_owned(),
-            line.shots.to_string(),
+            k_name(line.shots, line.no_support),
             range(line.numbers.iter().filter(|number| number.mean.is_some()).filter_map(|number| number.count)),
         ];
         words.extend(line.numbers.iter().map(Number::words));
@@ -308,6 +332,7 @@ fn all_lines<'a>(rows: &[&'a SummaryRow], variants: &[String]) -> Vec<Line<'a>> 
             allow_overlap: row.allow_overlap,
             shots: row.shots,
             no_choice: row.no_choice,
+            no_support: row.no_support,
             numbers: Vec::new(),
             marks: Vec::new(),
         });
@@ -351,6 +376,7 @@ impl Line<'_> {
             not_run: number.not_run.unwrap_or(0),
             message: if planned { number.message.clone().unwrap_or_default() } else { "not planned".to_owned() },
             no_choice: self.no_choice,
+            no_support: self.no_support,
             normal_shots: u64::from(self.shots.normal),
             abnormal_shots: u64::from(self.shots.abnormal),
         }
@@ -378,6 +404,7 @@ row! {
         not_run: u64,
         message: String,
         no_choice: bool,
+        no_support: bool,
         normal_shots: u64,
         abnormal_shots: u64,
     }

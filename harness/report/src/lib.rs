@@ -11,6 +11,7 @@ mod backends;
 mod best;
 mod colour;
 mod comparisons;
+mod controls;
 mod cost;
 mod cross_dataset;
 mod error;

@@ -11,7 +11,7 @@ use crate::comparisons::{Condition, Differences};
 use crate::means::compared_on;
 use crate::measure::{Measure, paper_score, score_name};
 use crate::sheet::{Sheet, Table};
-use crate::words::{chosen_by, fraction, rule_name};
+use crate::words::{chosen_by, fraction, k_name, rule_name};
 use crate::{ReportError, SummaryRow};
 
 /// Columns before the first number that is marked.
@@ -26,6 +26,9 @@ const MARKED: [(Metric, Measure, Of); 3] = [
     (Metric::PixelAuroc, Measure::As, |row| row.pixel_auroc),
     (Metric::Pro03, Measure::As, |row| row.pro),
 ];
+
+/// How `sees` says that a method sees no support set.
+const NOTHING: &str = "nothing";
 
 /// The table of methods; `None` where all variants have one.
 pub(crate) fn methods(
@@ -58,7 +61,7 @@ pub(crate) fn methods(
             rule_name(row.selection, row.states == 1).to_owned(),
             row.backend.clone(),
             row.image_score.map_or("of each dataset", |score| score_name(Some(score))).to_owned(),
-            row.shots.to_string(),
+            k_name(row.shots, row.sees == NOTHING),
         ];
         words.extend(MARKED.iter().zip(marks).map(|((_, _, number), mark)| {
             let share = |value| fraction(value, chosen_by(row.selection, row.states == 1)) + mark.sign();

@@ -161,7 +161,7 @@ fn cells(rows: &[&ResultRow], status: Status) -> Result<Frame, ReportError> {
     }
     columns.extend([
         ("shots".to_owned(), Values::Measure(rows.iter().map(|row| row.shots.to_string()).collect())),
-        ("draw".to_owned(), count(|row| row.draw)),
+        ("draw".to_owned(), Values::Measure(rows.iter().map(|row| row.draw.to_string()).collect())),
         ("seed".to_owned(), count(|row| row.seed)),
         ("backend".to_owned(), text(|row| &row.backend)),
         ("selection".to_owned(), text(|row| row.selection.name())),

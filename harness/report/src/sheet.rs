@@ -9,7 +9,7 @@ use harness_disk::write_durable;
 use harness_method::Shots;
 use harness_tables::{Frame, TablesError, Values, latex_escape};
 
-use crate::words::NO_CHOICE;
+use crate::words::{ANY_K, NO_CHOICE};
 use crate::{BEST_ON_TEST_NOTE, ReportError};
 
 /// Words in rows.
@@ -167,9 +167,13 @@ pub(crate) fn noted(notes: &[String], markdown: &str) -> Vec<String> {
         let below = notes.iter().map(String::as_str);
         std::iter::once(markdown).chain(below).any(is)
     };
+    let any = markdown.lines().any(|line| line.split('|').any(|cell| cell.trim() == ANY_K));
     let (no_choice, pairs) = (has(&|text| text.contains(NO_CHOICE)), has(&has_pair));
     if no_choice {
         notes.push(format!("{NO_CHOICE}: there is one state, so every rule reports the same number."));
+    }
+    if any {
+        notes.push(format!("K {ANY_K}: the method sees no support set, so K and draw decide nothing; it counts once."));
     }
     if pairs {
         notes.push("K of unequal numbers: normal support images + abnormal ones.".to_owned());

@@ -49,6 +49,8 @@ row! {
         message: String,
         /// There is one state alone, so every rule reports the same number.
         no_choice: bool,
+        /// The method sees no support set, so every K and draw reports the same number.
+        no_support: bool,
     }
 }
 
@@ -63,6 +65,7 @@ row! {
         precision: String,
         allow_overlap: bool,
         no_choice: bool,
+        no_support: bool,
         selection: Selection,
         device: Vec<String>,
         failed: u32,
@@ -75,7 +78,7 @@ row! {
 }
 
 /// Columns that the cells of a group share.
-const GROUP: [&str; 10] = [
+const GROUP: [&str; 11] = [
     "variant",
     "dataset",
     "trained_on",
@@ -85,6 +88,7 @@ const GROUP: [&str; 10] = [
     "precision",
     "allow_overlap",
     "no_choice",
+    "no_support",
     "selection",
 ];
 
@@ -111,14 +115,15 @@ pub fn summary(results: &[ResultRow], variants: &[String]) -> Result<Vec<Summary
         .with("metric")
         .with("value")
         // Sums of floating-point numbers depend on their order.
-        .sort(&["draw", "seed", "cell"])
+        .sort(&["draw", "draw_name", "seed", "cell"])
         .group_by(&[&GROUP[..], &["metric", "image_score"][..]].concat(), &[values("value")]);
     let mut gathered: Vec<Gathered> = groups.join(numbers, &GROUP).rows()?;
     gathered.sort_by(|a, b| order(a, variants).cmp(&order(b, variants)));
     Ok(gathered.into_iter().map(SummaryRow::from).collect())
 }
 
-/// Rows without those that repeat a number of the same variant: where a seed decides nothing, its cells are one.
+/// Rows without those that repeat a number of the same variant: where a seed or a draw decides nothing, its cells are
+/// one.
 fn counted_once(results: &[ResultRow]) -> Vec<ResultRow> {
     let mut seen = HashSet::new();
     let key = |row: &ResultRow| {
@@ -161,6 +166,7 @@ impl From<Gathered> for SummaryRow {
             not_run: u64::from(row.not_run),
             message: row.message.join("; "),
             no_choice: row.no_choice,
+            no_support: row.no_support,
         }
     }
 }

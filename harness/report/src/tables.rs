@@ -8,6 +8,7 @@ use harness_tables::TablesError;
 use crate::ReportError;
 use crate::ablation::{Filled, ablation};
 use crate::backends::backends;
+use crate::controls::controls;
 use crate::cross_dataset::cross_dataset;
 use crate::few_shot::{self, few_shot};
 use crate::material::Material;
@@ -17,8 +18,8 @@ use crate::published::{Ours, published, published_table};
 use crate::sheet::Table;
 
 /// Names of all tables but the summary.
-const NAMES: [&str; 8] =
-    ["few-shot", "methods", "published", "ablation", "optimism", "cross-dataset", "backends", "delong"];
+const NAMES: [&str; 9] =
+    ["few-shot", "methods", "controls", "published", "ablation", "optimism", "cross-dataset", "backends", "delong"];
 
 /// Removes files of tables that an earlier report had and this one does not have.
 pub(crate) fn remove_others(folder: &Path, tables: &[Table]) -> Result<(), ReportError> {
@@ -55,6 +56,7 @@ pub(crate) fn tables(from: &Material<'_>, compared: &[Filled<'_>]) -> Result<Vec
     let found = [
         few_shot(&of_few_shots)?,
         methods(&input.of_methods, datasets, rows, &input.differences)?,
+        controls(&input.controls)?,
         published_table(&ours, &known)?,
         ablation(&from.ablation(), compared)?,
         optimism(&input.optimism, datasets, &input.variants, &from.no_choice)?,

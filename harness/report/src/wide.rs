@@ -7,7 +7,7 @@ use harness_metrics::Metric;
 use harness_tables::{Frame, Query, Values, row};
 
 use crate::measure::{rule, score_name};
-use crate::words::{NO_CHOICE, chosen_by, mean, range, short};
+use crate::words::{NO_CHOICE, chosen_by, k_name, mean, range, short};
 use crate::{ReportError, SummaryRow};
 
 /// The note below a table with numbers chosen on the test set, each marked with a dagger.
@@ -18,7 +18,7 @@ pub const BEST_ON_TEST_NOTE: &str =
 /// and how many values are behind it. Pixel metrics that do not depend on the image score stand in every line of their
 /// group. A metric that a group does not have is a dash. Numbers chosen on the test set carry a dagger. Columns that
 /// say nothing (no transfer, f32 alone, no overlap) are left out. What has one state alone stands once, under "no
-/// choice" where there are other rules than `last`.
+/// choice" where there are other rules than `last`; what sees no support set stands once, with K "any".
 ///
 /// # Errors
 /// Polars' own.
@@ -35,7 +35,7 @@ pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
     if any(|row| row.trained_on != row.dataset) {
         columns.push(("trained on".to_owned(), text(|row| &row.trained_on)));
     }
-    let shots = lines.iter().map(|line| line.head.shots.to_string()).collect();
+    let shots = lines.iter().map(|line| k_name(line.head.shots, line.head.no_support)).collect();
     columns.push(("shots".to_owned(), Values::Measure(shots)));
     columns.push(("backend".to_owned(), text(|row| &row.backend)));
     if any(|row| row.device.contains(" + ")) {
@@ -64,20 +64,23 @@ pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
     Ok(Frame::new(columns)?)
 }
 
-/// The rows without those that repeat what stands under another rule, as there was nothing to choose from. Groups that
-/// are not done stay.
+/// The rows without those that repeat what stands under another rule, as there was nothing to choose from, or at
+/// another K, as no support set was seen. Groups that are not done stay.
 fn once(rows: &[SummaryRow]) -> Vec<SummaryRow> {
     let key = |row: &SummaryRow| {
         let (variant, dataset, source) = (row.variant.clone(), row.dataset.clone(), row.trained_on.clone());
-        (variant, dataset, source, row.shots, row.backend.clone(), row.precision.clone(), row.allow_overlap)
+        let shots = (!row.no_support).then_some(row.shots);
+        (variant, dataset, source, shots, row.backend.clone(), row.precision.clone(), row.allow_overlap)
     };
     let repeats = |row: &&SummaryRow| row.no_choice && row.metric.is_some() && row.failed + row.not_run == 0;
     let mut first = HashMap::new();
     for row in rows.iter().filter(repeats) {
-        let least = first.entry(key(row)).or_insert(rule(row.selection));
-        *least = rule(row.selection).min(*least);
+        let here = (rule(row.selection), row.shots);
+        let least = first.entry(key(row)).or_insert(here);
+        *least = here.min(*least);
     }
-    rows.iter().filter(|row| !repeats(row) || first.get(&key(row)) == Some(&rule(row.selection))).cloned().collect()
+    let is_first = |row: &SummaryRow| first.get(&key(row)) == Some(&(rule(row.selection), row.shots));
+    rows.iter().filter(|row| !repeats(row) || is_first(row)).cloned().collect()
 }
 
 /// A group's numbers by one image score.

@@ -1,9 +1,17 @@
 //! How numbers and reasons read in tables, captions and figures.
 
-use harness_method::Selection;
+use harness_method::{Selection, Shots};
 
 /// What tables say in place of a rule that had one state to choose from.
 pub(crate) const NO_CHOICE: &str = "no choice";
+
+/// What tables say in place of a K that decides nothing.
+pub(crate) const ANY_K: &str = "any";
+
+/// A K as tables print it.
+pub(crate) fn k_name(shots: Shots, no_support: bool) -> String {
+    if no_support { ANY_K.to_owned() } else { shots.to_string() }
+}
 
 /// The rule that a number was chosen by; `None` where there was nothing to choose from.
 pub(crate) fn chosen_by(selection: Selection, no_choice: bool) -> Option<Selection> {

@@ -221,7 +221,7 @@ fn the_order_of_results_does_not_show() {
 fn draws_and_seeds_are_averaged_and_nothing_else_is() {
     let base = result("v", "last", 0, ("image_auroc", "map-max"), 0.5);
     let same = [
-        ResultRow { draw: 1, cell: "b".into(), ..base.clone() },
+        ResultRow { draw: 1.into(), cell: "b".into(), ..base.clone() },
         ResultRow { seed: 1, cell: "c".into(), ..base.clone() },
     ];
     let other = [
@@ -249,7 +249,7 @@ fn draws_and_seeds_are_averaged_and_nothing_else_is() {
 fn a_cell_that_stands_for_several_seeds_counts_once() {
     let one = result("v", "last", 0, ("image_auroc", "map-max"), 0.5);
     let again = ResultRow { seed: 1, ..one.clone() };
-    let other = ResultRow { draw: 1, cell: "b".into(), value: Some(0.7), ..one.clone() };
+    let other = ResultRow { draw: 1.into(), cell: "b".into(), value: Some(0.7), ..one.clone() };
     let rows = summary(&[one, again, other], &[]).unwrap();
     assert_eq!((rows.len(), rows[0].count), (1, 2));
     assert!((rows[0].mean.unwrap() - 0.6).abs() < 1e-12);

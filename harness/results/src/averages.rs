@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::error::Error;
 use crate::families::{DatasetPair, Families, Member, Quantity};
 
-/// Draws and seeds of trainings, ascending.
+/// Units and seeds of trainings, ascending.
 type Trainings = Vec<(u64, u64)>;
 
 /// A quantity over some of its trainings.
@@ -23,7 +23,7 @@ type Part = (Quantity, Trainings);
 
 /// Means of many quantities.
 pub(crate) struct Averages<'a> {
-    /// Trainings that have replicates, by draw and seed.
+    /// Trainings that have replicates, by unit and seed.
     members: BTreeMap<Quantity, BTreeMap<(u64, u64), Member<'a>>>,
     means: BTreeMap<Part, Average>,
 }
@@ -71,14 +71,18 @@ impl<'a> Averages<'a> {
         Some([one?, other?])
     }
 
+    /// Of cells that share an evaluation the first alone: a copy is no evidence, and what no draw and no seed decides
+    /// varies with test images alone.
     fn trainings(&self, quantity: Quantity) -> Trainings {
-        self.members.get(&quantity).into_iter().flat_map(BTreeMap::keys).copied().collect()
+        let mut seen = BTreeSet::new();
+        let members = self.members.get(&quantity).into_iter().flatten();
+        members.filter(|(_, member)| seen.insert(member.evaluation)).map(|(training, _)| *training).collect()
     }
 
     fn in_common(&self, [one, other]: [Quantity; 2]) -> Trainings {
         let of_other = self.members.get(&other);
-        let both = |training: &(u64, u64)| of_other.is_some_and(|members| members.contains_key(training));
-        self.trainings(one).into_iter().filter(both).collect()
+        let both = |training: &&(u64, u64)| of_other.is_some_and(|members| members.contains_key(*training));
+        self.members.get(&one).into_iter().flat_map(BTreeMap::keys).filter(both).copied().collect()
     }
 
     /// The means of parts that have variant and dataset in common.
@@ -90,7 +94,7 @@ impl<'a> Averages<'a> {
             sums.push(Some(Sum::of(&members)));
             for member in members {
                 let Some(index) = member.replicates else { continue };
-                let file = files.entry((member.draw, member.seed, member.evaluation));
+                let file = files.entry((member.unit, member.seed, member.evaluation));
                 let (_, wanted) = file.or_insert_with(|| (index, BTreeMap::new()));
                 wanted.entry(stored(member.epoch, *quantity)).or_default().push(part);
             }
@@ -150,7 +154,7 @@ impl Sum {
     fn of(members: &[&Member<'_>]) -> Self {
         let mut by_draw: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
         for member in members {
-            by_draw.entry(member.draw).or_default().push(member.value);
+            by_draw.entry(member.unit).or_default().push(member.value);
         }
         let means: Vec<f64> = by_draw.values().map(|seeds| mean(seeds)).collect();
         // Where a seed decides nothing, its trainings are one.
@@ -169,7 +173,7 @@ impl Sum {
 /// The trainings of a quantity that have its replicates.
 fn with_replicates<'a>(all: &Families<'a>, quantity: Quantity) -> BTreeMap<(u64, u64), Member<'a>> {
     let has = |member: &&Member<'a>| member.replicates.is_some_and(|index| index.has(stored(member.epoch, quantity)));
-    all.members(quantity).iter().filter(has).map(|member| ((member.draw, member.seed), *member)).collect()
+    all.members(quantity).iter().filter(has).map(|member| ((member.unit, member.seed), *member)).collect()
 }
 
 /// A quantity's exact number as a mean over datasets has it; `None` where no training has replicates.

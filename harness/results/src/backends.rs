@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use harness_experiment::{Cell, EvaluationId, Plan, Selection, Shots, Training, TrainingId};
+use harness_experiment::{Cell, Draw, EvaluationId, Plan, Selection, Shots, Training, TrainingId};
 use harness_metrics::median;
 use harness_metrics::{MapSource, Metric, PredictedMaps};
 use harness_records::{CellRecords, CellResult, Cost, EvaluationRecord, Folder, Grids};
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use crate::error::Error;
 
 /// Everything that names a cell but its backend.
-type CellKey<'a> = (&'a str, &'a str, &'a str, Shots, u64, u64, Selection);
+type CellKey<'a> = (&'a str, &'a str, &'a str, Shots, Draw, u64, Selection);
 
 /// A row for each backend of a plan that has several, the reference first; none where no cell is done by all.
 pub(crate) fn backends(plan: &Plan, folder: &Folder, records: &CellRecords) -> Result<Vec<BackendRow>, Error> {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use harness_experiment::{Cell, ContentHash, EvaluationId, ImageScore, Plan, Selection, Shots};
+use harness_experiment::{Cell, ContentHash, Draw, EvaluationId, ImageScore, Plan, Selection, Shots};
 use harness_metrics::{Metric, Resampling};
 use harness_records::{CellRecords, ReplicateIndex, planned};
 
@@ -64,7 +64,9 @@ pub(crate) struct Compared<'a> {
 /// One training's number.
 #[derive(Clone, Copy)]
 pub(crate) struct Member<'a> {
-    pub(crate) draw: u64,
+    pub(crate) draw: Draw,
+    /// The draw as resamples count it: its number; names count down from the largest one.
+    pub(crate) unit: u64,
     pub(crate) seed: u64,
     pub(crate) epoch: u32,
     /// The exact metric.
@@ -189,6 +191,10 @@ pub(crate) fn families<'a>(plan: &Plan, records: &'a CellRecords) -> Families<'a
     let indices = Indices::of(&names);
     let tests: HashMap<EvaluationId, ContentHash> =
         plan.evaluations.iter().map(|evaluation| (evaluation.id, evaluation.test)).collect();
+    let unit = |draw: Draw| {
+        let place = || plan.draws.iter().position(|known| *known == draw).unwrap_or(plan.draws.len());
+        draw.number().unwrap_or_else(|| u64::MAX - place() as u64)
+    };
     let mut families: BTreeMap<FamilyKey, Family<'a>> = BTreeMap::new();
     for cell in &plan.cells {
         // A frozen plan that names something it does not have is refused where its rows are made.
@@ -204,6 +210,7 @@ pub(crate) fn families<'a>(plan: &Plan, records: &'a CellRecords) -> Families<'a
             let number = numbers.iter().find(|number| number.metric == metric && number.score == score);
             members.extend(number.map(|number| Member {
                 draw: cell.draw,
+                unit: unit(cell.draw),
                 seed: cell.seed,
                 epoch: number.epoch,
                 value: number.value,

@@ -1,6 +1,6 @@
 //! All that a report is made of.
 
-use harness_tables::{BackendRow, DeLongRow, DifferenceRow, IntervalRow, MethodRow, ResultRow};
+use harness_tables::{BackendRow, ControlRow, DeLongRow, DifferenceRow, IntervalRow, MethodRow, ResultRow};
 
 use crate::figure_data::{CostFigure, CurveFigure, MethodPanelFigure, PanelFigure, RankFigure, RocFigure};
 use crate::ranks::PairRow;
@@ -64,6 +64,8 @@ pub struct ReportInput {
     pub backends: Vec<BackendRow>,
     /// Methods side by side, a row a variant and K; empty for a single method.
     pub of_methods: Vec<MethodRow>,
+    /// Levels of controls of several directions.
+    pub controls: Vec<ControlRow>,
     /// The datasets, in the order to print.
     pub datasets: Vec<ReportDataset>,
     /// Variants that are a published method in every setting, each with the method's published name.

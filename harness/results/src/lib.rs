@@ -4,6 +4,7 @@
 mod averages;
 mod backends;
 mod comparisons;
+mod controls;
 mod costs;
 mod delong;
 mod error;
@@ -83,6 +84,7 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         provenance: provenance.map(|provenance| provenance_lines(plan, &provenance)).unwrap_or_default(),
         variants: plan.variants.iter().map(|variant| variant.name.clone()).collect(),
         variant_methods: plan.variants.iter().map(|variant| variant.options.method().to_string()).collect(),
+        controls: controls::controls(plan, &rows),
         results: rows,
         roc: figures.roc,
         curves: figures.curves,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use harness_experiment::{Plan, Selection, Training, TrainingId, Variant};
 use harness_method::Shots;
+use harness_methods::Sees;
 use harness_metrics::{Metric, median};
 use harness_records::{CellRecords, CellResult};
 use harness_tables::MethodRow;
@@ -30,6 +31,10 @@ pub(crate) fn methods(plan: &Plan, records: &CellRecords) -> Vec<MethodRow> {
         for &shots in &plan.shots {
             if let Some(cells) = done.get(&(variant.name.as_str(), shots)) {
                 rows.push(row(variant, shots, cells, &trainings));
+                // What sees no support set has the same numbers at every K.
+                if variant.options.sees() == Sees::Nothing {
+                    break;
+                }
             }
         }
     }

@@ -43,20 +43,25 @@ pub(crate) fn rows(
 }
 
 /// The rows of the results table: where there is nothing to choose from, a number that every rule reports stands once,
-/// under the first of `last`, `best-on-test` and `best-on-support` that is done. What is not done stands under each
-/// rule.
+/// under the first of `last`, `best-on-test` and `best-on-support` that is done; and what sees no support set once,
+/// under the first K and draw. What is not done stands under each of them.
 pub(crate) fn once(rows: &[ResultRow]) -> Vec<ResultRow> {
+    let place = |row: &ResultRow| (row.shots, row.draw, row.seed);
     let key = |row: &ResultRow| {
         let (variant, dataset, source) = (row.variant.clone(), row.dataset.clone(), row.trained_on.clone());
-        (variant, dataset, source, row.shots, row.draw, row.seed, row.backend.clone())
+        let decided = if row.no_support { Err(row.evaluation.clone()) } else { Ok(place(row)) };
+        (variant, dataset, source, row.backend.clone(), decided)
     };
     let repeats = |row: &&ResultRow| row.no_choice && row.status == Status::Done;
     let mut first = HashMap::new();
     for row in rows.iter().filter(repeats) {
-        let rule = first.entry(key(row)).or_insert(row.selection);
-        *rule = row.selection.min(*rule);
+        let kept = first.entry(key(row)).or_insert((row.selection, place(row)));
+        if row.selection < kept.0 {
+            *kept = (row.selection, place(row));
+        }
     }
-    rows.iter().filter(|row| !repeats(row) || first.get(&key(row)) == Some(&row.selection)).cloned().collect()
+    let is_first = |row: &ResultRow| first.get(&key(row)) == Some(&(row.selection, place(row)));
+    rows.iter().filter(|row| !repeats(row) || is_first(row)).cloned().collect()
 }
 
 /// What all rows of a cell share.
@@ -74,7 +79,7 @@ fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, 
         backend: cell.backend.clone(),
         selection: cell.selection,
         n_images: Some(evaluation.test_images),
-        support_hash: training.support.to_string(),
+        support_hash: training.support.map(|hash| hash.to_string()).unwrap_or_default(),
         weights_hash: training.weights.to_string(),
         training: cell.training.to_string(),
         evaluation: cell.evaluation.to_string(),
@@ -82,6 +87,7 @@ fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, 
         precision: if encoder == store { encoder.to_owned() } else { format!("{encoder}, taps {store}") },
         allow_overlap,
         no_choice: training.epochs == 1,
+        no_support: training.support.is_none(),
         ..ResultRow::default()
     }
 }
@@ -116,7 +122,7 @@ fn results(head: &ResultRow, done: &CellResult<'_>) -> Vec<ResultRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness_experiment::Selection;
+    use harness_experiment::{Selection, Shots};
 
     #[test]
     fn what_every_rule_reports_stands_once_and_what_is_not_done_under_each() {
@@ -150,5 +156,24 @@ mod tests {
             ("probe", BestOnTest),
         ];
         assert_eq!(kept, expected.map(|(variant, rule)| (variant.to_owned(), rule)));
+    }
+
+    #[test]
+    fn what_sees_no_support_set_stands_once() {
+        let row = |k, draw: u64, (seed, evaluation): (u64, &str)| ResultRow {
+            shots: Shots::each(k),
+            draw: draw.into(),
+            seed,
+            evaluation: evaluation.to_owned(),
+            status: Status::Done,
+            no_choice: true,
+            no_support: true,
+            ..ResultRow::default()
+        };
+        let cells = [(4, 0), (4, 1), (2, 0)]
+            .into_iter()
+            .flat_map(|(k, draw)| [(0, "a"), (1, "b")].map(|seed| row(k, draw, seed)));
+        let cells: Vec<ResultRow> = cells.collect();
+        assert_eq!(once(&cells), cells[..2], "each seed is a direction of its own");
     }
 }

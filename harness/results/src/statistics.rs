@@ -394,6 +394,14 @@ fn notes(plan: &Plan, names: &Names, records: &CellRecords) -> Vec<String> {
             names.variants.len()
         ));
     }
+    let blind: Vec<String> = plan.without_support().into_iter().map(|name| format!("`{name}`")).collect();
+    if !blind.is_empty() {
+        notes.push(format!(
+            "No support set is seen by {}: n counts its cells of all K and draws once, and intervals of its values are over test \
+             images alone, and over its seeds where they decide something.",
+            blind.join(", ")
+        ));
+    }
     let without = without_replicates(plan, records);
     if without > 0 {
         notes.push(format!(

@@ -51,17 +51,28 @@ pub fn explain(
     let statuses = Statuses::read(plan, folder)?;
     let entries = journal::entries(&folder.journal())?.known;
     let mut head = Section::new(format!("cell {id}"));
-    for cell in &same {
-        head.line("variant", &cell.variant);
+    // Cells that share the id differ in names, and in what decides nothing.
+    let each = |of: &dyn Fn(&Cell) -> String| {
+        let mut values: Vec<String> = Vec::new();
+        for value in same.iter().map(|cell| of(cell)) {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        values
+    };
+    for variant in each(&|cell| cell.variant.clone()) {
+        head.line("variant", variant);
     }
     head.line("dataset", &cell.dataset);
     if cell.trained_on != cell.dataset {
         head.line("trained on", &cell.trained_on);
     }
-    head.line("shots", cell.shots.explained());
-    for (name, value) in [("draw", cell.draw), ("seed", cell.seed)] {
-        head.line(name, value);
-    }
+    let blind = plan.without_support().contains(cell.variant.as_str());
+    let idle = if blind { " (decides nothing: no support set is seen)" } else { "" };
+    head.line("shots", format!("{}{idle}", each(&|cell| cell.shots.explained()).join(", ")));
+    head.line("draw", format!("{}{idle}", each(&|cell| cell.draw.to_string()).join(", ")));
+    head.line("seed", each(&|cell| cell.seed.to_string()).join(", "));
     head.line("backend", &cell.backend);
     let records = CellRecords::read(folder, std::iter::once(*cell), Detail::Metrics);
     let state = records.cell(cell);
@@ -125,11 +136,15 @@ fn of_training(
         }
         Err(error) => section.line("  weights", error),
     }
+    let Some(planned) = &training.support else {
+        section.line("  support", "none: the method sees no support set, so K and draw decide nothing");
+        return Ok(section);
+    };
     let support =
         Dataset::open(registry, &training.dataset).and_then(|dataset| dataset.support(training.shots, training.draw));
     match support {
         Ok(set) => {
-            if set.hash != training.support.to_string() {
+            if set.hash != planned.to_string() {
                 section.line("  support", "changed since then: these are not the images that it was trained on");
             }
             set.abnormal.iter().chain(&set.normal).for_each(|item| files(&mut section, "support", item, hashes));
@@ -150,7 +165,7 @@ fn of_evaluation(
 ) -> Result<Section, Error> {
     let id = evaluation.id;
     let mut section = Section::new(format!("evaluation {id}{role}"));
-    decided(&mut section, &evaluation.decided_by()?);
+    decided(&mut section, &evaluation.decided_by(training)?);
     let record = folder.read_evaluation(id);
     if let Found::Whole(record) = &record {
         let epochs: Vec<String> = record.epochs.iter().map(ToString::to_string).collect();

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use harness_data::{
     Dataset, FileHashes, Item, Looked, Severity, SupportSet, Unusable, doubtful_patients, inspect, misfits, sample,
 };
-use harness_experiment::{Plan, Shots};
+use harness_experiment::{Draw, Plan, Shots};
 use harness_method::options::Activation;
 use harness_text::{count, group};
 use rayon::prelude::*;
@@ -38,7 +38,7 @@ pub const WILL_FAIL: &str = "cells that use it will fail";
 #[derive(Default)]
 struct Used {
     /// Shots and draws of support sets.
-    supports: BTreeSet<(Shots, u64)>,
+    supports: BTreeSet<(Shots, Draw)>,
     /// As a test set.
     tested: bool,
 }
@@ -168,7 +168,8 @@ impl World {
         let trainings: BTreeMap<_, _> = plan.trainings.iter().map(|training| (training.id, training)).collect();
         let mut pairs = BTreeSet::new();
         for evaluation in plan.evaluations.iter().filter(|evaluation| !evaluation.on_fold) {
-            if let Some(training) = trainings.get(&evaluation.training) {
+            // Without a support set there is nothing that could be in a test set too.
+            if let Some(training) = trainings.get(&evaluation.training).filter(|training| training.support.is_some()) {
                 pairs.insert((training.dataset.as_str(), training.shots, training.draw, evaluation.dataset.as_str()));
             }
         }

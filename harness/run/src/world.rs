@@ -15,7 +15,7 @@ use harness_experiment::{
     Training, WeightsFacts,
 };
 use harness_method::options::{Activation, Side};
-use harness_method::{Arch, prompts};
+use harness_method::{Arch, Draw, prompts};
 use harness_methods::Sentences;
 use harness_records::registry;
 use harness_text::count;
@@ -69,7 +69,7 @@ pub struct World {
     /// By dataset, fold and side; or why a file keeps it from being known.
     truths: RefCell<Truths>,
     /// By dataset, shots and draw.
-    supports: RefCell<HashMap<(String, Shots, u64), Rc<SupportSet>>>,
+    supports: RefCell<HashMap<(String, Shots, Draw), Rc<SupportSet>>>,
     warnings: RefCell<BTreeSet<String>>,
     /// The activation that the encoder's files suggest.
     suggested: Cell<Option<Activation>>,
@@ -180,7 +180,7 @@ impl World {
         scored: &dyn Fn() -> Result<ScoredImages, Error>,
     ) -> Result<Rc<Truth>, Error> {
         let fold =
-            training.fold.as_ref().filter(|_| evaluation.on_fold).map(|fold| format!("{} {fold:?}", training.support));
+            training.fold.as_ref().filter(|_| evaluation.on_fold).map(|fold| format!("{} {fold:?}", evaluation.test));
         let key = (evaluation.dataset.clone(), fold.unwrap_or_default(), size);
         let set = &evaluation.dataset;
         if let Some(known) = self.truths.borrow().get(&key) {
@@ -260,7 +260,7 @@ impl World {
     }
 
     /// [`Catalogue::check_transfer`], or the same within a dataset, for a plan that was made.
-    pub(crate) fn check_images(&self, dataset: &str, shots: Shots, draw: u64, target: &str) -> Result<(), Error> {
+    pub(crate) fn check_images(&self, dataset: &str, shots: Shots, draw: Draw, target: &str) -> Result<(), Error> {
         let set = self.support_set(&*self.known(dataset)?, shots, draw)?;
         let of = if dataset == target { String::new() } else { format!(", for the test set of [{target}]") };
         let what = format!("[{dataset}], K {shots}, draw {draw}{of}");
@@ -283,7 +283,12 @@ impl World {
     }
 
     /// A support set, its files hashed once for all plans while they stay the same.
-    pub(crate) fn support_set(&self, known: &Known, shots: Shots, draw: u64) -> Result<Rc<SupportSet>, CatalogueError> {
+    pub(crate) fn support_set(
+        &self,
+        known: &Known,
+        shots: Shots,
+        draw: Draw,
+    ) -> Result<Rc<SupportSet>, CatalogueError> {
         let key = (known.dataset.name().to_owned(), shots, draw);
         if let Some(set) = self.supports.borrow().get(&key) {
             return Ok(Rc::clone(set));
@@ -321,7 +326,7 @@ impl Catalogue for World {
         Ok(self.known(name)?.facts.clone())
     }
 
-    fn support(&self, dataset: &str, shots: Shots, draw: u64) -> Result<SupportFacts, CatalogueError> {
+    fn support(&self, dataset: &str, shots: Shots, draw: Draw) -> Result<SupportFacts, CatalogueError> {
         let known = self.known(dataset)?;
         let set = self.support_set(&known, shots, draw)?;
         self.check_overlap(&format!("[{dataset}], K {shots}, draw {draw}"), &set, &known)?;
@@ -329,14 +334,14 @@ impl Catalogue for World {
         Ok(SupportFacts { hash, set: unordered, drawn: set.drawn })
     }
 
-    fn patients(&self, dataset: &str, shots: Shots, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
+    fn patients(&self, dataset: &str, shots: Shots, draw: Draw) -> Result<Vec<Option<String>>, CatalogueError> {
         let set = self.support_set(&*self.known(dataset)?, shots, draw)?;
         let patients: Vec<Option<String>> =
             set.abnormal.iter().chain(&set.normal).map(|item| item.patient.clone()).collect();
         Ok(if patients.iter().all(Option::is_none) { Vec::new() } else { patients })
     }
 
-    fn check_transfer(&self, dataset: &str, shots: Shots, draw: u64, target: &str) -> Result<(), CatalogueError> {
+    fn check_transfer(&self, dataset: &str, shots: Shots, draw: Draw, target: &str) -> Result<(), CatalogueError> {
         let set = self.support_set(&*self.known(dataset)?, shots, draw)?;
         let what = format!("[{dataset}], K {shots}, draw {draw}, for the test set of [{target}]");
         self.check_overlap(&what, &set, &*self.known(target)?)

@@ -5,6 +5,7 @@
 //! key-value metadata (`harness.table`, `harness.format`); a CSV file is recognised by its header line.
 
 mod cell;
+mod draw;
 mod error;
 mod files;
 mod frame;
@@ -30,7 +31,7 @@ pub use published::PublishedRow;
 pub use query::{Aggregate, Query, count, distinct, values};
 pub use row::Row;
 pub use rows::{CurveRow, ImageScoreRow, ResultRow, ScoreRow};
-pub use statistics::{BackendRow, DeLongRow, DifferenceRow, IntervalRow, MethodRow};
+pub use statistics::{BackendRow, ControlRow, DeLongRow, DifferenceRow, IntervalRow, MethodRow};
 pub use text::latex_escape;
 
 /// What [`row!`] expands to.

@@ -1,6 +1,6 @@
 //! The rows of what a run records: results, curves, scores.
 
-use harness_method::{ImageScore, Selection, Shots};
+use harness_method::{Draw, ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 
 use crate::names::Status;
@@ -23,8 +23,8 @@ row! {
         trained_on: String,
         /// Support images of each class.
         shots: Shots,
-        /// Number of the support draw.
-        draw: u64,
+        /// The support draw.
+        draw: Draw,
         /// Seed of initial values, jitter and shuffles.
         seed: u64,
         /// Backend that computed.
@@ -69,6 +69,8 @@ row! {
         message: String,
         /// The training has one state alone, so every rule reports the same number.
         no_choice: bool,
+        /// The method sees no support set, so K and draw decide nothing.
+        no_support: bool,
     }
 }
 

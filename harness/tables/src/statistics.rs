@@ -1,6 +1,6 @@
 //! The rows of what follows from many results: intervals, differences, tests, and the speeds of backends.
 
-use harness_method::{ImageScore, Selection, Shots};
+use harness_method::{Draw, ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 
 use crate::row;
@@ -93,8 +93,8 @@ row! {
         trained_on: String,
         /// Support images of each class.
         shots: Shots,
-        /// Number of the support draw.
-        draw: u64,
+        /// The support draw.
+        draw: Draw,
         /// Seed of both trainings.
         seed: u64,
         /// Backend that computed.
@@ -155,6 +155,25 @@ row! {
         pixel_mark: String,
         /// The same of `pro`.
         pro_mark: String,
+    }
+}
+
+row! {
+    /// How well directions that know nothing part the classes of a dataset: `tables/controls.csv`, `.parquet`.
+    #[derive(Default)]
+    ControlRow is "controls" {
+        /// Name of the variant.
+        variant: String,
+        /// Data set that was scored.
+        dataset: String,
+        /// Backend that computed.
+        backend: String,
+        /// The image score.
+        image_score: Option<ImageScore>,
+        /// Median over directions of |AUROC - 0.5|, plus 0.5.
+        level: f64,
+        /// Directions behind it.
+        directions: u64,
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use harness_method::{ImageScore, Selection, Shots};
+use harness_method::{Draw, ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 use harness_tables::{
     CurveRow, Frame, Query, ResultRow, ScoreRow, Status, TablesError, Values, count, distinct, read_curve,
@@ -19,7 +19,7 @@ fn done() -> ResultRow {
         dataset: "LggMri".into(),
         trained_on: "LggMri".into(),
         shots: Shots::each(4),
-        draw: u64::MAX,
+        draw: Draw::Number(u64::MAX),
         seed: 1 << 60,
         backend: "flex".into(),
         selection: Selection::Last,
@@ -42,6 +42,7 @@ fn done() -> ResultRow {
         allow_overlap: true,
         message: String::new(),
         no_choice: false,
+        no_support: true,
     }
 }
 
@@ -50,6 +51,7 @@ fn failed() -> ResultRow {
         variant: "a,b|c".into(),
         shots: Shots { normal: 16, abnormal: 0 },
         no_choice: true,
+        draw: "my-list.v2".parse().unwrap(),
         status: Status::Failed,
         message: "worker died:\n\"signal 9\", 3 ± 1 GiB".into(),
         ..ResultRow::default()
@@ -119,7 +121,8 @@ fn the_columns_keep_their_order() {
         text,
         "cell,experiment,variant,dataset,trained_on,shots,draw,seed,backend,selection,epoch,image_score,metric,value,\
          n_images,support_hash,weights_hash,status,train_secs,eval_secs,encode_secs,peak_memory_bytes,training,\
-         evaluation,device,precision,allow_overlap,message,no_choice,normal_shots,abnormal_shots\n"
+         evaluation,device,precision,allow_overlap,message,no_choice,no_support,\
+         normal_shots,abnormal_shots,draw_name\n"
     );
 }
 
@@ -134,7 +137,7 @@ fn k_stands_where_there_is_one_and_each_class_always() {
         .lines()
         .map(|line| {
             let cells: Vec<&str> = line.split(',').collect();
-            [cells[5], cells[cells.len() - 2], cells[cells.len() - 1]]
+            [cells[5], cells[cells.len() - 3], cells[cells.len() - 2]]
         })
         .collect();
     let expected = [["shots", "normal_shots", "abnormal_shots"], ["4", "4", "4"], ["", "16", "0"], ["", "8", "2"]];

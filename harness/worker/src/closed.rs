@@ -28,26 +28,10 @@ pub(crate) fn fit(
     events: &mut Events,
 ) -> Result<Cost, Error> {
     let start = Instant::now();
-    let dataset = Dataset::open(&lab.registry, &training.dataset)?;
-    let set = dataset.support(training.shots, training.draw)?;
-    let changed = || Error::Changed { what: format!("[{}]: a support image or mask", training.dataset) };
-    if set.hash != training.support.to_string() {
-        return Err(changed());
-    }
-    let held_out = training.fold.as_ref().map_or(&[][..], |fold| &fold.held_out);
-    let shots = set.abnormal.len();
-    let kept = |items: Vec<Item>, from: usize| -> Vec<Item> {
-        let there = |index: usize| !held_out.contains(&((from + index) as u32));
-        items.into_iter().enumerate().filter(|(index, _)| there(*index)).map(|(_, item)| item).collect()
+    let (normal, abnormal, masks) = match &training.support {
+        Some(support) => seen(lab, training, &support.to_string())?,
+        None => Seen::default(),
     };
-    let (abnormal, normal) = (kept(set.abnormal, 0), kept(set.normal, shots));
-    let size = training.options.image_size();
-    let masks = if training.has_masks { Some(masks(&abnormal, size, dataset.mask_values())?) } else { None };
-    let (abnormal, normal) = (pixels(&abnormal, size)?, pixels(&normal, size)?);
-    // After reading, so that a change between the two is seen.
-    if dataset.support(training.shots, training.draw)?.hash != training.support.to_string() {
-        return Err(changed());
-    }
     let compute = Instant::now();
     let support = SupportSet { normal: &normal, abnormal: &abnormal, masks: masks.as_deref() };
     let mut desk = OfWorker::new(lab, training);
@@ -70,6 +54,34 @@ pub(crate) fn fit(
     let cost = lab.cost(compute_secs, start.elapsed().as_secs_f64());
     write_toml(&TrainingRecord::new(training.clone(), keep, cost), &folder.join("training.toml"))?;
     Ok(cost)
+}
+
+/// What a method sees of its support set, less what a fold holds out: normal and abnormal images, and masks of these.
+type Seen = (Vec<u8>, Vec<u8>, Option<Vec<u8>>);
+
+/// Loads what is seen of the support set whose hash is `hash`.
+fn seen(lab: &Lab, training: &Training, hash: &str) -> Result<Seen, Error> {
+    let dataset = Dataset::open(&lab.registry, &training.dataset)?;
+    let set = dataset.support(training.shots, training.draw)?;
+    let changed = || Error::Changed { what: format!("[{}]: a support image or mask", training.dataset) };
+    if set.hash != hash {
+        return Err(changed());
+    }
+    let held_out = training.fold.as_ref().map_or(&[][..], |fold| &fold.held_out);
+    let shots = set.abnormal.len();
+    let kept = |items: Vec<Item>, from: usize| -> Vec<Item> {
+        let there = |index: usize| !held_out.contains(&((from + index) as u32));
+        items.into_iter().enumerate().filter(|(index, _)| there(*index)).map(|(_, item)| item).collect()
+    };
+    let (abnormal, normal) = (kept(set.abnormal, 0), kept(set.normal, shots));
+    let size = training.options.image_size();
+    let masks = if training.has_masks { Some(masks(&abnormal, size, dataset.mask_values())?) } else { None };
+    let (abnormal, normal) = (pixels(&abnormal, size)?, pixels(&normal, size)?);
+    // After reading, so that a change between the two is seen.
+    if dataset.support(training.shots, training.draw)?.hash != hash {
+        return Err(changed());
+    }
+    Ok((normal, abnormal, masks))
 }
 
 /// Makes a state ready to score images of an object.

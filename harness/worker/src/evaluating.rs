@@ -66,8 +66,9 @@ pub(crate) fn evaluate(
     let count = test.items.len();
     let size = training.options.image_size();
     let grid = training.arch.grid(size);
+    // How two parts are joined may differ from target to target; what is scored does not.
     let layout_of_maps = training.options.maps(training.has_masks);
-    let joined = training.options.joins_scores();
+    let joined = training.options.joins_scores().is_some();
     let one = match layout_of_maps {
         Some(Layout::One(part)) => Some(part),
         _ => None,
@@ -97,8 +98,7 @@ pub(crate) fn evaluate(
             let begun = Instant::now();
             for &epoch in &group {
                 let scorer = states.at(lab, epoch, &first.object)?;
-                let into =
-                    scores.entry(epoch).or_insert_with(|| EpochScores::new(count, joined.is_some(), one.is_some()));
+                let into = scores.entry(epoch).or_insert_with(|| EpochScores::new(count, joined, one.is_some()));
                 for at in range.clone().step_by(batch) {
                     let n = batch.min(range.end - at);
                     let images = |tensor: &'_ Vec<f32>| {
@@ -110,7 +110,7 @@ pub(crate) fn evaluate(
                     let found = scorer.score(training, &slices, n)?;
                     lab.spent.score.add(called.elapsed().as_secs_f64(), n);
                     into.detection[at..at + n].copy_from_slice(&found.detection);
-                    if joined.is_some() {
+                    if joined {
                         into.few[at..at + n].copy_from_slice(&found.few);
                     }
                     if let Some(part) = one {
@@ -135,20 +135,21 @@ pub(crate) fn evaluate(
     test.check(first)?;
     let cost = lab.cost(compute_secs, start.elapsed().as_secs_f64());
     for target in targets {
+        let options = target.task.evaluation.options_of(training);
         let record = EvaluationRecord {
             format: EvaluationRecord::FORMAT,
             harness: env!("CARGO_PKG_VERSION").to_owned(),
             image_size: size,
             taps: layout_of_maps.map_or(0, |layout| layout.grids()),
             link: layout_of_maps.map_or(Link::Sigmoid, |layout| layout.first().link),
-            few: layout_of_maps.and_then(SecondPart::of),
+            few: options.maps(training.has_masks).and_then(SecondPart::of),
             grid,
             grids_format: EvaluationRecord::GRIDS_FORMAT,
             epochs: target.task.epochs.clone(),
             cost,
             evaluation: target.task.evaluation.clone(),
         };
-        target.finish(&record, joined, test, &scores)?;
+        target.finish(&record, options.joins_scores(), test, &scores)?;
     }
     Ok(cost)
 }

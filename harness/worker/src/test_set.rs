@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use harness_data::{Dataset, Item, Registry, Source, images_hash, load_image};
-use harness_experiment::{Evaluation, Fold, Shots, Training};
+use harness_experiment::{Draw, Evaluation, Fold, Shots, Training};
 use harness_features::{EncodingKey, Key, TapSet, TapWriter};
 use rayon::prelude::*;
 
@@ -29,7 +29,7 @@ enum Which {
     /// A dataset's test set.
     Test(String),
     /// What a fold of a support set holds out: dataset, shots, draw.
-    Fold(String, Shots, u64, Fold),
+    Fold(String, Shots, Draw, Fold),
 }
 
 impl Which {

@@ -34,7 +34,7 @@ pub(crate) fn train(
     let start = Instant::now();
     let dataset = Dataset::open(&lab.registry, &training.dataset)?;
     let set = dataset.support(training.shots, training.draw)?;
-    if set.hash != training.support.to_string() {
+    if training.support.is_none_or(|hash| set.hash != hash.to_string()) {
         return Err(Error::Changed { what: format!("[{}]: a support image or mask", training.dataset) });
     }
     let initial = state::initial(training);

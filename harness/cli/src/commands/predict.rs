@@ -185,13 +185,25 @@ fn choose(arguments: &Predict) -> Result<Chosen, Failure> {
     match (described, planned) {
         // The test set of an experiment is scored as the experiment says.
         (Some(model), planned) if !arguments.test => {
-            drop(planned);
+            let model = match &planned {
+                Some(planned) => model.scored_as(&planned.evaluation),
+                None => model,
+            };
+            if model.lacks_object() {
+                return Err(Failure::input(format!(
+                    "{}: the state doesn't say what its sentences are about, since its method learns nothing from \
+                     images; name the experiment and its dataset with --experiment FILE --dataset NAME, or predict with \
+                     --cell ID",
+                    path.display()
+                )));
+            }
             let name = format!("{}-{stem}", model.training().id);
             Ok(Chosen { model, name, tested: None })
         }
         (_, Some(Planned { world, training, evaluation, encoder })) => {
+            let model = Model::of_silent(path, &training, &encoder).scored_as(&evaluation);
             let tested = arguments.test.then_some((world, evaluation));
-            Ok(Chosen { model: Model::of_silent(path, &training, &encoder), name: stem, tested })
+            Ok(Chosen { model, name: stem, tested })
         }
         (_, None) => Err(Failure::input(format!(
             "{}: the file doesn't describe its model (it is a checkpoint of MadCLIP's authors, or a state of an early \

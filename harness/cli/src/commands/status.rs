@@ -11,9 +11,10 @@ use crate::flags::ResultsFolder;
 use crate::output::print;
 use crate::paths::results_folder;
 
-/// Show how far a results folder is: what is done, what failed and why, what is left
+/// Show how far a results folder is
 ///
-/// Reads records and the journal, and writes nothing. It can be asked while a run is working on the folder.
+/// What is done, what failed and why, and what is left. It reads records and the journal, writes nothing, and can be
+/// asked while a run is working on the folder.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  harness status reports/example\n  harness status reports/example --json")]
 pub(crate) struct Status {

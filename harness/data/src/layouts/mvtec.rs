@@ -60,9 +60,12 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
 /// test/good can be meant, though its files may have the same names.
 fn held_out(dataset: &Dataset, abnormal: &[Item], problems: &mut Vec<DataError>) -> Result<BTreeSet<String>> {
     let mut held_out = BTreeSet::new();
-    let Some(pattern) = dataset.lists() else { return Ok(held_out) };
     let names = Names::of(abnormal);
-    for file in support_list::existing(dataset.folder(), pattern)? {
+    let mut files = Vec::new();
+    for (_, pattern) in dataset.all_lists() {
+        files.extend(support_list::existing(dataset.folder(), pattern)?);
+    }
+    for file in files {
         let list = match support_list::read(&file.path, None, true) {
             Ok(list) => list,
             Err(problem) => {

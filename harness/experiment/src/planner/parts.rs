@@ -4,13 +4,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::convert::Infallible;
 
 use harness_config::{start, suggest};
-use harness_method::{BackendInfo, ImageScore, Selection, Shots, Side};
+use harness_method::{BackendInfo, Draw, ImageScore, Selection, Shots, Side};
 use harness_methods::Sees;
 
 use super::{List, Planner, unique};
 use crate::folds::folds;
 use crate::ids::ContentHash;
-use crate::plan::{Cell, Dataset, MAX_CELLS, Plan, Support, Variant, all_scores};
+use crate::plan::{Cell, Dataset, MAX_CELLS, Plan, Support, Train, Variant, all_scores};
 use crate::rules::{Axes, Coordinates, RuleSpec, Rules};
 use crate::spec::Typed;
 
@@ -35,31 +35,54 @@ pub(super) fn axes<'a>(typed: &'a Typed, variants: &'a [Variant]) -> Axes<'a> {
 /// What some cell needs: nothing else of the product is asked about.
 #[derive(Default)]
 pub(super) struct Parts {
+    /// Some cell takes part.
+    any: bool,
     /// Dataset, shots, draw.
-    supports: BTreeSet<(String, Shots, u64)>,
+    supports: BTreeSet<(String, Shots, Draw)>,
+    /// Those of them whose normal images some variant learns from alone.
+    normal: BTreeSet<(String, Shots, Draw)>,
     /// Those of them whose folds choose an epoch.
-    folded: BTreeSet<(String, Shots, u64)>,
+    folded: BTreeSet<(String, Shots, Draw)>,
     /// Support sets with the other datasets they are scored on.
-    transfers: BTreeSet<(String, Shots, u64, String)>,
+    transfers: BTreeSet<(String, Shots, Draw, String)>,
     /// Pairs of unequal numbers with the variants that learn from them.
     unbalanced: BTreeSet<(Shots, String)>,
     /// Variants with the backends that compute them.
     computed: BTreeSet<(String, String)>,
+    /// Datasets with the variants that are trained on them.
+    trained: BTreeSet<(String, String)>,
+}
+
+/// What planning asks of a variant before its cells are made.
+#[derive(Clone, Copy)]
+struct Asked {
+    sees: Sees,
+    /// There is one state, so no fold chooses.
+    no_choice: bool,
 }
 
 impl Parts {
-    fn keep(&mut self, at: &Coordinates<'_>) {
+    fn keep(&mut self, at: &Coordinates<'_>, Asked { sees, no_choice }: Asked) {
+        self.any = true;
+        self.trained.insert((at.dataset.to_owned(), at.variant.to_owned()));
+        self.computed.insert((at.variant.to_owned(), at.backend.to_owned()));
+        if at.shots.k().is_none() {
+            self.unbalanced.insert((at.shots, at.variant.to_owned()));
+        }
+        // What sees nothing needs no support set.
+        if sees == Sees::Nothing {
+            return;
+        }
         let key = (at.dataset.to_owned(), at.shots, at.draw);
         if at.dataset != at.target {
             self.transfers.insert((at.dataset.to_owned(), at.shots, at.draw, at.target.to_owned()));
         }
-        if at.selection == Selection::BestOnSupport {
+        if at.selection == Selection::BestOnSupport && !no_choice {
             self.folded.insert(key.clone());
         }
-        if at.shots.k().is_none() {
-            self.unbalanced.insert((at.shots, at.variant.to_owned()));
+        if sees == Sees::Normal && at.shots.abnormal > 0 {
+            self.normal.insert(key.clone());
         }
-        self.computed.insert((at.variant.to_owned(), at.backend.to_owned()));
         self.supports.insert(key);
     }
 }
@@ -75,7 +98,7 @@ impl Planner<'_> {
     }
 
     /// What is left of the product after the rules; nothing where it is too large to go through.
-    pub(super) fn parts(&mut self, axes: &Axes<'_>, rules: &Rules) -> Parts {
+    pub(super) fn parts(&mut self, axes: &Axes<'_>, rules: &Rules, variants: &[Variant], train: &Train) -> Parts {
         let mut parts = Parts::default();
         let cells = axes.size();
         if cells > MAX_CELLS {
@@ -85,12 +108,20 @@ impl Planner<'_> {
             self.findings.add(0, message);
             return parts;
         }
+        let asked = |variant: &Variant| {
+            let options = &variant.options;
+            Asked { sees: options.sees(), no_choice: train.has_no_choice(options, self.typed.top.smoke()) }
+        };
+        let asked: HashMap<&str, Asked> =
+            variants.iter().map(|variant| (variant.name.as_str(), asked(variant))).collect();
         let Ok(()) = axes.each::<Infallible>(rules, |at| {
-            parts.keep(&at);
+            if let Some(asked) = asked.get(at.variant) {
+                parts.keep(&at, *asked);
+            }
             Ok(())
         });
         let first = self.typed.include.first().or(self.typed.exclude.first());
-        if let Some(rule) = first.filter(|_| parts.supports.is_empty() && self.findings.is_empty()) {
+        if let Some(rule) = first.filter(|_| !parts.any && self.findings.is_empty()) {
             self.findings.add(rule.start, "the rules leave no cell; loosen [[include]] or [[exclude]]");
         }
         parts
@@ -100,6 +131,7 @@ impl Planner<'_> {
     /// choose an epoch by.
     pub(super) fn seen(&mut self, variants: &[Variant], parts: &Parts) {
         for (offset, shots) in unique(self.typed.top.shots.as_ref()) {
+            self.foldable(offset, *shots, parts);
             // Without an image at all, or with K and K, other checks speak.
             if shots.k().is_some() {
                 continue;
@@ -131,13 +163,49 @@ impl Planner<'_> {
                 );
                 self.findings.add(offset, message);
             }
-            if shots.fewest() < 2 && parts.folded.iter().any(|(_, folded, _)| folded == shots) {
+        }
+    }
+
+    /// Refuses support sets of which no image can be held out where one has to be.
+    fn foldable(&mut self, offset: usize, shots: Shots, parts: &Parts) {
+        let folded = || parts.folded.iter().any(|(_, folded, _)| *folded == shots);
+        if shots.images() == 0 || shots.fewest() > 1 || !folded() {
+            return;
+        }
+        let message = match shots.k() {
+            Some(_) => {
+                "`shots` 1 leaves nothing to cross-validate for best-on-support; choose 2 or more, or selection last \
+                        or best-on-test"
+                    .to_owned()
+            }
+            None => format!(
+                "`shots` {} leaves nothing to cross-validate for best-on-support, which holds out images of both classes: \
+                 it needs at least 2 of each; choose selection last or best-on-test, or leave that out: [[exclude]] with \
+                 selection = [\"best-on-support\"], shots = [{}]",
+                shots.explained(),
+                shots.typed()
+            ),
+        };
+        self.findings.add(offset, message);
+    }
+
+    /// Refuses variants that learn from masks alone on datasets that have none.
+    pub(super) fn masks(&mut self, datasets: &[Dataset], variants: &[Variant], parts: &Parts) {
+        let offsets: HashMap<&str, usize> =
+            unique(self.typed.top.datasets.as_ref()).into_iter().map(|(at, name)| (name.as_str(), at)).collect();
+        for dataset in datasets.iter().filter(|dataset| !dataset.facts.has_masks) {
+            for variant in variants.iter().filter(|variant| variant.options.needs_masks()) {
+                let Variant { name, options, .. } = variant;
+                if self.is_broken(variant) || !parts.trained.contains(&(dataset.name.clone(), name.clone())) {
+                    continue;
+                }
                 let message = format!(
-                    "`shots` {} leaves nothing to cross-validate for best-on-support, which holds out images of both classes:                      it needs at least 2 of each; choose selection last or best-on-test, or leave that out: [[exclude]] with                      selection = [\"best-on-support\"], shots = [{}]",
-                    shots.explained(),
-                    shots.typed()
+                    "`datasets`: `{name}` (method {}) learns from masks alone, and [{dataset}] has none; leave that out: \
+                     [[exclude]] with variants = [{name:?}], datasets = [{dataset:?}]",
+                    options.method(),
+                    dataset = dataset.name
                 );
-                self.findings.add(offset, message);
+                self.findings.add(offsets.get(dataset.name.as_str()).copied().unwrap_or(0), message);
             }
         }
     }
@@ -196,12 +264,20 @@ impl Planner<'_> {
                         shots: *shots,
                         draw: *draw,
                         hash: facts.hash,
+                        normal: None,
                         repeats: sets.get(&facts.set).copied(),
                         folds: Vec::new(),
                     };
                     sets.entry(facts.set).or_insert(*draw);
                     if facts.drawn {
                         drawn.push((dataset, *shots, *draw, facts.set));
+                    }
+                    if parts.normal.contains(&key) {
+                        let normal = Sees::Normal.of(*shots);
+                        match self.catalogue.support(&dataset.name, normal, *draw) {
+                            Ok(facts) => support.normal = Some(facts.hash),
+                            Err(error) => self.findings.add(offset, format!("{what}, its normal images: {error}")),
+                        }
                     }
                     if parts.folded.contains(&key) && shots.fewest() > 1 {
                         let patients = self.catalogue.patients(&dataset.name, *shots, *draw);
@@ -224,9 +300,9 @@ impl Planner<'_> {
     }
 
     /// Warns of datasets with the same test images whose supports are drawn: the dataset's name decides the draw.
-    fn confounded(&mut self, drawn: &[(&Dataset, Shots, u64, ContentHash)]) {
+    fn confounded(&mut self, drawn: &[(&Dataset, Shots, Draw, ContentHash)]) {
         let mut groups: Vec<(ContentHash, Vec<&str>)> = Vec::new();
-        let mut first: HashMap<(ContentHash, Shots, u64), (&str, ContentHash)> = HashMap::new();
+        let mut first: HashMap<(ContentHash, Shots, Draw), (&str, ContentHash)> = HashMap::new();
         for (dataset, shots, draw, set) in drawn {
             let test = dataset.facts.test_hash;
             let (other, other_set) = *first.entry((test, *shots, *draw)).or_insert((&dataset.name, *set));
@@ -291,7 +367,7 @@ impl Planner<'_> {
 }
 
 /// Dataset, K and the draw that others repeat.
-type FirstDraw<'a> = (&'a str, Shots, u64);
+type FirstDraw<'a> = (&'a str, Shots, Draw);
 
 /// What a warning says of a draw that repeats another.
 pub(crate) const SAME_IMAGES: &str = "the same images as draw";
@@ -302,7 +378,7 @@ pub(super) fn leave_out_repeated(plan: &mut Plan) {
         return;
     }
     let key = |cell: &Cell| (cell.trained_on.clone(), cell.shots, cell.draw);
-    let used: HashSet<(String, Shots, u64)> = plan.cells.iter().map(key).collect();
+    let used: HashSet<(String, Shots, Draw)> = plan.cells.iter().map(key).collect();
     // Dataset, K and first draw, with the draws that hold the same images; in part: some cells of them are kept.
     let mut repeated: Vec<(FirstDraw<'_>, Vec<String>)> = Vec::new();
     let mut in_part = Vec::new();

@@ -10,7 +10,7 @@ use harness_experiment::{
     BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Error, Plan, Shots, Spec,
     SupportFacts, WeightsFacts,
 };
-use harness_method::{Arch, Side, prompts};
+use harness_method::{Arch, Draw, Side, prompts};
 use harness_methods::Sentences;
 
 pub struct World {
@@ -27,7 +27,9 @@ pub struct World {
     /// Pairs of a support set's dataset and a target with images in both.
     pub shared: Vec<(String, String)>,
     /// Draws that hold the same images as another one, in another order.
-    pub repeats: BTreeMap<u64, u64>,
+    pub repeats: BTreeMap<Draw, Draw>,
+    /// Names of each dataset's support lists.
+    pub lists: Vec<String>,
     /// Support sets are drawn.
     pub drawn: bool,
     /// Groups of functions of every backend.
@@ -79,6 +81,7 @@ impl Default for World {
             shared: Vec::new(),
             patients: Vec::new(),
             repeats: BTreeMap::new(),
+            lists: Vec::new(),
             drawn: true,
             capabilities: vec!["heads", "windows"],
             asked: RefCell::default(),
@@ -122,22 +125,25 @@ impl Catalogue for World {
         self.datasets.get(name).cloned().ok_or_else(|| CatalogueError::unknown("dataset", name, names))
     }
 
-    fn support(&self, dataset: &str, shots: Shots, draw: u64) -> Result<SupportFacts, CatalogueError> {
+    fn support(&self, dataset: &str, shots: Shots, draw: Draw) -> Result<SupportFacts, CatalogueError> {
         self.ask(format!("support {dataset} {shots} {draw}"));
         if shots.normal.max(shots.abnormal) > self.pool {
             return Err(CatalogueError::new(format!("{shots} images are wanted, and there are {}", self.pool)));
         }
-        let content = |draw: u64| hash(&format!("{dataset} {shots} {draw}"));
+        if let Some(name) = draw.name().filter(|name| !self.lists.iter().any(|list| list == name.as_str())) {
+            return Err(CatalogueError::unknown("support list", name.as_str(), self.lists.iter().map(String::as_str)));
+        }
+        let content = |draw: Draw| hash(&format!("{dataset} {shots} {draw}"));
         let set = content(self.repeats.get(&draw).copied().unwrap_or(draw));
-        Ok(SupportFacts { hash: content(draw), set, drawn: self.drawn })
+        Ok(SupportFacts { hash: content(draw), set, drawn: self.drawn && draw.name().is_none() })
     }
 
-    fn patients(&self, dataset: &str, shots: Shots, draw: u64) -> Result<Vec<Option<String>>, CatalogueError> {
+    fn patients(&self, dataset: &str, shots: Shots, draw: Draw) -> Result<Vec<Option<String>>, CatalogueError> {
         self.ask(format!("patients {dataset} {shots} {draw}"));
         Ok(self.patients.clone())
     }
 
-    fn check_transfer(&self, dataset: &str, shots: Shots, draw: u64, target: &str) -> Result<(), CatalogueError> {
+    fn check_transfer(&self, dataset: &str, shots: Shots, draw: Draw, target: &str) -> Result<(), CatalogueError> {
         self.ask(format!("transfer {dataset} {shots} {draw} {target}"));
         if self.shared.iter().any(|(source, other)| source == dataset && other == target) {
             return Err(CatalogueError::new("1 image is in both; leave it out"));

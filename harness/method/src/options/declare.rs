@@ -16,6 +16,16 @@ pub struct Declared {
     pub shared: bool,
 }
 
+/// The first stage of a cell's work that an option decides. Those before it are the same whatever its value is, so
+/// their records are shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// What is learned: the training's states.
+    Training,
+    /// What is made of a state's scores: the evaluation's image scores and maps.
+    Evaluation,
+}
+
 /// An option's value that the architecture can't take, or that contradicts another option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
@@ -71,8 +81,9 @@ macro_rules! first {
 /// [`harness_method::declaring`](crate::declaring).
 ///
 /// `released` is the default, which ids leave out: it never changes under one version of the method. `in Preset::X`
-/// gives the value in another preset; without it the preset has the default. Where `effective` is false, the option
-/// decides nothing and is not checked. Its first lines are what the documents say of it.
+/// gives the value in another preset; without it the preset has the default. `decides` is the [`Stage`] that it decides
+/// first, the training where it is not given. Where `effective` is false, the option decides nothing and is not
+/// checked. Its first lines are what the documents say of it.
 #[macro_export]
 macro_rules! declare {
     ($(
@@ -82,6 +93,7 @@ macro_rules! declare {
             $(in $preset:path: $in_preset:expr,)*
             $(values: $values:literal,)?
             $(shared: $shared:literal,)?
+            $(decides: $stage:expr,)?
             $(effective: $effective:expr,)?
             $(check: $check:expr,)?
         }
@@ -123,6 +135,18 @@ macro_rules! declare {
                 let mut options = self.clone();
                 $(
                     if !self.has_effect(stringify!($option)) {
+                        options.$option = $released;
+                    }
+                )+
+                options
+            }
+
+            /// The same with every option that decides another stage at its default.
+            #[must_use]
+            pub fn only(&self, stage: Stage) -> Self {
+                let mut options = self.clone();
+                $(
+                    if $crate::first!($($stage,)? Stage::Training) != stage {
                         options.$option = $released;
                     }
                 )+
@@ -204,11 +228,32 @@ macro_rules! declare {
             }
         }
 
+        /// The effective options of a stage.
+        struct Deciding(Options, Stage);
+
+        impl Serialize for Deciding {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut map = serializer.serialize_map(None)?;
+                $(
+                    if $crate::first!($($stage,)? Stage::Training) == self.1 {
+                        map.serialize_entry(stringify!($option), &self.0.$option)?;
+                    }
+                )+
+                map.end()
+            }
+        }
+
         impl Options {
-            /// What an id hashes of these options: those with an effect whose value is not the default, as a map by
-            /// name. So a new option with a default changes no id.
-            pub fn decisive(&self) -> impl Serialize + use<> {
-                Decisive(self.effective())
+            /// What the id of a stage's record hashes of these options: those that decide it first, with an effect and
+            /// a value that is not the default, as a map by name. So a new option with a default changes no id.
+            pub fn decisive(&self, stage: Stage) -> impl Serialize + use<> {
+                Decisive(self.effective().only(stage))
+            }
+
+            /// For a reader, every option that decides a stage first, as a map by name; those without effect at their
+            /// default.
+            pub fn deciding(&self, stage: Stage) -> impl Serialize + use<> {
+                Deciding(self.effective(), stage)
             }
         }
 

@@ -34,6 +34,7 @@ stepped_options! {
     /// How the maps of text and of the bank become one
     combine: Combine {
         released: Combine::Sum,
+        decides: Stage::Evaluation,
     }
 }
 
@@ -48,6 +49,10 @@ impl Settings for Options {
 
     fn sees(&self) -> Sees {
         Sees::Both
+    }
+
+    fn needs_masks(&self) -> bool {
+        true
     }
 
     fn sentences(&self) -> Sentences {

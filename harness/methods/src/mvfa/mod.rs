@@ -46,6 +46,7 @@ stepped_options! {
     /// How the scores of text and of the bank become one
     combine: Combine {
         released: Combine::Range,
+        decides: Stage::Evaluation,
     }
 }
 

@@ -1,5 +1,5 @@
 //! `zero-shot`: how much more a token is like the text of the abnormal class than like that of the normal one. Nothing
-//! is learned, so one cell stands for every support set. Its control has a random direction in place of the texts.
+//! is learned, so one record stands for every support set. Its control has a random direction in place of the texts.
 //! WinCLIP looks at windows of patches too, and may compare them with those of normal supports.
 
 mod direction;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use harness_data::{Dataset, Item, Registry, load_image};
-use harness_experiment::{Cell, Plan, Training};
+use harness_experiment::{Cell, Evaluation, Plan};
 use harness_metrics::MapSource;
 use harness_records::{CellRecords, Detail, Evaluated, Folder, Grids};
 use harness_tables::ScoreRow;
@@ -102,13 +102,12 @@ impl Group<'_> {
         let chosen = choose(&candidates);
         let images = chosen.iter().map(|(_, index)| (rows[*index].image.clone(), rows[*index].map_max)).collect();
         let shown: Vec<PanelRow> = chosen.into_iter().map(row).collect::<Result<_, _>>()?;
-        let training = plan.trainings.iter().find(|training| training.id == cell.training);
         let caption = format!(
             "Test images with the best, median and worst pixel AP and the normal image with the highest map value: {}, \
              variant {}, {}, epoch {}, selection {}.",
             self.words(plan, cell),
             cell.variant,
-            training.map(object).unwrap_or_default(),
+            object(&record.evaluation),
             epoch,
             self.selection.name()
         );
@@ -213,8 +212,8 @@ fn file_name(image: &str) -> &str {
     image.rsplit('/').next().unwrap_or(image)
 }
 
-fn object(training: &Training) -> String {
-    format!("object \"{}\"", training.object)
+fn object(evaluation: &Evaluation) -> String {
+    format!("object \"{}\"", evaluation.object)
 }
 
 /// `[3, S, S]` to `[S, S, 3]`.

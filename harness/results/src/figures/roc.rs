@@ -29,10 +29,14 @@ impl Group<'_> {
     pub(crate) fn roc(&self, plan: &Plan, folder: &Folder, records: &CellRecords) -> Result<Option<RocFigure>, Error> {
         let (mut series, mut counts, mut first) = (Vec::new(), BTreeSet::new(), None);
         for variant in &plan.variants {
-            let mut curves = Vec::new();
+            let (mut curves, mut seen) = (Vec::new(), BTreeSet::new());
             for cell in self.cells.iter().filter(|cell| cell.variant == variant.name) {
                 if curves.len() == MOST {
                     break;
+                }
+                // Cells that share a record are one training.
+                if !seen.insert(cell.evaluation) {
+                    continue;
                 }
                 let Some(done) = records.cell(cell).done() else { continue };
                 let Some((score, epoch)) = done.first() else { continue };

@@ -88,10 +88,10 @@ pub fn predict(
     if let Some(rule) = training.options.joins_scores() {
         detection = joined_scores(rule, &detection, &read(&folder.path().join(FEW), images.len())?)?;
         if rule.is_transductive() {
-            observer.notice(&Notice::Warning(
-                "this method's scores lie between the smallest and the largest of the images that are given together: they \
-                 can't be compared with those of other images",
-            ));
+            observer.notice(&Notice::Warning(&format!(
+                "this method's scores are joined by `{rule}` and lie between the smallest and the largest of the images \
+                 that are given together: they can't be compared with those of other images"
+            )));
         }
     }
     let mut rows = output::scored(training, &images, &detection, &grids, out, options.draw)?.into_iter();

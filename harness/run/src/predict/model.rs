@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use harness_experiment::{EncoderSource, ImageScore, Training};
+use harness_experiment::{EncoderSource, Evaluation, ImageScore, Training};
 use harness_method::Arch;
 use harness_records::{
     CellRecords, CellState, Detail, Failure, StateTensor, Statuses, state, state_file, state_metadata,
@@ -71,9 +71,11 @@ impl CellChoice {
                 "the state is missing; delete the training's folder and run its experiment again",
             ));
         }
+        let evaluation = &result.evaluated.record.evaluation;
         Ok(Model {
-            training: training.clone(),
-            object: result.evaluated.record.evaluation.object.clone(),
+            // Scored as the cell was.
+            training: Training { options: evaluation.options_of(training).clone(), ..training.clone() },
+            object: evaluation.object.clone(),
             encoder: plan.encoder.source.clone(),
             state,
             epoch: Some(*epoch),
@@ -127,6 +129,25 @@ impl Model {
     pub fn on_backend(mut self, backend: harness_experiment::Backend) -> Self {
         self.training.backend = backend;
         self
+    }
+
+    /// The same, scored as an evaluation says: with its options where it is of the same training, and with sentences
+    /// about its object where nothing else says about what.
+    #[must_use]
+    pub fn scored_as(mut self, evaluation: &Evaluation) -> Self {
+        if evaluation.training == self.training.id {
+            self.training.options = evaluation.options_of(&self.training).clone();
+        }
+        if self.lacks_object() {
+            evaluation.object.clone_into(&mut self.object);
+        }
+        self
+    }
+
+    /// Whether it has sentences and nothing says about what, as a state of a method that learns nothing is of no
+    /// object.
+    pub fn lacks_object(&self) -> bool {
+        self.object.is_empty() && self.training.options.names_objects()
     }
 
     /// The training it is of.

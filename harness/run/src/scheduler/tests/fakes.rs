@@ -8,7 +8,7 @@ use harness_experiment::{
     BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, EncoderSource, Evaluation, EvaluationId,
     ImageScore, Plan, Shots, Spec, SupportFacts, Training, WeightsFacts,
 };
-use harness_method::Arch;
+use harness_method::{Arch, Draw};
 use harness_methods::Sentences;
 use harness_metrics::Metric;
 use harness_records::{
@@ -60,7 +60,7 @@ impl Catalogue for Answers {
         Ok(DatasetFacts { object: name.to_owned(), has_masks: true, test_images: 4, test_hash })
     }
 
-    fn support(&self, dataset: &str, shots: Shots, draw: u64) -> Result<SupportFacts, CatalogueError> {
+    fn support(&self, dataset: &str, shots: Shots, draw: Draw) -> Result<SupportFacts, CatalogueError> {
         let hash_of = hash(shots.normal as u8 + 16 * dataset.len() as u8);
         Ok(SupportFacts { hash: hash_of, set: hash(100 + draw as u8), drawn: true })
     }
