@@ -22,8 +22,8 @@ impl Outcome {
     }
 }
 
-/// Runs every case in the sub-folders of `folder`, by name; each as the iterator is advanced. `precision` is the one that
-/// the subject computes in.
+/// Runs every case in the sub-folders of `folder`, by name; each as the iterator is advanced. `precision` is the one
+/// that the subject computes in.
 ///
 /// # Errors
 /// The folder holds no case, or one that cannot be read; nothing has run then.

@@ -53,10 +53,10 @@ const EXACT: Tolerances =
     Tolerances { taps: 1e-4, text: 1e-4, losses: 1e-4, gradients: 1e-3, parameters: 1e-3, scores: 1e-3 };
 
 impl Tolerances {
-    /// Those of a precision. In half precision the image tower rounds, and what is computed from its taps follows; under
-    /// `tf32` the rest rounds, too. They are two to three times the errors of LibTorch on the processor (f16: taps
-    /// 1.1e-3, gradients 0.09, scores 4e-3; bf16: 1.1e-2, 0.21, 1.2e-2): wide enough for another order of sums, far too
-    /// narrow for a wrong product.
+    /// Those of a precision. In half precision the image tower rounds, and what is computed from its taps follows;
+    /// under `tf32` the rest rounds, too. They are two to three times the errors of LibTorch on the processor (f16:
+    /// taps 1.1e-3, gradients 0.09, scores 4e-3; bf16: 1.1e-2, 0.21, 1.2e-2): wide enough for another order of sums,
+    /// far too narrow for a wrong product.
     pub(crate) fn of(precision: Precision) -> Self {
         match precision {
             Precision::F32 => EXACT,

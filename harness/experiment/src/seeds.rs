@@ -4,8 +4,8 @@ use harness_method::parameters::Initial;
 
 use crate::plan::{Plan, Training};
 
-/// Uniform draws that a normal initial value is the sum of (docs/method.md, section 5). Values of seeds nearer than that
-/// share some of them.
+/// Uniform draws that a normal initial value is the sum of (docs/method.md, section 5). Values of seeds nearer than
+/// that share some of them.
 const DRAWS: u64 = 12;
 
 /// A warning where seeds share draws of initial values.

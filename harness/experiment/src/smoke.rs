@@ -27,9 +27,9 @@ pub const SMOKE_SIDE: usize = SMALLEST;
 impl Spec {
     /// The same experiment, small: axes, variants, rules and options stay, but weights are synthetic and tiny with as
     /// many blocks as any variant's taps need, different image sizes become different small ones, epochs are at most
-    /// two, batches large, draws and seeds at most two, draws that have names are numbers, of `shots` the smallest and the
-    /// largest K and the smallest and the largest pair stay, and backends that aren't installed are left out. Its numbers
-    /// mean nothing.
+    /// two, batches large, draws and seeds at most two, draws that have names are numbers, of `shots` the smallest and
+    /// the largest K and the smallest and the largest pair stay, and backends that aren't installed are left out. Its
+    /// numbers mean nothing.
     ///
     /// Plan it against a catalogue that generates datasets under the same names, with at least [`Spec::most_shots`]
     /// images of a class.

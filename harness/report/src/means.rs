@@ -12,8 +12,8 @@ fn having<'a>(datasets: &[&'a ReportDataset], measure: Measure) -> Vec<&'a Repor
     datasets.iter().copied().filter(|dataset| Measure::of_dataset(dataset).any(|m| m == measure)).collect()
 }
 
-/// The dataset that numbers of a measure over all datasets are compared on: the mean, which has no name, or the only one
-/// that has the measure.
+/// The dataset that numbers of a measure over all datasets are compared on: the mean, which has no name, or the only
+/// one that has the measure.
 pub(crate) fn compared_on<'a>(datasets: &[&'a ReportDataset], measure: Measure) -> &'a str {
     match having(datasets, measure).as_slice() {
         [one] => &one.name,

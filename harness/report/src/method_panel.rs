@@ -1,5 +1,5 @@
-//! The figure of the same test images under several variants: the images with the truth's outline, and a row of maps for
-//! each variant.
+//! The figure of the same test images under several variants: the images with the truth's outline, and a row of maps
+//! for each variant.
 
 use harness_results::{MethodPanelFigure, Pixels};
 use plotters::coord::Shift;

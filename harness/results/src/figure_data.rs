@@ -117,7 +117,8 @@ pub struct PanelFigure {
 pub struct RankedVariant {
     /// Its name.
     pub label: String,
-    /// Its rank on each dataset, in the order of [`RankPlot::datasets`]: 1 is the best, equals share the mean of theirs.
+    /// Its rank on each dataset, in the order of [`RankPlot::datasets`]: 1 is the best, equals share the mean of
+    /// theirs.
     pub ranks: Vec<f64>,
     /// Their mean.
     pub rank: f64,

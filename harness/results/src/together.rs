@@ -1,14 +1,14 @@
 //! p values of many differences that share their resamples, adjusted for one another by the largest of them in each
 //! resample (maxT: Westfall and Young 1993; Romano and Wolf 2005).
 //!
-//! Holm's correction multiplies p values that 2,000 resamples can't bring below 0.001: of 55 pairs or more, which eleven
-//! variants have, it could tell none apart, however far. The largest difference has no such limit, and since the
+//! Holm's correction multiplies p values that 2,000 resamples can't bring below 0.001: of 55 pairs or more, which
+//! eleven variants have, it could tell none apart, however far. The largest difference has no such limit, and since the
 //! differences of variants depend on one another, it gives less away.
 
 use harness_metrics::Difference;
 
-/// The adjusted two-sided p of each difference, never below its own `p`. A difference is measured in its standard error,
-/// and compared with the largest deviation of any of them from its value, resample by resample.
+/// The adjusted two-sided p of each difference, never below its own `p`. A difference is measured in its standard
+/// error, and compared with the largest deviation of any of them from its value, resample by resample.
 pub(crate) fn together(differences: &[Difference], p: &[f64]) -> Vec<f64> {
     let resamples = differences.iter().map(|difference| difference.replicates.len()).min().unwrap_or(0);
     let errors: Vec<f64> = differences.iter().map(|difference| deviation(&difference.replicates)).collect();
