@@ -144,14 +144,16 @@ fn draw_plot<B: DrawingBackend>(area: &DrawingArea<B, Shift>, plot: &RankPlot, l
     // Bars stand side by side, each as far from the next as there is room.
     let count = plot.joined.len() as i32;
     let first = right + 50;
-    let apart = if count > 1 { ((BARS - 80) / (count - 1)).min(44) } else { 0 };
+    let apart = if count > 1 { ((BARS - 80) / (count - 1)).min(44) } else { 44 };
+    // Dots of bars that stand close are small enough to stay apart.
+    let dot = (apart * 2 / 5).clamp(3, 13);
     for (number, group) in plot.joined.iter().enumerate() {
         let x = first + number as i32 * apart;
         let members: Vec<i32> = group.iter().filter_map(|index| middles.get(*index).copied()).collect();
         let (Some(high), Some(low)) = (members.first(), members.last()) else { continue };
-        area.draw(&PathElement::new(vec![(x, *high), (x, *low)], INK.stroke_width(7)))?;
+        area.draw(&PathElement::new(vec![(x, *high), (x, *low)], INK.stroke_width((dot as u32).min(7))))?;
         for y in members {
-            area.draw(&Circle::new((x, y), 13, INK.filled()))?;
+            area.draw(&Circle::new((x, y), dot, INK.filled()))?;
         }
     }
     if count > 0 {
