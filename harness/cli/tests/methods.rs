@@ -14,6 +14,10 @@ method = "memory-bank"
 method = "memory-bank"
 preset = "anomalydino"
 banks = "both"
+[variants.varied]
+method = "memory-bank"
+banks = "both"
+variants = "mvfa"
 [variants.probe]
 method = "linear-probe"
 [variants.prototypes]
@@ -72,7 +76,7 @@ fn every_method_runs_in_one_experiment_and_a_second_run_does_nothing() {
         values.entry((variant, metric, score)).or_default().insert(row.get("value").to_owned());
     }
     let of = |variant: &str, metric: &str| values.keys().filter(|key| key.0 == variant && key.1 == metric).count();
-    for variant in ["bank", "both", "probe", "similarity", "winclip", "few"].iter().chain(&TRAINED) {
+    for variant in ["bank", "both", "varied", "probe", "similarity", "winclip", "few"].iter().chain(&TRAINED) {
         assert!(of(variant, "pixel_auroc") > 0 && of(variant, "image_auroc") == 2, "{variant}");
     }
     // It has no map.
@@ -137,7 +141,7 @@ fn a_cell_of_every_method_predicts_and_is_explained() {
     gradient.save(place.file("image.png")).unwrap();
     let rows = place.results();
     for variant in
-        ["bank", "both", "probe", "prototypes", "similarity", "winclip", "few", "residual", "frozen", "april"]
+        ["bank", "both", "varied", "probe", "prototypes", "similarity", "winclip", "few", "residual", "frozen", "april"]
     {
         let cell = rows.iter().find(|row| row.get("variant") == variant).unwrap().get("cell").to_owned();
         let out = format!("predicted-{variant}");

@@ -27,24 +27,24 @@ const CONSTANTS: [&str; 1] = ["slope"];
 const COLUMNS: [&str; 3] = [losses::DETECTION, losses::FOCAL, losses::DICE];
 
 #[derive(Deserialize)]
-struct CaseFile {
+pub(crate) struct CaseFile {
     method: String,
     seed: u64,
     object: String,
     has_masks: bool,
     learning_rate: f64,
     abnormal: Vec<usize>,
-    normal: Vec<usize>,
-    test: Vec<usize>,
+    pub(crate) normal: Vec<usize>,
+    pub(crate) test: Vec<usize>,
     batches: Vec<Vec<u32>>,
-    arch: Arch,
+    pub(crate) arch: Arch,
     options: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A golden case of a method beside MadCLIP.
 pub(crate) struct MethodCase {
     pub(crate) name: String,
-    file: CaseFile,
+    pub(crate) file: CaseFile,
     pub(crate) options: MethodOptions,
     pub(crate) images: Vec<u8>,
     masks: Vec<u8>,
@@ -139,13 +139,7 @@ impl MethodCase {
         let (heads, arch) = (method.heads(), &self.file.arch);
         let within = Tolerances::of(precision);
         let taps = self.encode(session, precision)?;
-        let of = |indices: &[usize]| -> Vec<Vec<f32>> {
-            let image = |tap: &Vec<f32>, i: usize| {
-                let each = tap.len() / self.labels.len();
-                tap[i * each..(i + 1) * each].to_vec()
-            };
-            taps.iter().map(|tap| indices.iter().flat_map(|&i| image(tap, i)).collect()).collect()
-        };
+        let of = |indices: &[usize]| self.some(&taps, indices);
         let direction = self.direction(session, method)?;
 
         let given = TrainerOptions::of_heads(&heads, arch, self.file.has_masks, self.file.learning_rate);
@@ -239,7 +233,17 @@ impl MethodCase {
         line(name, expected, found, tolerance)
     }
 
-    fn encode(&self, session: &Session, precision: Precision) -> Result<Vec<Vec<f32>>, String> {
+    /// Taps of some of the images, in this order.
+    pub(crate) fn some(&self, taps: &[Vec<f32>], indices: &[usize]) -> Vec<Vec<f32>> {
+        let image = |tap: &Vec<f32>, i: usize| {
+            let each = tap.len() / self.labels.len();
+            tap[i * each..(i + 1) * each].to_vec()
+        };
+        taps.iter().map(|tap| indices.iter().flat_map(|&i| image(tap, i)).collect()).collect()
+    }
+
+    /// Taps of all images.
+    pub(crate) fn encode(&self, session: &Session, precision: Precision) -> Result<Vec<Vec<f32>>, String> {
         let mut tower = self.tower(session, precision)?;
         let (n, shape) = (self.labels.len(), tower.shape());
         let mut taps = vec![vec![0.0; n * shape.tokens * shape.width]; shape.taps];
@@ -288,7 +292,7 @@ impl MethodCase {
     }
 }
 
-fn slices(taps: &[Vec<f32>]) -> Vec<&[f32]> {
+pub(crate) fn slices(taps: &[Vec<f32>]) -> Vec<&[f32]> {
     taps.iter().map(Vec::as_slice).collect()
 }
 

@@ -5,6 +5,7 @@ mod case;
 mod check;
 mod compare;
 mod heads;
+mod nearest;
 mod table;
 mod windows;
 
@@ -12,6 +13,7 @@ pub use case::{Case, CaseError, Sentences, Tensor};
 pub use check::{Outcome, check};
 pub use compare::{Line, compare};
 pub use heads::check_heads;
+pub use nearest::check_nearest;
 pub use table::{ThroughTable, through_table};
 pub use windows::check_windows;
 

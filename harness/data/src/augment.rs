@@ -56,15 +56,19 @@ pub fn augment_class(
         (0..of.len() * k).into_par_iter().map(|i| variant(&images[i % k], size, of[i / k], Some(jitter))).collect();
     let masks = match masks {
         None => vec![vec![0; size * size]; of.len() * k],
-        Some(masks) => (0..of.len() * k)
-            .into_par_iter()
-            .map(|i| {
-                let warped = variant(&masks[i % k], size, of[i / k], None);
-                warped.into_iter().map(|v| u8::from(v > 0.5)).collect()
-            })
-            .collect(),
+        Some(masks) => augment_masks(masks, size, variants),
     };
     Augmented { images, masks }
+}
+
+/// Variants of masks `[S, S]` in 0 to 1, variant by variant, 0 or 1: warped, then thresholded.
+pub fn augment_masks(masks: &[Vec<f32>], size: usize, variants: Variants) -> Vec<Vec<u8>> {
+    let (k, of) = (masks.len(), Variant::of(variants));
+    let warped = |i: usize| {
+        let warped = variant(&masks[i % k], size, of[i / k], None);
+        warped.into_iter().map(|v| u8::from(v > 0.5)).collect()
+    };
+    (0..of.len() * k).into_par_iter().map(warped).collect()
 }
 
 #[derive(Clone, Copy)]

@@ -38,7 +38,7 @@ mod table;
 mod tiff_directory;
 pub mod verify;
 
-pub use augment::{Augmented, Jitter, augment_class, jitter_factors};
+pub use augment::{Augmented, Jitter, augment_class, augment_masks, jitter_factors};
 pub use checks::{Print, doubtful_patients, overlap, same_pictures, shared_patients};
 pub use dataset::Dataset;
 pub use entry::{Counts, Entry};

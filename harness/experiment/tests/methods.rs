@@ -45,6 +45,20 @@ fn what_decides_nothing_makes_no_second_record() {
 }
 
 #[test]
+fn a_bank_of_variants_is_encoded_as_such_and_depends_on_the_seed_by_its_jitter_alone() {
+    let more = "\n[variants.plain]\nmethod = \"memory-bank\"\n\n[variants.mvfa]\nmethod = \"memory-bank\"\nvariants = \"mvfa\"\n\n\
+                [variants.all]\nmethod = \"memory-bank\"\nvariants = \"madclip\"\n";
+    let of = |name: &str| {
+        let rules = format!("{more}\n[[include]]\nvariants = [{name:?}]\n");
+        let axes = [("seeds", "[0, 1]"), ("shots", "[4]"), ("draws", "[0]"), ("datasets", "[\"Brain\"]")];
+        let plan = World::default().plan(&file_with(&axes, &rules)).unwrap();
+        (plan.trainings.len(), plan.costs().support_encodings)
+    };
+    // Normal supports alone; one of sixteen is another for each seed.
+    assert_eq!([of("plain"), of("mvfa"), of("all")], [(1, 4), (1, 44), (2, 4 * 15 + 2 * 4)]);
+}
+
+#[test]
 fn options_of_another_method_are_refused_by_name() {
     let refused = |more: &str| World::default().plan(&file(more)).unwrap_err().to_string();
     let message = refused("\n[variants.bank]\nmethod = \"memory-bank\"\nprompts = \"free\"\n");

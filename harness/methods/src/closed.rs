@@ -1,8 +1,8 @@
 //! What a method without steps of training is to a worker: a support set in, a state out; then a state in, and scores
 //! of taps.
 
-use harness_method::Arch;
 use harness_method::prompts::States;
+use harness_method::{Arch, Side, Variants};
 
 use crate::error::{DeskError, Error};
 use crate::features::Projection;
@@ -17,7 +17,8 @@ pub struct SupportSet<'a> {
     pub normal: &'a [u8],
     /// Abnormal images `[n, 3, S, S]`.
     pub abnormal: &'a [u8],
-    /// Masks of the abnormal images `[n, S, S]`, 0 or 1; `None` for datasets without masks.
+    /// Masks of the method's variants of the abnormal images, variant by variant, `[count * n, S, S]`, 0 or 1; `None`
+    /// for datasets without masks.
     pub masks: Option<&'a [u8]>,
 }
 
@@ -38,6 +39,12 @@ pub trait Desk {
     /// # Errors
     /// The worker's.
     fn encode(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, DeskError>;
+
+    /// Taps of variants of supports of a class, `[n, 3, S, S]`: variant by variant, one `[count * n, T, width]` a tap.
+    ///
+    /// # Errors
+    /// The worker's.
+    fn encode_variants(&mut self, images: &[u8], class: Side, variants: Variants) -> Result<Vec<Vec<f32>>, DeskError>;
 
     /// Windows of images `[n, 3, S, S]` as unit vectors in the space of texts, `[n, (G - w + 1)^2, embed]` for each
     /// side w of [`Encoding::windows`](crate::Encoding::windows).

@@ -1,9 +1,9 @@
 //! States of methods to which a test lends what they need: shapes as planned, scores as of what they were made of.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
-use harness_method::Arch;
 use harness_method::declaring::Stage;
 use harness_method::prompts::States;
+use harness_method::{Arch, Side, Variants};
 use harness_methods::{
     Closed, Desk, DeskError, Method, MethodOptions, Processor, Projection, Scores, Settings, Support, SupportSet, Taps,
     subspace, zero_shot,
@@ -84,6 +84,17 @@ impl Desk for Lender {
     fn encode(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, DeskError> {
         self.encoded += images.len() / (3 * SIDE * SIDE);
         Ok(encoded(images))
+    }
+
+    /// A variant is the image with another value at its first pixel.
+    fn encode_variants(&mut self, images: &[u8], _: Side, variants: Variants) -> Result<Vec<Vec<f32>>, DeskError> {
+        let variant = |number: usize| {
+            let mut images = images.to_vec();
+            images.chunks_exact_mut(3 * SIDE * SIDE).for_each(|image| image[0] = image[0].wrapping_add(number as u8));
+            images
+        };
+        let all: Vec<u8> = (0..variants.count()).flat_map(variant).collect();
+        self.encode(&all)
     }
 
     fn windows(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, DeskError> {
@@ -185,6 +196,40 @@ fn a_random_direction_needs_no_text_and_is_that_of_the_seed() {
     assert!(found.grids.iter().chain(&found.detection).all(|logit| logit.abs() <= 10.0), "{found:?}");
     let text = zero_shot::Options { image_size: SIDE, ..Default::default() };
     assert!(text.prepare(&[], "Liver", &mut Lender::new(3)).is_err(), "it needs the texts");
+}
+
+#[test]
+fn a_bank_of_variants_is_made_of_them_and_of_their_lesions() {
+    use harness_methods::memory_bank::{Banks, Options};
+    let options = |variants| Options { image_size: SIDE, taps: vec![1, 2], variants, ..Options::default() };
+    // More supports than are encoded at once.
+    let normal: Vec<u8> = (0..20).flat_map(|number| image(|at| at * 7 + number * 11)).collect();
+    let mut varied = normal[..3 * SIDE * SIDE].to_vec();
+    varied[0] = varied[0].wrapping_add(10);
+    let mut desk = Lender::new(3);
+    let of = |variants, desk: &mut Lender| scores(&options(variants), &normal, &varied, desk).detection[0];
+    let (plain, with) = (of(Variants::None, &mut desk), of(Variants::Mvfa, &mut desk));
+    assert!(plain > 1e-5 && with.abs() < 1e-6, "{plain} {with}");
+    // Twice, as states hold the images alone.
+    assert_eq!(desk.encoded, 2 * 20 * (1 + 11));
+
+    // The lesion of a variant is its own: only in the last variant of the second abnormal image there is one.
+    let both = Options { banks: Banks::Both, ..options(Variants::Mvfa) };
+    let mut masks = vec![0; 11 * 2 * SIDE * SIDE];
+    masks[(10 * 2 + 1) * SIDE * SIDE..].fill(1);
+    let abnormal = [image(|at| at * 5 + 90), image(|at| 200 - at)].concat();
+    let set = SupportSet { normal: &normal, abnormal: &abnormal, masks: Some(&masks) };
+    let state = both.fit(&set, &mut desk).unwrap();
+    assert_eq!(state[2].iter().sum::<f32>(), 4.0);
+    let mut last = abnormal[3 * SIDE * SIDE..].to_vec();
+    last[0] = last[0].wrapping_add(10);
+    let state: Vec<&[f32]> = state.iter().map(Vec::as_slice).collect();
+    let values = encoded(&last);
+    let taps = Taps::new(values.iter().map(Vec::as_slice).collect(), 1, 2, 3).unwrap();
+    let found = both.prepare(&state, "Liver", &mut desk).unwrap().score(&taps, &mut Processor).unwrap();
+    let alone = options(Variants::Mvfa).prepare(&state[..1], "Liver", &mut desk).unwrap();
+    let alone = { alone }.score(&taps, &mut Processor).unwrap();
+    assert!(found.grids.iter().zip(&alone.grids).all(|(a, b)| (a - b).abs() < 1e-6), "at no distance from its own");
 }
 
 #[test]

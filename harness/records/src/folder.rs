@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use harness_disk::{Lock, stop, sweep, sync_folder};
-use harness_experiment::{CellId, ContentHash, EvaluationId, Plan, Support, TrainingId};
+use harness_experiment::{CellId, ContentHash, Draw, EvaluationId, Plan, Support, TrainingId};
 
 use crate::error::Error;
 use crate::format::{read_toml, write_toml};
@@ -326,7 +326,7 @@ fn changed_data(before: &Plan, now: &Plan) -> Vec<String> {
     let (old, new) = (tests(before), tests(now));
     let is_new = |(name, hash): &(&String, &ContentHash)| new.get(*name).is_some_and(|new| new != *hash);
     changed.extend(old.iter().filter(is_new).map(|(name, _)| format!("[{name}]: the test images")));
-    let supports = |plan: &Plan| -> BTreeMap<(String, String, u64), ContentHash> {
+    let supports = |plan: &Plan| -> BTreeMap<(String, String, Draw), ContentHash> {
         let key = |support: &Support| (support.dataset.clone(), support.shots.to_string(), support.draw);
         plan.supports.iter().map(|support| (key(support), support.hash)).collect()
     };

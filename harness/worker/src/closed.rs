@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Instant;
 
-use harness_data::{Dataset, Item, MaskValues, load_image};
+use harness_data::{Dataset, Item, MaskValues, augment_class, augment_masks, jitter_factors, load_image};
 use harness_experiment::{EpochRange, Training};
 use harness_method::prompts::{self, States};
-use harness_method::{Arch, Side};
+use harness_method::{Arch, Side, Variants};
 use harness_methods::{Closed, Desk, DeskError, Prepared, Projection, SupportSet, class_text};
 use harness_records::{Class, Cost, StateTensor, TrainingRecord, state, state_file, state_metadata, write_toml};
 use harness_tables::write_curve;
@@ -75,7 +75,8 @@ fn seen(lab: &Lab, training: &Training, hash: &str) -> Result<Seen, Error> {
     };
     let (abnormal, normal) = (kept(set.abnormal, 0), kept(set.normal, shots));
     let size = training.options.image_size();
-    let masks = if training.has_masks { Some(masks(&abnormal, size, dataset.mask_values())?) } else { None };
+    let variants = training.options.variants();
+    let masks = if training.has_masks { Some(masks(&abnormal, size, dataset.mask_values(), variants)?) } else { None };
     let (abnormal, normal) = (pixels(&abnormal, size)?, pixels(&normal, size)?);
     // After reading, so that a change between the two is seen.
     if dataset.support(training.shots, training.draw)?.hash != hash {
@@ -101,10 +102,11 @@ fn pixels(items: &[Item], size: usize) -> Result<Vec<u8>, Error> {
     Ok(images.concat())
 }
 
-fn masks(items: &[Item], size: usize, values: MaskValues) -> Result<Vec<u8>, Error> {
+/// Masks of variants, variant by variant.
+fn masks(items: &[Item], size: usize, values: MaskValues, variants: Variants) -> Result<Vec<u8>, Error> {
     // A lesion that is lost in resizing can't be learned from; `soft_truth` refuses it.
     let masks: Vec<Vec<f32>> = items.par_iter().map(|item| item.soft_truth(size, values)).collect::<Result<_, _>>()?;
-    Ok(masks.concat().into_iter().map(|share| u8::from(share > 0.5)).collect())
+    Ok(augment_masks(&masks, size, variants).concat())
 }
 
 /// A method's error as the worker's; what the worker itself reported comes back as it was.
@@ -140,13 +142,17 @@ impl<'a> OfWorker<'a> {
     /// Images `[n, 3, S, S]` under some encodings, their tensors one after the other.
     fn encoded(&mut self, images: &[u8], encodings: &[Encoding]) -> Result<Vec<Vec<f32>>, Error> {
         let size = 3 * self.training.options.image_size().pow(2);
-        let images = Images::U8(images.chunks_exact(size).map(<[u8]>::to_vec).collect());
+        self.stored(&Images::U8(images.chunks_exact(size).map(<[u8]>::to_vec).collect()), encodings)
+    }
+
+    /// The same from the store, or to it.
+    fn stored(&mut self, images: &Images, encodings: &[Encoding]) -> Result<Vec<Vec<f32>>, Error> {
         let store = std::rc::Rc::clone(&self.lab.store);
         let label = format!("{} support", self.training.dataset);
         let mut writers = writers(&store, encodings, images.len(), &label)?;
         let mut tensors = Vec::new();
         for (number, encoding) in encodings.iter().enumerate() {
-            tensors.extend(self.lab.taps(self.training, encoding, &images, writers.get_mut(number))?.1);
+            tensors.extend(self.lab.taps(self.training, encoding, images, writers.get_mut(number))?.1);
         }
         finish(writers)?;
         Ok(tensors)
@@ -174,6 +180,18 @@ impl Desk for OfWorker<'_> {
 
     fn encode(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, DeskError> {
         Ok(self.encoded(images, &[Encoding::of(self.training)?])?)
+    }
+
+    fn encode_variants(&mut self, images: &[u8], class: Side, variants: Variants) -> Result<Vec<Vec<f32>>, DeskError> {
+        if variants == Variants::None {
+            return self.encode(images);
+        }
+        let size = self.training.options.image_size();
+        let unit = |image: &[u8]| image.iter().map(|&value| f32::from(value) / 255.0).collect::<Vec<f32>>();
+        let images: Vec<Vec<f32>> = images.chunks_exact(3 * size * size).map(unit).collect();
+        let jitter = jitter_factors(class, self.training.seed);
+        let images = Images::F32(augment_class(&images, None, size, variants, jitter).images);
+        Ok(self.stored(&images, &[Encoding::of(self.training)?])?)
     }
 
     fn windows(&mut self, images: &[u8]) -> Result<Vec<Vec<f32>>, DeskError> {

@@ -107,7 +107,7 @@ pub(crate) fn evaluate(
                     };
                     let slices: Vec<&[f32]> = tensors.iter().map(|tensor| &tensor[images(tensor)]).collect();
                     let called = Instant::now();
-                    let found = scorer.score(training, &slices, n)?;
+                    let found = scorer.score(lab, training, &slices, n)?;
                     lab.spent.score.add(called.elapsed().as_secs_f64(), n);
                     into.detection[at..at + n].copy_from_slice(&found.detection);
                     if joined {

@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use half::f16;
 use harness_backend_abi::host::{
-    Backend, BackendError, ImageTower, ImageTowerOptions, NamedTensor, Session, Status, TextTower, TextTowerOptions,
-    Trainer, TrainerOptions,
+    Backend, BackendError, Capability, ImageTower, ImageTowerOptions, NamedTensor, Session, Status, TextTower,
+    TextTowerOptions, Trainer, TrainerOptions,
 };
 use harness_data::Registry;
-use harness_experiment::{EncoderSource, StorePrecision, Training};
+use harness_experiment::{EncoderSource, Precision, StorePrecision, Training};
 use harness_features::{Key, TapStore, TapWriter};
 use harness_method::heads::Heads;
 use harness_method::prompts;
-use harness_methods::Projection;
+use harness_methods::{DeskError, Nearest, Processor, Projection};
 use harness_records::{Cost, StateTensor, registry};
 use harness_weights::{Floats, Weights};
 
@@ -22,7 +22,7 @@ use crate::encoding::{Encoding, json, unsendable};
 use crate::error::Error;
 use crate::protocol::WorldSetup;
 use crate::sentences::Sentences;
-use crate::session::{gemm_rate, open_session};
+use crate::session::{PROCESSOR, gemm_rate, open_session};
 use crate::speed::{Times, milliseconds};
 use crate::weights::{Weight, gather, open_weights};
 use crate::{closed, memory, tensors};
@@ -90,6 +90,24 @@ pub(crate) struct Spent {
     pub(crate) score: Times,
 }
 
+/// Bytes of a bank that are given to a backend at once.
+const BANK_BYTES: usize = 256 << 20;
+
+/// A backend that compares tokens with a bank.
+struct OnBackend<'a>(&'a Session);
+
+impl Nearest for OnBackend<'_> {
+    fn nearest(&mut self, queries: &[f32], bank: &[f32], width: usize) -> Result<Vec<f32>, DeskError> {
+        let rows = (BANK_BYTES / size_of::<f32>() / width.max(1)).max(1);
+        let mut least = vec![f32::INFINITY; queries.len() / width.max(1)];
+        for bank in bank.chunks(rows * width) {
+            let found = self.0.nearest(bank, queries, width).map_err(Error::from)?;
+            least.iter_mut().zip(found).for_each(|(least, found)| *least = least.min(found));
+        }
+        Ok(least)
+    }
+}
+
 /// What a worker found out before it opened its device.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Known {
@@ -102,6 +120,8 @@ pub(crate) struct Known {
 /// A worker's equipment.
 pub(crate) struct Lab {
     session: Session,
+    /// Whether the backend compares tokens with banks.
+    compares: bool,
     pub(crate) registry: Registry,
     pub(crate) store: Rc<TapStore>,
     source: EncoderSource,
@@ -129,8 +149,14 @@ impl Lab {
             None if setup.compared => gemm_rate(&session, &setup.device).transpose()?,
             known => known,
         };
+        // On the processor the harness does, alike for all backends. What is left of 1 less a cosine is too little for
+        // the rounding of TF32.
+        let compares = setup.device != PROCESSOR
+            && setup.precision != Precision::Tf32
+            && session.backend().has(Capability::Nearest);
         Ok(Self {
             session,
+            compares,
             registry: registry::load(&setup.registry, setup.generated)?,
             store: Rc::new(TapStore::open(&setup.taps, setup.budget)?),
             source: setup.encoder.clone(),
@@ -339,6 +365,11 @@ impl Lab {
         }
         out.copy_from_slice(&projection.project(&tokens));
         Ok(())
+    }
+
+    /// What compares tokens with a bank.
+    pub(crate) fn nearest(&self) -> Box<dyn Nearest + '_> {
+        if self.compares { Box::new(OnBackend(&self.session)) } else { Box::new(Processor) }
     }
 
     /// The tower's last norm and projection.

@@ -51,7 +51,7 @@ pub(crate) fn predict(
         }
         let begun = Instant::now();
         let slices: Vec<&[f32]> = tensors.iter().map(Vec::as_slice).collect();
-        let found = scorer.score(training, &slices, batch.len())?;
+        let found = scorer.score(lab, training, &slices, batch.len())?;
         compute_secs += begun.elapsed().as_secs_f64();
         detection.extend(found.detection);
         few.extend(found.few);

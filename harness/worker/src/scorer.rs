@@ -3,7 +3,7 @@
 
 use harness_backend_abi::host::Trainer;
 use harness_experiment::Training;
-use harness_methods::{Computation, Prepared, Processor, Scores, Taps};
+use harness_methods::{Computation, Prepared, Scores, Taps};
 use harness_records::StateTensor;
 
 use crate::error::Error;
@@ -52,7 +52,13 @@ impl Scorer {
 
     /// Scores `n` images by their taps, one `[n, T, W]` a tap, and, behind them, by their windows, one `[n, count, E]`
     /// a side.
-    pub(crate) fn score(&mut self, training: &Training, tensors: &[&[f32]], n: usize) -> Result<Scores, Error> {
+    pub(crate) fn score(
+        &mut self,
+        lab: &Lab,
+        training: &Training,
+        tensors: &[&[f32]],
+        n: usize,
+    ) -> Result<Scores, Error> {
         let encoding = training.options.encoding();
         let (taps, windows) = tensors.split_at(encoding.taps.len().min(tensors.len()));
         if let Self::Trainer(trainer) = self {
@@ -64,9 +70,10 @@ impl Scorer {
         let taps = Taps::new(taps.to_vec(), n, grid, training.arch.width)
             .and_then(|taps| taps.with_windows(windows, training.arch.embed))
             .map_err(closed::failed)?;
+        let mut device = lab.nearest();
         let scores = match self {
-            Self::Closed(prepared) => prepared.score(&taps, &mut Processor).map_err(closed::failed)?,
-            Self::Stepped(ready) => ready.score(&taps, n)?,
+            Self::Closed(prepared) => prepared.score(&taps, device.as_mut()).map_err(closed::failed)?,
+            Self::Stepped(ready) => ready.score(&taps, n, device.as_mut())?,
             Self::Trainer(_) => unreachable!("scored above"),
         };
         let all = scores.grids.iter().chain(&scores.detection).chain(&scores.few);

@@ -5,7 +5,7 @@ use harness_data::{augment_class, jitter_factors};
 use harness_experiment::Training;
 use harness_method::options::Side;
 use harness_methods::stepped::NORMAL;
-use harness_methods::{Completes, Desk, Processor, Scores, Stepped, Taps};
+use harness_methods::{Completes, Desk, Nearest, Scores, Stepped, Taps};
 use harness_records::StateTensor;
 
 use crate::closed::{self, OfWorker};
@@ -79,9 +79,9 @@ impl Ready {
     }
 
     /// Scores `n` images by their taps.
-    pub(crate) fn score(&mut self, taps: &Taps<'_>, n: usize) -> Result<Scores, Error> {
+    pub(crate) fn score(&mut self, taps: &Taps<'_>, n: usize, device: &mut dyn Nearest) -> Result<Scores, Error> {
         let each: Vec<&[f32]> = taps.each().collect();
         let found = self.trainer.score(&each, n, false)?;
-        self.completing.complete(&found.grids, taps, &mut Processor).map_err(closed::failed)
+        self.completing.complete(&found.grids, taps, device).map_err(closed::failed)
     }
 }

@@ -12,7 +12,7 @@ use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::PathBuf;
 
 use harness_backend_abi::host::{Backend, ImageTowerOptions, NamedTensor, Precision, Session, SessionOptions};
-use harness_conformance::{Case, Outcome, check, check_heads, check_windows, through_table};
+use harness_conformance::{Case, Outcome, check, check_heads, check_nearest, check_windows, through_table};
 
 /// Where cargo puts the library it builds for a test.
 pub fn built(name: &str) -> PathBuf {
@@ -47,7 +47,8 @@ pub fn reproduces_the_golden_cases(session: &Session) {
         let outcomes = check(&mut subject, &folder, Precision::F32).unwrap_or_else(|cause| panic!("{cause}"));
         let heads = check_heads(session, &folder, Precision::F32).unwrap_or_else(|cause| panic!("{cause}"));
         let windows = check_windows(session, &folder, Precision::F32).unwrap_or_else(|cause| panic!("{cause}"));
-        for outcome in outcomes.chain(heads).chain(windows) {
+        let nearest = check_nearest(session, &folder, Precision::F32).unwrap_or_else(|cause| panic!("{cause}"));
+        for outcome in outcomes.chain(heads).chain(windows).chain(nearest) {
             print(&outcome);
             if !outcome.passes() {
                 failed.push(outcome.case);

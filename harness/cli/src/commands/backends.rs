@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use harness_backend_abi::host::{Backend, Capability, Precision, SessionOptions};
-use harness_conformance::{Outcome, check, check_heads, check_windows, through_table};
+use harness_conformance::{Outcome, check, check_heads, check_nearest, check_windows, through_table};
 use harness_run::probe;
 
 use crate::backends::{names, open, worker};
@@ -116,6 +116,13 @@ fn check_golden(arguments: &Check) -> Result<Exit, Failure> {
         }
     } else {
         say(format!("note: `{name}` encodes no windows, so `zero-shot` with `map = \"windows\"` was not checked"));
+    }
+    // Without it the harness computes distances.
+    if backend.capabilities().contains(&Capability::Nearest) {
+        for outcome in check_nearest(&session, golden, *precision).map_err(Failure::input)? {
+            all &= outcome.passes();
+            print(lines(&outcome));
+        }
     }
     print(if all {
         "every quantity is within its tolerance\n"

@@ -20,12 +20,85 @@ pub struct Tokens {
 }
 
 /// What a support set leaves: for each tap, or one for all under `concat`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bank {
     /// Tokens of normal supports.
     pub normal: Vec<Tokens>,
     /// Tokens in lesions of abnormal supports; empty under `normal`.
     pub abnormal: Vec<Tokens>,
+}
+
+impl Bank {
+    /// Adds the tokens of some normal supports.
+    ///
+    /// # Errors
+    /// Taps that don't fit the options or each other.
+    pub fn append(
+        &mut self,
+        options: &Options,
+        projection: Option<&Projection>,
+        normal: &Taps<'_>,
+    ) -> Result<(), Error> {
+        extend(&mut self.normal, tokens(options, projection, normal)?)
+    }
+
+    /// Adds the tokens of some abnormal supports that lie in lesions, of which `lesions` is the lesion share of each
+    /// patch, `[images, patches]`; without masks all of them.
+    ///
+    /// # Errors
+    /// Taps that don't fit the options or each other.
+    pub fn append_abnormal(
+        &mut self,
+        options: &Options,
+        projection: Option<&Projection>,
+        abnormal: &Taps<'_>,
+        lesions: Option<&[f32]>,
+    ) -> Result<(), Error> {
+        let mut tokens = tokens(options, projection, abnormal)?;
+        if let Some(shares) = lesions {
+            for Tokens { values, width } in &mut tokens {
+                let kept = values.chunks_exact(*width).zip(shares).filter(|(_, share)| **share >= IN_LESION);
+                *values = kept.flat_map(|(token, _)| token).copied().collect();
+            }
+        }
+        extend(&mut self.abnormal, tokens)
+    }
+
+    /// Refuses a bank that lacks tokens of a class which the options compare with.
+    ///
+    /// # Errors
+    /// No normal support; under `both` no abnormal one, or no token in a lesion.
+    pub fn check(&self, options: &Options) -> Result<(), Error> {
+        let missing = |what, advice| Error::Missing { what, method: "memory-bank", advice };
+        if self.normal.is_empty() {
+            return Err(missing("normal image", "use at least one"));
+        }
+        if options.banks == Banks::Normal {
+            return Ok(());
+        }
+        if self.abnormal.is_empty() {
+            return Err(missing("abnormal image", "use at least one, or `banks = \"normal\"`"));
+        }
+        if self.abnormal.iter().any(|tokens| tokens.values.is_empty()) {
+            let advice = "its lesions are smaller than half a patch everywhere: use larger images, other supports, or \
+                          `banks = \"normal\"`";
+            return Err(missing("token in a lesion", advice));
+        }
+        Ok(())
+    }
+}
+
+/// Adds tokens to those of each tap.
+fn extend(all: &mut Vec<Tokens>, more: Vec<Tokens>) -> Result<(), Error> {
+    if all.is_empty() {
+        *all = more;
+        return Ok(());
+    }
+    if all.len() != more.len() {
+        return Err(Error::Length { what: "banks", found: more.len(), expected: all.len() });
+    }
+    all.iter_mut().zip(more).for_each(|(all, more)| all.values.extend(more.values));
+    Ok(())
 }
 
 /// Keeps the tokens of a support set. Of abnormal supports, `lesions` is the lesion share of each patch,
@@ -39,31 +112,15 @@ pub fn fit(
     normal: &Taps<'_>,
     abnormal: Option<(&Taps<'_>, Option<&[f32]>)>,
 ) -> Result<Bank, Error> {
-    let missing = |what, advice| Error::Missing { what, method: "memory-bank", advice };
-    if normal.images() == 0 {
-        return Err(missing("normal image", "use at least one"));
+    let mut bank = Bank::default();
+    if normal.images() > 0 {
+        bank.append(options, projection, normal)?;
     }
-    let normal = tokens(options, projection, normal)?;
-    if options.banks == Banks::Normal {
-        return Ok(Bank { normal, abnormal: Vec::new() });
+    if let Some((taps, lesions)) = abnormal.filter(|(taps, _)| options.banks == Banks::Both && taps.images() > 0) {
+        bank.append_abnormal(options, projection, taps, lesions)?;
     }
-    let Some((taps, lesions)) = abnormal.filter(|(taps, _)| taps.images() > 0) else {
-        return Err(missing("abnormal image", "use at least one, or `banks = \"normal\"`"));
-    };
-    let abnormal: Vec<Tokens> = tokens(options, projection, taps)?
-        .into_iter()
-        .map(|all| {
-            let Some(shares) = lesions else { return all };
-            let kept = all.values.chunks_exact(all.width).zip(shares).filter(|(_, share)| **share >= IN_LESION);
-            Tokens { values: kept.flat_map(|(token, _)| token).copied().collect(), width: all.width }
-        })
-        .collect();
-    if abnormal.iter().any(|tokens| tokens.values.is_empty()) {
-        let advice = "its lesions are smaller than half a patch everywhere: use larger images, other supports, or \
-                      `banks = \"normal\"`";
-        return Err(missing("token in a lesion", advice));
-    }
-    Ok(Bank { normal, abnormal })
+    bank.check(options)?;
+    Ok(bank)
 }
 
 /// The distances of the tokens of some images: one grid a tap, or one under `concat`; their sum over taps makes the

@@ -4,7 +4,7 @@ mod bank;
 
 use harness_method::declaring::*;
 use harness_method::parameters::{Initial, Parameter};
-use harness_method::{Layout, Link, Part};
+use harness_method::{Layout, Link, Part, Side, Variants};
 
 pub use self::bank::{Bank, Tokens, fit, score};
 use crate::closed::{Closed, Desk, Prepared, SupportSet};
@@ -92,7 +92,15 @@ method_options! {
     banks: Banks {
         released: Banks::Normal,
     }
+    /// Variants of a support image that the bank is made of: the image as it is, eleven, or sixteen of which one
+    /// depends on the seed
+    variants: Variants {
+        released: Variants::None,
+    }
 }
+
+/// Support images that are encoded at once, their variants included: what a bank of many takes beside itself.
+const AT_ONCE: usize = 16;
 
 impl Options {
     fn grids(&self) -> usize {
@@ -118,7 +126,11 @@ impl Settings for Options {
     }
 
     fn depends_on_seed(&self) -> bool {
-        false
+        self.variants.seeded() > 0
+    }
+
+    fn variants(&self) -> Variants {
+        self.variants
     }
 
     fn maps(&self, _: bool) -> Option<Layout> {
@@ -129,8 +141,8 @@ impl Settings for Options {
         &[]
     }
 
-    /// The support images themselves, 0 to 255, and the lesion shares of abnormal ones: smaller than a bank, and as
-    /// good.
+    /// The support images themselves, 0 to 255, and the lesion shares of abnormal ones' variants: smaller than a bank,
+    /// and as good.
     fn tensors(&self, support: Support<'_>) -> Vec<Parameter> {
         let side = self.image_size;
         let parameter =
@@ -140,7 +152,7 @@ impl Settings for Options {
             tensors.push(parameter(ABNORMAL, vec![support.abnormal, 3, side, side]));
             if support.has_masks {
                 let grid = support.arch.grid(side);
-                tensors.push(parameter(LESIONS, vec![support.abnormal, grid * grid]));
+                tensors.push(parameter(LESIONS, vec![self.variants.count() * support.abnormal, grid * grid]));
             }
         }
         tensors
@@ -149,7 +161,8 @@ impl Settings for Options {
     fn score_work(&self, arch: &Arch, support_images: u64) -> f64 {
         let tokens = arch.grid(self.image_size).pow(2) as f64;
         let used = self.from_taps.used(self.taps.len()).len() as f64;
-        2.0 * tokens * tokens * support_images as f64 * used * arch.width as f64
+        let bank = tokens * support_images as f64 * self.variants.count() as f64;
+        2.0 * tokens * bank * used * arch.width as f64
     }
 }
 
@@ -183,23 +196,37 @@ impl Options {
     /// The bank of a state.
     fn bank(&self, state: &[&[f32]], desk: &mut dyn Desk) -> Result<(Bank, Option<Projection>), Error> {
         let projection = (self.features == Features::LnPost).then(|| desk.projection()).transpose()?;
-        let mut encode = |images: &[f32]| -> Result<(Vec<Vec<f32>>, usize), Error> {
-            let pixels: Vec<u8> = images.iter().map(|&value| value as u8).collect();
-            let count = pixels.len() / (3 * self.image_size * self.image_size);
-            Ok((if count > 0 { desk.encode(&pixels)? } else { vec![Vec::new(); self.taps.len()] }, count))
+        let mut bank = Bank::default();
+        let mut add = |class: Side, images: &[f32], lesions: Option<&[f32]>| -> Result<(), Error> {
+            let (grid, width) = (desk.arch().grid(self.image_size), desk.arch().width);
+            let image = 3 * self.image_size * self.image_size;
+            let (count, each) = (images.len() / image, self.variants.count());
+            let some = AT_ONCE.div_ceil(each);
+            for (number, images) in images.chunks(some * image).enumerate() {
+                let pixels: Vec<u8> = images.iter().map(|&value| value as u8).collect();
+                let taps = desk.encode_variants(&pixels, class, self.variants)?;
+                let (from, images) = (number * some, images.len() / image);
+                let taps = Taps::new(taps.iter().map(Vec::as_slice).collect(), each * images, grid, width)?;
+                if class == Side::Normal {
+                    bank.append(self, projection.as_ref(), &taps)?;
+                    continue;
+                }
+                // Those of the whole class are variant by variant.
+                let of = |shares: &[f32]| -> Vec<f32> {
+                    let rows = (0..each).map(|variant| (variant * count + from) * grid * grid);
+                    rows.filter_map(|at| shares.get(at..at + images * grid * grid)).flatten().copied().collect()
+                };
+                let lesions = lesions.map(of);
+                bank.append_abnormal(self, projection.as_ref(), &taps, lesions.as_deref())?;
+            }
+            Ok(())
         };
-        let first = |at: usize| state.get(at).copied().unwrap_or_default();
-        let (normal, normals) = encode(first(0))?;
-        let abnormal = if self.banks == Banks::Both { Some(encode(first(1))?) } else { None };
-        let arch = desk.arch();
-        let (grid, width) = (arch.grid(self.image_size), arch.width);
-        let normal = Taps::new(normal.iter().map(Vec::as_slice).collect(), normals, grid, width)?;
-        let abnormal = match &abnormal {
-            Some((taps, count)) => Some(Taps::new(taps.iter().map(Vec::as_slice).collect(), *count, grid, width)?),
-            None => None,
-        };
-        let lesions = state.get(2).copied();
-        let bank = fit(self, projection.as_ref(), &normal, abnormal.as_ref().map(|taps| (taps, lesions)))?;
+        let part = |at: usize| state.get(at).copied();
+        add(Side::Normal, part(0).unwrap_or_default(), None)?;
+        if self.banks == Banks::Both {
+            add(Side::Abnormal, part(1).unwrap_or_default(), part(2))?;
+        }
+        bank.check(self)?;
         Ok((bank, projection))
     }
 }
