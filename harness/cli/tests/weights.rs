@@ -92,7 +92,11 @@ fn another_activation_than_the_weights_suggest_is_told_and_the_same_one_is_not()
     };
     // The preset `released` computes with GELU.
     let told = beside(true);
-    told.says(&["warning", "suggests the activation `quick_gelu`, and `gelu` is computed with", "activation = \"quick_gelu\""]);
+    told.says(&[
+        "warning",
+        "suggests the activation `quick_gelu`, and `gelu` is computed with",
+        "activation = \"quick_gelu\"",
+    ]);
     let same = beside(false);
     assert!(!same.err.contains("activation"), "{}", same.err);
 }

@@ -350,7 +350,8 @@ fn what_transformers_file_leaves_out_is_told_with_the_default_that_is_taken() {
         weights.notes(),
         ["config.json has no `hidden_act` for the image and text towers, and transformers' default is quick_gelu"]
     );
-    let json = r#"{"vision_config": {"num_attention_heads": 2, "hidden_act": "gelu"}, "text_config": {"hidden_act": "gelu"}}"#;
+    let json =
+        r#"{"vision_config": {"num_attention_heads": 2, "hidden_act": "gelu"}, "text_config": {"hidden_act": "gelu"}}"#;
     let (_folder, path) = folder("model.safetensors", "config.json", json);
     let weights = Weights::open(&path).unwrap();
     assert_eq!((weights.suggested_activation(), weights.arch().text_heads), (Some(Activation::Gelu), 8));
