@@ -78,37 +78,37 @@ pub fn shared_patients(support: &[Item], test: &[Item]) -> Vec<String> {
 /// What is doubtful about patients: names that `patient` does not fit, and a class of the test set that is one
 /// patient's, of which no resample can be drawn.
 pub fn doubtful_patients(dataset: &Dataset, supports: &[Item], test: &[Item]) -> Vec<Finding> {
-    let warning = |message: String| Finding {
-        severity: Severity::Warning,
-        message: format!("[{}]: {message}", dataset.name()),
-        count: 1,
+    let found = |severity, message: String| {
+        let message = format!("[{}]: {message}", dataset.name());
+        Finding { severity, message, count: 1 }
     };
     let mut findings = Vec::new();
     if dataset.entry().patient.is_some() {
         let all: BTreeMap<&str, &Item> = supports.iter().chain(test).map(|item| (item.name.as_str(), item)).collect();
         let unknown: Vec<&str> = all.values().filter(|i| i.patient.is_none()).map(|i| i.name.as_str()).collect();
         if !unknown.is_empty() {
-            findings.push(warning(format!(
+            let message = format!(
                 "`patient` does not fit {} of {} ({}): each of these images counts as a patient of its own, so that intervals \
                  are too narrow where a patient has several; correct the pattern",
                 if unknown.len() == all.len() { "any".to_owned() } else { unknown.len().to_string() },
                 count(all.len() as u64, "file name"),
                 named(unknown)
-            )));
+            );
+            findings.push(found(Severity::Warning, message));
         }
     }
     for (abnormal, class) in [(false, "normal"), (true, "abnormal")] {
         let of_class: Vec<&Item> = test.iter().filter(|item| item.abnormal == abnormal).collect();
         let patients: BTreeSet<Option<&str>> = of_class.iter().map(|item| item.patient.as_deref()).collect();
-        let only = match (of_class.len(), patients.first()) {
-            (2.., Some(Some(patient))) if patients.len() == 1 => format!("all are of one patient, `{patient}`"),
-            (1, _) => "it is the only one".to_owned(),
+        let (severity, which) = match (of_class.len(), patients.first()) {
+            (all @ 2.., Some(Some(patient))) if patients.len() == 1 => {
+                (Severity::Warning, format!("all {all} {class} test images are of one patient, `{patient}`"))
+            }
+            (1, _) => (Severity::Note, format!("there is one {class} test image alone")),
             _ => continue,
         };
-        findings.push(warning(format!(
-            "of {}, {only}: there are no intervals on this test set, since resamples are drawn of at least two of each class",
-            count(of_class.len() as u64, &format!("{class} test image"))
-        )));
+        let why = "there are no intervals on this test set, since resamples are drawn of at least two of each class";
+        findings.push(found(severity, format!("{which}: {why}")));
     }
     findings
 }

@@ -116,6 +116,26 @@ impl Facts {
         4 * self.between <= u64::from(self.width) * u64::from(self.height)
     }
 
+    /// Why a mask marks nothing, and what to do.
+    pub(crate) fn why_empty(&self) -> String {
+        if self.alpha_varies {
+            "the lesion seems to be in its alpha channel, which is not read; save the mask as grey without alpha"
+                .to_owned()
+        } else if self.coloured && self.nonzero > 0 {
+            "it is coloured, and no colour of it is brighter than half of full scale; if every colour but black marks a \
+             lesion, set `mask_values = \"nonzero\"` for the dataset"
+                .to_owned()
+        } else if self.nonzero == 0 {
+            "every value is zero; correct the mask, or move the image to the normal ones".to_owned()
+        } else {
+            format!(
+                "its largest value is {} of {}, at most half of full scale; if every value above zero marks a lesion, set \
+                 `mask_values = \"nonzero\"` for the dataset",
+                self.largest, self.full
+            )
+        }
+    }
+
     /// The share of pixels that count as lesion.
     pub fn share(&self, values: MaskValues) -> f64 {
         self.marked(values) as f64 / (f64::from(self.width) * f64::from(self.height)).max(1.0)

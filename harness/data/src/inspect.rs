@@ -62,30 +62,11 @@ impl<'a> Looked<'a> {
             Err(error) => return Some((Unusable::Mask, error.to_string())),
         };
         let misfit = self.image.as_ref().ok().and_then(|image| misfit(self.item, image, mask));
-        let empty = || format!("{source}: the mask of an abnormal image is empty: {}", why_empty(mask));
+        let empty = || format!("{source}: the mask of an abnormal image is empty: {}", mask.why_empty());
         match misfit {
             Some(misfit) => Some((Unusable::Size, misfit)),
             None => (mask.marked(values) == 0).then(|| (Unusable::Empty, empty())),
         }
-    }
-}
-
-/// Why a mask marks nothing, and what to do.
-pub(crate) fn why_empty(mask: &Facts) -> String {
-    if mask.alpha_varies {
-        "the lesion seems to be in its alpha channel, which is not read; save the mask as grey without alpha".to_owned()
-    } else if mask.coloured && mask.nonzero > 0 {
-        "it is coloured, and no colour of it is brighter than half of full scale; if every colour but black marks a \
-         lesion, set `mask_values = \"nonzero\"` for the dataset"
-            .to_owned()
-    } else if mask.nonzero == 0 {
-        "every value is zero; correct the mask, or move the image to the normal ones".to_owned()
-    } else {
-        format!(
-            "its largest value is {} of {}, at most half of full scale; if every value above zero marks a lesion, set \
-             `mask_values = \"nonzero\"` for the dataset",
-            mask.largest, mask.full
-        )
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
+use crate::alike::Looked;
 use crate::content::image_hash;
 use crate::decode::{self, Depth, Pixels, Samples};
 use crate::error::{DataError, Result};
 use crate::facts::Facts;
 use crate::head::Head;
-use crate::inspect;
-use crate::layouts;
 use crate::limits::MAX_SIDE;
 use crate::mask::{MaskValues, marks};
 use crate::phantom::PhantomPlane;
@@ -181,10 +180,10 @@ impl Item {
 
     /// What is said of a mask that is not there.
     pub(crate) fn missing_mask(&self) -> Option<DataError> {
-        match &self.mask {
-            Some(Source::File(mask)) if !mask.exists() => Some(layouts::missing_mask(self.image.path(), mask.clone())),
-            _ => None,
-        }
+        let Some(Source::File(mask)) = self.mask.as_ref().filter(|mask| !mask.path().exists()) else { return None };
+        let mut near = Looked::default();
+        let meant = near.file(mask, true).map(|name| mask.with_file_name(name)).into_iter().collect();
+        Some(DataError::MissingMask { image: self.image.path(), expected: mask.clone(), meant })
     }
 
     fn checked_mask(&self) -> Result<Option<&Source>> {
@@ -239,5 +238,5 @@ fn why_empty(mask: &Source, bytes: &[u8], values: MaskValues) -> Result<Option<E
         Source::File(path) => Facts::of(&decode::read(path)?, path)?,
         Source::Phantom(_) => Facts::of_pixels(mask.pixels(Depth::Scaled)?),
     };
-    Ok(Some(Empty::File(inspect::why_empty(&facts))))
+    Ok(Some(Empty::File(facts.why_empty())))
 }

@@ -1,6 +1,7 @@
 //! Datasets: the registry, the images of each split, support sets, decoding, Pillow-exact resizing, augmentation, and a
 //! generated phantom set.
 
+mod alike;
 pub mod augment;
 pub mod checks;
 mod content;
@@ -38,6 +39,7 @@ mod table;
 mod tiff_directory;
 pub mod verify;
 
+pub use alike::is_litter;
 pub use augment::{Augmented, Jitter, augment_class, augment_masks, jitter_factors};
 pub use checks::{Print, doubtful_patients, overlap, same_pictures, shared_patients};
 pub use dataset::Dataset;
@@ -49,7 +51,6 @@ pub use hashes::{FileHashes, ImageSize, images_hash, items_hash};
 pub use inspect::{Inspection, Looked, Unusable, inspect, inspect_images, misfits, sample};
 pub use item::{Item, Source, load_image, load_mask, load_support_mask};
 pub use layout::{Layout, Split};
-pub use layouts::folder::is_litter;
 pub use mask::MaskValues;
 pub use registry::Registry;
 pub use shape::Shape;

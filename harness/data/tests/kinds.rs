@@ -89,7 +89,7 @@ fn a_folder_of_another_kind_is_one_line_that_says_what_to_do() {
 fn long_lists_are_cut_with_a_count() {
     let set = Set::mvfa();
     for i in 0..40 {
-        set.image(&format!("test/Ungood/img/more{i:02}.png"), 60 + i);
+        set.image(&format!("test/Ungood/img/more{i:02}.png"), 100 + i);
     }
     let findings = harness_data::verify(&set.dataset());
     assert!(findings.len() < 12, "{findings:#?}");

@@ -356,6 +356,6 @@ fn patterns_that_fit_no_name_or_one_patient_alone_are_told() {
     says(&some[0], &["does not fit 4 of 12 file names"]);
     let one = told("patient = \"png\"\n");
     assert_eq!(one.len(), 2, "{one:?}");
-    says(&one[0], &["of 3 normal test images, all are of one patient, `png`", "there are no intervals"]);
-    says(&one[1], &["of 3 abnormal test images, all are of one patient"]);
+    says(&one[0], &["all 3 normal test images are of one patient, `png`", "there are no intervals"]);
+    says(&one[1], &["all 3 abnormal test images are of one patient"]);
 }

@@ -8,7 +8,7 @@ use harness_config::read_text;
 use harness_config::suggest::nearest;
 
 use super::Listing;
-use super::near::Looked;
+use crate::alike::Looked;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::item::{Item, Source};

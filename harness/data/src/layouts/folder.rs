@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use crate::alike::is_litter;
 use crate::decode::EXTENSIONS;
 use crate::error::{DataError, Result};
 
@@ -54,25 +55,6 @@ pub(super) fn read(path: &Path) -> Result<Folder> {
     folder.names.sort();
     folder.problems.sort_by_cached_key(ToString::to_string);
     Ok(folder)
-}
-
-/// Whether a file or folder is hidden, or left behind by systems, archives and file servers.
-pub fn is_litter(name: &str) -> bool {
-    const LITTER: [&str; 12] = [
-        "Thumbs.db",
-        "ehthumbs.db",
-        "desktop.ini",
-        "Icon\r",
-        "__MACOSX",
-        "@eaDir",
-        "#recycle",
-        "@Recycle",
-        "$RECYCLE.BIN",
-        "System Volume Information",
-        "lost+found",
-        "__pycache__",
-    ];
-    name.starts_with('.') || LITTER.iter().any(|litter| litter.eq_ignore_ascii_case(name))
 }
 
 /// What a layout expects in a folder.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::folder::{self, Folder};
 use super::{Listing, near};
+use crate::alike::key;
 use crate::dataset::Dataset;
 use crate::error::DataError;
 
@@ -34,7 +35,7 @@ pub(super) fn of_images(
     }
     let mut left: BTreeMap<String, Vec<&String>> = BTreeMap::new();
     for mask in masks.iter().filter(|mask| !wanted.contains_key(*mask)) {
-        left.entry(near::key(mask)).or_default().push(mask);
+        left.entry(key(mask)).or_default().push(mask);
     }
     let mut with = BTreeSet::new();
     let mut keys: BTreeMap<String, &String> = BTreeMap::new();
@@ -49,10 +50,10 @@ pub(super) fn of_images(
         }
         with.insert(image.clone());
         if masks.binary_search(&mask).is_ok() {
-            keys.insert(near::key(image), image);
+            keys.insert(key(image), image);
             continue;
         }
-        let meant = left.remove(&near::key(image)).unwrap_or_default();
+        let meant = left.remove(&key(image)).unwrap_or_default();
         let missing = DataError::MissingMask {
             image: images_folder.join(image),
             expected: folder.join(mask),
@@ -60,12 +61,12 @@ pub(super) fn of_images(
         };
         listing.missing.insert(format!("{below}/{image}"), missing);
     }
-    for (key, masks) in left {
+    for (left, masks) in left {
         for mask in masks {
             listing.problems.push(DataError::MaskWithoutImage {
                 mask: folder.join(mask),
                 images: images_folder.clone(),
-                beside: keys.get(&key).map(|image| folder.join(expected(image))),
+                beside: keys.get(&left).map(|image| folder.join(expected(image))),
             });
         }
     }

@@ -9,7 +9,6 @@ mod near;
 mod phantom;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use harness_method::options::Side;
 
@@ -83,13 +82,6 @@ pub(crate) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
     };
     listing.sort();
     Ok(listing)
-}
-
-/// What is said of a mask that is not where it must be: which file beside it may be meant.
-pub(crate) fn missing_mask(image: PathBuf, mask: PathBuf) -> DataError {
-    let mut near = near::Looked::default();
-    let meant = near.file(&mask, true).map(|name| mask.with_file_name(name)).into_iter().collect();
-    DataError::MissingMask { image, expected: mask, meant }
 }
 
 /// Where the images of a class are looked for, for messages.

@@ -1,7 +1,6 @@
-//! Files and folders that were probably meant where one of a certain name is missing.
+//! Folders that were probably meant where one of a certain name is missing.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use harness_config::suggest::nearest;
 
@@ -18,26 +17,6 @@ const ALSO: [(&str, &[&str]); 8] = [
     ("img", &["images", "image", "imgs"]),
     ("anomaly_mask", &["label", "labels", "mask", "masks", "ground_truth"]),
     ("ground_truth", &["groundtruth", "gt", "label", "labels", "mask", "masks", "anomaly_mask"]),
-];
-
-/// Endings of the names of masks, which images' names don't have.
-const MASK_ENDINGS: [&str; 16] = [
-    "_mask",
-    "_masks",
-    "_segmentation",
-    "_seg",
-    "_gt",
-    "_groundtruth",
-    "_ground_truth",
-    "_label",
-    "_labels",
-    "_lesion",
-    "_anno",
-    "_annotation",
-    "_anomaly",
-    "_roi",
-    "_manual1",
-    "_bm",
 ];
 
 /// What to do about a missing folder below `root`, where a file or folder is there that may be meant: text to put
@@ -85,78 +64,4 @@ pub(super) fn empty(dataset: &Dataset, folder: &Path, exists: bool, holds: &'sta
     };
     let (dataset, folder, layout) = (dataset.name().to_owned(), folder.to_owned(), dataset.entry().layout.name());
     DataError::EmptyFolder { dataset, folder, what, layout, holds }
-}
-
-/// A file's name less what the names of an image and of its mask differ by: extension, case, separators, and `_mask`
-/// and the like with a number or without.
-pub(super) fn key(name: &str) -> String {
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let mut key = stem.to_lowercase().replace(['-', ' ', '.'], "_");
-    loop {
-        let unnumbered = key.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_');
-        let shorter = [key.as_str(), unnumbered].into_iter().find_map(|key| {
-            let without = |ending: &&str| key.strip_suffix(ending).filter(|rest| !rest.is_empty());
-            MASK_ENDINGS.iter().find_map(without)
-        });
-        match shorter.or_else(|| key.strip_prefix("mask_")).map(str::to_owned) {
-            Some(shorter) => key = shorter,
-            None => return key,
-        }
-    }
-}
-
-/// Folders that were looked into for files that may be meant.
-#[derive(Default)]
-pub(super) struct Looked(BTreeMap<PathBuf, BTreeMap<String, Vec<String>>>);
-
-impl Looked {
-    /// The name of the file beside `missing`, an image or a mask, that may be meant by it: the only one with the same
-    /// name but for case and extension, or for a mask with the same [`key`].
-    pub(super) fn file(&mut self, missing: &Path, is_mask: bool) -> Option<&str> {
-        let (folder, wanted) = (missing.parent()?, key(missing.file_name()?.to_str()?));
-        let files = self.0.entry(folder.to_owned()).or_insert_with(|| {
-            let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten().filter(|e| e.path().is_file()) {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if !super::folder::is_litter(&name) {
-                    files.entry(key(&name)).or_default().push(name);
-                }
-            }
-            files
-        });
-        let stem = |name: &str| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_lowercase();
-        let typed = stem(missing.file_name()?.to_str()?);
-        let (same, other): (Vec<&String>, Vec<&String>) =
-            files.get(&wanted)?.iter().partition(|name| stem(name) == typed);
-        match (same.as_slice(), other.as_slice()) {
-            ([one], _) => Some(one),
-            ([], [one]) if is_mask => Some(one),
-            _ => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_a_mask_and_its_image_have_one_key() {
-        for mask in [
-            "ISIC_01.png",
-            "isic_01.JPG",
-            "ISIC-01_segmentation.png",
-            "ISIC_01_Mask.png",
-            "ISIC_01_mask_1.png",
-            "ISIC 01.bm.png",
-            "ISIC_01_GT.tif",
-            "mask_ISIC_01.png",
-            "ISIC_01_seg_mask.png",
-        ] {
-            assert_eq!(key(mask), "isic_01", "{mask}");
-        }
-        assert_eq!(key("benign (315)_mask_1.png"), key("benign (315).png"));
-        assert_ne!(key("000.png"), key("001_mask.png"));
-        assert_eq!(key("mask.png"), "mask");
-    }
 }

@@ -187,7 +187,9 @@ pub fn grey_tiff(pages: &[Page<'_>]) -> Vec<u8> {
         bytes[link..link + 4].copy_from_slice(&directory.to_le_bytes());
         bytes.extend((fields.len() as u16).to_le_bytes());
         for (tag, value) in fields {
-            bytes.extend([tag.to_le_bytes(), 4u16.to_le_bytes()].concat());
+            // What extra channels are is a short number to decoders.
+            let kind: u16 = if tag == 338 { 3 } else { 4 };
+            bytes.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
             bytes.extend([1u32.to_le_bytes(), value.to_le_bytes()].concat());
         }
         link = bytes.len();
