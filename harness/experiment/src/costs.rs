@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::ids::ContentHash;
 use crate::plan::{Plan, Training};
 
 /// Counts of a plan's work, before anything that is already stored is subtracted.
@@ -39,7 +40,13 @@ impl Plan {
         let mut seen = HashSet::new();
         let mut encodings = HashMap::new();
         let trainings: HashMap<_, _> = self.trainings.iter().map(|training| (training.id, training)).collect();
-        for training in &self.trainings {
+        // Normal images are among those of their whole set, where something encodes that alike: it comes first.
+        let wholes: HashMap<ContentHash, ContentHash> =
+            self.supports.iter().filter_map(|support| Some((support.normal?, support.hash))).collect();
+        let whole = |training: &Training| wholes.get(&training.support?).copied();
+        let mut ordered: Vec<&Training> = self.trainings.iter().collect();
+        ordered.sort_by_key(|training| whole(training).is_some());
+        for training in ordered {
             // A fold's images are among those of the whole support set, which is trained on too.
             let support = training.shots.images();
             let variants = training.options.variants();
@@ -47,7 +54,9 @@ impl Plan {
             costs.steps = costs.steps.saturating_add(training.steps());
             let encoding = Encoding::of(training);
             let mut new = 0;
-            if let Some(hash) = training.support {
+            let counted = |whole: ContentHash| seen.contains(&(encoding.key.clone(), *whole.as_bytes(), None));
+            let is_counted = whole(training).is_some_and(counted);
+            if let Some(hash) = training.support.filter(|_| !is_counted) {
                 if seen.insert((encoding.key.clone(), *hash.as_bytes(), None)) {
                     new += support * (all - seeded);
                 }
