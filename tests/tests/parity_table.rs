@@ -38,7 +38,8 @@ fn windows_of_flex_through_the_table_reproduce_theirs() {
 fn distances_of_flex_through_the_table_are_those_of_the_reference() {
     let backend = harness_backend_flex::backend().unwrap();
     let session = backend.open(&SessionOptions::on("cpu")).unwrap();
-    let outcomes: Vec<_> = harness_conformance::check_nearest(&session, &harness_tests::golden(""), Precision::F32).unwrap().collect();
+    let outcomes: Vec<_> =
+        harness_conformance::check_nearest(&session, &harness_tests::golden(""), Precision::F32).unwrap().collect();
     assert_eq!(outcomes.len(), 1);
     outcomes.iter().for_each(parity::print);
     assert!(outcomes.iter().all(harness_conformance::Outcome::passes));

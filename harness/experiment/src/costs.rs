@@ -102,6 +102,9 @@ impl Plan {
                     }
                 }
             };
+        // Normal images are among those of their whole set.
+        let wholes: HashMap<ContentHash, ContentHash> =
+            self.supports.iter().filter_map(|support| Some((support.normal?, support.hash))).collect();
         let mut of_training = HashMap::new();
         for training in &self.trainings {
             // A fold's images are among those of the whole support set, which is trained on too.
@@ -113,7 +116,8 @@ impl Plan {
                 Sees::Normal => &[Side::Normal][..],
                 Sees::Both => &Side::BOTH[..],
             };
-            for (&class, set) in classes.iter().zip(training.support.into_iter().cycle()) {
+            let set = training.support.map(|hash| wholes.get(&hash).copied().unwrap_or(hash));
+            for (&class, set) in classes.iter().zip(set.into_iter().cycle()) {
                 let images = u64::from(training.shots.of(class));
                 add(&encodings, Kind::Support, (set, Some(class), None), images * (count - seeded));
                 add(&encodings, Kind::Support, (set, Some(class), Some(training.seed)), images * seeded);

@@ -130,12 +130,15 @@ fn an_epoch_is_chosen_by_images_of_both_classes_or_not_at_all() {
     let world = World::default();
     let rules = [("selection", "[\"last\", \"best-on-support\"]")];
     let only = "\n[variants.bank]\nmethod = \"memory-bank\"\n";
-    let axis = [shots("[4, { normal = 4, abnormal = 0 }]")[0], rules[0], ("include_base", "false")];
+    let axis = [shots("[4, { normal = 4, abnormal = 1 }]")[0], rules[0]];
     let problem = world.problem(&file_with(&axis, only));
-    says(&problem, &["`shots` 4+0", "best-on-support", "at least 2 of each", "selection = [\"best-on-support\"]"]);
-    let exclude = "\n[[exclude]]\nselection = [\"best-on-support\"]\nshots = [{ normal = 4, abnormal = 0 }]\n";
+    says(&problem, &["`shots` 4+1", "best-on-support", "at least 2 of each", "selection = [\"best-on-support\"]"]);
+    let exclude = "\n[[exclude]]\nselection = [\"best-on-support\"]\nshots = [{ normal = 4, abnormal = 1 }]\n";
     let plan = world.plan(&file_with(&axis, &format!("{only}{exclude}"))).unwrap();
-    assert_eq!(plan.cells.len(), 3);
+    assert_eq!(plan.cells.len(), 2 * 3);
+    // What has nothing to choose holds out nothing.
+    let axis = [shots("[1, { normal = 4, abnormal = 0 }]")[0], rules[0], ("include_base", "false")];
+    assert!(world.plan(&file_with(&axis, only)).unwrap().supports.iter().all(|support| support.folds.is_empty()));
     // Each fold holds out one image of the smaller class at least, and learns from the rest.
     let axis = [shots("[{ normal = 5, abnormal = 2 }]")[0], rules[0]];
     let plan = world.plan(&file_with(&axis, "")).unwrap();

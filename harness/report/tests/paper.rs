@@ -47,7 +47,7 @@ fn the_few_shot_table_has_a_line_a_k_and_says_why_a_number_is_missing() {
     let csv: Vec<&str> = files["few-shot.csv"].lines().collect();
     assert_eq!(
         csv[0],
-        "run,selection,method,backend,precision,dataset,measure,image_score,mark,shots,mean,deviation,count,failed,not_run,message,no_choice,normal_shots,abnormal_shots"
+        "run,selection,method,backend,precision,dataset,measure,image_score,mark,shots,mean,deviation,count,failed,not_run,message,no_choice,no_support,normal_shots,abnormal_shots"
     );
     assert!(csv[1].starts_with("here,last,base,flex,f32,Brain,AC,map-max,\"\",4,0.92,0.0141"), "{}", csv[1]);
     assert_eq!(csv.len(), 1 + 2 * 5);

@@ -356,7 +356,7 @@ fn a_report_holds_tables_figures_and_reasons() {
     let csv = String::from_utf8(files["tables/summary.csv"].clone()).unwrap();
     assert!(csv.starts_with(
         "variant,dataset,trained_on,shots,backend,device,precision,allow_overlap,selection,image_score,metric,mean,\
-         deviation,count,failed,not_run,message,no_choice,normal_shots,abnormal_shots\n"
+         deviation,count,failed,not_run,message,no_choice,no_support,normal_shots,abnormal_shots\n"
     ));
 }
 
