@@ -81,8 +81,8 @@ pub(crate) fn methods(
     let mut notes: Vec<String> = everywhere.into_iter().collect();
     notes.push(
         "AC, AS and PRO: image AUROC, pixel AUROC and PRO up to 0.3, means of the datasets' means, at the epoch that the rule chose \
-         for the image score of AC: the map's maximum where a dataset has masks and the method maps, else its detection score; `-`: the \
-         method has none. sees: what of a support set it learns from. n: trainings behind a line, each counted once where seeds decide \
+         for the image score of AC: the map's maximum on a dataset where the method has maps, else its detection score; `-`: the method has \
+         none. sees: what of a support set it learns from. n: trainings behind a line, each counted once where seeds decide \
          nothing. fit: median seconds of a training beyond encoding; images/s: scored by one state, beyond encoding."
             .to_owned(),
     );

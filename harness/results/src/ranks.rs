@@ -106,13 +106,16 @@ fn figure(all: &Families<'_>, keys: &[FamilyKey], tests: &Tests<'_>) -> Option<R
         shots.explained(),
         selection.name()
     );
-    let least = plots.iter().map(|plot| plot.datasets.len()).min().unwrap_or(0);
-    caption += &match least {
-        1 => " Ranks on one dataset are an order, and carry no rank test.".to_owned(),
-        few if few < RANK_TESTS => format!(" Ranks over {few} datasets carry no rank test, and none is made."),
+    let counts = || plots.iter().map(|plot| plot.datasets.len());
+    let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+    caption += &match (least, most) {
+        (1, 1) => " Ranks on one dataset are an order, and carry no rank test.".to_owned(),
+        (few, several) if few < RANK_TESTS => {
+            let few = if few < several { format!("{few} to {several}") } else { few.to_string() };
+            format!(" Ranks over {few} datasets carry no rank test, and none is made.")
+        }
         _ => " No rank test is made.".to_owned(),
     };
-    let most = plots.iter().map(|plot| plot.datasets.len()).max().unwrap_or(0);
     caption += &format!(
         " Bars with dots join variants that are not told apart {}: p ≥ {SIGNIFICANCE} in the paired nested bootstrap over test images, \
          draws and seeds within the datasets, adjusted for all pairs of a plot. Variants without a common bar are told apart \
