@@ -1,7 +1,7 @@
 //! What the largest banks and probes take at the size of ViT-L/14 at 240 px, four taps: a bank of 16 supports in 16
 //! variants, by the harness and by the built-in backend; the fit of a probe; and WinCLIP's windows beside an image's
-//! own encoding. Times are those of the processor, all threads together, so that other programs matter little; rates are
-//! shares of that of matrix products in the same turn. Memory is that of the whole process.
+//! own encoding. Times are those of the processor, all threads together, so that other programs matter little; rates
+//! are shares of that of matrix products in the same turn. Memory is that of the whole process.
 //! `cargo run --release --example costs -- [images]`
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people to look at")]
 
