@@ -6,9 +6,12 @@ use rayon::prelude::*;
 use crate::error::DeskError;
 use crate::products::product;
 
-/// Queries of a block, and tokens of a bank that are compared with it at once.
-const QUERIES: usize = 128;
-const TOKENS: usize = 1024;
+/// Queries and tokens of a bank that are compared at once: enough that laying them out for a product takes little
+/// beside it, and few enough that their cosines stay near.
+const QUERIES: usize = 512;
+const TOKENS: usize = 512;
+/// Cosines that are compared side by side.
+const LANES: usize = 16;
 
 /// Something that compares tokens with a bank.
 pub trait Nearest {
@@ -26,14 +29,15 @@ pub struct Processor;
 
 impl Nearest for Processor {
     fn nearest(&mut self, queries: &[f32], bank: &[f32], width: usize) -> Result<Vec<f32>, DeskError> {
-        let mut out = vec![0.0; queries.len() / width.max(1)];
-        out.par_chunks_mut(QUERIES).zip(queries.par_chunks(QUERIES * width)).for_each_init(
-            || vec![0.0; QUERIES * TOKENS],
-            |buffer, (out, queries)| {
-                let n = out.len();
-                let mut largest = vec![f32::NEG_INFINITY; n];
-                for tokens in bank.chunks(TOKENS * width) {
-                    let m = tokens.len() / width;
+        let count = queries.len() / width.max(1);
+        let none = || vec![f32::NEG_INFINITY; count];
+        // Threads share out the bank, as one image has few queries. A maximum does not depend on the order.
+        let blocks = bank.par_chunks((TOKENS * width).max(1)).fold(
+            || (none(), vec![0.0; QUERIES.min(count) * TOKENS]),
+            |(mut largest, mut buffer), tokens| {
+                let m = tokens.len() / width;
+                for (largest, queries) in largest.chunks_mut(QUERIES).zip(queries.chunks(QUERIES * width)) {
+                    let n = largest.len();
                     let cosines = &mut buffer[..n * m];
                     product(
                         MatMut::from_row_major_slice_mut(cosines, n, m),
@@ -41,14 +45,29 @@ impl Nearest for Processor {
                         MatRef::from_row_major_slice(tokens, m, width).transpose(),
                     );
                     for (largest, cosines) in largest.iter_mut().zip(cosines.chunks_exact(m)) {
-                        *largest = cosines.iter().fold(*largest, |best, &cosine| best.max(cosine));
+                        *largest = largest.max(maximum(cosines));
                     }
                 }
-                out.iter_mut().zip(largest).for_each(|(distance, cosine)| *distance = 1.0 - cosine);
+                (largest, buffer)
             },
         );
-        Ok(out)
+        let largest = blocks.map(|(largest, _)| largest).reduce(none, |mut largest, other| {
+            largest.iter_mut().zip(other).for_each(|(largest, other)| *largest = largest.max(other));
+            largest
+        });
+        Ok(largest.into_iter().map(|cosine| 1.0 - cosine).collect())
     }
+}
+
+fn maximum(row: &[f32]) -> f32 {
+    let mut best = [f32::NEG_INFINITY; LANES];
+    let (whole, rest) = row.as_chunks::<LANES>();
+    for values in whole {
+        for (best, &value) in best.iter_mut().zip(values) {
+            *best = if value > *best { value } else { *best };
+        }
+    }
+    best.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
 #[cfg(test)]
@@ -66,7 +85,7 @@ mod tests {
             unit(&mut values, width);
             values
         };
-        let (queries, bank) = (tokens("queries", 300), tokens("bank", 2500));
+        let (queries, bank) = (tokens("queries", 700), tokens("bank", 2500));
         let found = Processor.nearest(&queries, &bank, width).unwrap();
         for (query, found) in queries.chunks_exact(width).zip(&found) {
             let cosine = |token: &[f32]| query.iter().zip(token).map(|(a, b)| a * b).sum::<f32>();

@@ -13,7 +13,7 @@ use harness_tables::write_curve;
 use rayon::prelude::*;
 
 use crate::encoding::{Encoding, finish, writers};
-use crate::error::Error;
+use crate::error::{Error, failed};
 use crate::events::Events;
 use crate::lab::{Images, Lab};
 use crate::protocol::Phase;
@@ -107,20 +107,6 @@ fn masks(items: &[Item], size: usize, values: MaskValues, variants: Variants) ->
     // A lesion that is lost in resizing can't be learned from; `soft_truth` refuses it.
     let masks: Vec<Vec<f32>> = items.par_iter().map(|item| item.soft_truth(size, values)).collect::<Result<_, _>>()?;
     Ok(augment_masks(&masks, size, variants).concat())
-}
-
-/// A method's error as the worker's; what the worker itself reported comes back as it was.
-pub(crate) fn failed(error: harness_methods::Error) -> Error {
-    match error {
-        harness_methods::Error::Desk(error) => match error.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(error) => Error::internal(error.to_string()),
-        },
-        error @ (harness_methods::Error::NotFinite(_)
-        | harness_methods::Error::Diverged(_)
-        | harness_methods::Error::Eigenvalues) => Error::Job { class: Class::Numeric, message: error.to_string() },
-        error => Error::Job { class: Class::Input, message: error.to_string() },
-    }
 }
 
 pub(crate) fn not_finite(training: &Training) -> Error {

@@ -116,3 +116,17 @@ pub(crate) fn class_of(error: &BackendError) -> Class {
         Status::Internal => Class::Backend,
     }
 }
+
+/// A method's error as the worker's; what the worker itself reported comes back as it was.
+pub(crate) fn failed(error: harness_methods::Error) -> Error {
+    match error {
+        harness_methods::Error::Desk(error) => match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(error) => Error::internal(error.to_string()),
+        },
+        error @ (harness_methods::Error::NotFinite(_)
+        | harness_methods::Error::Diverged(_)
+        | harness_methods::Error::Eigenvalues) => Error::Job { class: Class::Numeric, message: error.to_string() },
+        error => Error::Job { class: Class::Input, message: error.to_string() },
+    }
+}

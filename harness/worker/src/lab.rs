@@ -19,13 +19,13 @@ use harness_records::{Cost, StateTensor, registry};
 use harness_weights::{Floats, Weights};
 
 use crate::encoding::{Encoding, json, unsendable};
-use crate::error::Error;
+use crate::error::{Error, failed};
 use crate::protocol::WorldSetup;
 use crate::sentences::Sentences;
 use crate::session::{PROCESSOR, gemm_rate, open_session};
 use crate::speed::{Times, milliseconds};
 use crate::weights::{Weight, gather, open_weights};
-use crate::{closed, memory, tensors};
+use crate::{memory, tensors};
 
 /// Images that go through the encoder at once.
 pub(crate) const ENCODE_BATCH: usize = 16;
@@ -382,7 +382,7 @@ impl Lab {
             })
         };
         let (weight, bias) = (tensor("visual.ln_post.weight")?, tensor("visual.ln_post.bias")?);
-        Projection::new(weight, bias, tensor("visual.proj")?).map_err(closed::failed)
+        Projection::new(weight, bias, tensor("visual.proj")?).map_err(failed)
     }
 
     fn load_image_tower(&mut self, training: &Training, encoding: &Encoding) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use harness_experiment::Training;
 use harness_methods::{Computation, Prepared, Scores, Taps};
 use harness_records::StateTensor;
 
-use crate::error::Error;
+use crate::error::{Error, failed};
 use crate::lab::Lab;
 use crate::{closed, stepped, tensors};
 
@@ -69,10 +69,10 @@ impl Scorer {
         let windows = encoding.windows.iter().copied().zip(windows.iter().copied()).collect();
         let taps = Taps::new(taps.to_vec(), n, grid, training.arch.width)
             .and_then(|taps| taps.with_windows(windows, training.arch.embed))
-            .map_err(closed::failed)?;
+            .map_err(failed)?;
         let mut device = lab.nearest();
         let scores = match self {
-            Self::Closed(prepared) => prepared.score(&taps, device.as_mut()).map_err(closed::failed)?,
+            Self::Closed(prepared) => prepared.score(&taps, device.as_mut()).map_err(failed)?,
             Self::Stepped(ready) => ready.score(&taps, n, device.as_mut())?,
             Self::Trainer(_) => unreachable!("scored above"),
         };

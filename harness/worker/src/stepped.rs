@@ -8,8 +8,8 @@ use harness_methods::stepped::NORMAL;
 use harness_methods::{Completes, Desk, Nearest, Scores, Stepped, Taps};
 use harness_records::StateTensor;
 
-use crate::closed::{self, OfWorker};
-use crate::error::Error;
+use crate::closed::OfWorker;
+use crate::error::{Error, failed};
 use crate::holding::hold;
 use crate::lab::Lab;
 use crate::tensors;
@@ -29,7 +29,7 @@ pub(crate) fn trainer(
     state: &[StateTensor],
 ) -> Result<(Trainer, Vec<f32>), Error> {
     let texts = OfWorker::new(lab, training).texts(method.states(), object);
-    let [normal, abnormal] = texts.map_err(|error| closed::failed(error.into()))?;
+    let [normal, abnormal] = texts.map_err(|error| failed(error.into()))?;
     let direction: Vec<f32> = abnormal.iter().zip(normal).map(|(abnormal, normal)| abnormal - normal).collect();
     let trainer = lab.heads_trainer(training, &method.heads(), &direction, heads(state))?;
     Ok((trainer, direction))
@@ -69,7 +69,7 @@ impl Ready {
         }
         let pixels: Vec<u8> = normal.iter().map(|&value| value as u8).collect();
         let completing = method.prepare(&pixels, &direction, &mut OfWorker::new(lab, training));
-        Ok(Self { trainer, completing: completing.map_err(closed::failed)? })
+        Ok(Self { trainer, completing: completing.map_err(failed)? })
     }
 
     /// The same with another state of the training, which has the same supports.
@@ -82,6 +82,6 @@ impl Ready {
     pub(crate) fn score(&mut self, taps: &Taps<'_>, n: usize, device: &mut dyn Nearest) -> Result<Scores, Error> {
         let each: Vec<&[f32]> = taps.each().collect();
         let found = self.trainer.score(&each, n, false)?;
-        self.completing.complete(&found.grids, taps, device).map_err(closed::failed)
+        self.completing.complete(&found.grids, taps, device).map_err(failed)
     }
 }
