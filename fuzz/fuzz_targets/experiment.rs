@@ -5,8 +5,7 @@ use std::path::Path;
 
 use harness_experiment::{
     BackendInfo, Catalogue, CatalogueError, ContentHash, DatasetFacts, Draw, EncoderSource, Error, Plan, Shots, Spec,
-    SupportFacts,
-    WeightsFacts,
+    SupportFacts, WeightsFacts,
 };
 use harness_fuzz::tokens;
 use harness_method::Arch;
