@@ -62,14 +62,14 @@ impl Catalogue for Answers {
 
     fn support(&self, dataset: &str, shots: Shots, draw: Draw) -> Result<SupportFacts, CatalogueError> {
         let hash_of = hash(shots.normal as u8 + 16 * dataset.len() as u8);
-        Ok(SupportFacts { hash: hash_of, set: hash(100 + draw as u8), drawn: true })
+        Ok(SupportFacts { hash: hash_of, set: hash(100 + draw.to_string().parse().unwrap_or(0)), drawn: true })
     }
 
-    fn patients(&self, _: &str, _: Shots, _: u64) -> Result<Vec<Option<String>>, CatalogueError> {
+    fn patients(&self, _: &str, _: Shots, _: Draw) -> Result<Vec<Option<String>>, CatalogueError> {
         Ok(Vec::new())
     }
 
-    fn check_transfer(&self, _: &str, _: Shots, _: u64, _: &str) -> Result<(), CatalogueError> {
+    fn check_transfer(&self, _: &str, _: Shots, _: Draw, _: &str) -> Result<(), CatalogueError> {
         Ok(())
     }
 
