@@ -132,7 +132,7 @@ fn an_explained_cell_tells_what_decided_its_id_what_it_read_and_what_happened() 
     }
     let every = explain(row.get("cell"), &["--files"]).expect(0).out;
     assert!(every.matches("test/normal/img/").count() == 6, "{every}");
-    explain("", &[]).expect(2).says(&["4 cells of `small`"]);
+    explain("", &[]).expect(2).says(&["4 cells have ids that begin"]);
     explain("zzzz", &[]).expect(2).says(&["none of the", "begins with `zzzz`"]);
     place.harness(&["explain", row.get("cell"), "--cache", "cache"]).expect(2).says(&["reports/"]);
 }

@@ -25,7 +25,7 @@ fn the_page_on_python_runs_as_it_stands() {
     let output = Command::new(&python).arg("page.py").current_dir(place.file("")).output().unwrap();
     let (out, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{wrong}");
-    for part in ["base", "p_adjusted", "madclip", "normal."] {
+    for part in ["base", "high", "madclip", "normal."] {
         assert!(out.contains(part), "`{part}` is not in: {out}");
     }
 }

@@ -72,6 +72,8 @@ fn maximum(row: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use harness_method::streams::normal;
 
     use super::*;

@@ -77,7 +77,7 @@ fn last_run(entries: &[Entry], holder: Option<&str>) -> Option<String> {
         _ => None,
     });
     let how = match (ended, holder) {
-        (_, Some(holder)) if holder.is_empty() => "it is running now".to_owned(),
+        (_, Some("")) => "it is running now".to_owned(),
         (_, Some(holder)) => format!("it is running now ({holder})"),
         (Some((at, true, _)), None) => format!("interrupted {}", date(at)),
         (Some((at, _, true)), None) => format!("stopped {} because too many cells failed (--max-failures)", date(at)),
