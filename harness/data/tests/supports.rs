@@ -80,7 +80,7 @@ fn a_list_with_a_name_is_a_draw_beside_those_by_number() {
     let several = "the list holds the draws 0, 1, and the name `several` stands for one";
     says(&refused(&dataset, "several"), &["several-1.txt", several]);
     let message = dataset.support(Shots::each(2), draw("one")).unwrap_err().to_string();
-    says(&message, &["lists 1 normal images for draw one, 2 are wanted"]);
+    says(&message, &["lists 1 normal image for draw one, 2 are wanted"]);
     let errors = common::errors(&dataset);
     assert_eq!(errors.len(), 1, "{errors:?}");
     says(&errors[0], &[several]);

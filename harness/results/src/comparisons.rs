@@ -8,6 +8,9 @@ use harness_metrics::Metric;
 use crate::averages::{exact, mean};
 use crate::families::{DatasetPair, Families, Family, FamilyKey, Member, Quantity};
 
+/// Level that a test has to reach to be called significant.
+pub(crate) const SIGNIFICANCE: f64 = 0.05;
+
 /// The metrics whose best is marked in tables; the last in that of methods alone.
 const MARKED: [Metric; 3] = [Metric::ImageAuroc, Metric::PixelAuroc, Metric::Pro03];
 

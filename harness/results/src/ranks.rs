@@ -11,10 +11,9 @@ use harness_metrics::Metric;
 use harness_tables::row;
 
 use crate::averages::{exact, mean};
-use crate::comparisons::ranked;
+use crate::comparisons::{SIGNIFICANCE, ranked};
 use crate::families::{DatasetPair, Families, Family, FamilyKey, Quantity};
 use crate::figure_data::{RankFigure, RankPlot, RankedVariant};
-use crate::statistics::SIGNIFICANCE;
 
 row! {
     /// A variant minus an earlier one on the same test images, draws and seeds, where variants have several methods:

@@ -11,7 +11,7 @@ use harness_tables::{DeLongRow, DifferenceRow, IntervalRow};
 use rayon::prelude::*;
 
 use crate::averages::{Average, Averages, rank};
-use crate::comparisons::{Comparisons, MOST_RANKED, WithBest, quantities};
+use crate::comparisons::{Comparisons, MOST_RANKED, SIGNIFICANCE, WithBest, quantities};
 use crate::delong;
 use crate::error::Error;
 use crate::families::{Condition, DatasetPair, Families, FamilyKey, Names, Quantity, base, families};
@@ -21,9 +21,6 @@ use crate::together::together;
 
 /// Level of all intervals.
 const LEVEL: f64 = 0.95;
-
-/// Level that a test has to reach to be called significant.
-pub(crate) const SIGNIFICANCE: f64 = 0.05;
 
 /// The statistics of all cells together.
 #[derive(Default)]
