@@ -117,7 +117,11 @@ fn every_method_runs_in_one_experiment_and_a_second_run_does_nothing() {
             .count()
     };
     assert_eq!((of("last,map-max,image_auroc", "bank"), of("last,map-max,image_auroc", "prototypes")), (10, 0));
-    assert_eq!((of("last,detection,image_auroc", "prototypes"), of("last,\"\",pixel_auroc", "base")), (11, 10), "{pairs}");
+    assert_eq!(
+        (of("last,detection,image_auroc", "prototypes"), of("last,\"\",pixel_auroc", "base")),
+        (11, 10),
+        "{pairs}"
+    );
     for figure in ["ranks-k4-last", "ranks-k4-best-on-test", "cost-k4", "panel-methods-Small-k4-last-part1"] {
         assert!(place.file(&format!("out/figures/{figure}.svg")).is_file(), "{figure}");
         assert!(place.file(&format!("out/figures/{figure}.png")).is_file(), "{figure}");
