@@ -27,14 +27,14 @@ layout = "phantom"
 object = "Brain"
 modality = "generated"
 masks = true
-phantom = { side = 32, valid = 16, test = 20, seed = 1 }
+phantom = { side = 32, valid = 60, test = 20, seed = 1 }
 
 [Second]
 layout = "phantom"
 object = "Brain"
 modality = "generated"
 masks = true
-phantom = { side = 32, valid = 16, test = 20, seed = 2 }
+phantom = { side = 32, valid = 60, test = 20, seed = 2 }
 "#;
 
 /// Ten variants with the base.
