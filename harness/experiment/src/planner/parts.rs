@@ -155,7 +155,8 @@ impl Planner<'_> {
                 let names: Vec<String> = lacking.iter().map(name).collect();
                 let quoted: Vec<String> = lacking.iter().map(|variant| format!("{:?}", variant.name)).collect();
                 let message = format!(
-                    "`shots` {} has no {class} image, and {} {them} from {from}; give both classes, or leave that out:                      [[exclude]] with variants = [{}], shots = [{}]",
+                    "`shots` {} has no {class} image, and {} {them} from {from}; give both classes, or leave that out: \
+                     [[exclude]] with variants = [{}], shots = [{}]",
                     shots.explained(),
                     and(&names),
                     quoted.join(", "),
@@ -212,13 +213,15 @@ impl Planner<'_> {
 
     /// Refuses what a backend can't compute: it lacks a group of functions that a variant needs.
     pub(super) fn capable(&mut self, backends: &[(usize, BackendInfo)], variants: &[Variant], parts: &Parts) {
-        let whole: Vec<&Variant> = variants.iter().filter(|variant| !self.is_broken(variant)).collect();
         for (offset, backend) in backends {
             let name = &backend.name;
-            let computes = |variant: &&&Variant| parts.computed.contains(&(variant.name.clone(), name.clone()));
-            for variant in whole.iter().filter(computes) {
+            for variant in variants {
                 let has = |needed: &&str| backend.capabilities.iter().any(|capability| capability == needed);
                 for lacking in variant.options.capabilities().iter().filter(|needed| !has(needed)) {
+                    let computes = parts.computed.contains(&(variant.name.clone(), name.clone()));
+                    if !computes || self.is_broken(variant) {
+                        continue;
+                    }
                     let message = format!(
                         "`backends`: `{name}` lacks the capability `{lacking}`, which the variant `{}` (method {}) needs; \
                          choose another backend, or leave that out: [[exclude]] with variants = [{:?}], backends = [{name:?}]",
