@@ -1,5 +1,7 @@
 //! The regressions of a probe: patch tokens tap by tap, and class tokens.
 
+use rayon::prelude::*;
+
 use super::logistic::{Logistic, logistic};
 use super::{ImageFeature, ImageTaps, Options};
 use crate::error::Error;
@@ -22,8 +24,7 @@ pub struct Probe {
 /// # Errors
 /// Supports of one class; masks without a lesion; features that are not finite.
 pub fn fit(options: &Options, taps: &Taps<'_>, labels: &[f32], lesions: Option<&[f32]>) -> Result<Vec<Probe>, Error> {
-    let mut probes = Vec::with_capacity(taps.count());
-    for (number, tap) in taps.each().enumerate() {
+    let of_tap = |(number, tap): (usize, &[f32])| {
         let normed = channel_norm(tap, taps.width());
         let mut probe = Probe::default();
         if options.image_taps == ImageTaps::All || number + 1 == taps.count() {
@@ -34,9 +35,12 @@ pub fn fit(options: &Options, taps: &Taps<'_>, labels: &[f32], lesions: Option<&
             let tokens = taps.patch_tokens(&normed);
             probe.token = Some(logistic(&tokens, lesions, taps.width(), options.strength.0)?);
         }
-        probes.push(probe);
-    }
-    Ok(probes)
+        Ok(probe)
+    };
+    let each: Vec<(usize, &[f32])> = taps.each().enumerate().collect();
+    // Of several errors the first tap's is told, whichever thread was first.
+    let probes: Vec<Result<Probe, Error>> = each.into_par_iter().map(of_tap).collect();
+    probes.into_iter().collect()
 }
 
 /// The logits of some images: a grid a tap where there were masks, and the sum of the image logits.
