@@ -21,8 +21,9 @@ fn name(index: usize) -> String {
     format!("cuda:{index}")
 }
 
-/// Before the first device: results of tuning and compiling go where CubeCL keeps a user's, not to the folder the program runs
-/// in. A kernel that was fastest with TF32 may not exist without: each choice has its own results of tuning.
+/// Before the first device: results of tuning and compiling go where CubeCL keeps a user's, not to the folder the
+/// program runs in. A kernel that was fastest with TF32 may not exist without: each choice has its own results of
+/// tuning.
 fn configure(tf32: bool) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -44,8 +44,8 @@ fn all() -> &'static [(String, WgpuDevice)] {
     })
 }
 
-/// Before the first device: results of tuning go where CubeCL keeps a user's, not to the folder the program runs in. Where
-/// every adapter is software, tuning would take longer than it saves.
+/// Before the first device: results of tuning go where CubeCL keeps a user's, not to the folder the program runs in.
+/// Where every adapter is software, tuning would take longer than it saves.
 fn configure() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
