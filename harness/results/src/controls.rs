@@ -24,6 +24,11 @@ pub(crate) fn controls(plan: &Plan, results: &[ResultRow]) -> Vec<ControlRow> {
         })
         .map(|variant| variant.name.as_str())
         .collect();
+    levels(&controls, results)
+}
+
+/// The rows of variants that are controls.
+fn levels(controls: &BTreeSet<&str>, results: &[ResultRow]) -> Vec<ControlRow> {
     let mut rows: Vec<ControlRow> = Vec::new();
     let mut places = BTreeMap::new();
     let mut directions: Vec<BTreeMap<&str, f64>> = Vec::new();
@@ -50,4 +55,38 @@ pub(crate) fn controls(plan: &Plan, results: &[ResultRow]) -> Vec<ControlRow> {
     }
     rows.retain(|row| row.directions > 1);
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use harness_experiment::ImageScore;
+
+    use super::*;
+
+    #[test]
+    fn a_level_is_the_median_of_directions_whatever_their_sign_and_cells_of_one_record_count_once() {
+        let row = |variant: &str, evaluation: &str, value: f64| ResultRow {
+            variant: variant.to_owned(),
+            dataset: "Busi".to_owned(),
+            evaluation: evaluation.to_owned(),
+            status: Status::Done,
+            metric: Some(Metric::ImageAuroc),
+            image_score: Some(ImageScore::Detection),
+            value: Some(value),
+            ..ResultRow::default()
+        };
+        // Three directions, the first of them printed for two K; a control of one seed; and what is none.
+        let results = [
+            row("control", "a", 0.1),
+            row("control", "a", 0.1),
+            row("control", "b", 0.75),
+            row("control", "c", 0.5),
+            row("once", "d", 0.9),
+            row("bank", "e", 0.8),
+            row("bank", "f", 0.8),
+        ];
+        let [level] = &levels(&["control", "once"].into(), &results)[..] else { panic!("one row") };
+        assert_eq!((level.variant.as_str(), level.directions), ("control", 3));
+        assert!((level.level - 0.75).abs() < 1e-12, "the median of 0.9, 0.75 and 0.5 is {}", level.level);
+    }
 }
