@@ -13,7 +13,7 @@ use plotters_backend::DrawingBackend;
 
 use crate::axes::Ticks;
 use crate::colour::{FAINT, GREY, INK};
-use crate::labels::{LINE, labels, offsets};
+use crate::labels::{by_plot, heights, labels, offsets};
 use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
 use crate::{ReportError, font, marks};
 
@@ -84,24 +84,14 @@ const ROW: u32 = 84;
 const ABOVE: u32 = 30;
 const BELOW: u32 = 190;
 
-/// Height of each row.
-fn rows(labels: &[Vec<String>]) -> Vec<u32> {
-    labels.iter().map(|lines| ROW + (lines.len() as u32).saturating_sub(1) * LINE).collect()
-}
-
 fn height(labels: &[Vec<String>]) -> u32 {
-    ABOVE + rows(labels).iter().sum::<u32>() + BELOW
+    ABOVE + heights(labels, ROW).iter().sum::<u32>() + BELOW
 }
 
 impl Sketch {
     /// Each plot with the labels of its rows.
     fn plots(&self) -> impl Iterator<Item = (&ForestPlot, &[Vec<String>])> {
-        let mut rest = self.labels.as_slice();
-        self.figure.plots.iter().map(move |plot| {
-            let (here, others) = rest.split_at(plot.rows.len().min(rest.len()));
-            rest = others;
-            (plot, here)
-        })
+        by_plot(&self.figure.plots, &self.labels, |plot| plot.rows.len())
     }
 }
 
@@ -128,7 +118,7 @@ impl Drawing for Sketch {
 fn draw_plot<B: DrawingBackend>(area: &DrawingArea<B, Shift>, plot: &ForestPlot, labels: &[Vec<String>]) -> Drawn<B> {
     let range = range(plot);
     let right = WIDTH as i32 - RIGHT;
-    let heights = rows(labels);
+    let heights = heights(labels, ROW);
     let bottom = (ABOVE + heights.iter().sum::<u32>()) as i32;
     let to_x = |v: f64| LEFT + ((v - range.start) / (range.end - range.start) * f64::from(right - LEFT)).round() as i32;
     for (at, words) in Ticks::over(&range, 4).within(&range) {

@@ -168,6 +168,25 @@ fn without_common(names: &HashSet<&str>) -> HashMap<String, String> {
     parts.iter().map(|(name, parts)| ((*name).to_owned(), shorten(parts))).collect()
 }
 
+/// The height of each row of a plot: one line's, and more where its label has more lines.
+pub(crate) fn heights(labels: &[Vec<String>], row: u32) -> Vec<u32> {
+    labels.iter().map(|lines| row + (lines.len() as u32).saturating_sub(1) * LINE).collect()
+}
+
+/// Each plot with the labels of its rows, which stand one plot after the other in `labels`.
+pub(crate) fn by_plot<'a, P>(
+    plots: &'a [P],
+    labels: &'a [Vec<String>],
+    rows: impl Fn(&P) -> usize + 'a,
+) -> impl Iterator<Item = (&'a P, &'a [Vec<String>])> {
+    let mut rest = labels;
+    plots.iter().map(move |plot| {
+        let (here, others) = rest.split_at(rows(plot).min(rest.len()));
+        rest = others;
+        (plot, here)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]

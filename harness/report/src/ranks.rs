@@ -11,7 +11,7 @@ use plotters_backend::DrawingBackend;
 
 use crate::axes::Ticks;
 use crate::colour::{FAINT, GREY, INK};
-use crate::labels::{LINE, labels, offsets};
+use crate::labels::{LINE, by_plot, heights, labels, offsets};
 use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
 use crate::{ReportError, font};
 
@@ -54,24 +54,14 @@ const BELOW: u32 = 200;
 /// Room for bars: no less than their heading needs.
 const BARS: i32 = 250;
 
-/// Height of each row.
-fn rows(labels: &[Vec<String>]) -> Vec<u32> {
-    labels.iter().map(|lines| ROW + (lines.len() as u32).saturating_sub(1) * LINE).collect()
-}
-
 fn height(labels: &[Vec<String>]) -> u32 {
-    TITLE + rows(labels).iter().sum::<u32>() + BELOW
+    TITLE + heights(labels, ROW).iter().sum::<u32>() + BELOW
 }
 
 impl Sketch<'_> {
     /// Each plot with the labels of its rows.
     fn plots(&self) -> impl Iterator<Item = (&RankPlot, &[Vec<String>])> {
-        let mut rest = self.labels.as_slice();
-        self.figure.plots.iter().map(move |plot| {
-            let (here, others) = rest.split_at(plot.variants.len().min(rest.len()));
-            rest = others;
-            (plot, here)
-        })
+        by_plot(&self.figure.plots, &self.labels, |plot| plot.variants.len())
     }
 }
 
@@ -100,7 +90,7 @@ fn draw_plot<B: DrawingBackend>(area: &DrawingArea<B, Shift>, plot: &RankPlot, l
         area.draw(&Text::new(words.to_owned(), at, font::style(INK, horizontal, vertical)))
     };
     let right = WIDTH as i32 - RIGHT - BARS;
-    let heights = rows(labels);
+    let heights = heights(labels, ROW);
     let bottom = (TITLE + heights.iter().sum::<u32>()) as i32;
     let over = match plot.datasets.len() {
         1 => "on one dataset".to_owned(),

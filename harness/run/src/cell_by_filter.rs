@@ -6,11 +6,8 @@ use std::path::PathBuf;
 use harness_experiment::{Cell, Filter};
 use harness_records::{CellRecords, Detail, Folder, Statuses};
 
-use crate::cell_by_id::{CellChoice, named};
+use crate::cell_by_id::{CellChoice, few};
 use crate::error::Error;
-
-/// Cells that are named where several are meant.
-const NAMED: usize = 8;
 
 /// Finds the cell that meets a filter. A folder whose experiment does not have the filter's names is passed over.
 ///
@@ -49,10 +46,8 @@ pub fn find_only(folders: &[PathBuf], filter: &str) -> Result<CellChoice, Error>
         }
         [] => format!("no cell matches \"{filter}\"; harness status DIR says what a folder has"),
         several => {
-            let few: Vec<String> = several.iter().take(NAMED).map(|(_, cell)| named(cell)).collect();
-            let more = if several.len() > few.len() { ", ..." } else { "" };
-            let number = several.len();
-            format!("{number} cells match \"{filter}\"; add terms until one is left: {}{more}", few.join(", "))
+            let (number, few) = (several.len(), few(several.iter().map(|(_, cell)| cell)));
+            format!("{number} cells match \"{filter}\"; add terms until one is left: {few}")
         }
     };
     Err(Error::Unusable { what })

@@ -70,16 +70,18 @@ pub fn find_among(mut plans: Vec<(Plan, Folder)>, id: &str) -> Result<CellChoice
             Ok(CellChoice { folder, plan, cell })
         }
         several => {
-            let few: Vec<String> = several.iter().take(8).map(|(_, cell)| named(cell)).collect();
-            let more = if several.len() > few.len() { ", ..." } else { "" };
-            let what = format!(
-                "{} cells have ids that begin with `{id}`; give more characters: {}{more}",
-                several.len(),
-                few.join(", ")
-            );
+            let (number, few) = (several.len(), few(several.iter().map(|(_, cell)| *cell)));
+            let what = format!("{number} cells have ids that begin with `{id}`; give more characters: {few}");
             Err(Error::Unusable { what })
         }
     }
+}
+
+/// The first cells of several, for a message.
+pub(crate) fn few<'a>(cells: impl ExactSizeIterator<Item = &'a Cell>) -> String {
+    const NAMED: usize = 8;
+    let more = if cells.len() > NAMED { ", ..." } else { "" };
+    cells.take(NAMED).map(named).collect::<Vec<_>>().join(", ") + more
 }
 
 /// A cell by its id and what it is of.

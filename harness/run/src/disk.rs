@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use harness_experiment::{Evaluation, EvaluationId, Plan, TrainingId};
+use harness_experiment::{EvaluationId, Plan};
 
 use crate::error::Error;
+use crate::standing::part;
 
 /// Where a run writes, and what is there.
 pub(crate) struct Room<'a> {
@@ -88,12 +89,7 @@ const BOTH: &str = "encoded images and results";
 
 /// Bytes of taps, and of grids with states, that the evaluations `missing` come to.
 fn needed(plan: &Plan, missing: &HashSet<EvaluationId>) -> (u64, u64) {
-    let evaluations: Vec<Evaluation> =
-        plan.evaluations.iter().filter(|evaluation| missing.contains(&evaluation.id)).cloned().collect();
-    let scored: HashSet<TrainingId> = evaluations.iter().map(|evaluation| evaluation.training).collect();
-    let trainings = plan.trainings.iter().filter(|training| scored.contains(&training.id)).cloned().collect();
-    let part = Plan { trainings, evaluations, cells: Vec::new(), ..plan.clone() };
-    let costs = part.costs();
+    let costs = part(plan, Vec::new(), missing).costs();
     let states = costs.state_bytes.saturating_add(costs.passing_state_bytes);
     (costs.tap_bytes, costs.grid_bytes.saturating_add(states))
 }

@@ -83,7 +83,7 @@ pub fn standing<'a>(plan: &'a Plan, folder: &Folder) -> Result<Standing<'a>, Err
 }
 
 /// A plan of some cells and evaluations alone, with the trainings that those are of.
-fn part(plan: &Plan, cells: Vec<&Cell>, evaluations: &HashSet<EvaluationId>) -> Plan {
+pub(crate) fn part(plan: &Plan, cells: Vec<&Cell>, evaluations: &HashSet<EvaluationId>) -> Plan {
     let evaluations: Vec<_> =
         plan.evaluations.iter().filter(|evaluation| evaluations.contains(&evaluation.id)).cloned().collect();
     let needed: HashSet<TrainingId> = evaluations.iter().map(|evaluation| evaluation.training).collect();
