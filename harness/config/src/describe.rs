@@ -1,4 +1,8 @@
-//! What values a key takes and how one is shown, in the words of the documents' tables of keys.
+//! What values a key takes and how one is shown, in the words of the documents' tables of keys, and as a JSON schema.
+
+use serde_json::json;
+
+use crate::schema::{self, Schema};
 
 /// A type of values that a table of keys describes.
 pub trait Describe {
@@ -10,10 +14,13 @@ pub trait Describe {
 
     /// One value as a reader sees it, names without quotes.
     fn shown(&self) -> String;
+
+    /// The values as a JSON schema, for editors: it takes every value that the reader takes.
+    fn schema() -> Schema;
 }
 
 macro_rules! plain {
-    ($($type:ty: $one:literal, $many:literal;)*) => {$(
+    ($($type:ty: $one:literal, $many:literal, $schema:tt;)*) => {$(
         impl Describe for $type {
             fn values() -> String {
                 $one.to_owned()
@@ -26,17 +33,21 @@ macro_rules! plain {
             fn shown(&self) -> String {
                 self.to_string()
             }
+
+            fn schema() -> Schema {
+                json!($schema)
+            }
         }
     )*};
 }
 
 plain! {
-    bool: "`true`, `false`", "`true`, `false`";
-    f64: "number", "numbers";
-    String: "string", "strings";
-    u32: "whole number", "whole numbers";
-    u64: "whole number", "whole numbers";
-    usize: "whole number", "whole numbers";
+    bool: "`true`, `false`", "`true`, `false`", {"type": "boolean"};
+    f64: "number", "numbers", {"type": "number"};
+    String: "string", "strings", {"type": "string"};
+    u32: "whole number", "whole numbers", {"type": "integer", "minimum": 0};
+    u64: "whole number", "whole numbers", {"type": "integer", "minimum": 0};
+    usize: "whole number", "whole numbers", {"type": "integer", "minimum": 0};
 }
 
 impl<T: Describe> Describe for Vec<T> {
@@ -51,6 +62,10 @@ impl<T: Describe> Describe for Vec<T> {
     fn shown(&self) -> String {
         self.iter().map(T::shown).collect::<Vec<_>>().join(", ")
     }
+
+    fn schema() -> Schema {
+        schema::list(T::schema())
+    }
 }
 
 impl<T: Describe> Describe for toml::Spanned<T> {
@@ -64,6 +79,10 @@ impl<T: Describe> Describe for toml::Spanned<T> {
 
     fn shown(&self) -> String {
         self.get_ref().shown()
+    }
+
+    fn schema() -> Schema {
+        T::schema()
     }
 }
 

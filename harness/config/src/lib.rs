@@ -3,10 +3,12 @@
 
 mod describe;
 mod expand;
+mod keys;
 mod named;
 mod problems;
 mod reader;
 mod real;
+pub mod schema;
 mod source;
 pub mod suggest;
 mod text;
@@ -14,6 +16,7 @@ mod value;
 
 pub use describe::Describe;
 pub use expand::{ExpandError, expand};
+pub use keys::Key;
 pub use named::UnknownName;
 pub use problems::{Findings, Problem, Problems};
 pub use reader::{Homes, Table, parse, start};

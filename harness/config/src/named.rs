@@ -86,6 +86,10 @@ macro_rules! named_enum {
             fn shown(&self) -> String {
                 self.name().to_owned()
             }
+
+            fn schema() -> $crate::schema::Schema {
+                $crate::schema::names(&Self::ALL.map(Self::name))
+            }
         }
 
         $crate::choices!($type);

@@ -54,4 +54,8 @@ impl Describe for Real {
     fn shown(&self) -> String {
         self.to_string()
     }
+
+    fn schema() -> crate::schema::Schema {
+        f64::schema()
+    }
 }

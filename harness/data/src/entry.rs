@@ -9,7 +9,7 @@ use harness_method::DrawName;
 use regex::Regex;
 
 use crate::error::{DataError, Result};
-use crate::keys::{self, Key};
+use crate::keys::{self, CountKeys, EntrySpec, PhantomKeys};
 use crate::layout::Layout;
 use crate::mask::MaskValues;
 use crate::phantom::{self, PhantomSpec};
@@ -30,60 +30,15 @@ pub struct Counts {
     pub test: Option<usize>,
 }
 
-impl Counts {
-    fn read(mut table: Table<'_, '_>) -> Self {
-        let mut count = |key| table.optional(key).map(Spanned::into_inner);
-        let counts = Self {
-            valid_normal: count("valid_normal"),
-            valid_abnormal: count("valid_abnormal"),
-            test_normal: count("test_normal"),
-            test_abnormal: count("test_abnormal"),
-            test: count("test"),
-        };
-        table.finish();
-        counts
-    }
-}
-
-/// A `phantom` table as typed.
-#[derive(Debug)]
-struct TypedPhantom {
-    /// Its first byte, where it is there.
-    start: Option<usize>,
-    side: Option<Spanned<usize>>,
-    valid: Option<Spanned<usize>>,
-    test: Option<Spanned<usize>>,
-    seed: Option<Spanned<u64>>,
-}
-
-impl TypedPhantom {
-    fn read(mut table: Table<'_, '_>) -> Self {
-        let typed = Self {
-            start: table.is_present().then(|| table.start()),
-            side: table.optional("side"),
-            valid: table.optional("valid"),
-            test: table.optional("test"),
-            seed: table.optional("seed"),
-        };
-        table.finish();
-        typed
-    }
-
-    fn check(self, findings: &mut Findings) -> PhantomSpec {
-        let default = PhantomSpec::default();
-        let mut within = |name: &str, typed: Option<Spanned<usize>>, range: RangeInclusive<usize>, default: usize| {
-            let Some(value) = typed.as_ref() else { return default };
-            if !range.contains(value.get_ref()) {
-                let (value_is, from, to) = (value.get_ref(), range.start(), range.end());
-                findings.add(start(value), format!("{name} = {value_is}: write a whole number from {from} to {to}"));
-            }
-            *value.get_ref()
-        };
-        PhantomSpec {
-            side: within("side", self.side, phantom::SIDES, default.side),
-            valid: within("valid", self.valid, phantom::COUNTS, default.valid),
-            test: within("test", self.test, phantom::COUNTS, default.test),
-            seed: self.seed.map_or(default.seed, Spanned::into_inner),
+impl From<CountKeys> for Counts {
+    fn from(typed: CountKeys) -> Self {
+        let count = |typed: Option<Spanned<usize>>| typed.map(Spanned::into_inner);
+        Self {
+            valid_normal: count(typed.valid_normal),
+            valid_abnormal: count(typed.valid_abnormal),
+            test_normal: count(typed.test_normal),
+            test_abnormal: count(typed.test_abnormal),
+            test: count(typed.test),
         }
     }
 }
@@ -92,47 +47,46 @@ impl TypedPhantom {
 #[derive(Debug)]
 pub(crate) struct Typed {
     start: usize,
-    root: Option<Spanned<String>>,
-    layout: Option<Spanned<Layout>>,
-    object: Option<Spanned<String>>,
-    modality: Option<Spanned<String>>,
-    masks: Option<Spanned<bool>>,
-    support: Option<Spanned<String>>,
+    keys: EntrySpec,
     /// By name, and where the name stands.
     support_lists: Vec<(Spanned<String>, Spanned<String>)>,
-    patient: Option<Spanned<String>>,
-    source: Option<Spanned<String>>,
-    licence: Option<Spanned<String>>,
-    published_name: Option<Spanned<String>>,
-    mask_values: Option<Spanned<MaskValues>>,
-    counts: Counts,
-    csv: Option<Spanned<String>>,
-    phantom: TypedPhantom,
+    counts: CountKeys,
+    /// Where a `phantom` table begins.
+    phantom_start: Option<usize>,
+    phantom: PhantomKeys,
 }
 
 impl Typed {
     pub(crate) fn read(mut table: Table<'_, '_>) -> Self {
-        let typed = Self {
-            start: table.start(),
-            root: table.optional(keys::ROOT.name),
-            layout: table.required(keys::LAYOUT.name, "\"mvfa\""),
-            object: table.required(keys::OBJECT.name, "\"Brain\""),
-            modality: table.required(keys::MODALITY.name, "\"brain MRI\""),
-            masks: table.required(keys::MASKS.name, "true"),
-            support: table.optional(keys::SUPPORT.name),
-            support_lists: table.table(keys::SUPPORT_LISTS.name).each(),
-            patient: table.optional(keys::PATIENT.name),
-            source: table.optional(keys::SOURCE.name),
-            licence: table.optional(keys::LICENCE.name),
-            published_name: table.optional(keys::PUBLISHED_NAME.name),
-            mask_values: table.optional(keys::MASK_VALUES.name),
-            counts: Counts::read(table.table(keys::COUNTS.name)),
-            csv: table.optional(keys::CSV.name),
-            phantom: TypedPhantom::read(table.table(keys::PHANTOM.name)),
-        };
+        let (start, keys) = (table.start(), EntrySpec::read(&mut table));
+        let support_lists = table.table(keys::SUPPORT_LISTS).each();
+        let counts = read_all(table.table(keys::COUNTS), CountKeys::read);
+        let phantom = table.table(keys::PHANTOM);
+        let phantom_start = phantom.is_present().then(|| phantom.start());
+        let phantom = read_all(phantom, PhantomKeys::read);
         table.finish();
-        typed
+        Self { start, keys, support_lists, counts, phantom_start, phantom }
     }
+}
+
+/// Reads a table that has no other keys.
+fn read_all<T>(mut table: Table<'_, '_>, read: impl FnOnce(&mut Table<'_, '_>) -> T) -> T {
+    let keys = read(&mut table);
+    table.finish();
+    keys
+}
+
+fn check_phantom(typed: &PhantomKeys, findings: &mut Findings) -> PhantomSpec {
+    let mut within = |name: &str, typed: Option<&Spanned<usize>>, range: RangeInclusive<usize>| {
+        if let Some(value) = typed.filter(|value| !range.contains(value.get_ref())) {
+            let (value_is, from, to) = (value.get_ref(), range.start(), range.end());
+            findings.add(start(value), format!("{name} = {value_is}: write a whole number from {from} to {to}"));
+        }
+    };
+    within("side", typed.side.as_ref(), phantom::SIDES);
+    within("valid", typed.valid.as_ref(), phantom::COUNTS);
+    within("test", typed.test.as_ref(), phantom::COUNTS);
+    PhantomSpec { side: typed.side(), valid: typed.valid(), test: typed.test(), seed: typed.seed() }
 }
 
 /// A dataset's description, checked. Its folder may be missing.
@@ -181,7 +135,7 @@ impl Entry {
     /// # Errors
     /// [`DataError::Variable`].
     pub fn root_with(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<PathBuf>> {
-        let Some(text) = self.filled(keys::ROOT, self.root.as_deref(), lookup)? else { return Ok(None) };
+        let Some(text) = self.filled("root", self.root.as_deref(), lookup)? else { return Ok(None) };
         let root = self.registry.parent().unwrap_or(Path::new("")).join(text);
         // Without `.` in the middle, which messages would show.
         Ok(Some(root.components().collect()))
@@ -193,7 +147,7 @@ impl Entry {
     /// # Errors
     /// [`DataError::Variable`].
     pub fn lists_with(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>> {
-        self.filled(keys::SUPPORT, self.support.as_deref(), lookup)
+        self.filled("support", self.support.as_deref(), lookup)
     }
 
     /// The same of the lists that have names.
@@ -208,11 +162,16 @@ impl Entry {
         self.support_lists.iter().filter_map(|entry| filled(entry).transpose()).collect()
     }
 
-    fn filled(&self, key: Key, text: Option<&str>, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>> {
+    fn filled(
+        &self,
+        key: &'static str,
+        text: Option<&str>,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<String>> {
         text.map(|text| expand(text, lookup)).transpose().map_err(|source| DataError::Variable {
             path: self.registry.clone(),
             dataset: self.name.clone(),
-            key: key.name,
+            key,
             source,
         })
     }
@@ -235,10 +194,10 @@ impl Entry {
         let before = findings.len();
         typed.check_layout(name, findings);
         typed.check_paths(findings);
-        if let Some(object) = typed.object.as_ref().filter(|object| object.get_ref().trim().is_empty()) {
+        if let Some(object) = typed.keys.object.as_ref().filter(|object| object.get_ref().trim().is_empty()) {
             findings.add(start(object), "`object` is empty; write the object's name, which stands in every sentence");
         }
-        let patient = typed.patient.as_ref().and_then(|pattern| {
+        let patient = typed.keys.patient.as_ref().and_then(|pattern| {
             let invalid = |error: regex::Error| {
                 // The crate draws the pattern above the reason, and a problem is one line.
                 let reason = error.to_string();
@@ -248,28 +207,30 @@ impl Entry {
             Regex::new(pattern.get_ref()).map_err(invalid).ok()
         });
         let support_lists = typed.check_named(findings);
-        let phantom = typed.phantom.check(findings);
+        let phantom = check_phantom(&typed.phantom, findings);
         if findings.len() > before {
             return None;
         }
+        let keys = typed.keys;
+        let (mask_values, csv) = (keys.mask_values(), keys.csv());
         let value = |text: Option<Spanned<String>>| text.map(Spanned::into_inner);
         Some(Self {
             name: name.to_owned(),
-            layout: typed.layout?.into_inner(),
-            object: typed.object?.into_inner(),
-            modality: typed.modality?.into_inner(),
-            masks: typed.masks?.into_inner(),
-            mask_values: typed.mask_values.map(Spanned::into_inner).unwrap_or_default(),
-            support: value(typed.support),
+            layout: keys.layout?.into_inner(),
+            object: keys.object?.into_inner(),
+            modality: keys.modality?.into_inner(),
+            masks: keys.masks?.into_inner(),
+            mask_values,
+            support: value(keys.support),
             support_lists,
             patient,
-            source: value(typed.source),
-            licence: value(typed.licence),
-            published_name: value(typed.published_name),
-            counts: typed.counts,
-            csv: value(typed.csv).unwrap_or_else(|| "images.csv".to_owned()),
+            source: value(keys.source),
+            licence: value(keys.licence),
+            published_name: value(keys.published_name),
+            counts: typed.counts.into(),
+            csv,
             phantom,
-            root: value(typed.root),
+            root: value(keys.root),
             registry: registry.to_owned(),
         })
     }
@@ -278,30 +239,30 @@ impl Entry {
 impl Typed {
     /// Keys that a layout needs, and keys that are another layout's.
     fn check_layout(&self, name: &str, findings: &mut Findings) {
-        let Some(layout) = self.layout.as_ref().map(|layout| *layout.get_ref()) else { return };
+        let Some(layout) = self.keys.layout.as_ref().map(|layout| *layout.get_ref()) else { return };
         if layout == Layout::Phantom {
-            for (key, typed) in [(keys::ROOT, &self.root), (keys::SUPPORT, &self.support)] {
+            for (key, typed) in [("root", &self.keys.root), ("support", &self.keys.support)] {
                 if let Some(typed) = typed {
-                    let message = format!("layout `phantom` is generated and has no files; remove `{}`", key.name);
+                    let message = format!("layout `phantom` is generated and has no files; remove `{key}`");
                     findings.add(start(typed), message);
                 }
             }
-        } else if self.root.is_none() {
+        } else if self.keys.root.is_none() {
             findings.add(self.start, format!("`root` is missing in [{name}]; write root = \"the dataset's folder\""));
         }
         let foreign = [
-            (keys::PHANTOM, Layout::Phantom, self.phantom.start),
-            (keys::CSV, Layout::Csv, self.csv.as_ref().map(start)),
+            (keys::PHANTOM, Layout::Phantom, self.phantom_start),
+            ("csv", Layout::Csv, self.keys.csv.as_ref().map(start)),
         ];
         for (key, owner, typed) in foreign {
             if let Some(offset) = typed.filter(|_| layout != owner) {
-                findings.add(offset, format!("`{}` is only for layout `{owner}`; remove it", key.name));
+                findings.add(offset, format!("`{key}` is only for layout `{owner}`; remove it"));
             }
         }
         if let Some((name, _)) = self.support_lists.first().filter(|_| layout == Layout::Phantom) {
             findings.add(start(name), "layout `phantom` is generated and has no files; remove `support_lists`");
         }
-        if layout.supports_are_held_out() && self.support.is_none() && self.support_lists.is_empty() {
+        if layout.supports_are_held_out() && self.keys.support.is_none() && self.support_lists.is_empty() {
             findings.add(
                 self.start,
                 format!(
@@ -317,7 +278,7 @@ impl Typed {
     fn check_named(&self, findings: &mut Findings) -> BTreeMap<DrawName, String> {
         let mut lists = BTreeMap::new();
         for (name, pattern) in &self.support_lists {
-            let key = format!("{}.{}", keys::SUPPORT_LISTS.name, name.get_ref());
+            let key = format!("{}.{}", keys::SUPPORT_LISTS, name.get_ref());
             let text = pattern.get_ref();
             if let Some(message) = escaped(text) {
                 findings.add(start(pattern), message);
@@ -338,7 +299,7 @@ impl Typed {
             }
             match name.get_ref().parse() {
                 Ok(name) => _ = lists.insert(name, text.clone()),
-                Err(error) => findings.add(start(name), format!("`{}`: {error}", keys::SUPPORT_LISTS.name)),
+                Err(error) => findings.add(start(name), format!("`{}`: {error}", keys::SUPPORT_LISTS)),
             }
         }
         lists
@@ -347,22 +308,22 @@ impl Typed {
     /// Variables and placeholders; values of variables are looked up when a dataset is opened.
     fn check_paths(&self, findings: &mut Findings) {
         let any = |_: &str| Some("x".to_owned());
-        for typed in [&self.root, &self.support, &self.csv].into_iter().flatten() {
+        for typed in [&self.keys.root, &self.keys.support, &self.keys.csv].into_iter().flatten() {
             if let Some(message) = escaped(typed.get_ref()) {
                 findings.add(start(typed), message);
             }
         }
-        for (key, typed) in [(keys::ROOT, &self.root), (keys::SUPPORT, &self.support)] {
+        for (key, typed) in [("root", &self.keys.root), ("support", &self.keys.support)] {
             let Some(typed) = typed else { continue };
             match expand(typed.get_ref(), any) {
-                Err(error) => findings.add(start(typed), format!("`{}`: {error}", key.name)),
-                Ok(pattern) if key == keys::SUPPORT && !support_list::placeholders_are_known(&pattern) => {
+                Err(error) => findings.add(start(typed), format!("`{key}`: {error}")),
+                Ok(pattern) if key == "support" && !support_list::placeholders_are_known(&pattern) => {
                     findings.add(start(typed), "`support` has a placeholder other than {shots} and {draw}; remove it");
                 }
                 Ok(_) => {}
             }
         }
-        if let Some(support) = self.support.as_ref().filter(|support| support.get_ref().trim().is_empty()) {
+        if let Some(support) = self.keys.support.as_ref().filter(|support| support.get_ref().trim().is_empty()) {
             findings.add(
                 start(support),
                 "`support` is empty; write a path below the dataset's root or an absolute one, or remove the key to draw \

@@ -1,92 +1,156 @@
-//! The keys of a dataset's table in `datasets.toml`, each declared once: the reader asks for them by these names, and a
-//! test holds the table in `docs/experiments.md` against them.
+//! The keys of a dataset's table in `datasets.toml`, declared once for the reader, the documents and the schema.
 
-/// A key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Its name.
-    pub name: &'static str,
-    /// What may be written.
-    pub values: &'static str,
-    /// What holds without it.
-    pub default: &'static str,
-    /// What it means.
-    pub meaning: &'static str,
+use harness_config::schema::{self, Schema};
+use harness_config::{Describe, Key, section};
+
+use crate::layout::Layout;
+use crate::mask::MaskValues;
+use crate::phantom::PhantomSpec;
+
+section! {
+    /// The plain keys.
+    struct EntrySpec {
+        /// How files are arranged: below
+        layout: Layout {
+            required: "\"mvfa\"",
+        }
+        /// The dataset's folder
+        root: String {
+            values: "path",
+            otherwise: "required, except for `phantom`",
+        }
+        /// The name of the pictured object in sentences
+        object: String {
+            required: "\"Brain\"",
+        }
+        /// The imaging modality, for tables
+        modality: String {
+            required: "\"brain MRI\"",
+        }
+        /// Whether abnormal images have masks; without them there are image metrics alone
+        masks: bool {
+            required: "true",
+        }
+        /// Which values mark a lesion: those above half of full scale, or all but zero
+        mask_values: MaskValues {
+            default: MaskValues::default(),
+        }
+        /// Support lists: a path below the root, or an absolute one
+        support: String {
+            values: "path with `{shots}` and `{draw}`",
+            otherwise: "supports are drawn",
+        }
+        /// Finds the patient in an image's file name: the first group, or the whole match; images of one patient are
+        /// [resampled together](statistics.md)
+        patient: String {
+            values: "regular expression",
+            otherwise: "patients unknown",
+        }
+        /// Layout `csv`: the table, below the root
+        csv: String {
+            values: "path",
+            default: "images.csv".to_owned(),
+        }
+        /// The dataset's name in published results
+        published_name: String {
+            otherwise: "none",
+        }
+        /// Where the data comes from
+        source: String {
+            otherwise: "none",
+        }
+        /// What may be done with it
+        licence: String {
+            otherwise: "none",
+        }
+    }
 }
 
-const fn key(name: &'static str, values: &'static str, default: &'static str, meaning: &'static str) -> Key {
-    Key { name, values, default, meaning }
+section! {
+    /// The keys of a `phantom` table.
+    struct PhantomKeys {
+        /// Pixels a side, 32 to 1024
+        side: usize {
+            default: PhantomSpec::default().side,
+        }
+        /// Images of each class to draw supports from
+        valid: usize {
+            default: PhantomSpec::default().valid,
+        }
+        /// Images of each class to test
+        test: usize {
+            default: PhantomSpec::default().test,
+        }
+        /// Which set
+        seed: u64 {
+            default: PhantomSpec::default().seed,
+        }
+    }
 }
 
-pub(crate) const LAYOUT: Key =
-    key("layout", "`mvfa`, `mvtec`, `csv`, `phantom`", "required", "how files are arranged: below");
-pub(crate) const ROOT: Key = key("root", "path", "required, except for `phantom`", "the dataset's folder");
-pub(crate) const OBJECT: Key = key("object", "string", "required", "the name of the pictured object in sentences");
-pub(crate) const MODALITY: Key = key("modality", "string", "required", "the imaging modality, for tables");
-pub(crate) const MASKS: Key = key(
-    "masks",
-    "`true`, `false`",
-    "required",
-    "whether abnormal images have masks; without them there are image metrics alone",
-);
-pub(crate) const MASK_VALUES: Key = key(
-    "mask_values",
-    "`half`, `nonzero`",
-    "`half`",
-    "which values mark a lesion: those above half of full scale, or all but zero",
-);
-pub(crate) const SUPPORT: Key = key(
-    "support",
-    "path with `{shots}` and `{draw}`",
-    "supports are drawn",
-    "support lists: a path below the root, or an absolute one",
-);
-pub(crate) const SUPPORT_LISTS: Key = key(
-    "support_lists",
-    "table of names, each a path with `{shots}`",
-    "none",
-    "further lists, each a [draw by its name](#support_lists)",
-);
-pub(crate) const PATIENT: Key = key(
-    "patient",
-    "regular expression",
-    "patients unknown",
-    "finds the patient in an image's file name: the first group, or the whole match; images of one patient are \
-     [resampled together](statistics.md)",
-);
-pub(crate) const CSV: Key = key("csv", "path", "`images.csv`", "layout `csv`: the table, below the root");
-pub(crate) const PHANTOM: Key = key(
-    "phantom",
-    "table: `side`, `valid`, `test`, `seed`",
-    "96, 32, 40, 0",
-    "layout `phantom`: pixels a side, images of each class to draw supports from and to test, and which set",
-);
-pub(crate) const COUNTS: Key = key(
-    "counts",
-    "table: `valid_normal`, `valid_abnormal`, `test_normal`, `test_abnormal`, `test`",
-    "none",
-    "image counts that `harness datasets verify` checks",
-);
-pub(crate) const PUBLISHED_NAME: Key =
-    key("published_name", "string", "none", "the dataset's name in published results");
-pub(crate) const SOURCE: Key = key("source", "string", "none", "where the data comes from");
-pub(crate) const LICENCE: Key = key("licence", "string", "none", "what may be done with it");
+section! {
+    /// Image counts that the dataset's publication states; each is checked where it is given.
+    struct CountKeys {
+        /// Normal images to draw supports from
+        valid_normal: usize {
+            otherwise: "not checked",
+        }
+        /// Abnormal images to draw supports from
+        valid_abnormal: usize {
+            otherwise: "not checked",
+        }
+        /// Normal test images
+        test_normal: usize {
+            otherwise: "not checked",
+        }
+        /// Abnormal test images
+        test_abnormal: usize {
+            otherwise: "not checked",
+        }
+        /// Test images of both classes
+        test: usize {
+            otherwise: "not checked",
+        }
+    }
+}
 
-/// All keys, in the order of the documentation.
-pub const KEYS: [Key; 15] = [
-    LAYOUT,
-    ROOT,
-    OBJECT,
-    MODALITY,
-    MASKS,
-    MASK_VALUES,
-    SUPPORT,
-    SUPPORT_LISTS,
-    PATIENT,
-    CSV,
-    PHANTOM,
-    COUNTS,
-    PUBLISHED_NAME,
-    SOURCE,
-    LICENCE,
-];
+/// Lists that have names.
+pub(crate) const SUPPORT_LISTS: &str = "support_lists";
+/// What is generated.
+pub(crate) const PHANTOM: &str = "phantom";
+/// What the publication counts.
+pub(crate) const COUNTS: &str = "counts";
+
+/// All keys of a dataset, in the order of the documentation: plain ones, then tables.
+pub fn keys() -> Vec<Key> {
+    let mut keys = EntrySpec::keys();
+    let phantom = PhantomKeys::keys();
+    let defaults = phantom.iter().map(|key| key.default.trim_matches('`')).collect::<Vec<_>>().join(", ");
+    keys.push(Key {
+        values: "table of names, each a path with `{shots}`".to_owned(),
+        default: "none".to_owned(),
+        ..Key::new(
+            SUPPORT_LISTS,
+            "Further lists, each a [draw by its name](#support_lists)",
+            schema::map(String::schema()),
+        )
+    });
+    keys.push(Key::table(
+        PHANTOM,
+        &phantom,
+        defaults,
+        "Layout `phantom`: pixels a side, images of each class to draw supports from and to test, and which set",
+    ));
+    keys.push(Key::table(
+        COUNTS,
+        &CountKeys::keys(),
+        "none".to_owned(),
+        "Image counts that `harness datasets verify` checks",
+    ));
+    keys
+}
+
+/// A JSON schema of registries of datasets.
+pub fn schema() -> Schema {
+    schema::document("A registry of datasets of harness", schema::map(schema::table(&keys())))
+}

@@ -15,12 +15,12 @@ mod filter;
 mod folds;
 mod frozen;
 pub mod ids;
-mod keys;
 mod listing;
 mod matrix;
 mod plan;
 mod planner;
 mod rules;
+mod schema;
 mod seeds;
 mod smoke;
 mod spec;
@@ -34,14 +34,15 @@ pub use filter::{CellStatus, Filter};
 pub use folds::Fold;
 pub use frozen::PLAN_FORMAT;
 pub use ids::{CellId, ContentHash, EvaluationId, TrainingId};
-pub use keys::Key;
 pub use listing::Listing;
 pub use plan::{Cell, Dataset, Encoder, Evaluation, MAX_CELLS, Plan, Support, Train, Training, Variant};
 pub use rules::{Rule, Rules};
+pub use schema::schema;
 pub use smoke::SMOKE_SIDE;
 pub use spec::{Spec, TransferObject, keys};
 pub use work::Work;
 
+pub use harness_config::Key;
 pub use harness_method::{
     Backend, BackendInfo, Draw, DrawName, ImageScore, Precision, SCORING_BATCH, Selection, Shots, StorePrecision,
 };

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::hash::Hash;
 
-use harness_config::{Findings, Spanned, Table, start, suggest};
+use harness_config::{Describe, Findings, Key, Spanned, Table, start, suggest};
 use harness_method::{Draw, Selection, Shots};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,14 @@ macro_rules! axes {
         impl Rule {
             /// The axes' names.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($axis)),*];
+
+            pub(crate) fn keys() -> Vec<Key> {
+                vec![$(Key::new(
+                    stringify!($axis),
+                    "Choices on this axis; without it, any",
+                    <Vec<$type> as Describe>::schema(),
+                )),*]
+            }
 
             pub(crate) fn meets(&self, at: &Coordinates<'_>) -> bool {
                 true $(&& (self.$axis.is_empty() || self.$axis.iter().any(|choice| *choice == at.$coordinate)))*

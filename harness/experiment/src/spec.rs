@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use harness_config::{Findings, Source, Spanned, Table, read_text};
+use harness_config::{Findings, Key, Source, Spanned, Table, read_text, section};
 use harness_method::{Arch, Draw, ImageScore, Precision, Selection, Shots, StorePrecision};
 use harness_methods::{EncodingOverrides, Method, MethodOverrides};
 
 use crate::error::Error;
-use crate::keys::{Key, section};
 use crate::rules::RuleSpec;
 
 /// Where the keys of an experiment file belong.

@@ -1,7 +1,7 @@
 //! The sizes of a CLIP, image and text tower together (docs/method.md section 1). Read from weights, or written in an
 //! experiment that uses synthetic weights.
 
-use harness_config::{Spanned, Table};
+use harness_config::{Describe, Key, Spanned, Table};
 use serde::{Deserialize, Serialize};
 
 /// Largest side of an image, in pixels. Far above what CLIPs see; keeps token counts in range.
@@ -19,6 +19,12 @@ macro_rules! sizes {
         impl Arch {
             /// The sizes' names.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($size)),+];
+
+            /// The sizes as keys of a table.
+            pub fn keys() -> Vec<Key> {
+                let size = |name, meaning| Key::new(name, meaning, usize::schema());
+                vec![$(Key { required: true, ..size(stringify!($size), concat!($($doc),+).trim()) }),+]
+            }
 
             /// Reads a table that must have every size, and notes each one's name and position. `None` where one is
             /// missing or can't be read.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use harness_config::schema::{self, Schema};
 use harness_config::{DeValue, Describe, Findings, FromValue, Kind, Spanned, wrong_kind};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -194,6 +195,10 @@ impl Describe for Draw {
 
     fn shown(&self) -> String {
         self.typed()
+    }
+
+    fn schema() -> Schema {
+        schema::either([u64::schema(), String::schema()])
     }
 }
 

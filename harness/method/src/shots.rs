@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use harness_config::{DeValue, Describe, Findings, FromValue, Kind, Spanned, suggest, wrong_kind};
+use harness_config::schema::{self, Schema};
+use harness_config::{DeValue, Describe, Findings, FromValue, Key, Kind, Spanned, suggest, wrong_kind};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -185,6 +186,12 @@ impl Describe for Shots {
 
     fn shown(&self) -> String {
         self.typed()
+    }
+
+    fn schema() -> Schema {
+        let number = |name| Key::new(name, "Support images of this class", u32::schema());
+        let pair = PAIR.map(|name| Key { required: true, ..number(name) });
+        schema::either([u32::schema(), schema::table(&pair)])
     }
 }
 

@@ -16,6 +16,7 @@ pub mod memory_bank;
 pub mod mvfa;
 mod nearest;
 mod products;
+pub mod schema;
 mod scores;
 mod settings;
 pub mod stepped;

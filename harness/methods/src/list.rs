@@ -14,7 +14,7 @@ use crate::stepped::Stepped;
 use crate::{april_gan, linear_probe, madclip, memory_bank, mvfa, subspace, text_prototypes, zero_shot};
 
 /// The key that names the method, in experiments and in stored options.
-const KEY: &str = "method";
+pub(crate) const KEY: &str = "method";
 
 macro_rules! methods {
     ($($(#[$doc:meta])* $variant:ident = $name:literal in $module:ident, $computed:ident;)+) => {

@@ -7,12 +7,14 @@ mod clean;
 mod completions;
 mod datasets;
 mod doctor;
+mod examples;
 mod explain;
 mod man;
 mod plan;
 mod predict;
 mod report;
 mod run;
+mod schema;
 mod score;
 mod status;
 mod weights;
@@ -44,8 +46,10 @@ pub(crate) enum Command {
     Cache(cache::Cache),
     Clean(clean::Clean),
     Doctor(doctor::Doctor),
+    Examples(examples::Examples),
     Completions(completions::Completions),
     Man(man::Man),
+    Schema(schema::Schema),
     /// Serve a run as its worker
     #[command(hide = true)]
     Worker(BackendFolders),
@@ -67,9 +71,11 @@ pub(crate) fn perform(command: &Command) -> Result<Exit, Failure> {
         Command::Bench(arguments) => bench::bench(arguments),
         Command::Cache(arguments) => cache::cache(arguments),
         Command::Clean(arguments) => clean::clean(arguments),
+        Command::Examples(arguments) => examples::examples(arguments),
         Command::Doctor(arguments) => doctor::doctor(arguments),
         Command::Completions(arguments) => completions::completions(arguments),
         Command::Man(arguments) => man::man(arguments),
+        Command::Schema(arguments) => schema::schema(arguments),
         Command::Worker(folders) => worker::serve(folders),
     }
 }

@@ -1,5 +1,7 @@
 //! The macro that makes everything out of the declarations of options: the complete set, what a file overrides,
-//! presets, checks, the forms that are stored, and the rows of the documents.
+//! presets, checks, the forms that are stored, the rows of the documents, and the schema.
+
+use harness_config::schema::Schema;
 
 /// An option as the documents list it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub struct Declared {
     pub meaning: &'static str,
     /// It may also stand in `[encoder]`, for all variants.
     pub shared: bool,
+    /// The values it takes.
+    pub schema: Schema,
 }
 
 /// The first stage of a cell's work that an option decides. Those before it are the same whatever its value is, so
@@ -68,14 +72,6 @@ pub const fn only_flagged<const N: usize>(names: &[&'static str], flags: &[bool]
     found
 }
 
-#[doc(hidden)]
-#[macro_export]
-macro_rules! first {
-    ($first:expr $(, $rest:expr)*) => {
-        $first
-    };
-}
-
 /// Declares the options of a method as a struct `Options`, with `Overrides` for what a file sets. The module that uses
 /// it has an enum `Preset` in scope, made by `named_enum!`, whose first variant is the default, and `use`s
 /// [`harness_method::declaring`](crate::declaring).
@@ -116,7 +112,7 @@ macro_rules! declare {
             pub const SHARED_NAMES: &'static [&'static str] =
                 &only_flagged::<{ count_flagged(Self::SHARED) }>(Self::NAMES, Self::SHARED);
 
-            const SHARED: &'static [bool] = &[$($crate::first!($($shared,)? false)),+];
+            const SHARED: &'static [bool] = &[$(harness_config::first!($($shared,)? false)),+];
 
             /// The complete set of options of a preset.
             pub fn preset(preset: Preset) -> Self {
@@ -146,7 +142,7 @@ macro_rules! declare {
             pub fn only(&self, stage: Stage) -> Self {
                 let mut options = self.clone();
                 $(
-                    if $crate::first!($($stage,)? Stage::Training) != stage {
+                    if harness_config::first!($($stage,)? Stage::Training) != stage {
                         options.$option = $released;
                     }
                 )+
@@ -198,10 +194,11 @@ macro_rules! declare {
                 let presets = Preset::ALL.map(Self::preset);
                 vec![$(Declared {
                     name: stringify!($option),
-                    values: $crate::first!($($values.to_owned(),)? <$type as Describe>::values()),
+                    values: harness_config::first!($($values.to_owned(),)? <$type as Describe>::values()),
                     presets: presets.iter().map(|options| options.$option.shown()).collect(),
                     meaning: concat!($($doc),+).trim(),
-                    shared: $crate::first!($($shared,)? false),
+                    shared: harness_config::first!($($shared,)? false),
+                    schema: <$type as Describe>::schema(),
                 }),+]
             }
         }
@@ -235,7 +232,7 @@ macro_rules! declare {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let mut map = serializer.serialize_map(None)?;
                 $(
-                    if $crate::first!($($stage,)? Stage::Training) == self.1 {
+                    if harness_config::first!($($stage,)? Stage::Training) == self.1 {
                         map.serialize_entry(stringify!($option), &self.0.$option)?;
                     }
                 )+
@@ -302,7 +299,7 @@ macro_rules! declare {
             /// Reads the options that may stand in `[encoder]`.
             pub fn read_shared(table: &mut Table<'_, '_>) -> Self {
                 Self {
-                    $($option: if $crate::first!($($shared,)? false) { table.optional(stringify!($option)) } else { None },)+
+                    $($option: if harness_config::first!($($shared,)? false) { table.optional(stringify!($option)) } else { None },)+
                 }
             }
 

@@ -1,0 +1,62 @@
+//! JSON schemas of files and their tables, for editors. They are made from the declarations that the reader uses, and
+//! take everything that it takes; what hangs together (a preset with its method, a name with the registry) is left to
+//! the reader.
+
+use serde_json::{Map, Value, json};
+
+use crate::keys::Key;
+
+/// A JSON schema, or a part of one.
+pub type Schema = Value;
+
+/// One of some names.
+pub fn names(names: &[&str]) -> Schema {
+    json!({"enum": names})
+}
+
+/// A value that one of the schemas takes, each of them once.
+pub fn either(schemas: impl IntoIterator<Item = Schema>) -> Schema {
+    let mut each: Vec<Schema> = Vec::new();
+    for schema in schemas {
+        if !each.contains(&schema) {
+            each.push(schema);
+        }
+    }
+    if each.len() == 1 { each.remove(0) } else { json!({"anyOf": each}) }
+}
+
+/// A list.
+pub fn list(items: Schema) -> Schema {
+    json!({"type": "array", "items": items})
+}
+
+/// A table with these keys and no others.
+pub fn table(keys: &[Key]) -> Schema {
+    let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
+    let mut properties = Map::new();
+    for key in keys {
+        properties.insert(key.name.to_owned(), described(key.schema.clone(), &key.description()));
+    }
+    let mut table = json!({"type": "object", "properties": properties, "additionalProperties": false});
+    if !required.is_empty() {
+        table["required"] = json!(required);
+    }
+    table
+}
+
+/// A table with keys of any name.
+pub fn map(values: Schema) -> Schema {
+    json!({"type": "object", "additionalProperties": values})
+}
+
+/// A whole file.
+pub fn document(title: &str, mut schema: Schema) -> Schema {
+    schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
+    schema["title"] = json!(title);
+    schema
+}
+
+fn described(mut schema: Schema, description: &str) -> Schema {
+    schema["description"] = json!(description);
+    schema
+}
