@@ -57,6 +57,30 @@ pub fn document(title: &str, mut schema: Schema) -> Schema {
 }
 
 fn described(mut schema: Schema, description: &str) -> Schema {
-    schema["description"] = json!(description);
+    schema["description"] = json!(without_links(description));
     schema
+}
+
+/// Markdown whose links, `[text](target)`, are their texts: a target means nothing outside the documents.
+fn without_links(markdown: &str) -> String {
+    let (mut text, mut rest) = (String::new(), markdown);
+    while let Some((head, tail)) = rest.split_once("](") {
+        let Some((before, words)) = head.rsplit_once('[') else { break };
+        let Some((_, after)) = tail.split_once(')') else { break };
+        text += before;
+        text += words;
+        rest = after;
+    }
+    text + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_have_the_words_of_links_without_their_targets() {
+        let schema = described(json!({}), "See [rules](#rules), `[base]` and [more](a.md).");
+        assert_eq!(schema["description"], "See rules, `[base]` and more.");
+    }
 }

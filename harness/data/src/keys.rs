@@ -10,7 +10,7 @@ use crate::phantom::PhantomSpec;
 section! {
     /// The plain keys.
     struct EntrySpec {
-        /// How files are arranged: below
+        /// How files are arranged
         layout: Layout {
             required: "\"mvfa\"",
         }

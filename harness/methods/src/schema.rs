@@ -1,7 +1,7 @@
 //! The schema of a table of options, `[base]` or a variant.
 
-use harness_config::Key;
 use harness_config::schema::{self, Schema};
+use harness_config::{Key, suggest};
 
 use crate::list::{KEY, Method};
 
@@ -18,6 +18,12 @@ pub fn options() -> Schema {
                 Some(key) => key.schema = schema::either([key.schema.take(), option.schema]),
                 None => keys.push(Key::new(option.name, option.meaning, option.schema)),
             }
+        }
+    }
+    for key in &mut keys[2..] {
+        let having = || Method::ALL.into_iter().filter(|method| method.options().contains(&key.name));
+        if having().count() < Method::ALL.len() {
+            key.default = format!("the preset's; an option of {}", suggest::list(having().map(Method::name)));
         }
     }
     schema::table(&keys)
