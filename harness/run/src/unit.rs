@@ -10,6 +10,7 @@ use harness_worker::protocol::{Job, Task};
 
 use crate::error::Error;
 use crate::executor::Executor;
+use crate::found::reported_epochs;
 use crate::notice::Notice;
 use crate::scheduler::Run;
 use crate::units::Unit;
@@ -85,6 +86,9 @@ impl<'a> Run<'a> {
         for evaluation in self.absent(self.index.evaluations(id)) {
             keep.first = keep.first.min(evaluation.epochs.first);
         }
+        // Where the record was damaged, also what its evaluations report.
+        let reported = reported_epochs(self.folder, self.index.evaluations(id));
+        keep.first = reported.into_iter().fold(keep.first, u32::min);
         let training = Box::new(unit.training.clone());
         let job = |folders: &[PathBuf]| Job::Train { training: training.clone(), keep, folder: folders[0].clone() };
         let Some(error) = self.make(&[id.into()], executor, &job)? else { return Ok(true) };
