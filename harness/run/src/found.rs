@@ -176,17 +176,11 @@ fn trained(folder: &Folder, index: &Index<'_>, training: &Training, depth: Depth
     }
 }
 
-/// The epochs whose states stay: the last, and those that are reported.
+/// The epochs whose states stay: the last, and those that are reported, as far as evaluations are measured.
 fn kept_epochs(folder: &Folder, training: &Training, evaluations: &[&Evaluation]) -> BTreeSet<u32> {
-    let mut epochs = reported_epochs(folder, evaluations);
-    epochs.insert(training.epochs.saturating_sub(1));
-    epochs
-}
-
-/// The epochs that some rule may report of these evaluations, as far as they are measured.
-pub(crate) fn reported_epochs(folder: &Folder, evaluations: &[&Evaluation]) -> BTreeSet<u32> {
     let measured = evaluations.iter().filter_map(|e| metrics::read(&folder.evaluation(e.id)).whole());
-    measured.flat_map(|measured| measured.reported).map(|reported| reported.epoch).collect()
+    let reported = measured.flat_map(|measured| measured.reported).map(|reported| reported.epoch);
+    reported.chain([training.epochs.saturating_sub(1)]).collect()
 }
 
 /// An evaluation's record, and what it was measured with.

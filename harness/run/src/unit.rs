@@ -10,7 +10,6 @@ use harness_worker::protocol::{Job, Task};
 
 use crate::error::Error;
 use crate::executor::Executor;
-use crate::found::reported_epochs;
 use crate::notice::Notice;
 use crate::scheduler::Run;
 use crate::units::Unit;
@@ -80,15 +79,13 @@ impl<'a> Run<'a> {
                 Found::Missing => {}
             }
         }
-        // Also for evaluations that this run is not about: else a later one would train again.
+        // All that the first training kept, for evaluations that are there too: the record is the same again, and no run
+        // about others has to train once more.
         let last = unit.training.epochs.saturating_sub(1);
         let mut keep = EpochRange { first: last, last };
-        for evaluation in self.absent(self.index.evaluations(id)) {
+        for evaluation in self.index.evaluations(id) {
             keep.first = keep.first.min(evaluation.epochs.first);
         }
-        // Where the record was damaged, also what its evaluations report.
-        let reported = reported_epochs(self.folder, self.index.evaluations(id));
-        keep.first = reported.into_iter().fold(keep.first, u32::min);
         let training = Box::new(unit.training.clone());
         let job = |folders: &[PathBuf]| Job::Train { training: training.clone(), keep, folder: folders[0].clone() };
         let Some(error) = self.make(&[id.into()], executor, &job)? else { return Ok(true) };
