@@ -48,7 +48,7 @@ extern "C" {
 
 #define HARNESS_MAGIC UINT64_C(0x4841524E45535342)
 #define HARNESS_MAJOR UINT32_C(2)
-#define HARNESS_MINOR UINT32_C(2)
+#define HARNESS_MINOR UINT32_C(3)
 #define HARNESS_REQUIRED_SIZE 184
 
 /* Statuses. */
@@ -183,6 +183,17 @@ typedef struct harness_backend_table {
    * query with a row of the bank. A query or a bank with a number that is not finite is HARNESS_NUMERIC. */
   int32_t (*nearest)(harness_session_t *session, const harness_tensor_t *bank, const harness_tensor_t *queries,
                      const harness_tensor_t *distances);
+
+  /* Capability "resume": a training that was interrupted goes on as if it had not been. */
+
+  /* Writes Adam's moments, f32 in the shape of their parameter: "first.<parameter>" and "second.<parameter>", zeros where a
+   * parameter has none yet. Sets *steps to the steps they come from. */
+  int32_t (*trainer_read_moments)(harness_trainer_t *trainer, const harness_tensor_t *moments, size_t moment_count,
+                                  uint64_t *steps);
+  /* Reads both moments of every parameter and the count of steps; a failed call changes nothing. After trainer_write_state
+   * with the parameters of the same moment, the next steps are those that the trainer they came from would have made. */
+  int32_t (*trainer_write_moments)(harness_trainer_t *trainer, const harness_tensor_t *moments, size_t moment_count,
+                                   uint64_t steps);
 } harness_backend_table_t;
 
 /* Sizes and offsets, which no compiler and no option may change. */
@@ -205,7 +216,7 @@ HARNESS_ASSERT(sizeof(harness_memory_t) == 24);
 HARNESS_AT(harness_memory_t, size, 0);
 HARNESS_AT(harness_memory_t, host_peak_bytes, 8);
 HARNESS_AT(harness_memory_t, device_peak_bytes, 16);
-HARNESS_ASSERT(sizeof(harness_backend_table_t) == 208);
+HARNESS_ASSERT(sizeof(harness_backend_table_t) == 224);
 HARNESS_AT(harness_backend_table_t, size, 0);
 HARNESS_AT(harness_backend_table_t, magic, 8);
 HARNESS_AT(harness_backend_table_t, major, 16);
@@ -233,6 +244,8 @@ HARNESS_AT(harness_backend_table_t, trainer_free, 176);
 HARNESS_AT(harness_backend_table_t, gemm_rate, 184);
 HARNESS_AT(harness_backend_table_t, image_tower_encode_windows, 192);
 HARNESS_AT(harness_backend_table_t, nearest, 200);
+HARNESS_AT(harness_backend_table_t, trainer_read_moments, 208);
+HARNESS_AT(harness_backend_table_t, trainer_write_moments, 216);
 #undef HARNESS_AT
 #undef HARNESS_ASSERT
 

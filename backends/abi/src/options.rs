@@ -40,11 +40,13 @@ pub enum Capability {
     Windows,
     /// Distances of tokens to the nearest of a bank.
     Nearest,
+    /// Adam's moments of a trainer, read and written: a training goes on where it was interrupted.
+    Resume,
 }
 
 impl Capability {
     /// Every group.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ImageTower,
         Self::TextTower,
         Self::Trainer,
@@ -55,6 +57,7 @@ impl Capability {
         Self::Heads,
         Self::Windows,
         Self::Nearest,
+        Self::Resume,
     ];
 
     /// The name in a description.
@@ -70,6 +73,7 @@ impl Capability {
             Self::Heads => "heads",
             Self::Windows => "windows",
             Self::Nearest => "nearest",
+            Self::Resume => "resume",
         }
     }
 
@@ -102,6 +106,10 @@ impl Capability {
             Self::Gemm => &[("gemm_rate", table.gemm_rate.is_some())],
             Self::Windows => &[("image_tower_encode_windows", table.image_tower_encode_windows.is_some())],
             Self::Nearest => &[("nearest", table.nearest.is_some())],
+            Self::Resume => &[
+                ("trainer_read_moments", table.trainer_read_moments.is_some()),
+                ("trainer_write_moments", table.trainer_write_moments.is_some()),
+            ],
         };
         functions.iter().find(|(_, present)| !present).map(|(name, _)| *name)
     }

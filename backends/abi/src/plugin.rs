@@ -366,6 +366,27 @@ pub trait Trainer: Send + 'static {
     /// Any; a missing, misshapen or unknown parameter is `invalid argument` and leaves the state as it was.
     fn write_state(&mut self, state: &Tensors<'_>) -> Result<(), Failure>;
 
+    /// Gives Adam's moments: of each parameter `first.<parameter>` and `second.<parameter>` in its shape, zeros where it
+    /// has none yet. Returns the steps they come from.
+    ///
+    /// # Errors
+    /// Any; `unsupported` without an override, which goes with [`Capability::Resume`].
+    fn read_moments(&mut self, out: &mut Outputs<'_>) -> Result<u64, Failure> {
+        let _ = out;
+        Err(Failure::unsupported("this backend gives no moments"))
+    }
+
+    /// Takes both moments of every parameter, and the steps they come from. With the parameters of the same moment,
+    /// which were written before, the next steps are those that would have followed.
+    ///
+    /// # Errors
+    /// Any; a missing, misshapen or unknown moment is `invalid argument` and leaves the moments as they were;
+    /// `unsupported` without an override, which goes with [`Capability::Resume`].
+    fn write_moments(&mut self, moments: &Tensors<'_>, steps: u64) -> Result<(), Failure> {
+        let _ = (moments, steps);
+        Err(Failure::unsupported("this backend takes no moments"))
+    }
+
     /// MadCLIP's text vectors `(t_n, t_ab)` of unit length, `[2, E]`.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ pub const MAGIC: u64 = 0x4841_524E_4553_5342;
 /// Changes of meaning. Must be equal on both sides.
 pub const MAJOR: u32 = 2;
 /// Additions. A newer one on either side is fine.
-pub const MINOR: u32 = 2;
+pub const MINOR: u32 = 3;
 /// Name of the function that returns a plugin's table: `const harness_backend_table_t *harness_backend_table(void)`.
 pub const SYMBOL: &str = "harness_backend_table";
 
@@ -162,6 +162,16 @@ pub type TrainerGradients = unsafe extern "C" fn(
 /// `trainer_read_state` writes named f32 tensors; `trainer_write_state` reads them.
 pub type TrainerState =
     unsafe extern "C" fn(trainer: *mut TrainerHandle, state: *const Tensor, state_count: usize) -> i32;
+/// `trainer_read_moments`: writes named f32 tensors and the count of steps.
+pub type TrainerReadMoments = unsafe extern "C" fn(
+    trainer: *mut TrainerHandle,
+    moments: *const Tensor,
+    moment_count: usize,
+    steps: *mut u64,
+) -> i32;
+/// `trainer_write_moments`: reads them.
+pub type TrainerWriteMoments =
+    unsafe extern "C" fn(trainer: *mut TrainerHandle, moments: *const Tensor, moment_count: usize, steps: u64) -> i32;
 /// `trainer_text`: writes f32 `[2, E]`.
 pub type TrainerText = unsafe extern "C" fn(trainer: *mut TrainerHandle, text: *const Tensor) -> i32;
 /// `trainer_score`: one f32 `[B, T, W]` a tap; writes grids f32 `[B, taps, G, G]`, detection f32 `[B]` and, unless
@@ -235,6 +245,10 @@ pub struct Table {
     pub image_tower_encode_windows: Option<ImageTowerEncodeWindows>,
     /// Capability `nearest`.
     pub nearest: Option<Nearest>,
+    /// Capability `resume`.
+    pub trainer_read_moments: Option<TrainerReadMoments>,
+    /// Capability `resume`.
+    pub trainer_write_moments: Option<TrainerWriteMoments>,
 }
 
 /// Bytes that a table has at least; functions beyond its end are null.
@@ -256,10 +270,11 @@ layout! {
     Tensor { size 56, size 0, name 8, name_length 16, dtype 24, rank 28, shape 32, data 40, bytes 48 }
     Memory { size 24, size 0, host_peak_bytes 8, device_peak_bytes 16 }
     Table {
-        size 208, size 0, magic 8, major 16, minor 20, describe 24, last_error 32, session_open 40, session_close 48,
+        size 224, size 0, magic 8, major 16, minor 20, describe 24, last_error 32, session_open 40, session_close 48,
         memory 56, image_tower_load 64, image_tower_encode 72, image_tower_free 80, text_tower_load 88,
         text_tower_encode 96, text_tower_free 104, trainer_create 112, trainer_append_support 120, trainer_step 128,
         trainer_gradients 136, trainer_read_state 144, trainer_write_state 152, trainer_text 160, trainer_score 168,
-        trainer_free 176, gemm_rate 184, image_tower_encode_windows 192, nearest 200
+        trainer_free 176, gemm_rate 184, image_tower_encode_windows 192, nearest 200,
+        trainer_read_moments 208, trainer_write_moments 216
     }
 }

@@ -14,7 +14,7 @@ fn rule_1_a_table_shorter_than_its_version_is_refused_with_sizes_and_versions_na
     let error = changed(|table| table.size = 176).unwrap_err();
     assert!(matches!(error, LoadError::Size { found: 176, plugin: Version::HARNESS }));
     let text = error.to_string();
-    assert!(text.contains("176 bytes, at least 184") && text.contains("interface 2.2, the harness has 2.2"), "{text}");
+    assert!(text.contains("176 bytes, at least 184") && text.contains("interface 2.3, the harness has 2.3"), "{text}");
 }
 
 #[test]
@@ -47,6 +47,11 @@ fn rule_1_a_table_of_2_1_lacks_what_was_appended_since() {
     assert!(error.to_string().contains("lacks the capability `windows`"), "{error}");
     let error = session.nearest(&[1.0], &[1.0], 1).unwrap_err();
     assert!(error.to_string().contains("lacks the capability `nearest`"), "{error}");
+    let mut trainer = common::trainer(&session);
+    assert!(!trainer.resumes());
+    let error = trainer.read_moments(&[]).unwrap_err();
+    assert!(error.to_string().contains("lacks the capability `resume`"), "{error}");
+    assert!(trainer.write_moments(&[], 1).unwrap_err().to_string().contains("lacks the capability `resume`"));
 }
 
 #[test]
@@ -75,14 +80,14 @@ fn rule_2_a_wrong_magic_is_refused_with_both_versions_named() {
     let text = error.to_string();
     assert!(matches!(error, LoadError::Magic { found: 7, .. }));
     assert!(text.contains("0x0000000000000007, expected 0x4841524e45535342"), "{text}");
-    assert!(text.contains("interface 2.2, the harness has 2.2"), "{text}");
+    assert!(text.contains("interface 2.3, the harness has 2.3"), "{text}");
 }
 
 #[test]
 fn rule_2_another_major_version_is_refused_with_both_versions_named() {
     for major in [1, 3] {
         let text = changed(|table| (table.major, table.minor) = (major, 9)).unwrap_err().to_string();
-        assert!(text.contains(&format!("interface {major}.9, the harness has 2.2")), "{text}");
+        assert!(text.contains(&format!("interface {major}.9, the harness has 2.3")), "{text}");
     }
     // Another major may have another layout: its size is not looked at.
     assert!(matches!(changed(|table| (table.major, table.size) = (3, 8)).unwrap_err(), LoadError::Major { .. }));

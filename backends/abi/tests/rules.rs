@@ -207,6 +207,31 @@ fn rule_4_state_and_gradients_are_read_by_name_and_written_whole() {
 }
 
 #[test]
+fn rule_4_moments_are_read_for_parameters_and_written_whole() {
+    let session = open();
+    let mut first = trainer(&session);
+    let (a, b) = (taps(&[0.0]), taps(&[0.0]));
+    first.append_support(&[&a, &b], &[1], None).unwrap();
+    first.step(&[0]).unwrap();
+    first.step(&[0]).unwrap();
+    assert!(first.resumes());
+    let moments = first.read_moments(&[("weight", &[2, 2]), ("bias", &[2])]).unwrap();
+    let names: Vec<&str> = moments.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    assert_eq!(names, ["first.weight", "first.bias", "second.weight", "second.bias"]);
+    assert_eq!((moments.steps, moments.tensors[0].values.as_slice()), (2, [2.0; 4].as_slice()));
+    let named: Vec<NamedTensor<'_>> = moments.tensors.iter().map(host::OwnedTensor::as_named).collect();
+    let mut second = trainer(&session);
+    second.append_support(&[&a, &b], &[1], None).unwrap();
+    let error = second.write_moments(&named[..3], 2).unwrap_err();
+    assert!(error.message.contains("tensor `second.bias` is missing"), "{error}");
+    assert_eq!(second.step(&[0]).unwrap()[1], 0.0, "a failed call changes nothing");
+    second.write_moments(&named, moments.steps).unwrap();
+    assert_eq!(second.step(&[0]).unwrap()[1], 2.0);
+    let error = first.read_moments(&[("nothing", &[2])]).unwrap_err();
+    assert!(error.message.contains("no tensor `first.nothing`"), "{error}");
+}
+
+#[test]
 fn rule_4_weights_of_any_float_type_at_any_address_arrive() {
     let session = open();
     let encode = |tensor: NamedTensor<'_>| {
@@ -391,7 +416,7 @@ fn rule_10_peaks_are_what_the_backend_says() {
 fn a_description_is_the_plugins_with_its_interface_and_capabilities() {
     let backend = backend().unwrap();
     let capabilities = Capability::ALL.map(|capability| capability.name().to_owned()).to_vec();
-    let expected = Description { interface: "2.2".into(), capabilities, ..Dummy::describe() };
+    let expected = Description { interface: "2.3".into(), capabilities, ..Dummy::describe() };
     assert_eq!(*backend.describe(), expected);
     assert_eq!(backend.capabilities(), Capability::ALL);
     assert_eq!(backend.interface(), Version::HARNESS);

@@ -138,6 +138,28 @@ impl<D: BurnBackend> Trainer for BurnTrainer<D> {
         on_device(&*self.device, || either!(model, trainer => trainer.write_state(&Weights(state))).map_err(of_model))
     }
 
+    fn read_moments(&mut self, out: &mut Outputs<'_>) -> Result<u64, Failure> {
+        let model = &self.model;
+        let (moments, steps) = on_device(&*self.device, || Ok(either!(model, trainer => trainer.read_moments())))?;
+        fill(moments, out)?;
+        Ok(steps.into())
+    }
+
+    fn write_moments(&mut self, moments: &Tensors<'_>, steps: u64) -> Result<(), Failure> {
+        let known = either!(&self.model, trainer => trainer.parameters());
+        let of = |name: &str| name.strip_prefix("first.").or(name.strip_prefix("second.")).map(str::to_owned);
+        let is_known = |name: &str| of(name).is_some_and(|of| known.iter().any(|parameter| parameter.name == of));
+        if let Some(other) = moments.iter().find(|given| !is_known(given.name)) {
+            return Err(Failure::invalid(format!("`{}` is no moment of a parameter of the model", other.name)));
+        }
+        moments.iter().try_for_each(|given| given.tensor.f32().map(drop))?;
+        let steps = u32::try_from(steps).map_err(|_| Failure::invalid(format!("{steps} steps are too many")))?;
+        let model = &mut self.model;
+        on_device(&*self.device, || {
+            either!(model, trainer => trainer.write_moments(&Weights(moments), steps)).map_err(of_model)
+        })
+    }
+
     fn text(&mut self, out: &mut [f32]) -> Result<(), Failure> {
         let Trained::Madclip(trainer) = &self.model else {
             return Err(Failure::unsupported("heads have no texts of their own"));

@@ -24,7 +24,8 @@ pub(crate) struct Falling {
 }
 
 impl Plugin for Faulty {
-    const CAPABILITIES: &'static [Capability] = &[Capability::ImageTower, Capability::TextTower, Capability::Trainer];
+    const CAPABILITIES: &'static [Capability] =
+        &[Capability::ImageTower, Capability::TextTower, Capability::Trainer, Capability::Resume];
     type Session = Open;
 
     fn describe() -> Description {
@@ -164,6 +165,24 @@ impl Trainer for Falling {
     fn write_state(&mut self, state: &Tensors<'_>) -> Result<(), Failure> {
         strike("trainer_write_state", 1)?;
         self.state = owned(state)?;
+        Ok(())
+    }
+
+    /// Its steps have no moments: zeros.
+    fn read_moments(&mut self, out: &mut Outputs<'_>) -> Result<u64, Failure> {
+        let garbage = strike("trainer_read_moments", 1)?;
+        for tensor in &self.state {
+            let mut values = vec![0.0; tensor.values.len()];
+            spoil(garbage, &mut values, f32::NAN);
+            for moment in ["first", "second"] {
+                out.fill(&format!("{moment}.{}", tensor.name), &tensor.shape, &values)?;
+            }
+        }
+        Ok(0)
+    }
+
+    fn write_moments(&mut self, _: &Tensors<'_>, _: u64) -> Result<(), Failure> {
+        strike("trainer_write_moments", 1)?;
         Ok(())
     }
 

@@ -110,7 +110,7 @@ fn peak(said: &[String]) -> u64 {
 fn without_a_fault_whole_cells_run() {
     let (output, said) = run(&[]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(said[0], "loaded faulty 2.2");
+    assert_eq!(said[0], "loaded faulty 2.3");
     assert!(said[1].starts_with("cell of 4 done") && said[2].starts_with("cell of 2 done"), "{said:?}");
 }
 
@@ -118,7 +118,7 @@ fn without_a_fault_whole_cells_run() {
 fn a_wrong_table_is_refused_and_a_newer_one_is_not() {
     let refusals = [
         ("magic", "magic 0x4e4f544841524e53, expected 0x4841524e45535342"),
-        ("major", "built for interface 3.7, the harness has 2.2"),
+        ("major", "built for interface 3.7, the harness has 2.3"),
         ("size-short", "176 bytes, at least 184"),
         ("no-table", "gave no table"),
         ("no-function", "lacks `session_open`"),
@@ -175,7 +175,7 @@ fn what_ends_a_process_ends_it_by_the_signal_in_the_documentation() {
     {
         let (output, said) = run(&[("HARNESS_FAULT", fault)]);
         assert_eq!(output.status.signal(), Some(signal), "{fault}");
-        assert_eq!(said, ["loaded faulty 2.2"], "{fault}");
+        assert_eq!(said, ["loaded faulty 2.3"], "{fault}");
     }
     let (output, said) = run(&[("HARNESS_FAULT", "exit")]);
     assert_eq!((output.status.code(), said.len()), (Some(0), 1));

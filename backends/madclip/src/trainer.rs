@@ -137,6 +137,20 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         self.parameters.to_host()
     }
 
+    /// Adam's moments of every trainable tensor, `first.<name>` and `second.<name>`, and the steps they come from.
+    pub fn read_moments(&self) -> (BTreeMap<String, HostTensor<'static>>, u32) {
+        self.optimiser.to_host(&self.parameters)
+    }
+
+    /// Replaces Adam's moments by those that come from so many steps: after the trainable tensors were written that go
+    /// with them, the next steps are those that would have followed.
+    ///
+    /// # Errors
+    /// A moment is missing or misshapen; nothing has changed then.
+    pub fn write_moments(&mut self, moments: &dyn Tensors, steps: u32) -> Result<(), ModelError> {
+        self.optimiser.read(&self.parameters, moments, steps)
+    }
+
     /// Adds `labels.len()` support images: their taps `[n, T, W]` each, class token first, labels (1 = abnormal) and
     /// masks `[n, S, S]` of 0 and 1.
     ///

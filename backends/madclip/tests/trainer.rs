@@ -186,6 +186,31 @@ fn a_written_state_starts_adam_again_and_is_read_back_as_it_was() {
 }
 
 #[test]
+fn a_trainer_with_another_s_state_and_moments_goes_on_as_the_other_would() {
+    // With masks every tensor has moments after a step, without them those of the segmentation heads have none.
+    for has_masks in [true, false] {
+        let mut whole = trainer(&options(), has_masks);
+        [[0, 1], [2, 3], [4, 5]].map(|batch| whole.step(&batch).unwrap());
+        let (state, (moments, steps)) = (owned(whole.read_state()), whole.read_moments());
+        assert_eq!((moments.len(), steps), (2 * state.len(), 3));
+        let mut other = trainer(&options(), has_masks);
+        other.step(&[5, 0]).unwrap();
+        other.write_state(&state).unwrap();
+        other.write_moments(&owned(moments), steps).unwrap();
+        for batch in [[1, 2], [3, 4], [5, 0]] {
+            assert_eq!(whole.step(&batch).unwrap(), other.step(&batch).unwrap());
+        }
+        assert!(same(&whole.read_state(), &other.read_state()));
+    }
+    let mut trainer = trainer(&options(), true);
+    let mut moments = owned(trainer.read_moments().0);
+    moments.remove("second.text.normal");
+    assert!(
+        matches!(trainer.write_moments(&moments, 1), Err(ModelError::MissingTensor { name }) if name == "second.text.normal")
+    );
+}
+
+#[test]
 fn a_state_with_a_missing_tensor_changes_nothing() {
     let mut trainer = trainer(&options(), true);
     trainer.step(&[0, 1]).unwrap();

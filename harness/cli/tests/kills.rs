@@ -1,12 +1,12 @@
 //! A run that is killed, wherever it is, and gone on with comes to the same results as one that is not, and trains
-//! nothing twice that was finished.
+//! nothing twice that was finished, neither trainings nor epochs.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod common;
 
 use std::collections::{BTreeMap, HashMap};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::outcome::{outcome, same};
 use common::{Ended, Place};
@@ -24,10 +24,20 @@ fn place() -> Place {
     place
 }
 
+/// More than the epochs after which a training is killed three times.
+const EPOCHS: usize = 20;
+
 const RUN: [&str; 8] = ["run", "small.toml", "--cache", "cache", "--out", "out", "--threads", "1"];
 
+/// The run; trainings are kept after every epoch, however little time one takes.
+fn command(place: &Place) -> Command {
+    let mut command = place.command(&RUN);
+    command.env("HARNESS_KEEP_EVERY_EPOCH", "1");
+    command
+}
+
 fn start(place: &Place) -> Child {
-    place.command(&RUN).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    command(place).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// Times that each record was completed, by its id.
@@ -44,7 +54,7 @@ fn completions(place: &Place) -> HashMap<String, usize> {
 
 #[track_caller]
 fn goes_on_to(reference: &BTreeMap<String, String>, place: &Place, what: &str) {
-    place.harness(&RUN).expect(0);
+    Ended::of(command(place).output().unwrap()).expect(0);
     same(reference, &outcome(&place.file("out")), what);
     let twice: Vec<String> = completions(place).into_iter().filter(|(_, times)| *times > 1).map(|(id, _)| id).collect();
     assert!(twice.is_empty(), "{what}: made twice: {twice:?}");
@@ -108,9 +118,128 @@ fn a_run_killed_at_any_moment_and_gone_on_with_gives_the_same_files_and_makes_no
     assert!(over < 10 * repeats());
 }
 
+/// The epochs that lines of JSON report, each with its training, and how often a training went on.
+fn epochs(lines: &str) -> (Vec<(String, u64)>, usize) {
+    let (mut training, mut epochs, mut went_on) = (String::new(), Vec::new(), 0);
+    // A kill may cut the last line.
+    for event in lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
+        match event["event"].as_str().unwrap() {
+            "training" => training = event["training"].as_str().unwrap().to_owned(),
+            "epoch" => epochs.push((training.clone(), event["epoch"].as_u64().unwrap())),
+            "note" if event["message"].as_str().unwrap().contains(" goes on after epoch ") => went_on += 1,
+            _ => {}
+        }
+    }
+    (epochs, went_on)
+}
+
+/// Three kills in one run, 30 with HARNESS_REPEAT=10.
+#[test]
+fn a_training_that_is_killed_goes_on_after_its_last_finished_epoch_and_comes_to_the_same_bytes() {
+    let long = || {
+        let place = Place::new();
+        place.edit("epochs = 2", &format!("epochs = {EPOCHS}"));
+        place
+    };
+    let whole = long();
+    Ended::of(command(&whole).output().unwrap()).expect(0);
+    let reference = outcome(&whole.file("out"));
+    let mut moments = Moments(0x1234_5678_9ABC_DEF1);
+    let (mut kills, mut went_on) = (0, 0);
+    for round in 0..repeats() {
+        let place = long();
+        let mut seen = Vec::new();
+        for at_worker in [false, false, true] {
+            let lines = place.file("lines");
+            let output = std::fs::File::create(&lines).unwrap();
+            let mut child = command(&place).arg("--json").stdout(output).stderr(Stdio::null()).spawn().unwrap();
+            let text = || std::fs::read_to_string(&lines).unwrap();
+            let some = 1 + (moments.next() * 4.0) as usize;
+            while epochs(&text()).0.len() < some && child.try_wait().unwrap().is_none() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            std::thread::sleep(Duration::from_millis((moments.next() * 30.0) as u64));
+            match worker_of(child.id()).filter(|_| at_worker) {
+                // The same run goes on with it.
+                Some(process) => kill(process),
+                None => drop(child.kill()),
+            }
+            child.wait().unwrap();
+            kills += 1;
+            let (epochs, again) = epochs(&text());
+            seen.extend(epochs);
+            went_on += again;
+        }
+        let ended = Ended::of(command(&place).arg("--json").output().unwrap()).expect(0);
+        let (epochs, again) = epochs(&ended.out);
+        seen.extend(epochs);
+        went_on += again;
+        let mut once = seen.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), seen.len(), "round {round}: an epoch was trained twice: {seen:?}");
+        same(&reference, &outcome(&place.file("out")), &format!("round {round}"));
+    }
+    println!("{kills} kills, after which a training went on {went_on} times");
+    assert_eq!(kills, went_on);
+}
+
+/// Images in complete chunks of the tap store.
+fn stored(place: &Place) -> u64 {
+    let chunks = harness_features::list(&place.file("cache/taps")).unwrap_or_default();
+    chunks.into_iter().filter_map(|chunk| Some(chunk.contents.ok()?.images as u64)).sum()
+}
+
+/// Images that went through the encoder for a record.
+fn encoded(place: &Place, id: &str) -> u64 {
+    let files = [format!("out/trainings/{id}/training.toml"), format!("out/evaluations/{id}/evaluation.toml")];
+    let text = files.iter().find_map(|file| std::fs::read_to_string(place.file(file)).ok()).unwrap();
+    let record: toml::Table = text.parse().unwrap();
+    record["cost"]["encoded"].as_integer().unwrap().try_into().unwrap()
+}
+
+/// Two kills, 20 with HARNESS_REPEAT=10.
+#[test]
+fn an_image_in_a_finished_chunk_is_never_encoded_again() {
+    // A chunk holds an eighth of the budget, a few dozen images.
+    let run = [&RUN[..], &["--cache-budget", "0.006"]].concat();
+    let many = || {
+        let place = Place::new();
+        place.write("datasets.toml", &common::REGISTRY.replace("test = 6", "test = 150"));
+        place.edit("epochs = 2", "epochs = 1");
+        place.edit("[\"last\", \"best-on-test\"]", "[\"last\"]");
+        place
+    };
+    let whole = many();
+    whole.harness(&run).expect(0);
+    let distinct = stored(&whole);
+    let mut moments = Moments(0x0F0F_1234_ABCD_0001);
+    let (mut kept, rounds) = (0, 2 * repeats());
+    for round in 0..rounds {
+        let place = many();
+        let mut child = place.command(&run).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let some = (distinct as f64 * 0.7 * moments.next()) as u64;
+        while stored(&place) < some && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        std::thread::sleep(Duration::from_millis((moments.next() * 20.0) as u64));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let before = if place.file("out/journal.jsonl").exists() { completions(&place) } else { HashMap::new() };
+        let there = stored(&place);
+        place.harness(&run).expect(0);
+        let made = completions(&place).into_keys().filter(|id| !before.contains_key(id));
+        let again: u64 = made.map(|id| encoded(&place, &id)).sum();
+        // Less where the worker closed a chunk while it was killed.
+        assert!(there + again <= distinct, "round {round}: {there} stored, {again} encoded, {distinct} in all");
+        kept += u64::from(0 < there && there < distinct);
+    }
+    println!("{kept} of {rounds} kills left some of {distinct} images");
+}
+
 /// How a run ended that was told to stop at a place of writing.
 fn stop_at(place: &Place, process: &str, number: usize) -> Ended {
-    let mut command = place.command(&RUN);
+    let mut command = command(place);
     Ended::of(command.args(["--json"]).env("HARNESS_STOP_AT_WRITE", format!("{process}:{number}")).output().unwrap())
 }
 

@@ -173,7 +173,7 @@ fn a_cell_that_is_unknown_ambiguous_or_not_done_says_so() {
     of("xyz").says(&["`xyz`", "none of the 2 cells of out"]);
     of("").says(&["2 cells have ids that begin with", "seed 0", "seed 1"]);
     let rows = place.results();
-    std::fs::remove_file(place.file("out/evaluations").join(rows[0].get("evaluation")).join("metrics.json")).unwrap();
+    std::fs::remove_dir_all(place.file("out/evaluations").join(rows[0].get("evaluation"))).unwrap();
     of(rows[0].get("cell")).says(&[rows[0].get("cell"), "is not done"]);
     place.harness(&["predict", "--cell", "a", "images"]).expect(2).says(&["--results DIR"]);
 }
@@ -265,7 +265,7 @@ fn the_authors_checkpoint_predicts_the_golden_maps_and_scores_and_measures_a_tes
     let checkpoint = checkpoint.to_str().unwrap();
     let given =
         ["predict", "--state", checkpoint, "--experiment", "released.toml", "--cache", "cache", "--out", "found"];
-    let of = |further: &[&str]| place.harness(&[&given[..], further].concat());
+    let of = |further: &[&str]| place.harness(&[&given[..], &["--overwrite"], further].concat());
     of(&["images", "--variant", "base"]).expect(0);
 
     let bytes = std::fs::read(golden.join("expected.safetensors")).unwrap();

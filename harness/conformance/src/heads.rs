@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::to_value;
 
 use crate::compare::{Tolerances, line, worst};
+use crate::table::steps;
 use crate::{CaseError, Line, Outcome, Tensor};
 
 /// The folder of these cases beside those of MadCLIP.
@@ -167,8 +168,7 @@ impl MethodCase {
         let first = self.file.batches.first().ok_or("a case without batches")?;
         let gradients = trainer.gradients(first, &wanted).map_err(text)?;
         let gradients: BTreeMap<_, _> = gradients.into_iter().map(|tensor| (tensor.name, tensor.values)).collect();
-        let steps: Vec<Vec<f32>> =
-            self.file.batches.iter().map(|batch| trainer.step(batch)).collect::<Result<_, _>>().map_err(text)?;
+        let steps = steps(&mut trainer, &self.file.batches, &wanted)?;
         let parameters = trainer.read_state(&wanted).map_err(text)?;
         let parameters: BTreeMap<_, _> = parameters.into_iter().map(|tensor| (tensor.name, tensor.values)).collect();
         let found = trainer.score(&slices(&of(&self.file.test)), self.file.test.len(), false).map_err(text)?;

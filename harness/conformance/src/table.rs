@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use harness_backend_abi::host::{
-    ImageTowerOptions, NamedTensor, OwnedTensor, Precision, Session, TextTower, TextTowerOptions, TrainerOptions,
+    ImageTowerOptions, NamedTensor, OwnedTensor, Precision, Session, TextTower, TextTowerOptions, Trainer,
+    TrainerOptions,
 };
 use harness_method::options::Side;
 
@@ -53,7 +54,7 @@ impl Subject for ThroughTable<'_> {
             case.batches.iter().map(|batch| batch.iter().map(|&i| i as u32).collect()).collect();
         let first = batches.first().ok_or("a case without batches")?;
         let gradients = by_name(trainer.gradients(first, &wanted).map_err(text_of)?);
-        let losses = batches.iter().map(|batch| trainer.step(batch).map_err(text_of)).collect::<Result<_, _>>()?;
+        let losses = steps(&mut trainer, &batches, &wanted)?;
         let scores = trainer.score(&slices(&taps_of(&case.test)), case.test.len(), true).map_err(text_of)?;
         let parameters = by_name(trainer.read_state(&wanted).map_err(text_of)?);
         // Nothing that was kept for one state may answer for another.
@@ -73,6 +74,30 @@ impl Subject for ThroughTable<'_> {
             detection: scores.detection,
         })
     }
+}
+
+fn named(tensors: &[OwnedTensor]) -> Vec<NamedTensor<'_>> {
+    tensors.iter().map(OwnedTensor::as_named).collect()
+}
+
+/// Steps on some batches, the losses of each. Behind the first of them the trainer loses its moments and gets them back,
+/// where its backend can: the next steps must not show it.
+pub(crate) fn steps(
+    trainer: &mut Trainer,
+    batches: &[Vec<u32>],
+    parameters: &[(&str, &[usize])],
+) -> Result<Vec<Vec<f32>>, String> {
+    let mut losses = Vec::new();
+    for (number, batch) in batches.iter().enumerate() {
+        losses.push(trainer.step(batch).map_err(text_of)?);
+        if number == 0 && trainer.resumes() {
+            let state = trainer.read_state(parameters).map_err(text_of)?;
+            let moments = trainer.read_moments(parameters).map_err(text_of)?;
+            trainer.write_state(&named(&state)).map_err(text_of)?;
+            trainer.write_moments(&named(&moments.tensors), moments.steps).map_err(text_of)?;
+        }
+    }
+    Ok(losses)
 }
 
 impl ThroughTable<'_> {

@@ -8,6 +8,7 @@ use harness_experiment::{Cell, Evaluation, EvaluationId, ImageScore, Selection, 
 use harness_metrics::Metric;
 use rayon::prelude::*;
 
+use crate::contents::{self, Damage, Depth};
 use crate::folder::Folder;
 use crate::found::Found;
 use crate::metrics::{self, EpochMetrics, Measured, best_epoch};
@@ -155,14 +156,21 @@ impl Evaluated {
             Found::Unreadable(why) => return Found::Unreadable(why),
             Found::Missing => return Found::Missing,
         };
+        let damage = contents::compare(&path, Some(&metrics::MEASURED), Depth::Changed).unwrap_or_default();
+        if let Some(Damage { what, .. }) = damage.into_iter().next() {
+            return Found::Unreadable(what);
+        }
+        let wanted = detail == Detail::Replicates && !record.evaluation.on_fold;
+        let replicates = if wanted { ReplicateIndex::open(&path) } else { Found::Missing };
+        if let Some(why) = replicates.unreadable() {
+            return Found::Unreadable(why.to_owned());
+        }
         metrics::read(&path).map(|mut measured| {
             if detail != Detail::Images {
                 measured.reported.iter_mut().for_each(|reported| reported.image_pixel_ap = Vec::new());
             }
-            let wanted = detail == Detail::Replicates && !record.evaluation.on_fold;
             // Those of another truth don't belong to these metrics.
-            let replicates = if wanted { ReplicateIndex::open(&path).whole() } else { None };
-            let replicates = replicates.filter(|index| index.truth() == measured.truth);
+            let replicates = replicates.whole().filter(|index| index.truth() == measured.truth);
             Self { record, measured, replicates }
         })
     }

@@ -72,6 +72,23 @@ pub enum Error {
         /// What is there.
         holds: String,
     },
+    /// A results folder that another file's results of an experiment of the same name are in.
+    #[error(
+        "{}: it holds the results of `{name}` as {} has it, and {} is another file with that name and other cells; its \
+         tables would replace the others. To keep both, change the `name` in {}, or choose another folder with --out. To go on in this \
+         folder instead, move or delete the other file",
+        path.display(), holder.display(), file.display(), file.display()
+    )]
+    Claimed {
+        /// The folder.
+        path: PathBuf,
+        /// Of both experiments.
+        name: String,
+        /// The file whose results are there.
+        holder: PathBuf,
+        /// The other file.
+        file: PathBuf,
+    },
 }
 
 impl Error {
@@ -94,7 +111,8 @@ impl Error {
             Self::Data(error) if error.is_system() => Class::Disk,
             Self::Experiment(_) | Self::Data(_) | Self::Weights(_) => Class::Input,
             // A damaged file is not this program's fault: nobody should report it as one.
-            Self::Record { .. } | Self::Newer { .. } | Self::NotResults { .. } | Self::Occupied { .. } => Class::Input,
+            Self::Record { .. } | Self::Newer { .. } | Self::NotResults { .. } => Class::Input,
+            Self::Occupied { .. } | Self::Claimed { .. } => Class::Input,
         }
     }
 }

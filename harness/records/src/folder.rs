@@ -4,8 +4,9 @@
 //! plan.toml             the frozen plan
 //! run.toml              how it was last run: versions, machine, registry
 //! journal.jsonl         what happened, append only
-//! trainings/<id>/       training.toml  curve.parquet  states/<epoch>.safetensors  log.txt
-//! evaluations/<id>/     evaluation.toml  scores.parquet  grids.f32  metrics.json  replicates.bin  log.txt
+//! trainings/<id>/       training.toml  curve.parquet  states/<epoch>.safetensors  files.json  log.txt
+//! trainings/.partial-<id>/   what becomes a training's record, and unfinished.safetensors
+//! evaluations/<id>/     evaluation.toml  scores.parquet  grids.f32  metrics.json  replicates.bin  files.json  log.txt
 //! logs/                 of jobs that failed
 //! results.csv .parquet  tables/  figures/  report.md
 //! ```
@@ -17,6 +18,8 @@ use std::time::Duration;
 use harness_disk::{Lock, stop, sweep, sync_folder};
 use harness_experiment::{CellId, ContentHash, Draw, EvaluationId, Plan, Support, TrainingId};
 
+use crate::claim;
+use crate::contents;
 use crate::error::Error;
 use crate::format::{read_toml, write_toml};
 use crate::found::Found;
@@ -24,6 +27,7 @@ use crate::ids::RecordId;
 use crate::provenance::Provenance;
 use crate::records::{EvaluationRecord, TrainingRecord, state_file};
 use crate::state;
+use crate::unfinished::UNFINISHED;
 
 /// Beginning of the names of folders that are not complete yet.
 const PARTIAL: &str = ".partial-";
@@ -98,17 +102,26 @@ impl Folder {
         self.path.join("logs").join(format!("{name}.txt"))
     }
 
-    /// Makes the folder, proves that it can be written to, and removes what killed runs left. The lock must be held.
+    /// Makes the folder, proves that it can be written to, and removes what killed runs left, but for trainings that
+    /// can go on. The lock must be held.
     pub fn prepare(&self) -> Result<(), Error> {
-        for part in ["trainings", "evaluations", "logs"] {
-            let part = self.path.join(part);
+        for name in ["trainings", "evaluations", "logs"] {
+            let part = self.path.join(name);
             std::fs::create_dir_all(&part).map_err(Error::file("create", &part))?;
             for entry in std::fs::read_dir(&part).map_err(Error::file("list", &part))? {
                 let entry = entry.map_err(Error::file("list", &part))?;
-                if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
-                    std::fs::remove_dir_all(entry.path()).map_err(Error::file("remove", &entry.path()))?;
+                let path = entry.path();
+                if unfinished_in(&path).is_some() {
+                    sweep(&path, Duration::ZERO)?;
+                    sweep(&path.join("states"), Duration::ZERO)?;
+                } else if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+                    std::fs::remove_dir_all(&path).map_err(Error::file("remove", &path))?;
                 } else {
-                    sweep(&entry.path(), Duration::ZERO)?;
+                    sweep(&path, Duration::ZERO)?;
+                    if name == "trainings" && path.is_dir() {
+                        // Of a process that was killed right after it had completed the record.
+                        remove_file(&path.join(UNFINISHED))?;
+                    }
                 }
             }
         }
@@ -155,21 +168,64 @@ impl Folder {
         Ok(true)
     }
 
-    /// Removes a folder whose job failed, and keeps its log under the name of what it would have become.
-    pub fn abandon(&self, partial: &Path, id: &str) -> Result<(), Error> {
+    /// Trainings that can go on where they were interrupted, by id.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn unfinished(&self) -> Result<Vec<TrainingId>, Error> {
+        let path = self.path.join("trainings");
+        let entries = match std::fs::read_dir(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(Error::file("list", &path))?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            found.extend(unfinished_in(&entry.map_err(Error::file("list", &path))?.path()));
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// Where a record is made.
+    pub fn partial(&self, record: RecordId) -> PathBuf {
+        partial_of(&self.record(record))
+    }
+
+    /// Takes away what would let a training go on. False where there was nothing.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn forget_unfinished(&self, id: TrainingId) -> Result<bool, Error> {
+        let partial = self.partial(id.into());
+        let there = unfinished_in(&partial).is_some();
+        if there {
+            // First what makes it one: what is left of a half-removed folder is then no state.
+            remove_file(&partial.join(UNFINISHED))?;
+            std::fs::remove_dir_all(&partial).map_err(Error::file("remove", &partial))?;
+        }
+        Ok(there)
+    }
+
+    /// Keeps the log of a job that failed under the name of what its folder would have become, and removes the folder:
+    /// unless it may `go_on` and is of a training that can.
+    pub fn abandon(&self, partial: &Path, id: &str, go_on: bool) -> Result<(), Error> {
         let log = partial.join("log.txt");
         if log.is_file() {
             let kept = self.failure_log(id);
             std::fs::rename(&log, &kept).map_err(Error::file("keep the log", &kept))?;
         }
+        if go_on && unfinished_in(partial).is_some() {
+            return Ok(());
+        }
         std::fs::remove_dir_all(partial).map_err(Error::file("remove", partial))
     }
 
-    /// Compares the plan that was last run here with one that is about to be. What a person should know is returned.
+    /// Compares the plan that was last run here with one of the file `experiment` that is about to be. What a person
+    /// should know is returned.
     ///
     /// # Errors
-    /// `Occupied` by another experiment's results: its tables would be lost.
-    pub fn check_before(&self, plan: &Plan) -> Result<Option<String>, Error> {
+    /// `Occupied` by another experiment's results, `Claimed` by another file of the same name: its tables would be lost.
+    pub fn check_before(&self, plan: &Plan, experiment: &Path) -> Result<Option<String>, Error> {
         let path = self.path.join("plan.toml");
         if !path.is_file() {
             return Ok(None);
@@ -187,6 +243,12 @@ impl Folder {
             let kind = |smoke: bool| if smoke { "smoke test" } else { "experiment" };
             let holds = format!("the {} `{}`", kind(before.smoke), before.name);
             return Err(Error::Occupied { path: self.path.clone(), holds });
+        }
+        let provenance = self.read_provenance().ok();
+        let other = provenance.and_then(|provenance| claim::other(&self.path, &provenance, &before, plan, experiment));
+        if let Some(holder) = other {
+            let (path, name, file) = (self.path.clone(), plan.name.clone(), experiment.to_owned());
+            return Err(Error::Claimed { path, name, holder, file });
         }
         let now: HashSet<CellId> = plan.cells.iter().map(|cell| cell.id).collect();
         let gone: HashSet<CellId> = before.cells.iter().map(|cell| cell.id).filter(|id| !now.contains(id)).collect();
@@ -210,11 +272,11 @@ impl Folder {
         }))
     }
 
-    /// An empty folder beside the final place of a record, to be filled and committed.
+    /// A folder beside the final place of a record, to be filled and committed: empty, or that of a training that can
+    /// go on.
     pub fn begin(&self, target: &Path) -> Result<PathBuf, Error> {
-        let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let partial = target.with_file_name(format!("{PARTIAL}{name}"));
-        if partial.exists() {
+        let partial = partial_of(target);
+        if partial.exists() && unfinished_in(&partial).is_none() {
             std::fs::remove_dir_all(&partial).map_err(Error::file("remove", &partial))?;
         }
         std::fs::create_dir_all(&partial).map_err(Error::file("create", &partial))?;
@@ -223,6 +285,7 @@ impl Folder {
 
     /// Makes a filled folder the record: all of it is on the disk before its name is.
     pub fn commit(&self, partial: &Path, target: &Path) -> Result<(), Error> {
+        contents::list(partial)?;
         stop::reached();
         sync_folder(partial)?;
         if target.exists() {
@@ -231,7 +294,9 @@ impl Folder {
         stop::reached();
         std::fs::rename(partial, target).map_err(Error::file("complete", target))?;
         stop::reached();
-        Ok(sync_folder(target.parent().unwrap_or(&self.path))?)
+        sync_folder(target.parent().unwrap_or(&self.path))?;
+        // Now that it is finished for good.
+        remove_file(&target.join(UNFINISHED))
     }
 
     /// A training's record, as it is found.
@@ -273,12 +338,19 @@ impl Folder {
         let training = self.training(id);
         let keep: Vec<PathBuf> = keep.iter().map(|epoch| state_file(&training, *epoch)).collect();
         let states = training.join("states");
+        let mut gone = Vec::new();
         for entry in std::fs::read_dir(&states).map_err(Error::file("list", &states))? {
             let path = entry.map_err(Error::file("list", &states))?.path();
             if !keep.contains(&path) {
-                stop::reached();
-                std::fs::remove_file(&path).map_err(Error::file("remove", &path))?;
+                gone.push(path);
             }
+        }
+        if !gone.is_empty() {
+            contents::forget(&training, &gone)?;
+        }
+        for path in gone {
+            stop::reached();
+            std::fs::remove_file(&path).map_err(Error::file("remove", &path))?;
         }
         Ok(())
     }
@@ -310,6 +382,26 @@ impl Folder {
     /// No such file, or one that this version does not read.
     pub fn read_provenance(&self) -> Result<Provenance, Error> {
         read_toml(&self.path.join("run.toml"))
+    }
+}
+
+/// Where a record is made that will lie at `target`.
+fn partial_of(target: &Path) -> PathBuf {
+    let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    target.with_file_name(format!("{PARTIAL}{name}"))
+}
+
+/// The training that can go on in a folder, if it is such a one.
+fn unfinished_in(partial: &Path) -> Option<TrainingId> {
+    let name = partial.file_name()?.to_str()?.strip_prefix(PARTIAL)?;
+    if partial.join(UNFINISHED).is_file() { name.parse().ok() } else { None }
+}
+
+/// Removes a file that may not be there.
+fn remove_file(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", path)(error)),
+        _ => Ok(()),
     }
 }
 

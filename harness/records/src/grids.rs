@@ -38,7 +38,12 @@ impl Grids {
         }
         let path = folder.join("grids.f32");
         format::known(&path, record.grids_format, EvaluationRecord::GRIDS_FORMAT)?;
-        let file = File::open(&path).map_err(Error::file("open", &path))?;
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::record(&path, "it is missing; run the experiment again, which makes it again"));
+            }
+            file => file.map_err(Error::file("open", &path))?,
+        };
         let bytes = file.metadata().map_err(Error::file("read", &path))?.len();
         let values = record.grid_values();
         let expected =

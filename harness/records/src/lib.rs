@@ -4,7 +4,9 @@
 //! is complete or absent, so running again does what is missing and nothing else.
 
 mod cells;
+mod claim;
 mod class;
+pub mod contents;
 mod dates;
 mod error;
 mod folder;
@@ -21,6 +23,7 @@ mod replicates;
 pub mod state;
 pub mod state_metadata;
 mod status;
+pub mod unfinished;
 
 pub use cells::{CellRecords, CellResult, CellState, Detail, Evaluated, Number, chosen_epochs, planned, reads};
 pub use class::Class;
@@ -39,3 +42,4 @@ pub use records::{Cost, EvaluationRecord, SecondPart, TrainingRecord, state_file
 pub use replicates::{RESAMPLING_SEED, ReplicateFile, ReplicateIndex, ReplicateSet, Stored, TruthId};
 pub use state::StateTensor;
 pub use status::Statuses;
+pub use unfinished::Unfinished;

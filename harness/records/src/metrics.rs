@@ -7,6 +7,7 @@ use harness_experiment::ImageScore;
 use harness_metrics::Metric;
 use serde::{Deserialize, Serialize};
 
+use crate::contents;
 use crate::error::Error;
 use crate::format;
 use crate::found::Found;
@@ -182,17 +183,21 @@ impl Measurement {
     /// # Errors
     /// The system's.
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
-        if let Some(replicates) = &self.replicates {
-            replicates.write(folder)?;
-        }
-        let path = folder.join(NAME);
-        let mut text = serde_json::to_string_pretty(&self.measured).map_err(|error| Error::record(&path, error))?;
-        text.push('\n');
-        Ok(harness_disk::write_durable(&path, text.as_bytes())?)
+        contents::rewrite(folder, &MEASURED, || {
+            if let Some(replicates) = &self.replicates {
+                replicates.write(folder)?;
+            }
+            let path = folder.join(NAME);
+            let mut text = serde_json::to_string_pretty(&self.measured).map_err(|error| Error::record(&path, error))?;
+            text.push('\n');
+            Ok(harness_disk::write_durable(&path, text.as_bytes())?)
+        })
     }
 }
 
 const NAME: &str = "metrics.json";
+/// Files of an evaluation that are made of its predictions.
+pub const MEASURED: [&str; 2] = [NAME, replicates::NAME];
 
 /// Reads an evaluation's `metrics.json`.
 pub fn read(folder: &Path) -> Found<Measured> {
@@ -204,8 +209,9 @@ pub fn read(folder: &Path) -> Found<Measured> {
 /// # Errors
 /// The system's.
 pub fn remove(folder: &Path) -> Result<(), Error> {
-    for name in [NAME, replicates::NAME] {
-        let path = folder.join(name);
+    let paths = MEASURED.map(|name| folder.join(name));
+    contents::forget(folder, &paths)?;
+    for path in paths {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::file("remove", &path)(error));

@@ -30,6 +30,9 @@ pub struct Provenance {
     /// What was generated in place of every dataset's own images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generated: Option<PhantomSpec>,
+    /// The results folder, as an absolute path; absent in files of versions that did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
     /// What a reader of the numbers should know of the data, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data_notes: Vec<String>,
@@ -59,6 +62,7 @@ impl Provenance {
             registry: absolute(registry),
             allow_overlap,
             generated: None,
+            folder: None,
             data_notes: Vec::new(),
         }
     }
@@ -73,7 +77,7 @@ impl Provenance {
 }
 
 /// Widest vector instructions that kernels choose by.
-fn cpu_level() -> &'static str {
+pub(crate) fn cpu_level() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
         if std::arch::is_x86_feature_detected!("avx512f") {

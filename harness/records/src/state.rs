@@ -1,11 +1,15 @@
 //! States: the trainable tensors before training and after an epoch, and their safetensors files.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use harness_experiment::Training;
 use harness_method::StorePrecision;
 use harness_weights::{WeightsError, write_safetensors_with};
 use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
 
 use crate::error::Error;
 
@@ -50,13 +54,37 @@ pub fn write(state: &[StateTensor], about: &[(&str, String)], path: &Path) -> Re
     Ok(write_safetensors_with(path, &layout, StorePrecision::F32, about, next)?)
 }
 
-/// Whether a state's file is whole, whatever its tensors.
+/// Whether a state's file is as long as its header says, whatever its tensors.
 ///
 /// # Errors
 /// Why it is not.
 pub fn check(path: &Path) -> Result<(), Error> {
-    let bytes = std::fs::read(path).map_err(Error::file("read the state", path))?;
-    SafeTensors::deserialize(&bytes).map(|_| ()).map_err(|error| Error::record(path, error))
+    #[derive(Deserialize)]
+    struct Place {
+        data_offsets: (u64, u64),
+    }
+    let mut file = File::open(path).map_err(Error::file("read the state", path))?;
+    let bytes = file.metadata().map_err(Error::file("read the state", path))?.len();
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(Error::file("read the state", path))?;
+    let length = u64::from_le_bytes(length);
+    if length > bytes {
+        return Err(Error::record(path, "it ends within its header"));
+    }
+    let mut header = Vec::new();
+    file.take(length).read_to_end(&mut header).map_err(Error::file("read the state", path))?;
+    let header: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(&header).map_err(|error| Error::record(path, error))?;
+    let mut end = 0;
+    for (_, value) in header.into_iter().filter(|(name, _)| name != "__metadata__") {
+        let Place { data_offsets } = serde_json::from_value(value).map_err(|error| Error::record(path, error))?;
+        end = end.max(data_offsets.1);
+    }
+    let expected = end.saturating_add(length).saturating_add(8);
+    if bytes != expected {
+        return Err(Error::record(path, format!("{bytes} bytes, expected {expected}")));
+    }
+    Ok(())
 }
 
 /// Reads a state that must have the tensors of `like`; a first size of 0 there stands for any.
@@ -98,6 +126,13 @@ mod tests {
         let state = vec![tensor(vec![2, 3])];
         write(&state, &[], &path).unwrap();
         assert_eq!(read(&path, &state).unwrap(), state);
+        check(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let cut = folder.path().join("cut.safetensors");
+        for length in [0, 7, 20, bytes.len() - 1] {
+            std::fs::write(&cut, &bytes[..length]).unwrap();
+            assert!(check(&cut).is_err(), "{length} bytes");
+        }
         let error = read(&path, &[tensor(vec![3, 2])]).unwrap_err().to_string();
         assert!(error.contains("[2, 3]") && error.contains("[3, 2]"), "{error}");
     }

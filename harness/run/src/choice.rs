@@ -60,7 +60,11 @@ pub(crate) fn remove(
     let of_wanted = plan.evaluations.iter().filter(|evaluation| wanted.contains(&evaluation.id));
     let trainings: HashSet<TrainingId> = of_wanted.map(|evaluation| evaluation.training).collect();
     for training in plan.trainings.iter().filter(|training| trainings.contains(&training.id)) {
-        if !trained.contains(&training.id) && folder.remove(&folder.training(training.id))? {
+        if trained.contains(&training.id) {
+            continue;
+        }
+        let went_on = folder.forget_unfinished(training.id)?;
+        if folder.remove(&folder.training(training.id))? || went_on {
             removed.records += 1;
             journal.append(&Entry::Removed { at: now(), record: training.id.into(), why: None })?;
         }

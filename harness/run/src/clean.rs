@@ -1,6 +1,7 @@
-//! Records that no cell of a folder's plan needs, as an edited experiment leaves them, and taking them away.
+//! Records that no cell of a folder's plan needs, as an edited experiment leaves them, finished or not, and taking them
+//! away.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use harness_experiment::Plan;
@@ -25,8 +26,14 @@ pub fn unneeded(plan: &Plan, folder: &Folder) -> Result<Vec<Unneeded>, Error> {
     let trainings = plan.trainings.iter().map(|training| RecordId::from(training.id));
     let named: HashSet<RecordId> = trainings.chain(plan.evaluations.iter().map(|e| RecordId::from(e.id))).collect();
     let mut unneeded = Vec::new();
-    for record in folder.records()?.into_iter().filter(|record| !named.contains(record)) {
-        unneeded.push(Unneeded { record, bytes: bytes_in(&folder.record(record))? });
+    let unfinished = folder.unfinished()?.into_iter().map(RecordId::from);
+    let all: BTreeSet<RecordId> = folder.records()?.into_iter().chain(unfinished).collect();
+    for record in all.into_iter().filter(|record| !named.contains(record)) {
+        let mut bytes = 0;
+        for path in [folder.record(record), folder.partial(record)] {
+            bytes += if path.is_dir() { bytes_in(&path)? } else { 0 };
+        }
+        unneeded.push(Unneeded { record, bytes });
     }
     Ok(unneeded)
 }
@@ -39,7 +46,11 @@ pub fn remove(folder: &Folder, _: &Lock, records: &[Unneeded]) -> Result<(), Err
     let journal = Journal::open(&folder.journal())?;
     // Evaluations first: predictions without their training would be no record.
     for Unneeded { record, .. } in records.iter().rev() {
-        if folder.remove(&folder.record(*record))? {
+        let unfinished = match record {
+            RecordId::Training(id) => folder.forget_unfinished(*id)?,
+            RecordId::Evaluation(_) => false,
+        };
+        if folder.remove(&folder.record(*record))? || unfinished {
             let why = Some("no cell of the plan needs it".to_owned());
             journal.append(&Entry::Removed { at: now(), record: *record, why })?;
         }

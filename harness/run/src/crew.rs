@@ -131,6 +131,7 @@ impl Phases {
                 Some(Report::Progress { phase, done, total, took: begun.elapsed() })
             }
             Event::Epoch { epoch, loss } => Some(Report::Epoch { epoch, loss }),
+            Event::Note { ref message } => Some(Report::Note(message.clone())),
             Event::Ready { .. } | Event::Done { .. } | Event::Measured { .. } | Event::Failed { .. } => None,
         }
     }

@@ -8,7 +8,7 @@ use harness_worker::protocol::{Job, Phase};
 use crate::error::Error;
 
 /// What a job in progress reports.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Report {
     /// How far a phase is.
     Progress {
@@ -28,6 +28,8 @@ pub(crate) enum Report {
         /// Its mean loss.
         loss: f64,
     },
+    /// Something worth knowing.
+    Note(String),
 }
 
 /// Does one job after the other, all with one backend.

@@ -1,16 +1,19 @@
-//! What a run finds and what it takes away: records that are complete, records that can't be read or that chosen cells
+//! What a run finds and what it takes away: records that are complete, records that are damaged or that chosen cells
 //! shall make again, states that nobody needs any more.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use harness_experiment::{Evaluation, EvaluationId, Training, TrainingId};
+use harness_records::contents::{self, Damage, Depth};
 use harness_records::{
-    Entry, EvaluationRecord, Folder, Found, MeasuredWith, RecordId, chosen_epochs, metrics, now, reads,
+    Entry, EvaluationRecord, Folder, Found, Grids, MeasuredWith, RecordId, chosen_epochs, metrics, now, reads,
 };
 use rayon::prelude::*;
 
 use crate::choice;
 use crate::error::Error;
+use crate::index::Index;
+use crate::measure::SCORES;
 use crate::notice::Notice;
 use crate::scheduler::Run;
 
@@ -34,15 +37,16 @@ impl Run<'_> {
     pub(crate) fn complete(&mut self) -> Result<HashSet<EvaluationId>, Error> {
         // A large study has thousands of records; what is true of their images is read once, by this thread.
         let (plan, folder) = (self.plan, self.folder);
+        let (index, depth) = (&self.index, if self.verify { Depth::All } else { Depth::ChangedOnce });
         let trainings = plan.trainings.par_iter();
-        let trained = trainings.map(|training| (training.id, folder.read_training(training.id).map(|_| ())));
+        let trained = trainings.map(|training| (training.id, trained(folder, index, training, depth)));
         let mut trained: HashMap<TrainingId, Found<()>> = trained.collect();
         let evaluations = plan.evaluations.par_iter();
-        let mut stored: Vec<Found<Predictions>> = evaluations.map(|e| Predictions::read(folder, e)).collect();
+        let mut stored: Vec<Found<Predictions>> = evaluations.map(|e| Predictions::read(folder, e, depth)).collect();
         self.take_away_unreadable(&mut trained, &mut stored)?;
         let mut complete = HashSet::new();
         for (evaluation, stored) in plan.evaluations.iter().zip(&stored) {
-            let Found::Whole(Predictions { record, with }) = stored else { continue };
+            let Found::Whole(Predictions { record, with, .. }) = stored else { continue };
             if !trained.get(&evaluation.training).is_some_and(Found::is_whole) {
                 continue;
             }
@@ -91,10 +95,12 @@ impl Run<'_> {
                     self.take_away(evaluation.id.into(), why)?;
                     *stored = Found::Missing;
                 }
-                Found::Whole(Predictions { with, .. }) => {
-                    if let Some(why) = with.unreadable() {
-                        self.note_unreadable(evaluation.id.into(), "its metrics are computed again", why)?;
-                        metrics::remove(&self.folder.evaluation(evaluation.id))?;
+                Found::Whole(of) => {
+                    if let Some(why) = of.damaged.as_deref().or(of.with.unreadable()) {
+                        self.note_damage(evaluation.id.into(), "its metrics are removed and computed again", why)?;
+                        let path = self.folder.evaluation(evaluation.id);
+                        metrics::remove(&path)?;
+                        of.with = MeasuredWith::read(&path, evaluation.on_fold);
                     }
                 }
                 Found::Missing => {}
@@ -103,15 +109,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Takes a record away that can't be read, so that it is made again.
+    /// Takes a record away that is damaged, so that it is made again.
     pub(crate) fn take_away(&mut self, record: RecordId, why: &str) -> Result<(), Error> {
-        self.note_unreadable(record, "it is made again", why)?;
+        self.note_damage(record, "it is removed and made again", why)?;
         self.folder.remove(&self.folder.record(record))?;
         Ok(())
     }
 
-    fn note_unreadable(&mut self, record: RecordId, then: &str, why: &str) -> Result<(), Error> {
-        let message = format!("{} {record} can't be read; {then}: {why}", record.kind());
+    fn note_damage(&mut self, record: RecordId, then: &str, why: &str) -> Result<(), Error> {
+        let message = format!("{} {record} is damaged; {then}: {why}", record.kind());
         self.observer.notice(&Notice::Warning(&message));
         Ok(self.journal.append(&Entry::Removed { at: now(), record, why: Some(why.to_owned()) })?)
     }
@@ -127,11 +133,11 @@ impl Run<'_> {
 
     /// Removes states that no cell reports, once all evaluations of a training have their numbers.
     pub(crate) fn prune(&self, training: &Training) -> Result<(), Error> {
-        let mut keep = vec![training.epochs.saturating_sub(1)];
-        for evaluation in self.index.evaluations(training.id) {
-            let Found::Whole(measured) = metrics::read(&self.folder.evaluation(evaluation.id)) else { return Ok(()) };
-            keep.extend(measured.reported.iter().map(|reported| reported.epoch));
+        let evaluations = self.index.evaluations(training.id);
+        if evaluations.iter().any(|e| !metrics::read(&self.folder.evaluation(e.id)).is_whole()) {
+            return Ok(());
         }
+        let keep: Vec<u32> = kept_epochs(self.folder, training, evaluations).into_iter().collect();
         Ok(self.folder.prune_states(training.id, &keep)?)
     }
 
@@ -149,16 +155,71 @@ impl Run<'_> {
     }
 }
 
+/// Whether a training's record is there, with all of its files.
+fn trained(folder: &Folder, index: &Index<'_>, training: &Training, depth: Depth) -> Found<()> {
+    let found = folder.read_training(training.id).map(|_| ());
+    if !found.is_whole() {
+        return found;
+    }
+    match contents::compare(&folder.training(training.id), None, depth) {
+        Some(damage) => damage.into_iter().next().map_or(found, |damage| Found::Unreadable(damage.what)),
+        // Of a version before there were lists: at least the states that a run leaves.
+        None => {
+            let epochs = kept_epochs(folder, training, index.evaluations(training.id));
+            match folder.find_states(training.id, epochs.into_iter()) {
+                Found::Missing => {
+                    Found::Unreadable("the state of its last or of a reported epoch is missing".to_owned())
+                }
+                found => found,
+            }
+        }
+    }
+}
+
+/// The epochs whose states stay: the last, and those that are reported, as far as evaluations are measured.
+fn kept_epochs(folder: &Folder, training: &Training, evaluations: &[&Evaluation]) -> BTreeSet<u32> {
+    let measured = evaluations.iter().filter_map(|e| metrics::read(&folder.evaluation(e.id)).whole());
+    let reported = measured.flat_map(|measured| measured.reported).map(|reported| reported.epoch);
+    reported.chain([training.epochs.saturating_sub(1)]).collect()
+}
+
 /// An evaluation's record, and what it was measured with.
 struct Predictions {
     record: EvaluationRecord,
     with: MeasuredWith,
+    /// Why the metrics are not what was written.
+    damaged: Option<String>,
 }
 
 impl Predictions {
-    fn read(folder: &Folder, evaluation: &Evaluation) -> Found<Self> {
-        let with = || MeasuredWith::read(&folder.evaluation(evaluation.id), evaluation.on_fold);
-        folder.read_evaluation(evaluation.id).map(|record| Self { record, with: with() })
+    fn read(folder: &Folder, evaluation: &Evaluation, depth: Depth) -> Found<Self> {
+        let path = folder.evaluation(evaluation.id);
+        let record = match folder.read_evaluation(evaluation.id) {
+            Found::Whole(record) => record,
+            Found::Missing => return Found::Missing,
+            Found::Unreadable(why) => return Found::Unreadable(why),
+        };
+        let mut damaged = None;
+        match contents::compare(&path, None, depth) {
+            Some(damage) => {
+                for Damage { file, what } in damage {
+                    if !metrics::MEASURED.contains(&file.as_str()) {
+                        return Found::Unreadable(what);
+                    }
+                    damaged.get_or_insert(what);
+                }
+            }
+            // Of a version before there were lists.
+            None => {
+                if let Err(error) = Grids::open(&path, &record) {
+                    return Found::Unreadable(error.to_string());
+                }
+                if !path.join(SCORES).is_file() {
+                    return Found::Unreadable(format!("{}: it is missing", path.join(SCORES).display()));
+                }
+            }
+        }
+        Found::Whole(Self { record, with: MeasuredWith::read(&path, evaluation.on_fold), damaged })
     }
 }
 

@@ -32,7 +32,7 @@ impl Run<'_> {
         }
     }
 
-    /// One attempt. The folders become records together or not at all.
+    /// One attempt. The folders become records together or not at all; what a training kept stays where it may go on.
     fn attempt(
         &mut self,
         records: &[RecordId],
@@ -56,8 +56,9 @@ impl Run<'_> {
             }
             Err(Error::Interrupted) => Err(Error::Interrupted),
             Err(error) => {
+                let go_on = retry::may_go_on(error.class());
                 for (record, folder) in records.iter().zip(&folders) {
-                    self.folder.abandon(folder, &record.to_string())?;
+                    self.folder.abandon(folder, &record.to_string(), go_on)?;
                     self.note_failure(*record, attempt, &error)?;
                 }
                 Ok(Some(error))

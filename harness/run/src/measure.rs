@@ -5,6 +5,7 @@ use std::path::Path;
 
 use harness_experiment::ImageScore;
 use harness_metrics::{ImageMetrics, Metric, PixelHistograms, PixelMetrics, per_image_ap};
+use harness_records::contents;
 use harness_records::{EpochMetrics, EvaluationRecord, Grids, Measured, Measurement, ReplicateSet, best_epoch};
 use harness_tables::{ScoreRow, read_scores, write_scores};
 
@@ -12,12 +13,15 @@ use crate::error::Error;
 use crate::order::ScoredImages;
 pub use crate::truth::Truth;
 
+/// Name of the table of scores.
+pub(crate) const SCORES: &str = "scores.parquet";
+
 /// Metrics of the predictions in an evaluation's `folder`, and what they would have been on resampled test sets.
 ///
 /// # Errors
 /// Metrics that have no value; else predictions that can't be read or don't fit each other.
 pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Result<Measurement, Error> {
-    let path = folder.join("scores.parquet");
+    let path = folder.join(SCORES);
     let rows = read_scores(&path)?;
     let count = truth.labels.len();
     if rows.len() != record.epochs.len() * count || count == 0 {
@@ -79,7 +83,7 @@ pub fn measure(folder: &Path, record: &EvaluationRecord, truth: &Truth) -> Resul
 /// # Errors
 /// Scores that can't be read, or are of another number of images; the system's.
 pub fn label(folder: &Path, truth: &Truth) -> Result<(), Error> {
-    let path = folder.join("scores.parquet");
+    let path = folder.join(SCORES);
     let mut rows = read_scores(&path)?;
     let mut other = false;
     for epoch in rows.chunk_by_mut(|a, b| a.epoch == b.epoch) {
@@ -93,7 +97,10 @@ pub fn label(folder: &Path, truth: &Truth) -> Result<(), Error> {
             row.label = *label;
         }
     }
-    if other { Ok(write_scores(&rows, &path)?) } else { Ok(()) }
+    if !other {
+        return Ok(());
+    }
+    contents::rewrite(folder, &[SCORES], || Ok(write_scores(&rows, &path)?))
 }
 
 /// The images whose scores are in an evaluation's `folder`: names in their order, and when they were scored.
@@ -101,7 +108,7 @@ pub fn label(folder: &Path, truth: &Truth) -> Result<(), Error> {
 /// # Errors
 /// Scores that can't be read.
 pub(crate) fn scored(folder: &Path) -> Result<ScoredImages, Error> {
-    let path = folder.join("scores.parquet");
+    let path = folder.join(SCORES);
     let rows = read_scores(&path)?;
     let first = rows.first().map(|row| row.epoch);
     let names = rows.into_iter().take_while(|row| Some(row.epoch) == first).map(|row| row.image).collect();

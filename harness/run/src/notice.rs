@@ -106,5 +106,6 @@ pub(crate) fn notice(observer: &mut dyn Observer, report: Report, left: Option<D
             observer.notice(&Notice::Progress { phase, done, total, rate, left });
         }
         Report::Epoch { epoch, loss } => observer.notice(&Notice::Epoch { epoch, loss }),
+        Report::Note(message) => observer.notice(&Notice::Remark(&message)),
     }
 }

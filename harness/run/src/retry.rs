@@ -15,6 +15,15 @@ pub(crate) fn again(class: Class, attempt: u32) -> bool {
     passing && attempt < ATTEMPTS
 }
 
+/// Whether a training that failed in this way may go on where it was: what would be the same again, or may be the fault
+/// of what was kept, begins anew.
+pub(crate) fn may_go_on(class: Class) -> bool {
+    match class {
+        Class::Crashed | Class::Stalled | Class::Exhausted | Class::Disk | Class::Backend | Class::TimeLimit => true,
+        Class::Input | Class::Numeric | Class::Internal => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -39,6 +39,8 @@ pub struct Options<'a> {
     pub free_space: &'a dyn Fn(&Path) -> Option<u64>,
     /// Asked several times a second; no ends the run in a clean state.
     pub go_on: &'a dyn Fn() -> bool,
+    /// Read every file of every record that is reused, and compare it with what was written.
+    pub verify: bool,
 }
 
 /// How a run ended. Cells that it was not about are not counted.
@@ -69,13 +71,14 @@ pub fn run(
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Finished, Error> {
-    if let Some(warning) = folder.check_before(plan)? {
+    if let Some(warning) = folder.check_before(plan, &options.experiment)? {
         observer.notice(&Notice::Warning(&warning));
     }
     folder.prepare()?;
     let filters: Vec<&Filter> = options.only.into_iter().chain(options.rerun).collect();
     let chosen = choice::chosen(plan, folder, &filters)?;
     let mut run = Run::new(plan, folder, world, chosen, options.limits.failures, observer)?;
+    run.verify = options.verify;
     if options.rerun.is_some() {
         run.remove()?;
     }
@@ -96,7 +99,9 @@ pub fn run(
     disk::check(plan, &missing, &room, options.free_space)?;
     let provenance =
         Provenance::new(&options.experiment, world.registry().path(), options.threads, world.allow_overlap());
-    folder.freeze(plan, &Provenance { generated: world.generated(), data_notes: world.data_notes(), ..provenance })?;
+    let (generated, data_notes) = (world.generated(), world.data_notes());
+    let at = std::path::absolute(folder.path()).ok();
+    folder.freeze(plan, &Provenance { generated, data_notes, folder: at, ..provenance })?;
     run.all(&complete, &missing, &unusable, &mut |backend| Ok(Box::new(crew(plan, folder, world, options, backend)?)))
 }
 
@@ -151,6 +156,8 @@ pub(crate) struct Run<'a> {
     /// Cells whose end was reported, by index in the plan.
     pub(crate) ended: HashSet<usize>,
     pub(crate) clock: Clock,
+    /// As [`Options::verify`].
+    pub(crate) verify: bool,
 }
 
 impl<'a> Run<'a> {
@@ -184,6 +191,7 @@ impl<'a> Run<'a> {
             most_failures,
             ended: HashSet::new(),
             clock: Clock::new(0),
+            verify: false,
         })
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use harness_experiment::{Evaluation, Plan};
+use harness_records::contents::{self, Damage, Depth};
 use harness_records::{Entry, EvaluationRecord, Folder, Found, Journal, Lock, metrics, now};
 
 use crate::error::{Error, TestSetFault};
@@ -121,7 +122,15 @@ fn predicted<'a>(
             }
         };
         let scored = || measure::scored(&path);
-        let truth = world.truth_as_scored(evaluation, index.training(evaluation)?, record.image_size, &scored);
+        let damage = contents::compare(&path, None, Depth::Changed).unwrap_or_default();
+        let of_predictions = |damage: &Damage| !metrics::MEASURED.contains(&damage.file.as_str());
+        let truth = match damage.into_iter().find(of_predictions) {
+            Some(Damage { what, .. }) => {
+                let what = format!("{what}; run the experiment again, which makes it again");
+                Err(Error::test_set(&evaluation.dataset, what))
+            }
+            None => world.truth_as_scored(evaluation, index.training(evaluation)?, record.image_size, &scored),
+        };
         let truth = match truth {
             Err(error) if error.test_set_fault().is_none() => return Err(error),
             truth => truth,

@@ -79,10 +79,11 @@ impl<'a> Run<'a> {
                 Found::Missing => {}
             }
         }
-        // Also for evaluations that this run is not about: else a later one would train again.
+        // All that the first training kept, for evaluations that are there too: the record is the same again, and no run
+        // about others has to train once more.
         let last = unit.training.epochs.saturating_sub(1);
         let mut keep = EpochRange { first: last, last };
-        for evaluation in self.absent(self.index.evaluations(id)) {
+        for evaluation in self.index.evaluations(id) {
             keep.first = keep.first.min(evaluation.epochs.first);
         }
         let training = Box::new(unit.training.clone());

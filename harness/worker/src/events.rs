@@ -29,6 +29,11 @@ impl Events {
         }
     }
 
+    /// Sends something that a person may want to know.
+    pub(crate) fn note(&mut self, message: &str) {
+        self.send(&Event::Note { message: message.to_owned() });
+    }
+
     /// Sends how far a phase is, unless it did a moment ago. A phase's beginning and end are always sent.
     pub(crate) fn progress(&mut self, phase: Phase, done: u64, total: u64) {
         let recent = self.last.is_some_and(|(last, at)| last == phase && at.elapsed() < PROGRESS_EVERY);

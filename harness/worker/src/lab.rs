@@ -1,5 +1,6 @@
 //! A worker's equipment: one backend's session, the weights, the tap store, and what is loaded of them already.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::rc::Rc;
 use std::time::Instant;
@@ -20,6 +21,7 @@ use harness_weights::{Floats, Weights};
 
 use crate::encoding::{Encoding, json, unsendable};
 use crate::error::{Error, failed};
+use crate::events::Events;
 use crate::protocol::WorldSetup;
 use crate::sentences::Sentences;
 use crate::session::{PROCESSOR, gemm_rate, open_session};
@@ -131,6 +133,9 @@ pub(crate) struct Lab {
     encode_batch: usize,
     gemm_gflops: Option<f64>,
     pub(crate) spent: Spent,
+    /// Bytes a second at which an unfinished training was last kept.
+    pub(crate) keeping_rate: Option<f64>,
+    told: BTreeSet<String>,
 }
 
 impl Lab {
@@ -166,7 +171,16 @@ impl Lab {
             encode_batch: ENCODE_BATCH,
             gemm_gflops,
             spent: Spent { load_secs, ..Spent::default() },
+            keeping_rate: None,
+            told: BTreeSet::new(),
         })
+    }
+
+    /// Tells what this worker has not told yet.
+    pub(crate) fn tell_once(&mut self, message: &str, events: &mut Events) {
+        if self.told.insert(message.to_owned()) {
+            events.note(message);
+        }
     }
 
     /// The weights, which must be those the training was planned with.

@@ -13,6 +13,7 @@ pub mod memory;
 mod part;
 mod predicting;
 pub mod protocol;
+mod resuming;
 mod scorer;
 mod sentences;
 mod serve;

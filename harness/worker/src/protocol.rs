@@ -130,6 +130,11 @@ pub enum Event {
         /// Mean loss of its batches.
         loss: f64,
     },
+    /// Something that a person may want to know of the job.
+    Note {
+        /// What.
+        message: String,
+    },
     /// The job is done; its record lies complete in the folder.
     Done {
         /// What it cost.

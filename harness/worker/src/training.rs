@@ -17,9 +17,11 @@ use crate::events::Events;
 use crate::holding::hold;
 use crate::lab::Lab;
 use crate::protocol::{Event, Phase};
+use crate::resuming::{self, Beginning, Keeper};
 use crate::{closed, stepped, tensors};
 
-/// Trains, keeps the states of the epochs `keep`, and fills `folder` with the record.
+/// Trains, keeps the states of the epochs `keep`, and fills `folder` with the record. Where the folder has what was kept
+/// of an interrupted training, it goes on there.
 pub(crate) fn train(
     lab: &mut Lab,
     training: &Training,
@@ -44,7 +46,8 @@ pub(crate) fn train(
             format!("the method `{}` learns from masks, and [{}] has none", training.method, training.dataset);
         return Err(Error::Job { class: Class::Input, message });
     }
-    let layout = tensors::layout(stepped::heads(&initial));
+    let parameters = stepped::heads(&initial);
+    let layout = tensors::layout(parameters);
     let mut trainer = match computation {
         Computation::Madclip(options) => lab.trainer(training, options, &training.object, &initial)?,
         Computation::Stepped(method) => stepped::trainer(lab, method, training, &training.object, &initial)?.0,
@@ -64,10 +67,16 @@ pub(crate) fn train(
 
     let states = folder.join("states");
     std::fs::create_dir_all(&states).map_err(Error::file("create", &states))?;
-    let compute = Instant::now();
-    let mut curve = Vec::new();
     let steps = count.div_ceil(training.batch as usize) as u64;
-    for epoch in 0..training.epochs {
+    let begun = resuming::take_up(&mut trainer, training, parameters, keep, steps, folder, events)?;
+    let Beginning { epoch: first, mut curve, secs: before } = begun;
+    if !trainer.resumes() {
+        lab.tell_once(&format!("{}: a training that is interrupted begins anew", resuming::lacking(training)), events);
+    }
+    let values = parameters.iter().map(|tensor| tensor.values.len()).sum();
+    let mut keeper = Keeper::new(&trainer, values, lab.keeping_rate);
+    let compute = Instant::now();
+    for epoch in first..training.epochs {
         let begun = Instant::now();
         let order = streams::permutation(&training.shuffle_stream(epoch), training.seed, count);
         let mut sums = vec![0.0_f64; names.len()];
@@ -94,17 +103,23 @@ pub(crate) fn train(
             loss += value;
             curve.push(CurveRow { epoch, steps: steps as u32, loss: (*name).to_owned(), value, secs });
         }
-        events.send(&Event::Epoch { epoch, loss });
         if (keep.first..=keep.last).contains(&epoch) {
             let about = state_metadata::describe(training, epoch)?;
             let mut state = tensors::owned(trainer.read_state(&layout)?);
             state.extend(kept.clone());
             state::write(&state, &about, &state_file(folder, epoch))?;
         }
+        if keeper.is_due() {
+            let secs = before + compute.elapsed().as_secs_f64();
+            let rate = keeper.keep(&mut trainer, training, parameters, &curve, secs, folder);
+            lab.keeping_rate = rate.or(lab.keeping_rate);
+        }
+        // Last, so that an epoch which is reported was kept if it is kept at all.
+        events.send(&Event::Epoch { epoch, loss });
     }
-    let compute_secs = compute.elapsed().as_secs_f64();
+    let compute_secs = before + compute.elapsed().as_secs_f64();
     write_curve(&curve, &folder.join("curve.parquet"))?;
-    let cost = lab.cost(compute_secs, start.elapsed().as_secs_f64());
+    let cost = lab.cost(compute_secs, before + start.elapsed().as_secs_f64());
     let record = TrainingRecord::new(training.clone(), keep, cost);
     write_toml(&record, &folder.join("training.toml"))?;
     Ok(cost)

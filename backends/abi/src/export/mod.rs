@@ -25,8 +25,10 @@ impl<P: Plugin> Of<P> {
     const TABLE: Table = {
         assert!(
             calls::has::<P>(Capability::Trainer)
-                || !(calls::has::<P>(Capability::Gradients) || calls::has::<P>(Capability::Maps)),
-            "the capabilities `gradients` and `maps` need `trainer`"
+                || !(calls::has::<P>(Capability::Gradients)
+                    || calls::has::<P>(Capability::Maps)
+                    || calls::has::<P>(Capability::Resume)),
+            "the capabilities `gradients`, `maps` and `resume` need `trainer`"
         );
         assert!(
             calls::has::<P>(Capability::ImageTower) || !calls::has::<P>(Capability::Windows),
@@ -60,6 +62,8 @@ impl<P: Plugin> Of<P> {
             gemm_rate: where_has!(P, Gemm, calls, gemm_rate),
             image_tower_encode_windows: where_has!(P, Windows, calls, image_tower_encode_windows),
             nearest: where_has!(P, Nearest, calls, nearest),
+            trainer_read_moments: where_has!(P, Resume, trainer_calls, trainer_read_moments),
+            trainer_write_moments: where_has!(P, Resume, trainer_calls, trainer_write_moments),
         }
     };
     const REFERENCE: &'static Table = &Self::TABLE;

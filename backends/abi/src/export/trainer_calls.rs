@@ -168,6 +168,42 @@ pub(super) unsafe extern "C" fn trainer_write_state<P: Plugin>(
     unsafe { with(trainer.cast::<Held<TrainerOf<P>>>(), call) }
 }
 
+pub(super) unsafe extern "C" fn trainer_read_moments<P: Plugin>(
+    trainer: *mut TrainerHandle,
+    moments: *const Tensor,
+    moment_count: usize,
+    steps: *mut u64,
+) -> i32 {
+    let call = |support: &mut TrainerOf<P>, _: &Message| {
+        if steps.is_null() || !steps.is_aligned() {
+            return Err(Failure::invalid("the pointer for the count of steps is null or misaligned"));
+        }
+        // SAFETY: the header's promises.
+        let mut outputs = unsafe { named_outputs("the moments", moments, moment_count, &[]) }?;
+        let taken = support.trainer.read_moments(&mut outputs)?;
+        complete(&outputs)?;
+        // SAFETY: not null and aligned, hence writable.
+        unsafe { steps.write(taken) };
+        Ok(())
+    };
+    // SAFETY: the header's promises.
+    unsafe { with(trainer.cast::<Held<TrainerOf<P>>>(), call) }
+}
+
+pub(super) unsafe extern "C" fn trainer_write_moments<P: Plugin>(
+    trainer: *mut TrainerHandle,
+    moments: *const Tensor,
+    moment_count: usize,
+    steps: u64,
+) -> i32 {
+    let call = |support: &mut TrainerOf<P>, _: &Message| {
+        // SAFETY: the header's promises.
+        support.trainer.write_moments(&unsafe { named_inputs("the moments", moments, moment_count) }?, steps)
+    };
+    // SAFETY: the header's promises.
+    unsafe { with(trainer.cast::<Held<TrainerOf<P>>>(), call) }
+}
+
 pub(super) unsafe extern "C" fn trainer_text<P: Plugin>(trainer: *mut TrainerHandle, text: *const Tensor) -> i32 {
     let call = |support: &mut TrainerOf<P>, _: &Message| {
         // SAFETY: the header's promises.

@@ -22,7 +22,7 @@ pub use error::{BackendError, LoadError, Version};
 pub use library::{HELP_MARK, LibraryError};
 pub use session::Session;
 pub use towers::{ImageTower, TextTower};
-pub use trainer::{Scores, Trainer};
+pub use trainer::{Moments, Scores, Trainer};
 
 pub use crate::options::{
     Capability, Description, ImageTowerOptions, Model, Precision, SessionOptions, TextTowerOptions, TrainerOptions,

@@ -24,6 +24,15 @@ pub struct Scores {
     pub maps: Option<Vec<f32>>,
 }
 
+/// Adam's moments after some steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments {
+    /// `first.<parameter>` of every parameter, then `second.<parameter>`.
+    pub tensors: Vec<OwnedTensor>,
+    /// Steps they come from.
+    pub steps: u64,
+}
+
 /// A model in training, or one that scores. Freed when dropped.
 #[derive(Debug)]
 pub struct Trainer {
@@ -190,6 +199,46 @@ impl Trainer {
         // SAFETY: the trainer is live and the tensors live through the call.
         let code = unsafe { (self.functions.write_state)(self.handle.as_ptr(), state.as_ptr(), state.len()) };
         self.session.check(CALL, code)
+    }
+
+    /// Adam's moments of these parameters, by name and shape.
+    ///
+    /// # Errors
+    /// A name or shape that is not a parameter's, a value that is not finite (`numeric`), a missing capability, or the
+    /// backend's.
+    pub fn read_moments(&mut self, parameters: &[(&str, &[usize])]) -> Result<Moments, BackendError> {
+        const CALL: &str = "trainer_read_moments";
+        let read = self.session.backend.function(CALL, Capability::Resume, |table| table.trainer_read_moments)?;
+        let each = ["first", "second"]
+            .into_iter()
+            .flat_map(|moment| parameters.iter().map(move |(name, shape)| (format!("{moment}.{name}"), *shape)));
+        let names: Vec<(String, &[usize])> = each.collect();
+        let wanted: Vec<(&str, &[usize])> = names.iter().map(|(name, shape)| (name.as_str(), *shape)).collect();
+        let mut steps = 0;
+        let tensors = self.read(CALL, &wanted, |handle, tensors, count| {
+            // SAFETY: the trainer is live, tensors and count live through the call and are nobody else's.
+            unsafe { read(handle, tensors, count, &raw mut steps) }
+        })?;
+        Ok(Moments { tensors, steps })
+    }
+
+    /// Writes both moments of every parameter. With the parameters of the same moment, which are written before, the
+    /// next steps are those that would have followed.
+    ///
+    /// # Errors
+    /// Lengths that don't fit, a missing capability, or the backend's; the moments stay what they were.
+    pub fn write_moments(&mut self, moments: &[NamedTensor<'_>], steps: u64) -> Result<(), BackendError> {
+        const CALL: &str = "trainer_write_moments";
+        let write = self.session.backend.function(CALL, Capability::Resume, |table| table.trainer_write_moments)?;
+        let moments = Inputs::new(moments).map_err(|failure| self.session.error(CALL, failure))?;
+        // SAFETY: the trainer is live and the tensors live through the call.
+        let code = unsafe { write(self.handle.as_ptr(), moments.as_ptr(), moments.len(), steps) };
+        self.session.check(CALL, code)
+    }
+
+    /// Whether its moments can be read and written.
+    pub fn resumes(&self) -> bool {
+        self.session.backend.has(Capability::Resume)
     }
 
     /// Text vectors `(t_n, t_ab)` of unit length, `[2, E]`.

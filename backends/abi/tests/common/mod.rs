@@ -244,6 +244,24 @@ impl Trainer for Train {
         Ok(())
     }
 
+    /// First moments are the steps so far, second ones zeros.
+    fn read_moments(&mut self, out: &mut Outputs<'_>) -> Result<u64, Failure> {
+        for (moment, value) in [("first", self.steps as f32), ("second", 0.0)] {
+            out.fill(&format!("{moment}.weight"), &[2, 2], &[value; 4])?;
+            out.fill(&format!("{moment}.bias"), &[2], &[value; 2])?;
+        }
+        Ok(self.steps.into())
+    }
+
+    fn write_moments(&mut self, moments: &Tensors<'_>, steps: u64) -> Result<(), Failure> {
+        for moment in ["first", "second"] {
+            moments.expect(&format!("{moment}.weight"), &[2, 2])?.f32()?;
+            moments.expect(&format!("{moment}.bias"), &[2])?.f32()?;
+        }
+        self.steps = steps as u32;
+        Ok(())
+    }
+
     fn text(&mut self, out: &mut [f32]) -> Result<(), Failure> {
         out.fill(self.text);
         Ok(())

@@ -67,9 +67,15 @@ pub(crate) struct Predict {
     /// Backend to compute with [default: the one that trained, or the experiment's first]
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// Folder for scores, maps and pictures [default: predictions/<id>]
+    /// Folder for scores, maps and pictures [default: predictions/<id>, or <id>-2 and so on where that has some]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace the predictions that are in the folder already
+    #[arg(long)]
+    overwrite: bool,
+    /// Score nothing if an image can't be read, instead of leaving it out
+    #[arg(long, conflicts_with = "test")]
+    strict: bool,
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]
@@ -103,13 +109,18 @@ pub(super) fn predict(arguments: &Predict) -> Result<Exit, Failure> {
     if let Some(backend) = arguments.backend.as_deref().filter(|name| *name != model.training().backend.name) {
         model = model.on_backend(backend_of(&program, backend)?);
     }
-    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("predictions").join(name));
+    let usual = PathBuf::from("predictions").join(name);
+    let out = predict::place(arguments.out.as_deref(), &usual, arguments.overwrite)?;
+    if arguments.out.is_none() && out != usual {
+        say(format!("note: {} has earlier predictions; these go to {}", usual.display(), out.display()));
+    }
     interrupt::listen()?;
     let options = PredictOptions {
         program: &program,
         taps: paths::taps(&paths::cache(&arguments.surroundings.cache)?),
         threads: arguments.threads.number(),
         limits: Limits::default(),
+        strict: arguments.strict,
         draw: &draw,
         go_on: &interrupt::go_on,
     };

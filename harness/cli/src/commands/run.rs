@@ -108,6 +108,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
         rerun: rerun.as_ref(),
         free_space: &harness_run::free_space,
         go_on: &interrupt::go_on,
+        verify: surroundings.hashing.verify,
     };
     let mut progress = (!arguments.json).then(Progress::new);
     let mut lines = JsonLines;

@@ -8,6 +8,7 @@ use harness_records::{EvaluationRecord, Measured, read_toml, state_file};
 use harness_worker::protocol::{Job, Task};
 
 use super::model::Model;
+use super::place;
 use super::work::{PredictOptions, work};
 use crate::error::Error;
 use crate::measure;
@@ -18,7 +19,7 @@ use crate::world::World;
 const KEPT: [&str; 3] = ["scores.parquet", "grids.f32", "metrics.json"];
 
 /// Scores the test set of `evaluation`, which is of the model's training, and fills `out` with `scores.parquet`,
-/// `metrics.json` and, where there are maps, `grids.f32`. The one epoch in them is the last of the training.
+/// `metrics.json` and, where there are maps, `grids.f32`; what an earlier call wrote there is removed first. The one epoch in them is the last of the training.
 ///
 /// # Errors
 /// Before anything is scored: images, labels and masks that can't be read. As [`super::predict`]; metrics that have no
@@ -61,6 +62,7 @@ pub fn evaluate(
     let record: EvaluationRecord = read_toml(&folder.join("evaluation.toml"))?;
     let made = measure::measure(&folder, &record, &truth)?;
     made.write(&folder)?;
+    place::clear(out)?;
     for name in KEPT {
         let (from, to) = (folder.join(name), out.join(name));
         if from.is_file() {

@@ -134,14 +134,19 @@ pub(super) fn look(images: &[InputImage]) -> Result<(BTreeMap<usize, String>, Ve
             looked.iter().filter_map(|(source, facts)| Some((source, &**facts.as_ref().ok()?))).collect();
         return Ok((failures, inspect_images(&read)));
     }
-    let mut what = format!("{} of {} images can't be read", failures.len(), images.len());
+    Err(refusal(&failures, images.len()))
+}
+
+/// That images can't be read, of so many.
+pub(super) fn refusal(failures: &BTreeMap<usize, String>, images: usize) -> Error {
+    let mut what = format!("{} of {images} images can't be read", failures.len());
     for failure in failures.values().take(NAMED) {
         what += &format!("\n  {failure}");
     }
     if failures.len() > NAMED {
         what += &format!("\n  and {} more", failures.len() - NAMED);
     }
-    Err(Error::Unusable { what })
+    Error::Unusable { what }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod images;
 mod model;
 mod npy;
 mod output;
+mod place;
 mod work;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ pub use self::evaluate::evaluate;
 pub use self::images::{InputImage, list, not_searched};
 pub use self::model::Model;
 pub use self::output::{Draw, Picture};
+pub use self::place::place;
 pub use self::work::PredictOptions;
 use self::work::work;
 pub use crate::cell_by_filter::find_only;
@@ -28,11 +30,11 @@ use crate::error::Error;
 use crate::notice::{Notice, Observer};
 
 /// Scores images with a model and fills `out`: `scores.csv`, and with maps `maps/*.npy` (f32 `[S, S]`) and
-/// `overlays/*.png`. Files of an earlier call with the same names are replaced. An image that can't be read has a row
-/// with the reason and no scores.
+/// `overlays/*.png`. What an earlier call wrote there is removed first. An image that can't be read has a row with the
+/// reason and no scores.
 ///
 /// # Errors
-/// No image that can be read, all of them named; a model whose scores depend on the batch; a state that does not fit;
+/// Images that can't be read where these may not be left out, or where no other is there, all of them named; a model whose scores depend on the batch; a state that does not fit;
 /// what the worker meets; the system's.
 pub fn predict(
     model: &Model,
@@ -50,6 +52,9 @@ pub fn predict(
         });
     }
     let (unreadable, findings) = images::look(images)?;
+    if options.strict && !unreadable.is_empty() {
+        return Err(images::refusal(&unreadable, images.len()));
+    }
     for finding in findings {
         observer.notice(&match finding.severity {
             Severity::Note => Notice::Remark(&finding.message),
@@ -94,6 +99,7 @@ pub fn predict(
             )));
         }
     }
+    place::clear(out)?;
     let mut rows = output::scored(training, &images, &detection, &grids, out, options.draw)?.into_iter();
     // The table last, so that one that is there is complete.
     let row = |(place, image): (usize, &InputImage)| match unreadable.get(&place) {

@@ -68,7 +68,7 @@ impl CellChoice {
         if !state.is_file() {
             return Err(Error::record(
                 &state,
-                "the state is missing; delete the training's folder and run its experiment again",
+                "the state is missing; run its experiment again (harness run FILE), which makes it again",
             ));
         }
         let evaluation = &result.evaluated.record.evaluation;

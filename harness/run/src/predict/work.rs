@@ -22,6 +22,8 @@ pub struct PredictOptions<'a> {
     pub threads: Option<usize>,
     /// When to give up.
     pub limits: Limits,
+    /// Refuses where an image can't be read, in place of leaving it out.
+    pub strict: bool,
     /// Draws a map over its image.
     pub draw: Draw<'a>,
     /// Asked several times a second; no ends it.

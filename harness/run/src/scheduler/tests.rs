@@ -203,27 +203,38 @@ fn only_the_chosen_cells_are_run() {
 }
 
 #[test]
-fn records_that_cannot_be_read_are_made_again_with_a_line_that_says_so() {
+fn damaged_records_are_made_again_and_no_others_with_a_line_that_says_so() {
     let plan = plan("");
     let desk = Desk::new(&plan);
     desk.run();
     let cell = &plan.cells[0];
     let (training, evaluation) = (desk.folder().training(cell.training), desk.folder().evaluation(cell.evaluation));
+    let last = plan.trainings.iter().find(|training| training.id == cell.training).unwrap().epochs - 1;
+    let (again, scored) = (vec![cell.training.into()], vec![cell.evaluation.into()]);
     for (path, text, again) in [
-        (training.join("training.toml"), "format = 1\nharn", vec![cell.training.into()]),
-        (training.join("training.toml"), "format = 99\n", vec![cell.training.into()]),
-        (evaluation.join("evaluation.toml"), "", vec![cell.evaluation.into()]),
-        (evaluation.join("metrics.json"), "{", Vec::<RecordId>::new()),
-        (evaluation.join("replicates.bin"), "harness replicates\n", Vec::new()),
+        (training.join("training.toml"), Some("format = 1\nharn"), &again),
+        (training.join("training.toml"), Some("format = 99\n"), &again),
+        (state_file(&training, last), Some("torn"), &again),
+        (state_file(&training, last), None, &again),
+        (evaluation.join("evaluation.toml"), Some(""), &scored),
+        (evaluation.join("metrics.json"), Some(""), &Vec::<RecordId>::new()),
+        (evaluation.join("metrics.json"), None, &Vec::new()),
+        (evaluation.join("replicates.bin"), Some("harness replicates\n"), &Vec::new()),
     ] {
         desk.forget();
-        std::fs::write(&path, text).unwrap();
+        match text {
+            Some(text) => std::fs::write(&path, text).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
         let finished = desk.run();
         assert_eq!((finished.failed, finished.reused + finished.done), (0, plan.cells.len()), "{}", path.display());
         assert!(finished.done > 0);
-        assert_eq!(desk.jobs(), again, "{}", path.display());
-        let said = desk.notices().into_iter().find(|notice| notice.contains("can't be read")).unwrap();
-        assert!(said.contains(&path.file_name().unwrap().to_string_lossy().into_owned()), "{said}");
+        assert_eq!(desk.jobs(), *again, "{}", path.display());
+        let said = desk.notices().into_iter().find(|notice| notice.contains("is damaged; ")).unwrap();
+        assert!(
+            said.contains(" removed and ") && said.contains(&path.file_name().unwrap().to_string_lossy().into_owned()),
+            "{said}"
+        );
         let entries = journal::entries(&desk.folder().journal()).unwrap().known;
         assert!(entries.iter().any(|entry| matches!(entry, Entry::Removed { why: Some(_), .. })));
         assert_eq!(desk.run().reused, plan.cells.len());
@@ -231,22 +242,27 @@ fn records_that_cannot_be_read_are_made_again_with_a_line_that_says_so() {
 }
 
 #[test]
-fn a_damaged_state_that_something_waits_for_is_trained_again_and_another_is_left_alone() {
-    let plan = plan("");
+fn states_that_are_made_again_are_those_that_cells_report() {
+    let plan = plan("selection = [\"last\", \"best-on-test\"]");
     let desk = Desk::new(&plan);
     desk.run();
-    let cell = &plan.cells[0];
-    let training = plan.trainings.iter().find(|training| training.id == cell.training).unwrap();
-    let file = state_file(&desk.folder().training(cell.training), training.epochs - 1);
-    std::fs::write(&file, "torn").unwrap();
-    desk.forget();
-    assert_eq!(desk.run().reused, plan.cells.len());
-    std::fs::remove_dir_all(desk.folder().evaluation(cell.evaluation)).unwrap();
-    let finished = desk.run();
-    assert_eq!((finished.failed, finished.reused + finished.done), (0, plan.cells.len()));
-    assert_eq!(desk.jobs(), [cell.training.into(), cell.evaluation.into()]);
-    let said = desk.notices().into_iter().find(|notice| notice.contains("can't be read")).unwrap();
-    assert!(said.contains("made again") && said.contains(".safetensors"), "{said}");
+    let training = &plan.trainings[0];
+    let folder = desk.folder().training(training.id);
+    // The fake's best epoch is the first.
+    let (first, last) = (state_file(&folder, 0), state_file(&folder, training.epochs - 1));
+    // Also in records of versions that listed no files.
+    for listed in [true, false] {
+        for gone in [&first, &last] {
+            std::fs::remove_file(gone).unwrap();
+            if !listed {
+                std::fs::remove_file(folder.join("files.json")).unwrap();
+            }
+            desk.forget();
+            assert_eq!(desk.run().failed, 0);
+            assert_eq!(desk.jobs(), [training.id.into()]);
+            assert!(first.is_file() && last.is_file() && desk.folder().count_states(training.id).unwrap() == 2);
+        }
+    }
 }
 
 #[test]
