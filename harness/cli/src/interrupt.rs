@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::exit::{Exit, Failure};
-use crate::output::{bars, say};
+use crate::output::{bars, insist};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -14,7 +14,7 @@ pub(crate) fn listen() -> Result<(), Failure> {
             let _ = bars().clear();
             std::process::exit(Exit::Interrupted as i32);
         }
-        say("\nstopping cleanly; press Ctrl-C again to stop now");
+        insist("\nstopping cleanly; press Ctrl-C again to stop now");
     };
     ctrlc::set_handler(handler)
         .map_err(|error| Failure { exit: Exit::System, message: format!("can't listen for Ctrl-C: {error}") })
