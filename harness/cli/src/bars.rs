@@ -1,5 +1,5 @@
 //! Bars on a terminal: what is being done now, and below it the whole run. Each is one line, made anew for the width
-//! that the terminal has at that moment, and never fills its last column, so that none wraps.
+//! that the terminal has at that moment, and ends before its last columns, so that none wraps.
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use console::{Style, measure_text_width, truncate_str};
 use harness_text::{duration, group};
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::output::{bars, columns, on_screen};
-
-/// How often bars move while nothing is reported, so that times stay true.
-const TICK: Duration = Duration::from_millis(500);
+use crate::board::{Row, TICK, refresh};
+use crate::output::{columns, on_screen};
 
 /// Columns of a name.
-const NAME: usize = 22;
+const NAME: usize = 25;
+
+/// Columns that stay free behind a line: room for the `^C` that a terminal echoes.
+const FREE: usize = 3;
 
 /// Columns below which a bar says nothing.
 const LEAST: usize = 8;
@@ -73,7 +73,7 @@ impl Line {
 
     /// The line in a terminal of so many columns.
     fn drawn(&self, columns: usize, now: Instant) -> String {
-        let width = columns.saturating_sub(1);
+        let width = columns.saturating_sub(FREE);
         let counts =
             self.extent.filter(|_| self.counts).map(|(done, total)| format!("{}/{}", group(done), group(total)));
         let mut remarks: Vec<String> = counts.into_iter().collect();
@@ -116,8 +116,8 @@ impl Line {
 
 /// A line on the terminal; it goes when this is dropped.
 pub(crate) struct Drawn {
-    bar: ProgressBar,
     line: Arc<Mutex<Line>>,
+    _row: Row,
 }
 
 impl Drawn {
@@ -125,27 +125,14 @@ impl Drawn {
     pub(crate) fn new(line: Line) -> Self {
         let line = Arc::new(Mutex::new(line));
         let shown = Arc::clone(&line);
-        let write = move |_: &ProgressState, text: &mut dyn Write| {
-            let line = shown.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = text.write_str(&line.drawn(columns(), Instant::now()));
-        };
-        // A template of the program's own is always read; the default bar stands in for what can't happen.
-        let style = ProgressStyle::with_template("{line}").unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = bars().add(ProgressBar::no_length().with_style(style.with_key("line", write)));
-        bar.enable_steady_tick(TICK);
-        Self { bar, line }
+        let say = move || shown.lock().unwrap_or_else(PoisonError::into_inner).drawn(columns(), Instant::now());
+        Self { line, _row: Row::new(say) }
     }
 
     /// Shows another line in its place.
     pub(crate) fn show(&self, line: Line) {
         *self.line.lock().unwrap_or_else(PoisonError::into_inner) = line;
-        self.bar.set_message("");
-    }
-}
-
-impl Drop for Drawn {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        refresh();
     }
 }
 
@@ -171,16 +158,16 @@ mod tests {
             assert!(measure_text_width(&drawn) < columns.max(1), "{columns}: {drawn}");
         }
         let of = |columns: usize| line.drawn(columns, now);
-        assert_eq!(of(60), "  encoding supports      ━━━━━─────  64/128  3m 20s left");
-        assert_eq!(of(80), "  encoding supports      ━━━━━━━━━━━─────────────  64/128  3m 20s left  4.9/s");
-        assert_eq!(of(41), "  encoding supports      64/128");
-        assert_eq!(of(12), "  encoding…");
+        assert_eq!(of(60), "  encoding supports         ━━━━────  64/128  3m 20s left");
+        assert_eq!(of(80), "  encoding supports         ━━━━━━━━━━━──────────  64/128  3m 20s left  4.9/s");
+        assert_eq!(of(41), "  encoding supports          64/128");
+        assert_eq!(of(12), "  encodi…");
     }
 
     #[test]
     fn what_has_no_extent_has_no_bar() {
         let line = Line::open("computing metrics");
         let drawn = line.drawn(60, line.since + Duration::from_secs(61));
-        assert_eq!(drawn, "  computing metrics      ⠹  1m 1s so far");
+        assert_eq!(drawn, "  computing metrics         ⠹  1m 1s so far");
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::board;
 use crate::exit::{Exit, Failure};
-use crate::output::{bars, insist};
+use crate::output::insist;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -11,7 +12,7 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 pub(crate) fn listen() -> Result<(), Failure> {
     let handler = || {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            let _ = bars().clear();
+            board::clear();
             std::process::exit(Exit::Interrupted as i32);
         }
         insist("\nstopping cleanly; press Ctrl-C again to stop now");

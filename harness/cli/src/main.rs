@@ -7,6 +7,7 @@
 
 mod backends;
 mod bars;
+mod board;
 mod commands;
 mod exit;
 mod flags;

@@ -3,22 +3,12 @@
 
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
-use std::sync::{LazyLock, OnceLock};
+use std::sync::OnceLock;
 
 use console::{Style, Term};
-use indicatif::{MultiProgress, ProgressDrawTarget};
 
+use crate::board::above;
 use crate::speaking::{Colour, Speaking};
-
-/// The bars on the terminal. All text passes them, also that of the thread which hears Ctrl-C, so that none lands
-/// inside one.
-static BARS: LazyLock<MultiProgress> = LazyLock::new(|| {
-    MultiProgress::with_draw_target(if can_draw() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    })
-});
 
 /// How this process speaks, once its arguments are known.
 static HOW: OnceLock<How> = OnceLock::new();
@@ -58,11 +48,6 @@ fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|name| name == "dumb")
 }
 
-/// The bars on the terminal.
-pub(crate) fn bars() -> &'static MultiProgress {
-    &BARS
-}
-
 /// Whether bars are drawn: standard error is a terminal on which lines can be drawn over, and nobody asked for quiet.
 pub(crate) fn can_draw() -> bool {
     stderr().is_terminal() && !is_dumb() && !how().quiet
@@ -93,7 +78,7 @@ static LOST: OnceLock<String> = OnceLock::new();
 
 /// Text on standard output. Where it can't be written the work continues, and the process ends as one that failed.
 pub(crate) fn print(text: impl Display) {
-    BARS.suspend(|| written(write!(stdout(), "{text}").and_then(|()| stdout().flush())));
+    above(|| written(write!(stdout(), "{text}").and_then(|()| stdout().flush())));
 }
 
 /// A paragraph on standard output, broken between words where that is a terminal.
@@ -137,7 +122,7 @@ pub(crate) fn insist(text: impl Display) {
     if stderr().is_terminal() && !is_dumb() {
         text = fit(&text, columns());
     }
-    BARS.suspend(|| {
+    above(|| {
         let _ = writeln!(stderr(), "{}", coloured(&text));
     });
 }
@@ -147,10 +132,14 @@ pub(crate) fn warn(text: impl Display) {
     insist(format!("warning: {text}"));
 }
 
-/// Text broken between words, below lines that it continues set back.
+/// Text broken between words. What goes on from a line with a head, or from one that is set back, is set back.
 fn fit(text: &str, width: usize) -> String {
-    let options = textwrap::Options::new(width).subsequent_indent("      ").break_words(false);
-    text.split('\n').map(|line| textwrap::fill(line, &options)).collect::<Vec<_>>().join("\n")
+    let line = |line: &str| {
+        let sets_back = line.starts_with("  ") || heads().iter().any(|(head, _)| line.starts_with(head));
+        let indent = if sets_back { "      " } else { "" };
+        textwrap::fill(line, textwrap::Options::new(width).subsequent_indent(indent).break_words(false))
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Words that lines begin with, each with its colour.
@@ -177,6 +166,7 @@ mod tests {
     #[test]
     fn a_line_is_broken_between_words() {
         assert_eq!(fit("warning: one two three", 16), "warning: one two\n      three");
+        assert_eq!(fit("one two three four", 16), "one two three\nfour");
         assert_eq!(fit("a\nb", 16), "a\nb");
         assert_eq!(fit("/a/path/that/is/longer/than/a/line", 16), "/a/path/that/is/longer/than/a/line");
     }

@@ -187,7 +187,7 @@ broken                      –               –                3 failed
         assert_eq!(table(&overview(), None), expected);
         let narrow = table(&overview(), Some(60));
         assert!(narrow.lines().all(|line| measure_text_width(line) < 60), "{narrow}");
-        assert!(narrow.contains("a-variant-with…  0.938"), "{narrow}");
+        assert!(narrow.contains("a-variant-with-…  0.938"), "{narrow}");
         assert_eq!(legend(&overview()), "● best; * differs from the base (Holm)");
     }
 }

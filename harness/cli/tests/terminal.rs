@@ -1,6 +1,6 @@
 //! What a person sees of a run: bars that move on a terminal, plain lines without one, nothing with `--json`.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
@@ -96,7 +96,7 @@ fn arguments() -> [&'static str; 6] {
 /// Two variants, two seeds.
 fn ablation() -> Place {
     let place = Place::new();
-    place.edit("seeds = [0]", "seeds = [0, 1]");
+    place.edit("seeds = [0]", "seeds = [0, 100]");
     place.edit("selection = [\"last\", \"best-on-test\"]", "selection = [\"last\"]");
     place.edit("[train]", "[variants.contrastive]\nloss = \"contrastive\"\n\n[train]");
     place
@@ -134,15 +134,98 @@ fn decimals(word: &str) -> String {
     format!("{}0.{}{rest}", before.replace(['+', '−'], "±"), "#".repeat(digits))
 }
 
+/// What stands on a terminal of 60 columns when all is done, [`masked`].
+const AT_60: &str = "\
+small: 4 cells; results go to out
+[1/4] base: Small, K 2, draw 0, seed 0, flex
+  done   <id> base, last: AC 0.###, AS 0.###
+[2/4] base: Small, K 2, draw 0, seed 100, flex
+  done   <id> base, last: AC 0.###, AS 0.###
+[3/4] contrastive: Small, K 2, draw 0, seed 0, flex
+  done   <id> contrastive, last: AC 0.###, AS 0.###
+[4/4] contrastive: Small, K 2, draw 0, seed 100, flex
+  done   <id> contrastive, last: AC 0.###, AS 0.###
+
+Small, K = 2, 1 draw, 2 seeds, 12 test images, selection
+last
+variant      AC              AS
+base         0.###≈          0.###≈
+contrastive  0.###●  ±0.###  0.###●  ±0.###
+● best; ≈ not shown to be worse than the best
+
+Against base on Small, K = 2, 1 draw, 2 seeds, 12 test
+images: contrastive was not shown to differ (AC, AC by
+detection, AS; Holm). Largest: contrastive AC ±0.###
+[±0.###, ±0.###], p = 0.###.
+
+4 cells done in <time>.
+Report: out/report.md
+The encoder is synthetic and untrained: these numbers say
+nothing about the method with real weights.
+";
+
+/// Of 80 columns.
+const AT_80: &str = "\
+small: 4 cells; results go to out
+[1/4] base: Small, K 2, draw 0, seed 0, flex
+  done   <id> base, last: AC 0.###, AS 0.###
+[2/4] base: Small, K 2, draw 0, seed 100, flex
+  done   <id> base, last: AC 0.###, AS 0.###
+[3/4] contrastive: Small, K 2, draw 0, seed 0, flex
+  done   <id> contrastive, last: AC 0.###, AS 0.###
+[4/4] contrastive: Small, K 2, draw 0, seed 100, flex
+  done   <id> contrastive, last: AC 0.###, AS 0.###
+
+Small, K = 2, 1 draw, 2 seeds, 12 test images, selection last
+variant      AC              AS
+base         0.###≈          0.###≈
+contrastive  0.###●  ±0.###  0.###●  ±0.###
+● best; ≈ not shown to be worse than the best
+
+Against base on Small, K = 2, 1 draw, 2 seeds, 12 test images: contrastive was
+not shown to differ (AC, AC by detection, AS; Holm). Largest: contrastive AC
+±0.### [±0.###, ±0.###], p = 0.###.
+
+4 cells done in <time>.
+Report: out/report.md
+The encoder is synthetic and untrained: these numbers say nothing about the
+method with real weights.
+";
+
+/// Of 120 columns.
+const AT_120: &str = "\
+small: 4 cells; results go to out
+[1/4] base: Small, K 2, draw 0, seed 0, flex
+  done   <id> base, last: AC 0.###, AS 0.###
+[2/4] base: Small, K 2, draw 0, seed 100, flex
+  done   <id> base, last: AC 0.###, AS 0.###
+[3/4] contrastive: Small, K 2, draw 0, seed 0, flex
+  done   <id> contrastive, last: AC 0.###, AS 0.###
+[4/4] contrastive: Small, K 2, draw 0, seed 100, flex
+  done   <id> contrastive, last: AC 0.###, AS 0.###
+
+Small, K = 2, 1 draw, 2 seeds, 12 test images, selection last
+variant      AC              AS
+base         0.###≈          0.###≈
+contrastive  0.###●  ±0.###  0.###●  ±0.###
+● best; ≈ not shown to be worse than the best
+
+Against base on Small, K = 2, 1 draw, 2 seeds, 12 test images: contrastive was not shown to differ (AC, AC by detection,
+AS; Holm). Largest: contrastive AC ±0.### [±0.###, ±0.###], p = 0.###.
+
+4 cells done in <time>.
+Report: out/report.md
+The encoder is synthetic and untrained: these numbers say nothing about the method with real weights.
+";
+
 #[test]
 fn a_run_leaves_few_lines_on_terminals_of_60_80_and_120_columns_and_none_wraps() {
     let place = ablation();
-    for columns in [60, 80, 120] {
+    for (columns, expected) in [(60, AT_60), (80, AT_80), (120, AT_120)] {
         let _ = std::fs::remove_dir_all(place.file("out"));
         let (code, screen) = on_terminal(&place, columns, &arguments(), |_| {});
         assert_eq!(code, Some(0), "{}", screen.text());
-        println!("=== {columns}\n{}", screen.text().trim_end());
-        println!("=== {columns} masked\n{}", masked(&screen));
+        assert_eq!(masked(&screen), expected, "{columns} columns:\n{}", screen.text());
     }
 }
 

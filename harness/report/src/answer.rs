@@ -154,21 +154,22 @@ fn sentence(from: &Material<'_>, filled: &Filled<'_>, all: &[Filled<'_>]) -> Opt
         format!("{none} ({measures}). Largest: {}.", largest.words)
     } else {
         let side = |better: bool| {
-            let mut named: Vec<&str> = Vec::new();
             let here = significant.iter().filter(|finding| (finding.difference > 0.0) == better);
             let more = here.clone().count().saturating_sub(NAMED);
-            named.extend(here.take(NAMED).map(|finding| finding.words.as_str()));
+            let named: Vec<&str> = here.take(NAMED).map(|finding| finding.words.as_str()).collect();
             let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-            let word = if better { "better" } else { "worse" };
-            (!named.is_empty()).then(|| format!("{word}: {}{more}", named.join("; ")))
+            (!named.is_empty()).then(|| format!("{}{more}.", named.join("; ")))
         };
-        let sides: Vec<String> = [side(true), side(false)].into_iter().flatten().collect();
-        let rest = if significant.len() < findings.len() {
-            format!(" No other difference is significant ({measures}).")
-        } else {
-            format!(" ({measures})")
+        let sides = match (side(true), side(false)) {
+            (Some(better), Some(worse)) => format!("better: {better} Worse: {worse}"),
+            (Some(better), None) => format!("better: {better}"),
+            (None, worse) => format!("worse: {}", worse.unwrap_or_default()),
         };
-        format!("{}.{rest}", sides.join(". "))
+        let rest = match significant.len() < findings.len() {
+            true => format!("No other difference is significant ({measures})."),
+            false => format!("All differences are significant ({measures})."),
+        };
+        format!("{sides} {rest}")
     };
     Some(format!("Against `{}` {}: {what}", ablation.base, place(from, block, all)))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use harness_config::suggest::nearest;
 use harness_experiment::{CellStatus, Filter, Plan};
 use harness_metrics::Metric;
 use harness_records::{CellRecords, Detail, Folder, Statuses};
@@ -82,8 +83,11 @@ pub(super) fn compare(arguments: &Compare) -> Result<Exit, Failure> {
     if known(one) || known(other) {
         let variants: Vec<&str> =
             plans.iter().flat_map(|(plan, _)| plan.variants.iter().map(|variant| variant.name.as_str())).collect();
+        let wrong = if known(one) { other } else { one };
+        let near = nearest(wrong, variants.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
         return Err(Failure::input(format!(
-            "no results folder has both `{one}` and `{other}` as variants; there are {}",
+            "no results folder has both `{one}` and `{other}` as variants{} There are {}",
+            near.unwrap_or_else(|| ".".to_owned()),
             variants.join(", ")
         )));
     }
