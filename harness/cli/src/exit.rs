@@ -7,7 +7,7 @@ use harness_records::Class;
 use harness_report::ReportError;
 use harness_run::Error;
 
-use crate::output::{lost, say};
+use crate::output::{insist, lost};
 
 /// Exit codes, as the README documents them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,14 +113,14 @@ pub(crate) fn code(result: Result<Exit, Failure>) -> ExitCode {
     let exit = match result {
         Ok(exit) => match lost() {
             Some(reason) if exit != Exit::Interrupted => {
-                say(format!("error: can't write to standard output: {reason}"));
+                insist(format!("error: can't write to standard output: {reason}"));
                 Exit::System
             }
             _ => exit,
         },
         Err(failure) => {
             if !failure.message.is_empty() {
-                say(format!("error: {}", failure.message));
+                insist(format!("error: {}", failure.message));
             }
             failure.exit
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::output::say;
+use crate::output::warn;
 
 /// Where backends are found besides the usual folders.
 #[derive(Clone, Debug, Default, Args)]
@@ -67,8 +67,8 @@ impl Threads {
         let here = std::thread::available_parallelism().map_or(1, usize::from);
         let most = THREADS_EACH * here;
         if asked > most {
-            say(format!(
-                "warning: --threads {asked}: this machine has {here}, and at most {THREADS_EACH} times that are used: {most}"
+            warn(format!(
+                "--threads {asked}: this machine has {here}, and at most {THREADS_EACH} times that are used: {most}"
             ));
         }
         Some(asked.min(most))

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::board;
 use crate::exit::{Exit, Failure};
-use crate::output::{bars, say};
+use crate::output::insist;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -11,10 +12,10 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 pub(crate) fn listen() -> Result<(), Failure> {
     let handler = || {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            let _ = bars().clear();
+            board::clear();
             std::process::exit(Exit::Interrupted as i32);
         }
-        say("\nstopping cleanly; press Ctrl-C again to stop now");
+        insist("\nstopping cleanly; press Ctrl-C again to stop now");
     };
     ctrlc::set_handler(handler)
         .map_err(|error| Failure { exit: Exit::System, message: format!("can't listen for Ctrl-C: {error}") })

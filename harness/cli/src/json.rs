@@ -26,13 +26,13 @@ impl Observer for JsonLines {
                 "event": "begun", "experiment": plan.name, "smoke": plan.smoke, "cells": cells,
                 "reused": reused, "out": out,
             }),
-            Notice::Training { training, variants, number, of } => json!({
+            Notice::Training { training, variants, number, of, left } => json!({
                 "event": "training", "training": training.id, "variants": variants, "number": number, "of": of,
                 "dataset": training.dataset, "shots": training.shots, "draw": training.draw, "seed": training.seed,
-                "backend": training.backend.name,
+                "backend": training.backend.name, "seconds_left": left.map(|left| left.as_secs()),
             }),
-            Notice::Progress { phase, done, total, rate, left } => json!({
-                "event": "progress", "phase": phase, "done": done, "total": total, "rate": rate,
+            Notice::Progress { phase, done, total, rate, encodes, left } => json!({
+                "event": "progress", "phase": phase, "done": done, "total": total, "rate": rate, "encodes": encodes,
                 "seconds_left": left.map(|left| left.as_secs()),
             }),
             Notice::Epoch { epoch, loss } => json!({ "event": "epoch", "epoch": epoch, "loss": loss }),

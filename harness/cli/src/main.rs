@@ -6,6 +6,8 @@
 )]
 
 mod backends;
+mod bars;
+mod board;
 mod commands;
 mod exit;
 mod flags;
@@ -14,6 +16,8 @@ mod json;
 mod output;
 mod paths;
 mod progress;
+mod speaking;
+mod summary;
 mod world;
 
 use std::process::ExitCode;
@@ -31,6 +35,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Debug, Parser)]
 #[command(name = "harness", version, after_help = EXIT_CODES, max_term_width = 100)]
 struct Arguments {
+    #[command(flatten)]
+    speaking: speaking::Speaking,
     #[command(subcommand)]
     command: Command,
 }
@@ -49,7 +55,10 @@ Exit codes:
 
 fn main() -> ExitCode {
     exit::code(match parse() {
-        Ok(arguments) => commands::perform(&arguments.command),
+        Ok(arguments) => {
+            output::speak(&arguments.speaking);
+            commands::perform(&arguments.command)
+        }
         Err(wrong) => wrong.map_or(Ok(Exit::Done), Err),
     })
 }

@@ -70,15 +70,32 @@ pub(crate) fn results() -> Vec<PathBuf> {
     folders
 }
 
-/// The results folder that was named.
+/// The results folder that was named. What is an experiment, or the name of one, is answered with the folder that was
+/// meant.
 pub(crate) fn results_folder(path: &Path) -> Result<Folder, Failure> {
-    if path.is_file() {
-        return Err(Failure::input(format!(
-            "{}: this is a file, not a results folder; results of an experiment are in {REPORTS}/<its name>",
-            path.display()
-        )));
+    if path.is_dir() {
+        return Ok(Folder::new(path));
     }
-    Ok(Folder::new(path))
+    let usual = path.file_stem().map(|name| Path::new(REPORTS).join(name));
+    let meant = match usual.filter(|usual| usual.join("plan.toml").is_file()) {
+        Some(usual) => format!("; did you mean {}?", usual.display()),
+        None => format!("; results of an experiment are in {REPORTS}/<its name>"),
+    };
+    let what = if path.is_file() { "this is a file, not a results folder" } else { "there is no such folder" };
+    Err(Failure::input(format!("{}: {what}{meant}", path.display())))
+}
+
+/// The experiment file that was named. One that is not there is answered with the file that was meant, if one is.
+pub(crate) fn experiment(path: &Path) -> Result<&Path, Failure> {
+    if path.is_file() {
+        return Ok(path);
+    }
+    let what = if path.is_dir() { "this is a folder, not an experiment file" } else { "there is no such file" };
+    let name = path.file_name().map(Path::new).unwrap_or(path).with_extension("toml");
+    let near = [path.with_extension("toml"), Path::new("experiments").join(&name), name];
+    let meant = near.iter().find(|near| near.is_file());
+    let meant = meant.map(|near| format!("; did you mean {}?", near.display())).unwrap_or_default();
+    Err(Failure::input(format!("{}: {what}{meant}", path.display())))
 }
 
 /// A path that stays right in another working folder.

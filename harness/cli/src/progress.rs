@@ -4,96 +4,149 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use console::Style;
 use harness_experiment::{Cell, Selection, Training};
+use harness_metrics::Metric;
 use harness_run::{Notice, Observer, Phase};
 use harness_text::{count, duration, seconds};
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::output::{bars, can_draw, say};
+use crate::bars::{Drawn, Line, Remark};
+use crate::output::{add, can_draw, insist, say, warn};
 
 /// Without a terminal, how often progress is worth a line.
 const LINE_EVERY: Duration = Duration::from_secs(15);
 
-/// How often bars move while nothing is reported, so that times stay true.
-const TICK: Duration = Duration::from_millis(500);
+/// Parts that the bar of the whole run has.
+const PARTS: u64 = 1000;
 
-/// Below 80 columns in all, with room for the longest phase, six digits and a day.
-const PHASE: &str = "  {prefix:25} {wide_bar} {pos:>6}/{len:<6} {rate:>8} {remaining:>8} left";
-const WITHOUT_COUNT: &str = "  {prefix:25} {spinner}";
-const WHOLE_RUN: &str = "  {prefix:25} {wide_bar} {msg}";
+/// Characters of an id that tell a cell from others.
+const ID: usize = 8;
 
 /// Prints events and moves bars.
 pub(crate) struct Progress {
-    /// `None` where there is no terminal to draw on.
-    drawn: Option<Drawn>,
     last_line: Instant,
     begun: Instant,
     epochs: u32,
     epoch: Option<(u32, f64)>,
+    /// The phase, what it does in words, how much is done, and when it began.
+    phase: Option<Shown>,
+    /// What is being done now.
+    now: Option<Drawn>,
+    /// The whole run.
+    run: Option<Drawn>,
+    /// Trainings that are over, and all.
+    trainings: (usize, usize),
     /// Names of variants with one state, of which no rule chooses.
     without_choice: BTreeSet<String>,
 }
 
-/// The bars.
-struct Drawn {
-    /// What is being done now.
-    phase: ProgressBar,
-    shown: Option<Phase>,
-    /// Trainings of the run, where there are several.
-    run: Option<ProgressBar>,
+/// A phase as it was last reported.
+struct Shown {
+    phase: Phase,
+    encodes: bool,
+    done: u64,
+    since: Instant,
 }
 
 impl Progress {
     /// On standard error.
     pub(crate) fn new() -> Self {
-        let drawn = can_draw().then(|| Drawn { phase: ProgressBar::hidden(), shown: None, run: None });
         let now = Instant::now();
-        Self { drawn, last_line: now, begun: now, epochs: 0, epoch: None, without_choice: BTreeSet::new() }
+        Self {
+            last_line: now,
+            begun: now,
+            epochs: 0,
+            epoch: None,
+            phase: None,
+            now: None,
+            run: None,
+            trainings: (0, 0),
+            without_choice: BTreeSet::new(),
+        }
     }
 
     /// Takes the bars away.
     pub(crate) fn clear(&mut self) {
-        if let Some(drawn) = &mut self.drawn {
-            drawn.clear();
+        self.end_phase();
+        (self.now, self.run) = (None, None);
+    }
+
+    /// Shows what is done now.
+    fn show(&mut self, line: Line) {
+        match &self.now {
+            Some(drawn) => drawn.show(line),
+            None if can_draw() => self.now = Some(Drawn::new(line)),
+            None => {}
         }
     }
 
-    fn training(&mut self, number: usize, of: usize) {
-        let begun = self.begun;
-        let Some(drawn) = self.drawn.as_mut().filter(|_| of > 1) else { return };
-        let (name, time) = (format!("training {number} of {of}"), format!("{} so far", duration(begun.elapsed())));
-        let bar = drawn.run.get_or_insert_with(|| {
-            // Complete before it is first drawn.
-            let bar = ProgressBar::new(of as u64).with_style(style(WHOLE_RUN)).with_prefix(name.clone());
-            let bar = bars().add(bar.with_message(time.clone()));
-            bar.enable_steady_tick(TICK);
-            bar
-        });
-        bar.set_prefix(name);
-        bar.set_position(number.saturating_sub(1) as u64);
-        bar.set_message(time);
+    /// Shows the whole run: how far it is, by time where what is left is known, else by trainings.
+    fn show_run(&mut self, left: Option<Duration>) {
+        let (over, of) = self.trainings;
+        // Nothing but a prediction has no trainings.
+        if !can_draw() || of == 0 {
+            return;
+        }
+        let now = Instant::now();
+        let so_far = now.saturating_duration_since(self.begun);
+        let share = left.map(|left| so_far.as_secs_f64() / (so_far + left).as_secs_f64().max(1e-9));
+        let share = share.unwrap_or(over as f64 / of as f64);
+        let mut remarks: Vec<Remark> = left.map(|left| Remark::Left(left, now)).into_iter().collect();
+        remarks.push(Remark::SoFar);
+        let name = if of > 1 { format!("training {} of {of}", over + 1) } else { "whole run".to_owned() };
+        let line = Line {
+            name,
+            extent: Some((share * PARTS as f64) as u64).map(|done| (done, PARTS)),
+            counts: false,
+            remarks,
+            colour: Style::new().green(),
+            since: self.begun,
+        };
+        match &self.run {
+            Some(drawn) => drawn.show(line),
+            None => self.run = Some(Drawn::new(line)),
+        }
     }
 
-    fn progress(&mut self, phase: Phase, done: u64, total: u64, rate: f64, left: Option<Duration>) {
-        let epoch = self.epoch.filter(|_| phase == Phase::Train);
-        let name = match epoch {
+    fn progress(&mut self, phase: Phase, (done, total): (u64, u64), rate: f64, encodes: bool, left: Option<Duration>) {
+        let now = Instant::now();
+        let new = self.phase.as_ref().is_none_or(|shown| shown.phase != phase || done < shown.done);
+        if new {
+            self.end_phase();
+        }
+        let since = self.phase.as_ref().map_or(now, |shown| shown.since);
+        // For the line at its end: a phase that encoded anything is one that encodes.
+        let encoded = encodes || self.phase.as_ref().is_some_and(|shown| shown.encodes);
+        self.phase = Some(Shown { phase, encodes: encoded, done, since });
+        let name = match self.epoch.filter(|_| phase == Phase::Train) {
             Some((epoch, loss)) => format!("epoch {}/{}, loss {loss:.3}", epoch + 1, self.epochs),
-            None => phase.name().to_owned(),
+            None => phase.name(encodes).to_owned(),
         };
-        if let Some(drawn) = &mut self.drawn {
-            let elapsed = duration(self.begun.elapsed());
-            drawn.phase(phase, &name, done, total);
-            if let Some(run) = &drawn.run {
-                run.set_message(match left {
-                    Some(left) => format!("{elapsed} so far, about {} left", duration(left)),
-                    None => format!("{elapsed} so far"),
-                });
-            }
+        let rest = Duration::try_from_secs_f64(total.saturating_sub(done) as f64 / rate.max(1e-9));
+        if can_draw() {
+            let mut remarks: Vec<Remark> = rest.ok().map(|rest| Remark::Left(rest, now)).into_iter().collect();
+            remarks.push(Remark::Words(format!("{rate:.1}/s")));
+            let extent = Some((done, total));
+            self.show(Line { name, extent, counts: true, remarks, colour: Style::new().cyan(), since });
+            self.show_run(left);
         } else if done < total && self.last_line.elapsed() >= LINE_EVERY {
-            self.last_line = Instant::now();
+            self.last_line = now;
             say(plain(&name, phase.unit(), (done, total), rate, left));
         }
     }
+
+    /// A phase is over; `--verbose` tells how long it took.
+    fn end_phase(&mut self) {
+        if let Some(Shown { phase, encodes, done, since }) = self.phase.take() {
+            let took = since.elapsed();
+            add(format!("  {}: {} in {}", phase.name(encodes), count_of(done, phase.unit()), duration(took)));
+        }
+    }
+}
+
+/// A number of things that are named in the plural.
+fn count_of(number: u64, units: &str) -> String {
+    count(number, units.trim_end_matches('s'))
 }
 
 /// Progress without a terminal.
@@ -103,64 +156,11 @@ fn plain(name: &str, unit: &str, (done, total): (u64, u64), rate: f64, left: Opt
     format!("  {name}: {done}/{total} {unit}, {rate:.1}/s, {rest} left{run}")
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.clear();
-    }
-}
-
-impl Drawn {
-    fn phase(&mut self, phase: Phase, name: &str, done: u64, total: u64) {
-        if self.shown != Some(phase) || self.phase.length() != Some(total) || done < self.phase.position() {
-            self.begin(PHASE, name, Some(total));
-            self.shown = Some(phase);
-        }
-        self.phase.set_prefix(name.to_owned());
-        self.phase.set_position(done);
-    }
-
-    /// Something whose extent is not known.
-    fn without_count(&mut self, name: &str) {
-        self.begin(WITHOUT_COUNT, name, None);
-        self.shown = None;
-    }
-
-    /// A fresh bar above that of the run: rates start again.
-    fn begin(&mut self, template: &str, name: &str, total: Option<u64>) {
-        self.phase.finish_and_clear();
-        let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
-        // Complete before it is first drawn.
-        self.phase = bars().insert(0, bar.with_style(style(template)).with_prefix(name.to_owned()));
-        self.phase.enable_steady_tick(TICK);
-    }
-
-    fn clear(&mut self) {
-        self.phase.finish_and_clear();
-        self.shown = None;
-        if let Some(run) = self.run.take() {
-            run.finish_and_clear();
-        }
-    }
-}
-
-/// A template of the program's own is always read; the default bar stands in for what can't happen.
-fn style(template: &str) -> ProgressStyle {
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    style
-        .progress_chars("━╸─")
-        .with_key("rate", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-            let _ = write!(text, "{:.1}/s", state.per_sec());
-        })
-        .with_key("remaining", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-            let _ = write!(text, "{}", duration(state.eta()));
-        })
-}
-
 impl Observer for Progress {
     fn notice(&mut self, notice: &Notice<'_>) {
         match notice {
             Notice::Waiting { holder } => {
-                say(format!(
+                insist(format!(
                     "another process ({holder}) uses this results folder; waiting for it, press Ctrl-C to give up"
                 ));
             }
@@ -177,7 +177,8 @@ impl Observer for Progress {
                     out.display()
                 ));
             }
-            Notice::Training { training, variants, number, of } => {
+            Notice::Training { training, variants, number, of, left } => {
+                self.end_phase();
                 (self.epoch, self.epochs, self.last_line) = (None, training.epochs, Instant::now());
                 let Training { dataset, shots, draw, seed, .. } = training;
                 let (variants, backend) = (variants.join(", "), &training.backend.name);
@@ -186,24 +187,31 @@ impl Observer for Progress {
                     None => "no supports".to_owned(),
                 };
                 say(format!("[{number}/{of}] {variants}: {set}, seed {seed}, {backend}"));
-                self.training(*number, *of);
+                self.trainings = (number.saturating_sub(1), *of);
+                self.show(Line::open("starting"));
+                self.show_run(*left);
             }
-            Notice::Progress { phase, done, total, rate, left } => self.progress(*phase, *done, *total, *rate, *left),
-            Notice::Epoch { epoch, loss } => self.epoch = Some((*epoch, *loss)),
+            Notice::Progress { phase, done, total, rate, encodes, left } => {
+                self.progress(*phase, (*done, *total), *rate, *encodes, *left);
+            }
+            Notice::Epoch { epoch, loss } => {
+                self.epoch = Some((*epoch, *loss));
+                add(format!("  epoch {}/{}: loss {loss:.4}", epoch + 1, self.epochs));
+            }
             Notice::Measuring { .. } => {
-                if let Some(drawn) = &mut self.drawn {
-                    drawn.without_count("computing metrics");
-                }
+                self.end_phase();
+                self.show(Line::open("computing metrics"));
             }
             Notice::Retrying { record, message } => {
                 say(format!("  the {record} failed and is tried once more: {message}"));
             }
             Notice::Done { cell, values } => {
-                let values: Vec<String> = values.iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
+                let values: Vec<String> =
+                    values.iter().map(|(name, value)| format!("{} {value:.3}", short(name))).collect();
                 say(format!("  done   {}: {}", self.title(cell), values.join(", ")));
             }
-            Notice::Failed { cell, message } => say(format!("  failed {}: {message}", self.title(cell))),
-            Notice::Warning(message) => say(format!("warning: {message}")),
+            Notice::Failed { cell, message } => insist(format!("  failed {}: {message}", self.title(cell))),
+            Notice::Warning(message) => warn(message),
             Notice::Remark(message) => say(format!("note: {message}")),
             _ => {}
         }
@@ -220,46 +228,57 @@ impl Progress {
             Selection::BestOnSupport => "",
         };
         let target = if cell.dataset == cell.trained_on { String::new() } else { format!(" on {}", cell.dataset) };
-        format!("{} {}{target}, {}{mark}", cell.id, cell.variant, cell.selection)
+        let id: String = cell.id.to_string().chars().take(ID).collect();
+        format!("{id} {}{target}, {}{mark}", cell.variant, cell.selection)
+    }
+}
+
+/// A metric as tables for people name it.
+fn short(name: &str) -> &str {
+    let of = |metric: Metric| name.starts_with(metric.name());
+    match name {
+        _ if of(Metric::ImageAuroc) => "AC",
+        _ if of(Metric::PixelAuroc) => "AS",
+        name => name,
     }
 }
 
 /// Rounds of something, as a bar on a terminal, else a line each.
 pub(crate) struct Rounds {
-    bar: Option<ProgressBar>,
+    bar: Option<Drawn>,
     rounds: usize,
+    /// When the warm-up was over.
+    begun: std::cell::Cell<Instant>,
 }
 
 impl Rounds {
     /// Before the first.
     pub(crate) fn new(rounds: usize) -> Self {
-        let bar = can_draw().then(|| {
-            let bar = bars().add(ProgressBar::new(rounds as u64));
-            bar.set_style(style("  {prefix:25} {wide_bar} {pos}/{len} {remaining:>8} left"));
-            bar.set_prefix("warming up");
-            bar.enable_steady_tick(TICK);
-            bar
-        });
-        Self { bar, rounds }
+        let bar = can_draw().then(|| Drawn::new(Line::open("warming up")));
+        Self { bar, rounds, begun: std::cell::Cell::new(Instant::now()) }
     }
 
     /// So many are over, none of them after the warm-up.
     pub(crate) fn done(&self, number: usize) {
+        let now = Instant::now();
+        if number == 0 {
+            self.begun.set(now);
+        }
         match &self.bar {
             Some(bar) => {
-                bar.set_prefix("measuring");
-                bar.set_position(number as u64);
+                let each = self.begun.get().elapsed().checked_div(number as u32);
+                let left = each.map(|each| Remark::Left(each * self.rounds.saturating_sub(number) as u32, now));
+                bar.show(Line {
+                    name: "measuring".to_owned(),
+                    extent: Some((number as u64, self.rounds as u64)),
+                    counts: true,
+                    remarks: left.into_iter().collect(),
+                    colour: Style::new().cyan(),
+                    since: self.begun.get(),
+                });
             }
             None if number == 0 => say("warmed up"),
             None => say(format!("round {number} of {}", self.rounds)),
-        }
-    }
-}
-
-impl Drop for Rounds {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
         }
     }
 }

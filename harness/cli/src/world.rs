@@ -4,6 +4,7 @@ use std::path::Path;
 
 use harness_data::phantom::PhantomSpec;
 use harness_experiment::{Plan, SMOKE_SIDE, Spec};
+use harness_report::Overview;
 use harness_results::Results;
 use harness_run::{World, WorldOptions};
 
@@ -16,7 +17,7 @@ const SMOKE_TEST_IMAGES: usize = 6;
 
 /// The plan of an experiment, as it is or small, and its world. Hashes of the files it read are saved.
 pub(crate) fn planned(file: &ExperimentFile, surroundings: &Surroundings) -> Result<(Plan, World), Failure> {
-    let typed = Spec::read(&file.experiment)?;
+    let typed = Spec::read(paths::experiment(&file.experiment)?)?;
     let generated = file.smoke.then(|| PhantomSpec {
         side: SMOKE_SIDE,
         // Some more than the largest K, so that draws differ.
@@ -48,9 +49,11 @@ pub(crate) fn world(
     })?)
 }
 
-/// Writes tables, figures and report below `folder`, `report.md` last. Returns the summary table in Markdown.
-pub(crate) fn write_report(results: &Results, folder: &Path) -> Result<String, Failure> {
+/// Writes tables, figures and report below `folder`, `report.md` last. Returns the main numbers.
+pub(crate) fn write_report(results: &Results, folder: &Path) -> Result<Overview, Failure> {
     let parts = harness_report::write_parts(&results.report, folder)?;
     results.write_tables(folder)?;
-    Ok(parts.write(folder)?)
+    let overview = parts.overview().clone();
+    parts.write(folder)?;
+    Ok(overview)
 }

@@ -84,6 +84,17 @@ fn a_file_in_place_of_a_results_folder_is_named_with_where_results_are() {
             .expect(2)
             .says(&["small.toml: this is a file, not a results folder", "reports/<its name>"]);
     }
+    place.write("reports/small/plan.toml", "");
+    for name in ["small.toml", "small"] {
+        place.harness(&["report", name]).expect(2).says(&["did you mean reports/small?"]);
+    }
+}
+
+#[test]
+fn an_experiment_without_its_ending_and_a_prediction_by_nothing_are_answered_with_what_to_type() {
+    let place = Place::new();
+    place.harness(&["run", "small"]).expect(2).says(&["small: there is no such file; did you mean small.toml?"]);
+    place.harness(&["predict", "image.png"]).expect(2).says(&["--cell ID", "--only", "--state FILE"]);
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn failed_cells_alone_are_made_again_and_a_run_ends_at_its_most_failures() {
     assert_eq!((of("failed"), of("not run")), (2, 2));
     assert_eq!(counts(&place.run(&["--json", "--rerun", "failed"]).expect(3).last_event()), [0, 0, 2]);
     assert_eq!(of("not run"), 2);
-    place.run(&["--max-failures", "1"]).expect(3).says(&["stopped because 2 cells failed (--max-failures)"]);
+    place.run(&["--max-failures", "1"]).expect(3).says(&["Stopped because 2 cells failed (--max-failures)"]);
 }
 
 #[test]

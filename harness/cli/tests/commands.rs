@@ -46,7 +46,10 @@ fn the_cache_is_listed_and_cleared() {
     let place = Place::new();
     place.run(&[]).expect(0);
     let told = place.harness(&["cache", "list", "--cache", "cache"]).expect(0).out;
-    assert!(told.contains("Small test") && told.contains("12 images"), "{told}");
+    assert!(
+        told.contains("Small test, 32 px, weights ") && told.contains(", flex, ") && told.contains("12 images"),
+        "{told}"
+    );
     place.harness(&["cache", "clear", "--cache", "cache", "--older-than", "1"]).expect(0);
     assert!(place.harness(&["cache", "list", "--cache", "cache"]).expect(0).out.contains("12 images"));
     place.harness(&["cache", "clear", "--cache", "cache"]).expect(0);

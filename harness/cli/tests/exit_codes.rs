@@ -36,7 +36,7 @@ fn code_3_is_a_run_with_failed_cells_and_the_command_that_tries_them_again() {
     place.edit("epochs = 2", "epochs = 2\nlearning_rate = 1e30");
     place.run(&["--only", "seed=0 shots=2"]).expect(3).says(&[
         "0 cells done, 2 failed",
-        "reasons are in out/report.md",
+        "Reasons are in out/report.md",
         "to try them again: harness run small.toml --cache cache --out out --only 'seed=0 shots=2'",
     ]);
 }

@@ -13,7 +13,7 @@ use harness_tables::read_scores;
 fn an_experiment_leaves_tables_figures_and_every_raw_result() {
     let place = Place::new();
     let ended = place.run(&[]).expect(0);
-    assert!(ended.out.contains("| base"), "{}", ended.out);
+    assert!(ended.out.contains("base"), "{}", ended.out);
     for file in [
         "plan.toml",
         "run.toml",
@@ -32,6 +32,16 @@ fn an_experiment_leaves_tables_figures_and_every_raw_result() {
         "figures/panel-Small-k2-best-on-test.png",
     ] {
         assert!(place.file("out").join(file).is_file(), "{file}");
+    }
+    let report = std::fs::read_to_string(place.file("out/report.md")).unwrap();
+    for part in [
+        "- command: `harness run small.toml --cache cache --out out`\n",
+        "- computed: 20",
+        "- test images: Small 12\n",
+        "- support images: K = 2: 2 normal and 2 abnormal; 1 draw, 1 seed\n",
+        "## Variants\n\n- `base`: preset `released`",
+    ] {
+        assert!(report.contains(part), "`{part}` is not in: {report}");
     }
     let rows = place.results();
     let metrics: BTreeSet<(&str, &str, &str)> =
@@ -135,9 +145,16 @@ fn a_report_is_written_anew_from_records_alone() {
     }
     place.harness(&["report", "out"]).expect(0);
     assert_eq!(snapshot(&place.file("out")), before);
-    // Without the dataset there are no pictures, and that is said.
-    std::fs::remove_dir_all(place.file("out/figures")).unwrap();
+    // Without the dataset pictures stay as they were drawn, and that is said.
     std::fs::remove_file(place.file("datasets.toml")).unwrap();
+    place.harness(&["report", "out"]).expect(0).says(&["no panels of Small"]);
+    assert!(place.file("out/figures/panel-Small-k2-last.png").is_file());
+    let report = std::fs::read_to_string(place.file("out/report.md")).unwrap();
+    assert!(
+        report.contains("Drawn before; its images can't be read now. ([SVG](figures/panel-Small-k2-last.svg))"),
+        "{report}"
+    );
+    std::fs::remove_dir_all(place.file("out/figures")).unwrap();
     place.harness(&["report", "out"]).expect(0).says(&["no panels of Small"]);
     assert!(place.file("out/figures/roc-Small-k2-last.svg").is_file());
 }

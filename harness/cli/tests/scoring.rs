@@ -43,7 +43,7 @@ fn the_same_truth_gives_the_same_bytes_whatever_was_measured_before() {
     std::fs::remove_dir_all(place.file("out/tables")).unwrap();
     let ended = place.harness(&["score", "out", "--cache", "cache"]).expect(0);
     ended.says(&["4 evaluations measured, 0 failed, 0 without predictions"]);
-    assert!(ended.out.contains("| base"), "{}", ended.out);
+    assert!(ended.out.contains("base"), "{}", ended.out);
     let after = files(&place.file("out"));
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
     // Who has the folder, or had it last, is another process.

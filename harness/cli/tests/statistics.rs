@@ -140,6 +140,30 @@ fn rows_are_what_the_library_makes_of_the_stored_scores() {
     let same = of("same");
     assert_eq!((same.difference, same.low, same.high, same.p, same.p_holm), (0.0, 0.0, 0.0, 1.0, 1.0));
 
+    // The answer in words, on the terminal as in the report; with what each variant changes.
+    let report = std::fs::read_to_string(place.file("out/report.md")).unwrap();
+    assert!(
+        report.contains("\nAgainst `base` on Small, K = 2, selection last, 2 draws, 2 seeds, 16 test images: "),
+        "{report}"
+    );
+    assert!(report.contains("- `same`: the same options as `base`\n"), "{report}");
+    assert!(report.contains("- `other`: `base` with `loss = contrastive`\n"), "{report}");
+
+    // `compare` reads the same replicates.
+    let told = place.harness(&["compare", "other", "base", "--results", "out", "--only", "selection=last"]).expect(0);
+    let heading = "other - base: Small, K = 2, last, flex, 4 trainings each\n";
+    let printed = format!("= {:+.3} [{:+.3}, {:+.3}], p ", row.difference, row.low, row.high);
+    let line = told.out.lines().find(|line| line.trim_start().starts_with("image_auroc (map-max)")).unwrap();
+    assert!(told.out.starts_with(heading) && line.contains(&printed), "{}", told.out);
+    assert_eq!(told.out.lines().count(), 1 + 3 + 1, "{}", told.out);
+    let cells = [&other[0].0.cell, &base[0].0.cell];
+    let single = other[0].1.minus(&base[0].1).unwrap();
+    let (interval, p) = (single.interval(0.95).unwrap(), single.p_value().unwrap());
+    let told = place.harness(&["compare", cells[0], cells[1], "--dir", "out"]).expect(0).out;
+    let printed = format!("= {:+.3} [{:+.3}, {:+.3}], p ", single.value, interval.low, interval.high);
+    assert!(told.contains(&printed) && told.contains("One training each"), "{printed} {p}: {told}");
+    place.harness(&["compare", "other", "bsae", "--results", "out"]).expect(2).says(&["`bsae`", "base"]);
+
     let list: Vec<DeLongRow> = table(&place, "delong");
     assert_eq!(list.len(), 2 * 4 * 2 * 2, "variants, trainings, rules, scores");
     for ((row, _), (base, _)) in other.iter().zip(&base) {

@@ -61,8 +61,8 @@ section! {
         shots: List<Shots> {
             required: "[4]",
         }
-        /// Which support set of that K: the draw of a list file or the seed of a drawn set, or the name of one of the
-        /// dataset's [published lists](#support_lists)
+        /// Which support set of that K: the number of a list file, or the random seed where there is none, or the name of
+        /// one of the dataset's [published lists](#support_lists)
         draws: List<Draw> {
             values: "list of whole numbers from 0, and of names",
             required: "[0]",
@@ -87,7 +87,7 @@ section! {
             values: "list of names",
             otherwise: "each dataset itself",
         }
-        /// Whose object's name the sentences have in a transfer
+        /// Which dataset's `object` the prompts name when a model is scored on another dataset
         transfer_object: TransferObject {
             default: TransferObject::default(),
         }

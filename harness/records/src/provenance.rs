@@ -21,6 +21,9 @@ pub struct Provenance {
     pub cpu_level: String,
     /// Threads the workers were given; 0 is the machine's.
     pub threads: usize,
+    /// The command line, as a shell would take it again; empty where an earlier version wrote the file.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub command: String,
     /// The experiment file.
     pub experiment: PathBuf,
     /// The dataset registry.
@@ -58,6 +61,7 @@ impl Provenance {
             harness: env!("CARGO_PKG_VERSION").to_owned(),
             cpu_level: cpu_level().to_owned(),
             threads: threads.unwrap_or(0),
+            command: String::new(),
             experiment: absolute(experiment),
             registry: absolute(registry),
             allow_overlap,

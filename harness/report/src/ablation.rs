@@ -12,7 +12,7 @@ use crate::comparisons::{Ablation, Block, Column, Differences, Intervals};
 use crate::measure::score_name;
 use crate::numbers::{Number, Wanted, numbers};
 use crate::sheet::{Sheet, Table};
-use crate::words::{chosen_by, fraction, p_value, rule_name, signed};
+use crate::words::{ALONE, chosen_by, fraction, p_value, rule_name, signed};
 
 /// One variant's measure in a block.
 pub(crate) struct Entry<'a> {
@@ -26,7 +26,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) difference: Option<&'a DifferenceRow>,
     /// There is one state alone, so that no rule chose it.
     pub(crate) no_choice: bool,
-    mark: Mark,
+    pub(crate) mark: Mark,
 }
 
 /// A block with its entries.
@@ -151,8 +151,12 @@ row! {
     }
 }
 
-/// The ablation table; `None` where there are no differences from the base.
-pub(crate) fn ablation(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Result<Option<Table>, ReportError> {
+/// The ablation table; `None` where there are no differences from the base. `single` says that an interval in it is of
+/// one training.
+///
+/// # Errors
+/// Polars' own.
+pub(crate) fn ablation(from: &Ablation<'_>, filled: &[Filled<'_>], single: bool) -> Result<Option<Table>, ReportError> {
     if filled.is_empty() {
         return Ok(None);
     }
@@ -162,6 +166,10 @@ pub(crate) fn ablation(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Result<Opt
     let (what, method) = match from.of_methods() {
         true => (" by each image score that both have", format!(" ({})", from.method(from.base))),
         false => ("", String::new()),
+    };
+    let by_heads = match from.columns().iter().any(|column| column.score.is_some()) && !from.of_methods() {
+        true => " by the block's image score, and by that of the detection heads",
+        false => "",
     };
     let p = match from.of_methods() {
         true => {
@@ -181,9 +189,10 @@ pub(crate) fn ablation(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Result<Opt
         ),
         notes: everywhere
             .into_iter()
+            .chain(single.then(|| ALONE.to_owned()))
             .chain([
                 format!(
-                    "AC: image AUROC; AS: pixel AUROC. Differences from the base with {level:.0} % intervals of the paired bootstrap; {p}"
+                    "AC: image AUROC{by_heads}; AS: pixel AUROC. Differences from the base with {level:.0} % intervals of the paired bootstrap; {p}"
                 ),
                 NOTE.to_owned(),
             ])

@@ -141,6 +141,11 @@ impl Column {
         self.measure.name().to_owned() + &by
     }
 
+    /// Whether it is the block's own number, and not one by a further image score.
+    pub(crate) fn is_main(self, block: &Block<'_>) -> bool {
+        self.score.is_none_or(|score| Some(score) == block.score)
+    }
+
     /// The measure in words, within a sentence.
     pub(crate) fn words_within(self) -> String {
         let by = self.score.map(|score| format!(", {}", score.name())).unwrap_or_default();
@@ -176,8 +181,8 @@ impl<'a> Ablation<'a> {
         known.find(|(name, _)| *name == variant).map_or("", |(_, method)| method.as_str())
     }
 
-    /// The columns that have differences: image AUROC by the block's image score, or by each that methods have, and
-    /// pixel AUROC.
+    /// The columns that have differences: image AUROC by the block's image score and by the detection heads, or by each
+    /// image score that methods have, and pixel AUROC.
     pub(crate) fn columns(&self) -> Vec<Column> {
         let of_base = |measure: Measure| {
             self.differences.iter().filter(move |row| row.base == self.base && row.metric == measure.metric())
@@ -189,6 +194,11 @@ impl<'a> Ablation<'a> {
                 columns.extend(scores.into_iter().map(|score| Column { measure, score: Some(score) }));
             } else {
                 columns.push(Column { measure, score: None });
+                let has = |score: ImageScore| of_base(measure).any(|row| row.image_score == Some(score));
+                // Where a block has no maps, its own score is that of the heads.
+                if measure == Measure::Ac && has(ImageScore::MapMax) && has(ImageScore::Detection) {
+                    columns.push(Column { measure, score: Some(ImageScore::Detection) });
+                }
             }
         }
         columns

@@ -274,7 +274,9 @@ impl<'a> FewShot<'a> {
             );
         }
         if self.lines.iter().flat_map(|line| &line.marks).any(|mark| *mark != Mark::None) {
-            notes.push(format!("Marked are variants at one K in a block, published lines aside. {NOTE}"));
+            notes.push(format!(
+                "Marks compare variants of a block at the same K; published rows are not marked. {NOTE}"
+            ));
         }
         if !self.published.is_empty() {
             notes.push(

@@ -8,12 +8,13 @@ use harness_results::ReportDataset;
 use harness_tables::{BackendRow, IntervalRow};
 
 use crate::ablation::{Entry, Filled};
+use crate::answer::evidence;
 use crate::backends::label;
 use crate::comparisons::ALPHA;
 use crate::cross_dataset::{BY_DETECTION, Entry as MatrixEntry, Matrix, Shared};
 use crate::material::Material;
 use crate::measure::{Measure, asked_by, dataset_words, paper_score, rank, rule, score_name};
-use crate::words::{NO_CHOICE, range};
+use crate::words::{ALONE, NO_CHOICE, range};
 use crate::{
     Bar, BarFigure, BarPlot, ForestFigure, ForestPlot, ForestRow, HeatCell, HeatFigure, ShotsFigure, ShotsPlot,
     ShotsPoint,
@@ -154,7 +155,7 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
             ]),
             caption: format!(
                 "Differences from {}: {title}, K = {}, image score {}, selection {}, {backend}; n = {} pairs of trainings each. \
-                 Bars: {level:.0} % intervals of the paired bootstrap; filled: p < {ALPHA} after Holm's correction.{}",
+                 Bars: {level:.0} % intervals of the paired bootstrap; filled: p < {ALPHA} after Holm's correction.{}{}",
                 ablation.base,
                 block.shots.explained(),
                 match block.score {
@@ -164,6 +165,7 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
                 },
                 selection.name(),
                 range(counts),
+                if evidence(from.input, block).is_single() { format!(" {ALONE}") } else { String::new() },
                 chosen(from, selection, &names)
             ),
             plots,

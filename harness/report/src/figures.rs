@@ -56,7 +56,7 @@ pub(crate) fn write_figures(
         })
         .collect();
     written.into_iter().collect::<Result<(), _>>()?;
-    names.remove_others(&folder.join("figures"))?;
+    let kept = names.remove_others(&folder.join("figures"), from.input.panels_missing)?;
     for (name, sketch) in &sketches {
         let caption = line(&sketch.caption);
         let alternative = caption.replace(['[', ']'], "");
@@ -64,6 +64,10 @@ pub(crate) fn write_figures(
             listed,
             "\n![{alternative}](figures/{name}.png)\n\n{caption} ([SVG](figures/{name}.svg), [PNG](figures/{name}.png))\n"
         );
+    }
+    for name in kept {
+        let caption = "Drawn before; its images can't be read now.";
+        let _ = write!(listed, "\n![{caption}](figures/{name}.png)\n\n{caption} ([SVG](figures/{name}.svg))\n");
     }
     Ok(listed)
 }
@@ -152,14 +156,15 @@ struct Names(BTreeSet<String>);
 
 impl Names {
     /// Removes files of figures that an earlier report had and this one does not have. Files with other kinds of names
-    /// are not ours.
-    fn remove_others(&self, figures: &Path) -> Result<(), ReportError> {
+    /// are not ours. Panels are kept where they are `missing`, as their images can't be read: the names of those.
+    fn remove_others(&self, figures: &Path, missing: bool) -> Result<BTreeSet<String>, ReportError> {
+        let mut kept = BTreeSet::new();
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| TablesError::Io { path, source }
         };
         let entries = match std::fs::read_dir(figures) {
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(kept),
             entries => entries.map_err(failed(figures))?,
         };
         for entry in entries {
@@ -168,10 +173,15 @@ impl Names {
             let drawn = part(path.extension()).is_some_and(|extension| ["svg", "png"].contains(&extension.as_str()));
             let ours = |name: &str| KINDS.contains(&name.split('-').next().unwrap_or_default());
             if drawn && part(path.file_stem()).is_some_and(|name| ours(&name) && !self.0.contains(&name)) {
-                std::fs::remove_file(&path).map_err(failed(&path))?;
+                let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                if missing && name.starts_with("panel-") {
+                    kept.insert(name);
+                } else {
+                    std::fs::remove_file(&path).map_err(failed(&path))?;
+                }
             }
         }
-        Ok(())
+        Ok(kept)
     }
 
     /// A name that is a plain file name and not taken yet.

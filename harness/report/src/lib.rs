@@ -5,6 +5,7 @@
 //! 1/1640 of its width.
 
 mod ablation;
+mod answer;
 mod axes;
 mod backend_bars;
 mod backends;
@@ -31,6 +32,7 @@ mod methods;
 mod numbers;
 mod optimism;
 mod overlay;
+mod overview;
 mod panel;
 mod picture;
 mod published;
@@ -63,6 +65,7 @@ pub use forest::{ForestFigure, ForestPlot, ForestRow, forest};
 pub use heat_map::{HeatCell, HeatFigure, heat_map};
 pub use method_panel::method_panel;
 pub use overlay::{OverlayFigure, overlay};
+pub use overview::{Overview, OverviewLine, OverviewNumber};
 pub use panel::panel;
 pub use published::published;
 pub use ranks::ranks;

@@ -120,7 +120,7 @@ pub(crate) fn delong(rows: &[DeLongRow], no_choice: &BTreeSet<String>) -> Result
         heading: "Single trainings: DeLong's test",
         sentence: "Image AUROC of each training against the base's of the same draw and seed, on the same test images.".to_owned(),
         notes: everywhere.into_iter().chain([
-            "p: two-sided, of equal AUROC given these two trainings, without correction for their number. It says nothing about \
+            "p: two-sided test that both trainings have the same AUROC, not corrected for several tests. It says nothing about \
              other draws and seeds; the p-values of the ablation table do."
                 .to_owned(),
         ]).collect(),

@@ -1,15 +1,19 @@
 //! The report's folder: tables, figures and `report.md`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
 use harness_disk::write_durable;
 use harness_results::ReportInput;
 use harness_tables::{Frame, ResultRow, Status, Values};
+use harness_text::count;
 
 use crate::ablation::Filled;
+use crate::answer::failures;
 use crate::figures::write_figures;
 use crate::material::Material;
+use crate::overview::{Overview, overview};
 use crate::sheet::{latex, noted};
 use crate::tables::{remove_others, statistics, tables};
 use crate::words::line;
@@ -32,6 +36,8 @@ pub struct ReportParts {
     summary: String,
     /// `report.md`.
     report: String,
+    /// The main numbers.
+    overview: Overview,
 }
 
 /// Does all that [`write_report`] does but `report.md`, so that other files can be written meanwhile and that one last.
@@ -44,11 +50,17 @@ pub fn write_parts(input: &ReportInput, folder: &Path) -> Result<ReportParts, Re
     let (tables, figures) =
         rayon::join(|| write_tables(&material, &compared, folder), || write_figures(&material, &compared, folder));
     let ((summary, sections), figures) = (tables?, figures?);
-    let report = compose(input, &summary, &sections, &figures)?;
-    Ok(ReportParts { summary, report })
+    let overview = overview(&material, &compared);
+    let report = compose(input, &overview.answer, &summary, &sections, &figures)?;
+    Ok(ReportParts { summary, report, overview })
 }
 
 impl ReportParts {
+    /// The main numbers and what they come to, for a terminal.
+    pub fn overview(&self) -> &Overview {
+        &self.overview
+    }
+
     /// Writes `report.md` and returns the summary table.
     ///
     /// # Errors
@@ -93,15 +105,32 @@ fn write_summary(rows: &[SummaryRow], folder: &Path) -> Result<String, ReportErr
     Ok(markdown)
 }
 
-fn compose(input: &ReportInput, table: &str, sections: &str, figures: &str) -> Result<String, ReportError> {
+fn compose(
+    input: &ReportInput,
+    answer: &[String],
+    table: &str,
+    sections: &str,
+    figures: &str,
+) -> Result<String, ReportError> {
     let mut out = format!("# Report: {}\n", line(&input.experiment));
     if input.smoke {
         out.push_str("\n> **Smoke test: not a result.** It shows that the program runs; its numbers mean nothing.\n");
     }
+    for sentence in answer {
+        let _ = write!(out, "\n{}\n", line(sentence));
+    }
+    out.push_str(&undone(input));
+    out.push_str("\nFor research, not for diagnosis.\n");
     if !input.provenance.is_empty() {
         out.push('\n');
         for (name, value) in &input.provenance {
             let _ = writeln!(out, "- {}: {}", line(name), line(value));
+        }
+    }
+    if !input.variant_options.is_empty() {
+        out.push_str("\n## Variants\n\n");
+        for (name, options) in input.variants.iter().zip(&input.variant_options) {
+            let _ = writeln!(out, "- `{}`: {}", line(name), line(options));
         }
     }
     if !input.data_notes.is_empty() {
@@ -147,6 +176,31 @@ fn compose(input: &ReportInput, table: &str, sections: &str, figures: &str) -> R
     Ok(out)
 }
 
+/// How many cells have no number, and why cells failed; the sections at the end name each.
+fn undone(input: &ReportInput) -> String {
+    let cells = |status: Option<Status>| {
+        let rows = input.results.iter().filter(|row| status.is_none_or(|status| row.status == status));
+        rows.map(|row| &row.cell).collect::<BTreeSet<_>>().len()
+    };
+    let (all, failed, not_run) = (cells(None), cells(Some(Status::Failed)), cells(Some(Status::NotRun)));
+    let mut out = String::new();
+    if failed > 0 {
+        let _ = write!(out, "\n**{failed} of {} failed** ([list](#failed-cells)):\n\n", count(all as u64, "cell"));
+        for reason in failures(input) {
+            let _ = writeln!(out, "- {}", line(&reason));
+        }
+    }
+    if not_run > 0 {
+        let _ = write!(
+            out,
+            "\n{not_run} of {} {} not run ([list](#cells-not-run)).\n",
+            count(all as u64, "cell"),
+            if not_run == 1 { "was" } else { "were" }
+        );
+    }
+    out
+}
+
 /// Cells that gave no number.
 fn cells(rows: &[&ResultRow], status: Status) -> Result<Frame, ReportError> {
     let text = |of: fn(&ResultRow) -> &str| Values::Text(rows.iter().map(|row| of(row).to_owned()).collect());
@@ -160,7 +214,7 @@ fn cells(rows: &[&ResultRow], status: Status) -> Result<Frame, ReportError> {
         columns.push(("trained on".to_owned(), text(|row| &row.trained_on)));
     }
     columns.extend([
-        ("shots".to_owned(), Values::Measure(rows.iter().map(|row| row.shots.to_string()).collect())),
+        ("K".to_owned(), Values::Measure(rows.iter().map(|row| row.shots.to_string()).collect())),
         ("draw".to_owned(), Values::Measure(rows.iter().map(|row| row.draw.to_string()).collect())),
         ("seed".to_owned(), count(|row| row.seed)),
         ("backend".to_owned(), text(|row| &row.backend)),

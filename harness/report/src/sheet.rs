@@ -76,11 +76,12 @@ impl Sheet {
             let further = words.iter().any(|word| Some(word) != words.first());
             let word = words.first().map(|word| (*word).clone());
             if !further {
-                said.extend(word.map(|word| format!("{name} {word}")));
+                // That no overlap was allowed is what everybody expects.
+                said.extend(word.filter(|word| word != "none").map(|word| format!("{name} {word}")));
                 self.remove(at);
             }
         }
-        let note = (!said.is_empty()).then(|| format!("In every line run here: {}.", said.join(", ")));
+        let note = (!said.is_empty()).then(|| format!("All rows that were run here: {}.", said.join(", ")));
         (self, note)
     }
 

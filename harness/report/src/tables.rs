@@ -7,6 +7,7 @@ use harness_tables::TablesError;
 
 use crate::ReportError;
 use crate::ablation::{Filled, ablation};
+use crate::answer::evidence;
 use crate::backends::backends;
 use crate::controls::controls;
 use crate::cross_dataset::cross_dataset;
@@ -53,12 +54,13 @@ pub(crate) fn tables(from: &Material<'_>, compared: &[Filled<'_>]) -> Result<Vec
         published: &known,
         differences: &input.differences,
     };
+    let single = compared.iter().any(|filled| evidence(input, &filled.block).is_single());
     let found = [
         few_shot(&of_few_shots)?,
         methods(&input.of_methods, datasets, rows, &input.differences)?,
         controls(&input.controls)?,
         published_table(&ours, &known)?,
-        ablation(&from.ablation(), compared)?,
+        ablation(&from.ablation(), compared, single)?,
         optimism(&input.optimism, datasets, &input.variants, &from.no_choice)?,
         cross_dataset(&from.matrices)?,
         backends(&input.backends)?,

@@ -36,7 +36,7 @@ pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
         columns.push(("trained on".to_owned(), text(|row| &row.trained_on)));
     }
     let shots = lines.iter().map(|line| k_name(line.head.shots, line.head.no_support)).collect();
-    columns.push(("shots".to_owned(), Values::Measure(shots)));
+    columns.push(("K".to_owned(), Values::Measure(shots)));
     columns.push(("backend".to_owned(), text(|row| &row.backend)));
     if any(|row| row.device.contains(" + ")) {
         columns.push(("device".to_owned(), text(|row| &row.device)));

@@ -2,6 +2,10 @@
 
 use harness_method::{Selection, Shots};
 
+/// What a reader of a single training's interval has to know.
+pub(crate) const ALONE: &str =
+    "One training each: the intervals are over test images alone and know no other seed or draw.";
+
 /// What tables say in place of a rule that had one state to choose from.
 pub(crate) const NO_CHOICE: &str = "no choice";
 

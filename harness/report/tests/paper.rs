@@ -57,7 +57,11 @@ fn the_few_shot_table_has_a_line_a_k_and_says_why_a_number_is_missing() {
 fn the_ablation_table_marks_the_best_and_what_is_not_significantly_worse() {
     let files = tables(&ablation());
     let lines = table(&files["ablation.md"]).into_iter().map(cells).collect::<Vec<_>>();
-    assert_eq!(lines[0], ["variant", "AC value", "AC difference", "AC p", "AS value", "AS difference", "AS p"]);
+    let headings =
+        ["AC", "AC by detection", "AS"].map(|of| ["value", "difference", "p"].map(|what| format!("{of} {what}")));
+    assert_eq!(lines[0], [&["variant".to_owned()][..], &headings.concat()].concat());
+    // The score of the detection heads, which is that of chance, stands between.
+    let lines: Vec<Vec<&str>> = lines.into_iter().map(|line| [&line[..4], &line[7..]].concat()).collect();
     assert_eq!(
         lines[2..],
         [
@@ -84,10 +88,13 @@ fn the_ablation_table_marks_the_best_and_what_is_not_significantly_worse() {
         ]
     );
     let tex = tabular(&files["ablation.tex"]);
-    assert_eq!(tex[2], " & \\multicolumn{3}{c}{AC} & \\multicolumn{3}{c}{AS} \\\\");
+    assert_eq!(
+        tex[2],
+        " & \\multicolumn{3}{c}{AC} & \\multicolumn{3}{c}{AC by detection} & \\multicolumn{3}{c}{AS} \\\\"
+    );
     assert_eq!(
         tex[6],
-        "base & \\textbf{0.920 $\\pm$ 0.014} & base & -- & \\textbf{0.970 $\\pm$ 0.014} & base & -- \\\\"
+        "base & \\textbf{0.920 $\\pm$ 0.014} & base & -- & \\textbf{0.500 $\\pm$ 0.000} & base & -- & \\textbf{0.970 $\\pm$ 0.014} & base & -- \\\\"
     );
     assert!(
         tex[7].starts_with("fixed\\_prompts & 0.900 $\\pm$ 0.014 $\\approx$ & $-$0.020 [$-$0.050, +0.010] &"),
@@ -96,6 +103,32 @@ fn the_ablation_table_marks_the_best_and_what_is_not_significantly_worse() {
     );
     assert!(tex[8].starts_with("single \\& alone & "), "{}", tex[8]);
     assert!(files["report.md"].contains("\n## Statistics\n\n- Intervals are 95 % intervals"));
+}
+
+#[test]
+fn the_report_begins_with_the_answer_and_says_what_failed() {
+    let report = tables(&ablation())["report.md"].clone();
+    let answer = report.split("\n\n").nth(1).unwrap();
+    assert_eq!(
+        answer,
+        "Against `base` on Brain, K = 4, 1 draw, 2 seeds: worse: `single & alone` AC −0.120 [−0.150, −0.090], p < 0.001; \
+         `single & alone` AS −0.070 [−0.080, −0.060], p = 0.020. No other difference is significant (AC, AC by detection, AS; \
+         Holm)."
+    );
+    assert!(
+        report.contains("\n**1 of 7 cells failed** ([list](#failed-cells)):\n\n- 1 cell of `free`: timeout: 60 s\n"),
+        "{report}"
+    );
+    assert!(report.contains("\nFor research, not for diagnosis.\n"));
+    // With one seed the interval knows no other.
+    let mut single = ablation();
+    single.results.retain(|row| row.seed == 0);
+    single.differences.iter_mut().for_each(|row| row.p_holm = 0.5);
+    let files = tables(&single);
+    let first: Vec<&str> = files["report.md"].split("\n\n").skip(1).take(2).collect();
+    assert!(first[0].contains("1 draw, 1 seed: no variant was shown to differ (AC, AC by detection, AS; Holm). Largest: `single & alone` AC −0.120"), "{first:?}");
+    assert!(first[1].starts_with("One training each: "), "{first:?}");
+    assert!(files["ablation.md"].contains("One training each: "));
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub struct ReportInput {
     pub variants: Vec<String>,
     /// The method of each of them.
     pub variant_methods: Vec<String>,
+    /// What each of them is: preset, and the options by which it differs.
+    pub variant_options: Vec<String>,
     /// Rows of the results table.
     pub results: Vec<ResultRow>,
     /// ROC figures. One with more than six curves becomes several.
@@ -39,6 +41,8 @@ pub struct ReportInput {
     pub curves: Vec<CurveFigure>,
     /// Figures of images.
     pub panels: Vec<PanelFigure>,
+    /// Panels are missing whose images can't be read; those that were drawn before are kept.
+    pub panels_missing: bool,
     /// Figures of the same images under several methods. One with more than six variants becomes several.
     pub method_panels: Vec<MethodPanelFigure>,
     /// Figures of cost against quality.

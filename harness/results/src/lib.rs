@@ -1,6 +1,7 @@
 //! Typed results from the records of a plan: rows of the results table, statistics, and the data of figures. No score
 //! is computed here, and nothing is drawn.
 
+mod about;
 mod averages;
 mod backends;
 mod comparisons;
@@ -17,6 +18,7 @@ mod published;
 mod ranks;
 mod rows;
 mod shown;
+mod side_by_side;
 mod statistics;
 mod together;
 
@@ -24,7 +26,7 @@ use std::path::Path;
 
 use harness_data::Registry;
 use harness_experiment::Plan;
-use harness_records::{CellRecords, Detail, Folder, Provenance};
+use harness_records::{CellRecords, Detail, Folder};
 use harness_tables::{ResultRow, Row, write_csv, write_parquet, write_results};
 
 pub use crate::error::Error;
@@ -35,6 +37,7 @@ pub use crate::figure_data::{
 pub use crate::input::{ReportDataset, ReportInput};
 pub use crate::ranks::PairRow;
 pub use crate::shown::{Candidate, choose};
+pub use crate::side_by_side::{Compared, SideBySide, Uncompared, compare_cells, compare_variants};
 
 /// What a results folder holds of a plan.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +84,8 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         method_panels: figures.method_panels,
         experiment: plan.name.clone(),
         smoke: plan.smoke,
-        provenance: provenance.map(|provenance| provenance_lines(plan, &provenance)).unwrap_or_default(),
+        provenance: provenance.map(|provenance| about::provenance(plan, folder, &provenance)).unwrap_or_default(),
+        variant_options: about::variants(plan),
         variants: plan.variants.iter().map(|variant| variant.name.clone()).collect(),
         variant_methods: plan.variants.iter().map(|variant| variant.options.method().to_string()).collect(),
         controls: controls::controls(plan, &rows),
@@ -89,6 +93,7 @@ pub fn collect(plan: &Plan, folder: &Folder, registry: Option<&Registry>) -> Res
         roc: figures.roc,
         curves: figures.curves,
         panels: figures.panels,
+        panels_missing: !figures.notes.is_empty(),
         base: families::base(plan).map(|index| plan.variants[index].name.clone()).unwrap_or_default(),
         intervals: statistics.intervals,
         differences: statistics.differences,
@@ -140,32 +145,4 @@ fn table<R: Row>(rows: &[R], folder: &Path, name: &str) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Where the numbers come from, as the report lists it.
-fn provenance_lines(plan: &Plan, provenance: &Provenance) -> Vec<(String, String)> {
-    let encoder = match &plan.encoder.source {
-        harness_experiment::EncoderSource::File { path, .. } => {
-            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-        }
-        harness_experiment::EncoderSource::Synthetic { seed, .. } => format!("synthetic, seed {seed}"),
-    };
-    let backends = plan.backends.iter().map(|b| format!("{} {} on {}", b.name, b.version, b.device));
-    let mut lines = vec![
-        ("harness".to_owned(), provenance.harness.clone()),
-        ("encoder".to_owned(), format!("{encoder} (BLAKE3 {})", plan.encoder.weights)),
-        ("backends".to_owned(), backends.collect::<Vec<_>>().join(", ")),
-        ("processor".to_owned(), provenance.cpu_level.clone()),
-        (
-            "training".to_owned(),
-            format!(
-                "{} epochs, batches of {}, learning rate {}; epochs count from 0",
-                plan.train.epochs, plan.train.batch, plan.train.learning_rate
-            ),
-        ),
-    ];
-    if provenance.allow_overlap {
-        lines.push(("overlap".to_owned(), "support and test images were allowed to overlap".to_owned()));
-    }
-    lines
 }

@@ -20,7 +20,7 @@ use crate::ranks::{self, PairRow};
 use crate::together::together;
 
 /// Level of all intervals.
-const LEVEL: f64 = 0.95;
+pub(crate) const LEVEL: f64 = 0.95;
 
 /// The statistics of all cells together.
 #[derive(Default)]
@@ -252,14 +252,14 @@ fn intervals(
 }
 
 /// Two means that are compared: of a variant, and of what it is compared with.
-type Pair<'a> = [Cow<'a, Average>; 2];
+pub(crate) type Pair<'a> = [Cow<'a, Average>; 2];
 
 /// Pairs of means that are compared, by condition and variant.
-struct Pairs<'a>(BTreeMap<Condition, BTreeMap<usize, Pair<'a>>>);
+pub(crate) struct Pairs<'a>(pub(crate) BTreeMap<Condition, BTreeMap<usize, Pair<'a>>>);
 
 impl<'a> Pairs<'a> {
     /// Those that have trainings in common.
-    fn of(averages: &'a Averages<'_>, compared: &[[Quantity; 2]]) -> Self {
+    pub(crate) fn of(averages: &'a Averages<'_>, compared: &[[Quantity; 2]]) -> Self {
         let mut pairs = Self(BTreeMap::new());
         for pair in compared {
             if let Some(means) = averages.pair(*pair) {
@@ -274,7 +274,7 @@ impl<'a> Pairs<'a> {
     }
 
     /// The same with means over datasets, for variants that have a pair on each of them.
-    fn with_means(mut self, averaged: Option<&[DatasetPair]>) -> Result<Self, Error> {
+    pub(crate) fn with_means(mut self, averaged: Option<&[DatasetPair]>) -> Result<Self, Error> {
         let Some(averaged) = averaged else { return Ok(self) };
         let variants: BTreeSet<usize> = self.0.values().flat_map(BTreeMap::keys).copied().collect();
         for variant in variants {

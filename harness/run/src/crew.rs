@@ -80,7 +80,7 @@ impl Executor for Crew<'_> {
             log: log.as_deref(),
             go_on: self.go_on,
         };
-        let mut phases = Phases { heard: Instant::now(), current: None };
+        let mut phases = Phases { heard: Instant::now(), current: None, encoded: 0, encoding: None };
         let done = watch.until(worker, &mut |event| {
             if let Event::Done { cost } = event {
                 return ControlFlow::Break(cost);
@@ -115,20 +115,32 @@ struct Phases {
     /// When the last event came.
     heard: Instant,
     current: Option<(harness_worker::protocol::Phase, Instant)>,
+    /// Images that were encoded so far.
+    encoded: u64,
+    /// When that number last grew.
+    encoding: Option<Instant>,
 }
+
+/// How long after an image was encoded a phase is still one that encodes.
+const STILL_ENCODES: Duration = Duration::from_secs(3);
 
 impl Phases {
     fn report(&mut self, event: &Event) -> Option<Report> {
         // A phase began when the one before was last heard of.
         let before = std::mem::replace(&mut self.heard, Instant::now());
         match *event {
-            Event::Progress { phase, done, total } => {
+            Event::Progress { phase, done, total, encoded } => {
                 let begun = match self.current {
                     Some((current, begun)) if current == phase => begun,
                     _ => before,
                 };
                 self.current = Some((phase, begun));
-                Some(Report::Progress { phase, done, total, took: begun.elapsed() })
+                if encoded > std::mem::replace(&mut self.encoded, encoded) {
+                    self.encoding = Some(self.heard);
+                }
+                // Images come in batches, of which some are scored by several states before the next is encoded.
+                let encodes = self.encoding.is_some_and(|last| last.elapsed() < STILL_ENCODES);
+                Some(Report::Progress { phase, done, total, encoded, encodes, took: begun.elapsed() })
             }
             Event::Epoch { epoch, loss } => Some(Report::Epoch { epoch, loss }),
             Event::Note { ref message } => Some(Report::Note(message.clone())),

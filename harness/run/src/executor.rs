@@ -18,6 +18,10 @@ pub(crate) enum Report {
         done: u64,
         /// Out of how much.
         total: u64,
+        /// Images that the job has sent through the encoder so far.
+        encoded: u64,
+        /// Whether images went through the encoder just now.
+        encodes: bool,
         /// How long it has taken so far.
         took: Duration,
     },

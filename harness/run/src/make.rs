@@ -6,7 +6,7 @@ use harness_records::{Entry, RecordId, now};
 use harness_worker::protocol::Job;
 
 use crate::error::Error;
-use crate::executor::Executor;
+use crate::executor::{Executor, Report};
 use crate::notice::{Notice, notice};
 use crate::retry;
 use crate::scheduler::Run;
@@ -44,8 +44,12 @@ impl Run<'_> {
         for record in records {
             folders.push(self.folder.begin(&self.folder.record(*record))?);
         }
-        let (observer, left) = (&mut *self.observer, self.clock.left());
-        match executor.perform(&job(&folders), &mut |report| notice(observer, report, left)) {
+        let (observer, clock) = (&mut *self.observer, &mut self.clock);
+        let mut hear = |report: Report| {
+            clock.hear(&report);
+            notice(observer, report, clock.left());
+        };
+        match executor.perform(&job(&folders), &mut hear) {
             Ok(cost) => {
                 for (record, folder) in records.iter().zip(&folders) {
                     self.folder.commit(folder, &self.folder.record(*record))?;

@@ -39,6 +39,8 @@ pub enum Notice<'a> {
         number: usize,
         /// How many those are.
         of: usize,
+        /// Until the whole run is over, where earlier work tells.
+        left: Option<Duration>,
     },
     /// A phase moved on.
     Progress {
@@ -50,6 +52,8 @@ pub enum Notice<'a> {
         total: u64,
         /// Units a second in this phase so far.
         rate: f64,
+        /// Images are going through the encoder; those of a phase that are read from the tap store are not.
+        encodes: bool,
         /// Until the whole run is over, once that can be told.
         left: Option<Duration>,
     },
@@ -101,9 +105,9 @@ pub trait Observer {
 /// Passes on what a job reports; `left` is for the whole run.
 pub(crate) fn notice(observer: &mut dyn Observer, report: Report, left: Option<Duration>) {
     match report {
-        Report::Progress { phase, done, total, took } => {
+        Report::Progress { phase, done, total, encodes, took, .. } => {
             let rate = done as f64 / took.as_secs_f64().max(1e-9);
-            observer.notice(&Notice::Progress { phase, done, total, rate, left });
+            observer.notice(&Notice::Progress { phase, done, total, rate, encodes, left });
         }
         Report::Epoch { epoch, loss } => observer.notice(&Notice::Epoch { epoch, loss }),
         Report::Note(message) => observer.notice(&Notice::Remark(&message)),

@@ -15,7 +15,10 @@ use crate::error::Error;
 use crate::process::Program;
 
 /// Training and scoring work on smaller matrices than the encoder: their share of its rate until it is known better.
-const SHARE: f64 = 0.75;
+pub(crate) const SHARE: f64 = 0.75;
+
+/// Seconds for a floating-point operation of encoding, training and scoring, as far as they are known.
+pub(crate) type SecondsEach = [Option<f64>; 3];
 
 /// The file's content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +64,13 @@ impl Pace {
     pub fn open(path: &Path) -> Self {
         let unknown = |_| Known { format: Known::FORMAT, rates: BTreeMap::new() };
         Self { path: path.to_owned(), known: read_toml(path).unwrap_or_else(unknown) }
+    }
+
+    /// Seconds for an operation of a training's work on its backend, as far as they are known; nothing is measured.
+    pub(crate) fn seconds_each(&self, training: &Training, threads: Option<usize>) -> SecondsEach {
+        let rates = self.known.rates.get(&key(training, threads));
+        let each = |rate: Option<f64>| rate.filter(|rate| *rate > 0.0).map(f64::recip);
+        rates.map_or([None; 3], |rates| [each(Some(rates.encode)), each(rates.train), each(rates.score)])
     }
 
     /// How long a plan takes from nothing, in words. What is not known of a backend is measured, which takes it a

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use harness_experiment::{Cell, EvaluationId, Filter, Plan};
+use harness_experiment::{Cell, EvaluationId, Filter, Plan, Training};
 use harness_records::{Entry, Folder, Journal, Lock, Provenance, journal, now, reads};
 use harness_worker::protocol::{Setup, WorldSetup};
 
@@ -15,13 +15,16 @@ use crate::executor::Executor;
 use crate::index::Index;
 use crate::judge::Judge;
 use crate::notice::{Notice, Observer};
+use crate::pace::{Pace, SecondsEach};
 use crate::units::{Unit, units};
 use crate::world::World;
 use crate::{choice, disk};
 
 /// How a plan is run. None of it decides a result.
 pub struct Options<'a> {
-    /// The experiment file, for the record.
+    /// The command line, for the record.
+    pub command: String,
+    /// The experiment file, likewise.
     pub experiment: PathBuf,
     /// The tap store's folder.
     pub taps: PathBuf,
@@ -29,6 +32,8 @@ pub struct Options<'a> {
     pub budget: Option<u64>,
     /// CPU threads of a worker; the machine's without it.
     pub threads: Option<usize>,
+    /// What earlier runs tell of this machine, for the time that is left; nothing without it.
+    pub pace: Option<&'a Pace>,
     /// When to give up.
     pub limits: Limits,
     /// Run the cells that meet it, and no others.
@@ -77,8 +82,11 @@ pub fn run(
     folder.prepare()?;
     let filters: Vec<&Filter> = options.only.into_iter().chain(options.rerun).collect();
     let chosen = choice::chosen(plan, folder, &filters)?;
+    let before =
+        |training: &Training| options.pace.map_or([None; 3], |pace| pace.seconds_each(training, options.threads));
     let mut run = Run::new(plan, folder, world, chosen, options.limits.failures, observer)?;
     run.verify = options.verify;
+    run.before = &before;
     if options.rerun.is_some() {
         run.remove()?;
     }
@@ -99,9 +107,9 @@ pub fn run(
     disk::check(plan, &missing, &room, options.free_space)?;
     let provenance =
         Provenance::new(&options.experiment, world.registry().path(), options.threads, world.allow_overlap());
-    let (generated, data_notes) = (world.generated(), world.data_notes());
+    let (command, generated, data_notes) = (options.command.clone(), world.generated(), world.data_notes());
     let at = std::path::absolute(folder.path()).ok();
-    folder.freeze(plan, &Provenance { generated, data_notes, folder: at, ..provenance })?;
+    folder.freeze(plan, &Provenance { command, generated, data_notes, folder: at, ..provenance })?;
     run.all(&complete, &missing, &unusable, &mut |backend| Ok(Box::new(crew(plan, folder, world, options, backend)?)))
 }
 
@@ -158,6 +166,8 @@ pub(crate) struct Run<'a> {
     pub(crate) clock: Clock,
     /// As [`Options::verify`].
     pub(crate) verify: bool,
+    /// How fast earlier runs did a training's work.
+    before: &'a dyn Fn(&Training) -> SecondsEach,
 }
 
 impl<'a> Run<'a> {
@@ -190,7 +200,8 @@ impl<'a> Run<'a> {
             finished: Finished::default(),
             most_failures,
             ended: HashSet::new(),
-            clock: Clock::new(0),
+            clock: Clock::default(),
+            before: &|_| [None; 3],
             verify: false,
         })
     }
@@ -225,7 +236,9 @@ impl<'a> Run<'a> {
         self.prune_complete(complete)?;
         self.fail_unusable(unusable)?;
         let units = units(plan, missing);
-        self.clock = Clock::new(units.iter().map(|(_, units)| units.len()).sum());
+        let is_trained = |training: &Training| self.folder.read_training(training.id).is_whole();
+        let all = units.iter().flat_map(|(_, units)| units);
+        self.clock = Clock::new(all, plan.image_scores.len(), &is_trained, self.before);
         match self.units(units, executors) {
             Ok(()) => {}
             Err(Error::Interrupted) => {
@@ -252,7 +265,8 @@ impl<'a> Run<'a> {
             for unit in units {
                 number += 1;
                 let variants = self.index.variants(unit.training.id);
-                self.observer.notice(&Notice::Training { training: unit.training, variants: &variants, number, of });
+                let (training, left) = (unit.training, self.clock.left());
+                self.observer.notice(&Notice::Training { training, variants: &variants, number, of, left });
                 self.unit(&unit, &mut *executor)?;
                 if self.finished.given_up {
                     return Ok(());

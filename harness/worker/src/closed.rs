@@ -37,7 +37,7 @@ pub(crate) fn fit(
     let mut desk = OfWorker::new(lab, training);
     let values = method.fit(&support, &mut desk).map_err(failed)?;
     let compute_secs = compute.elapsed().as_secs_f64();
-    events.progress(Phase::Train, 1, 1);
+    events.progress(Phase::Train, (1, 1), lab.encoded());
     let layout = state::initial(training);
     if layout.len() != values.len() {
         return Err(Error::internal(format!("a state of {} tensors, {} planned", values.len(), layout.len())));

@@ -74,7 +74,7 @@ impl Encoding {
 }
 
 /// A writer for each of some encodings of `count` images; none at all where the store has no room for them. `label` is
-/// for people.
+/// for people; encoder and backend are added to it.
 pub(crate) fn writers<'a>(
     store: &'a TapStore,
     encodings: &[Encoding],
@@ -86,8 +86,11 @@ pub(crate) fn writers<'a>(
         return Ok(Vec::new());
     }
     let writer = |encoding: &Encoding| {
-        let windows = encoding.key.windows.map(|side| format!(", windows of {side} x {side}")).unwrap_or_default();
-        Ok(store.writer(encoding.shape, &format!("{label}{windows}"))?)
+        let EncodingKey { windows, image_size, weights_hash, backend, .. } = &encoding.key;
+        let windows = windows.map(|side| format!(", windows of {side} x {side}")).unwrap_or_default();
+        let weights: String = weights_hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let label = format!("{label}{windows}, {image_size} px, weights {weights}, {}", backend.name);
+        Ok(store.writer(encoding.shape, &label)?)
     };
     encodings.iter().map(writer).collect()
 }

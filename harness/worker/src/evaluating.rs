@@ -123,7 +123,7 @@ pub(crate) fn evaluate(
                         }
                     }
                     scored += n as u64;
-                    events.progress(Phase::Score, scored, (count * epochs.len()) as u64);
+                    events.progress(Phase::Score, (scored, (count * epochs.len()) as u64), lab.encoded());
                 }
             }
             compute_secs += begun.elapsed().as_secs_f64();

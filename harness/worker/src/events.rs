@@ -35,11 +35,11 @@ impl Events {
     }
 
     /// Sends how far a phase is, unless it did a moment ago. A phase's beginning and end are always sent.
-    pub(crate) fn progress(&mut self, phase: Phase, done: u64, total: u64) {
+    pub(crate) fn progress(&mut self, phase: Phase, (done, total): (u64, u64), encoded: u64) {
         let recent = self.last.is_some_and(|(last, at)| last == phase && at.elapsed() < PROGRESS_EVERY);
         if !recent || done >= total {
             self.last = Some((phase, Instant::now()));
-            self.send(&Event::Progress { phase, done, total });
+            self.send(&Event::Progress { phase, done, total, encoded });
         }
     }
 }

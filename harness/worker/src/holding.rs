@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::lab::{ENCODE_BATCH, Images, Lab};
 
 /// Has a trainer hold support images, a batch at a time: `[3, S, S]` each in 0 to 1, labels, and masks `[S, S]` where
-/// the training has any. `progress` gets how many are held, and of how many.
+/// the training has any. `progress` gets how many are held, and of how many, and how many went through the encoder.
 pub(crate) fn hold(
     lab: &mut Lab,
     trainer: &mut Trainer,
@@ -17,7 +17,7 @@ pub(crate) fn hold(
     images: Vec<Vec<f32>>,
     labels: &[u8],
     masks: Option<&[Vec<u8>]>,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut((u64, u64), u64),
 ) -> Result<(), Error> {
     let encoding = Encoding::of(training)?;
     let store = std::rc::Rc::clone(&lab.store);
@@ -32,7 +32,7 @@ pub(crate) fn hold(
         let taps: Vec<&[f32]> = taps.iter().map(Vec::as_slice).collect();
         let masks = masks.map(|masks| masks[from..to].concat());
         trainer.append_support(&taps, &labels[from..to], masks.as_deref())?;
-        progress(to as u64, count as u64);
+        progress((to as u64, count as u64), lab.encoded());
     }
     stop::reached();
     finish(writers)?;

@@ -381,6 +381,11 @@ impl Lab {
         Ok(())
     }
 
+    /// Images that went through the encoder since costs were last taken, once for each side of windows too.
+    pub(crate) fn encoded(&self) -> u64 {
+        self.spent.images + self.spent.windowed
+    }
+
     /// What compares tokens with a bank.
     pub(crate) fn nearest(&self) -> Box<dyn Nearest + '_> {
         if self.compares { Box::new(OnBackend(&self.session)) } else { Box::new(Processor) }

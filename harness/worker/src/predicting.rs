@@ -58,7 +58,7 @@ pub(crate) fn predict(
         if training.options.maps(training.has_masks).is_some() {
             grids.extend(found.grids);
         }
-        events.progress(Phase::Predict, detection.len() as u64, images.len() as u64);
+        events.progress(Phase::Predict, (detection.len() as u64, images.len() as u64), lab.encoded());
     }
     write(&detection, &folder.join(DETECTION))?;
     write(&few, &folder.join(FEW))?;

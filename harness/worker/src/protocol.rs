@@ -122,6 +122,10 @@ pub enum Event {
         done: u64,
         /// Out of how much.
         total: u64,
+        /// Images that the job has sent through the encoder so far; those that were in the tap store are not among
+        /// them.
+        #[serde(default)]
+        encoded: u64,
     },
     /// An epoch is over.
     Epoch {
@@ -177,13 +181,14 @@ impl Phase {
         }
     }
 
-    /// The name for people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Support => "support images",
-            Self::Train => "training",
-            Self::Score => "test images",
-            Self::Predict => "images",
+    /// The name for people. Images that were all in the tap store are not encoded.
+    pub fn name(self, encodes: bool) -> &'static str {
+        match (self, encodes) {
+            (Self::Support, true) => "encoding supports",
+            (Self::Support, false) => "reading supports",
+            (Self::Train, _) => "training",
+            (Self::Score | Self::Predict, true) => "encoding and scoring",
+            (Self::Score | Self::Predict, false) => "scoring",
         }
     }
 }

@@ -61,8 +61,8 @@ pub(crate) fn train(
     let kept = kept_supports(&initial, &support);
     let SupportImages { images, masks, labels, .. } = support;
     let masks = masks.filter(|_| training.has_masks);
-    hold(lab, &mut trainer, training, images, &labels, masks.as_deref(), &mut |done, of| {
-        events.progress(Phase::Support, done, of);
+    hold(lab, &mut trainer, training, images, &labels, masks.as_deref(), &mut |held, encoded| {
+        events.progress(Phase::Support, held, encoded);
     })?;
 
     let states = folder.join("states");
@@ -93,8 +93,8 @@ pub(crate) fn train(
             }
             events.progress(
                 Phase::Train,
-                u64::from(epoch) * steps + batch as u64 + 1,
-                u64::from(training.epochs) * steps,
+                (u64::from(epoch) * steps + batch as u64 + 1, u64::from(training.epochs) * steps),
+                lab.encoded(),
             );
         }
         let (mut loss, secs) = (0.0, begun.elapsed().as_secs_f64());

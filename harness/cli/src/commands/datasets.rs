@@ -7,7 +7,7 @@ use harness_text::count;
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{CacheFolder, Hashing, RegistryFile};
-use crate::output::{print, say};
+use crate::output::{print, say, warn};
 use crate::paths;
 
 /// List and check registered datasets
@@ -47,7 +47,7 @@ pub(super) fn datasets(arguments: &Datasets) -> Result<Exit, Failure> {
             let exit = verify_all(names, registry, &hashes)?;
             // What was learned is lost, and the verdict stands.
             if let Err(error) = hashes.save() {
-                say(format!("warning: {error}"));
+                warn(error);
             }
             Ok(exit)
         }

@@ -4,6 +4,7 @@ mod backends;
 mod bench;
 mod cache;
 mod clean;
+mod compare;
 mod completions;
 mod datasets;
 mod doctor;
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Plan(plan::Plan),
     Status(status::Status),
     Explain(explain::Explain),
+    Compare(compare::Compare),
     Report(report::Report),
     Score(score::Score),
     Predict(predict::Predict),
@@ -62,6 +64,7 @@ pub(crate) fn perform(command: &Command) -> Result<Exit, Failure> {
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Status(arguments) => status::status(arguments),
         Command::Explain(arguments) => explain::explain(arguments),
+        Command::Compare(arguments) => compare::compare(arguments),
         Command::Report(arguments) => report::report(arguments),
         Command::Score(arguments) => score::score(arguments),
         Command::Predict(arguments) => predict::predict(arguments),

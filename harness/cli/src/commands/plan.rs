@@ -10,7 +10,7 @@ use harness_text::count;
 use crate::commands::status::words;
 use crate::exit::{Exit, Failure};
 use crate::flags::{ExperimentFile, Surroundings, Threads};
-use crate::output::{print, say};
+use crate::output::{print, say, warn};
 use crate::paths;
 use crate::world::planned;
 
@@ -45,7 +45,7 @@ pub(super) fn plan(arguments: &Plan) -> Result<Exit, Failure> {
     world.look(&plan, Extent::Sample, &|| true, &mut |_, _| {})?;
     world.save_hashes()?;
     for warning in plan.warnings.iter().cloned().chain(world.warnings()) {
-        say(format!("warning: {warning}"));
+        warn(warning);
     }
     for note in world.notes() {
         say(format!("note: {note}"));
@@ -58,7 +58,7 @@ pub(super) fn plan(arguments: &Plan) -> Result<Exit, Failure> {
     let mut pace = Pace::open(&paths::pace(&paths::cache(&arguments.surroundings.cache)?));
     match pace.estimate(&plan, arguments.threads.number(), world.program()) {
         Ok(time) => listing = listing.with_time(time),
-        Err(error) => say(format!("warning: the time can't be estimated: {error}")),
+        Err(error) => warn(format!("the time can't be estimated: {error}")),
     }
     print(listing);
     let out = paths::out(arguments.out.as_deref(), &plan.name, arguments.file.smoke);

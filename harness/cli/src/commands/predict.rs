@@ -28,10 +28,10 @@ use crate::{backends as found, interrupt, paths};
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Predict {
     /// Images, or folders of images
-    #[arg(value_name = "IMAGE", required_unless_present = "test")]
+    #[arg(value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// Cell with the state: its id or the beginning of it, as in results.csv or `harness plan FILE --cells`
-    #[arg(long, value_name = "ID", required_unless_present_any = ["state", "only"])]
+    #[arg(long, value_name = "ID")]
     cell: Option<String>,
     /// Instead of --cell, a filter that one cell matches, such as "variant=contrastive seed=0 selection=last"; keys are
     /// those of `harness run --only`
@@ -92,7 +92,24 @@ Examples:
   harness predict --state 0059.safetensors --weights ViT-L-14-336px.pt scans/
   harness predict --state Brain.pth --experiment experiment.toml --dataset Brain --test";
 
+/// What was left out of the command line, with the ways to say it.
+fn check(arguments: &Predict) -> Result<(), Failure> {
+    let Predict { cell, only, state, images, test, .. } = arguments;
+    if cell.is_none() && only.is_none() && state.is_none() {
+        return Err(Failure::input(
+            "what is to score the images? Name a cell of a results folder with --cell ID (ids are in results.csv and in \
+             the lines of a run), or by its axes with --only \"variant=base seed=0 selection=last\", or a state file with \
+             --state FILE",
+        ));
+    }
+    if images.is_empty() && !test {
+        return Err(Failure::input("name images or folders of images to score, or a test set with --test"));
+    }
+    Ok(())
+}
+
 pub(super) fn predict(arguments: &Predict) -> Result<Exit, Failure> {
+    check(arguments)?;
     let images = if arguments.test { Vec::new() } else { predict::list(&arguments.images)? };
     for folder in predict::not_searched(&arguments.images) {
         say(format!(
@@ -142,6 +159,7 @@ pub(super) fn predict(arguments: &Predict) -> Result<Exit, Failure> {
                 ", maps and pictures"
             };
             say(format!("scores.csv{maps} are in {}", out.display()));
+            say("for research, not for diagnosis");
             let failed = rows.iter().filter(|row| !row.message.is_empty());
             let reasons: Vec<&str> = failed.map(|row| row.message.as_str()).collect();
             for reason in reasons.iter().take(NAMED) {

@@ -5,8 +5,9 @@ use harness_results::collect;
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{ResultsFolder, RunRegistry};
-use crate::output::{print, say};
+use crate::output::say;
 use crate::paths::results_folder;
+use crate::summary;
 use crate::world::write_report;
 
 /// Write the tables, figures and report of a results folder again
@@ -33,7 +34,7 @@ pub(super) fn report(arguments: &Report) -> Result<Exit, Failure> {
     for note in &results.notes {
         say(format!("note: {note}"));
     }
-    print(write_report(&results, folder.path())?);
+    summary::show(&write_report(&results, folder.path())?);
     say(format!("report written to {}", folder.path().join("report.md").display()));
     Ok(Exit::Done)
 }

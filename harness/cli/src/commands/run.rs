@@ -1,6 +1,6 @@
 //! `harness run`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
@@ -13,10 +13,10 @@ use harness_text::{count, duration, group};
 use crate::exit::{Exit, Failure};
 use crate::flags::{ExperimentFile, Surroundings, Threads};
 use crate::json::JsonLines;
-use crate::output::{print, say};
+use crate::output::{insist, say};
 use crate::progress::Progress;
 use crate::world::{planned, write_report};
-use crate::{interrupt, paths};
+use crate::{interrupt, paths, summary};
 
 /// Run an experiment, or continue it
 ///
@@ -93,12 +93,16 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     let taps = if apart { paths::absolute(&out.join("taps")) } else { paths::taps(&cache) };
     let filter = |text: &Option<String>| text.as_deref().map(|text| Filter::parse(text, &plan)).transpose();
     let (only, rerun) = (filter(&arguments.only)?, filter(&arguments.rerun)?);
+    let threads = arguments.threads.number();
+    let pace = Pace::open(&paths::pace(&cache));
     interrupt::listen()?;
     let options = Options {
+        command: this_command(&[]),
         experiment: file.experiment.clone(),
         taps,
         budget: arguments.cache_budget.map(|gigabytes| (gigabytes * 1e9) as u64),
-        threads: arguments.threads.number(),
+        threads,
+        pace: Some(&pace),
         limits: Limits {
             silence: Duration::from_secs(arguments.silence),
             job: arguments.cell_limit.map(Duration::from_secs),
@@ -143,11 +147,11 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
     for note in &results.notes {
         if arguments.json { lines.notice(&Notice::Warning(note)) } else { say(format!("note: {note}")) }
     }
-    let table = write_report(&results, folder.path())?;
+    let overview = write_report(&results, folder.path())?;
     if arguments.json {
         JsonLines::finished(&finished, folder.path());
     } else {
-        print(format!("\n{table}\n"));
+        summary::show(&overview);
         conclude(&plan, &finished, arguments, &folder, begun.0.elapsed());
     }
     Ok(match finished {
@@ -161,28 +165,48 @@ pub(super) fn run(arguments: &Run) -> Result<Exit, Failure> {
 fn conclude(plan: &Plan, finished: &Finished, arguments: &Run, folder: &Folder, took: Duration) {
     let Finished { failed, interrupted, given_up, .. } = finished;
     let out = folder.path();
-    say(outcome(finished, took));
-    say(format!("tables, figures and report: {}", out.join("report.md").display()));
-    let why = format!("reasons are in {}, logs in {}", out.join("report.md").display(), out.join("logs").display());
+    say(format!("\n{}", outcome(finished, took)));
+    say(format!("Report: {}", out.join("report.md").display()));
+    let mut why = format!("reasons are in {}", out.join("report.md").display());
+    if has_logs(&out.join("logs")) {
+        why += &format!(", logs in {}", out.join("logs").display());
+    }
     if *interrupted {
         // With --rerun, what it made again would be deleted once more.
-        say(format!("interrupted; continue with: {}", this_command(&["--rerun"])));
+        insist(format!("Interrupted; continue with: {}", this_command(&["--rerun"])));
     } else if *given_up {
-        say(format!("stopped because {} failed (--max-failures); {why}", count(*failed as u64, "cell")));
+        insist(format!("Stopped because {} failed (--max-failures); {why}", count(*failed as u64, "cell")));
     } else if *failed > 0 {
-        say(format!("{why}; to try them again: {}", this_command(&[])));
+        insist(format!("{}; to try them again: {}", sentence(&why), this_command(&[])));
     } else if arguments.file.smoke {
         // The folder is the smoke test's.
-        say(format!("the smoke test passed; now: {}", this_command(&["--smoke", "--out", "--rerun"])));
+        say(format!("The smoke test passed. Next: {}", this_command(&["--smoke", "--out", "--rerun"])));
     } else if plan.smoke {
         say("This was a smoke test: everything runs here, but its numbers say nothing about the method.\n\
              Next, with real weights and data:\n  \
-             1. inspect your CLIP weights: harness weights inspect ViT-L-14-336px.pt\n  \
+             1. inspect your CLIP weights: harness weights inspect FILE\n  \
              2. register your images in datasets.toml and check them: harness datasets verify NAME\n  \
-             3. write an experiment like experiments/example.toml, then: harness plan FILE, harness run FILE");
+             3. write an experiment like experiments/example.toml, then: harness plan FILE, harness run FILE\n\
+             docs/start.md goes through it step by step.");
     } else if matches!(plan.encoder.source, EncoderSource::Synthetic { .. }) {
-        say("the encoder is synthetic and untrained: these numbers say nothing about the method with real weights");
+        insist("The encoder is synthetic and untrained: these numbers say nothing about the method with real weights.");
     }
+}
+
+/// Words as a sentence begins.
+fn sentence(words: &str) -> String {
+    let mut rest = words.chars();
+    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
+}
+
+/// Whether a worker that failed has printed anything.
+fn has_logs(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| match entry.metadata() {
+        Ok(file) if file.is_file() => file.len() > 0,
+        Ok(_) => has_logs(&entry.path()),
+        Err(_) => false,
+    })
 }
 
 /// Cells by what became of them.
@@ -191,13 +215,16 @@ fn outcome(finished: &Finished, took: Duration) -> String {
     let cells = |number: usize| count(number as u64, "cell");
     let took = duration(took);
     match (done, reused, failed) {
-        (0, 0, 0) if interrupted => format!("no cell was done in {took}"),
-        (0, 0, 0) => "no cell matched".to_owned(),
-        (0, 1, 0) => "the cell was already done".to_owned(),
-        (0, reused, 0) => format!("all {} were already done", cells(reused)),
-        (done, 0, 0) => format!("{} done in {took}", cells(done)),
-        (done, 0, failed) => format!("{} done, {failed} failed, in {took}", cells(done)),
-        (done, reused, failed) => format!("{} done, {reused} already done, {failed} failed, in {took}", cells(done)),
+        (0, 0, 0) if interrupted => format!("No cell was done in {took}."),
+        (0, 0, 0) => "No cell matched, so nothing was done.".to_owned(),
+        (0, 1, 0) => "The cell was already done.".to_owned(),
+        (0, reused, 0) => format!("All {} were already done.", cells(reused)),
+        (done, 0, 0) => format!("{} done in {took}.", cells(done)),
+        (done, reused, 0) => format!("{} done in {took}; {reused} were already done.", cells(done)),
+        (done, 0, failed) => format!("{} done, {failed} failed, in {took}.", cells(done)),
+        (done, reused, failed) => {
+            format!("{} done, {failed} failed, in {took}; {reused} were already done.", cells(done))
+        }
     }
 }
 
@@ -259,10 +286,11 @@ mod tests {
         let of = |done, reused, failed, interrupted| {
             outcome(&Finished { done, reused, failed, interrupted, ..Finished::default() }, took)
         };
-        assert_eq!(of(9, 0, 0, false), "9 cells done in 4m 42s");
-        assert_eq!(of(0, 9, 0, false), "all 9 cells were already done");
-        assert_eq!(of(1, 5, 3, false), "1 cell done, 5 already done, 3 failed, in 4m 42s");
-        assert_eq!(of(0, 0, 0, false), "no cell matched");
-        assert_eq!(of(0, 0, 0, true), "no cell was done in 4m 42s");
+        assert_eq!(of(9, 0, 0, false), "9 cells done in 4m 42s.");
+        assert_eq!(of(0, 9, 0, false), "All 9 cells were already done.");
+        assert_eq!(of(2, 7, 0, false), "2 cells done in 4m 42s; 7 were already done.");
+        assert_eq!(of(1, 5, 3, false), "1 cell done, 3 failed, in 4m 42s; 5 were already done.");
+        assert_eq!(of(0, 0, 0, false), "No cell matched, so nothing was done.");
+        assert_eq!(of(0, 0, 0, true), "No cell was done in 4m 42s.");
     }
 }

@@ -8,10 +8,10 @@ use harness_text::count;
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{BackendFolders, CacheFolder, Hashing, ResultsFolder, RunRegistry};
-use crate::output::{print, say};
+use crate::output::{say, warn};
 use crate::progress::Progress;
 use crate::world::write_report;
-use crate::{backends, paths};
+use crate::{backends, paths, summary};
 
 /// Compute the metrics of a results folder again from stored predictions
 ///
@@ -54,13 +54,13 @@ pub(super) fn score(arguments: &Score) -> Result<Exit, Failure> {
     world.save_hashes()?;
     // Where a file can't be used, the cells that failed have named it.
     for warning in world.warnings().iter().filter(|warning| scored.failed == 0 || !warning.contains(WILL_FAIL)) {
-        say(format!("warning: {warning}"));
+        warn(warning);
     }
     let results = collect(&plan, &folder, Some(world.registry()))?;
     for note in &results.notes {
         say(format!("note: {note}"));
     }
-    print(write_report(&results, folder.path())?);
+    summary::show(&write_report(&results, folder.path())?);
     let Scored { measured, failed, missing } = scored;
     say(format!(
         "{} measured, {failed} failed, {missing} without predictions; report written to {}",

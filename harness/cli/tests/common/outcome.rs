@@ -37,6 +37,7 @@ fn content(path: &Path) -> String {
             let rows = read_curve(path).unwrap();
             format!("{:#?}", rows.into_iter().map(|row| CurveRow { secs: 0.0, ..row }).collect::<Vec<_>>())
         }
+        "report.md" => without_time(&std::fs::read_to_string(path).unwrap()),
         // The last table of a record is what it cost, or stands before what was made.
         "training.toml" | "evaluation.toml" => without_cost(&std::fs::read_to_string(path).unwrap()),
         _ => std::fs::read(path).unwrap().iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -53,6 +54,12 @@ pub fn results(path: &Path) -> Vec<ResultRow> {
         ..row
     };
     read_results(path).unwrap().into_iter().map(timeless).collect()
+}
+
+/// A report without how and when it was made.
+fn without_time(report: &str) -> String {
+    let of_run = |line: &&str| !line.starts_with("- command: ") && !line.starts_with("- computed: ");
+    report.lines().filter(of_run).collect::<Vec<_>>().join("\n")
 }
 
 fn without_cost(record: &str) -> String {
