@@ -10,7 +10,7 @@ use harness_tables::{BackendRow, IntervalRow};
 use crate::ablation::{Entry, Filled};
 use crate::backends::label;
 use crate::comparisons::ALPHA;
-use crate::cross_dataset::{BY_DETECTION, Entry as MatrixEntry, Matrix, Shared};
+use crate::cross_dataset::{Entry as MatrixEntry, Matrix, Shared};
 use crate::material::Material;
 use crate::measure::{Measure, asked_by, dataset_words, paper_score, rank, rule, score_name};
 use crate::words::{NO_CHOICE, range};
@@ -174,11 +174,12 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
 
 fn forest_row(entry: &Entry<'_>, is_mean: bool) -> ForestRow {
     let reason = match entry.difference {
-        Some(_) => String::new(),
-        None if is_mean => "a dataset is missing".to_owned(),
-        None if entry.found => "not compared".to_owned(),
-        None => entry.words.clone(),
-    };
+        Some(_) => "",
+        None if is_mean => "a dataset is missing",
+        None if entry.number.mean.is_some() => "not compared",
+        None => entry.number.why_missing(),
+    }
+    .to_owned();
     ForestRow {
         label: entry.variant.to_owned(),
         difference: entry.difference.map(|row| (row.difference, row.low, row.high)),
@@ -200,11 +201,10 @@ pub(crate) fn heat_maps(from: &Material<'_>) -> Vec<HeatFigure> {
         let name = [shared.variant.as_str()];
         let only = |varies: bool, word: &str| if varies { word.to_owned() } else { String::new() };
         let given = || matrix.entries.iter().flatten().filter(|entry| entry.mean.is_some());
-        let by_detection = given().any(|entry| entry.words.contains(BY_DETECTION));
+        let by_detection = given().any(|entry| entry.by_detection);
         let cell = |entry: &MatrixEntry| HeatCell {
             value: entry.mean,
-            // The table has the whole reason.
-            reason: entry.words.split(':').next().unwrap_or_default().to_owned(),
+            reason: if entry.mean.is_some() { String::new() } else { entry.why_missing().to_owned() },
         };
         HeatFigure {
             name: file(&[

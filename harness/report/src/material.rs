@@ -10,11 +10,13 @@ use crate::ReportError;
 use crate::ablation::Filled;
 use crate::comparisons::Ablation;
 use crate::cross_dataset::{Matrix, matrices};
-use crate::summary::{SummaryRow, summary};
+use crate::print::Print;
+use crate::summary::{Axes, SummaryRow, summary};
 
 /// What tables and figures are made of.
 pub(crate) struct Material<'a> {
     pub(crate) input: &'a ReportInput,
+    pub(crate) print: Print,
     pub(crate) rows: Vec<SummaryRow>,
     pub(crate) datasets: Vec<ReportDataset>,
     pub(crate) matrices: Vec<Matrix>,
@@ -28,12 +30,14 @@ impl<'a> Material<'a> {
     /// # Errors
     /// Polars' own.
     pub(crate) fn of(input: &'a ReportInput) -> Result<Self, ReportError> {
-        let rows = summary(&input.results, &input.variants)?;
+        let names: Vec<String> = input.datasets.iter().map(|dataset| dataset.name.clone()).collect();
+        let axes = Axes { datasets: &names, variants: &input.variants, backends: &input.backend_names };
+        let rows = summary(&input.results, axes)?;
         let datasets = datasets(&input.datasets, &rows);
-        let matrices = matrices(&rows, &datasets, &input.variants)?;
+        let matrices = matrices(&rows, &datasets, &input.variants, &input.backend_names)?;
         let single = rows.iter().filter(|row| row.no_choice);
         let no_choice = single.map(|row| row.variant.clone()).collect();
-        Ok(Self { input, rows, datasets, matrices, no_choice })
+        Ok(Self { input, print: Print::of(input), rows, datasets, matrices, no_choice })
     }
 
     /// The variant that stands for the experiment beside methods that it does not have.
@@ -48,6 +52,7 @@ impl<'a> Material<'a> {
             rows: &self.rows,
             datasets: &self.datasets,
             variants: &self.input.variants,
+            backends: &self.input.backend_names,
             methods: &self.input.variant_methods,
             base: &self.input.base,
             intervals: &self.input.intervals,

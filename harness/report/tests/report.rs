@@ -8,7 +8,7 @@ use std::path::Path;
 use harness_method::{ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 use harness_report::{
-    Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, ReportError, ReportInput, RocFigure, RocSeries,
+    Axes, Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, ReportError, ReportInput, RocFigure, RocSeries,
     Role, choose, panel, roc, summary, training_curve, wide, write_report,
 };
 use harness_tables::{CurveRow, ResultRow, Status};
@@ -189,7 +189,7 @@ fn figures_that_an_earlier_report_had_go_and_other_files_stay() {
 
 #[test]
 fn means_count_what_is_done_and_nothing_else() {
-    let rows = summary(&results(), &[]).unwrap();
+    let rows = summary(&results(), Axes::default()).unwrap();
     let find = |variant: &str, selection: &str, metric: &str, by: &str| {
         let same = |r: &&harness_report::SummaryRow| {
             let found = r.metric.map_or("", Metric::name);
@@ -214,7 +214,7 @@ fn the_order_of_results_does_not_show() {
     let rows = results();
     let mut other: Vec<ResultRow> = rows.iter().rev().cloned().collect();
     other.rotate_left(5);
-    assert_eq!(summary(&rows, &[]).unwrap(), summary(&other, &[]).unwrap());
+    assert_eq!(summary(&rows, Axes::default()).unwrap(), summary(&other, Axes::default()).unwrap());
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn draws_and_seeds_are_averaged_and_nothing_else_is() {
         ResultRow { allow_overlap: true, ..base.clone() },
     ];
     let all: Vec<ResultRow> = [base].into_iter().chain(same).chain(other).collect();
-    let rows = summary(&all, &[]).unwrap();
+    let rows = summary(&all, Axes::default()).unwrap();
     assert_eq!(rows.len(), 13);
     assert_eq!(rows.iter().filter(|row| row.count == 3).count(), 1);
     assert_eq!(rows.iter().filter(|row| row.count == 1).count(), 12);
@@ -250,25 +250,27 @@ fn a_cell_that_stands_for_several_seeds_counts_once() {
     let one = result("v", "last", 0, ("image_auroc", "map-max"), 0.5);
     let again = ResultRow { seed: 1, ..one.clone() };
     let other = ResultRow { draw: 1.into(), cell: "b".into(), value: Some(0.7), ..one.clone() };
-    let rows = summary(&[one, again, other], &[]).unwrap();
+    let rows = summary(&[one, again, other], Axes::default()).unwrap();
     assert_eq!((rows.len(), rows[0].count), (1, 2));
     assert!((rows[0].mean.unwrap() - 0.6).abs() < 1e-12);
 }
 
 #[test]
 fn the_wide_table_is_as_people_read_it() {
-    let table = wide(&summary(&results(), &[]).unwrap()).unwrap().to_markdown().unwrap();
+    let table = wide(&summary(&results(), Axes::default()).unwrap()).unwrap().to_markdown().unwrap();
+    // No line ends beside a sign.
+    assert!(table.contains("0.950\u{a0}±\u{a0}0.009†"), "{table}");
     assert_eq!(
-        table,
+        table.replace('\u{a0}', " "),
         "\
-| variant     | dataset | shots | backend | selection    | image score |   n |    image_auroc |   pixel_auroc | not done                         |
-|-------------|---------|------:|---------|--------------|-------------|----:|---------------:|--------------:|----------------------------------|
-| contrastive | LggMri  |     4 | flex    | last         | map-max     |   1 |          0.800 |             – | failed: out of memory            |
-| huge        | LggMri  |     4 | flex    | last         |             |   0 |         failed |        failed | failed: worker ended by signal 9 |
-| later       | LggMri  |     4 | flex    | last         |             |   0 |        not run |       not run | not run                          |
-| released    | LggMri  |     4 | flex    | best-on-test | map-max     |   3 | 0.950 ± 0.009† |             – |                                  |
-| released    | LggMri  |     4 | flex    | last         | map-max     |   3 |  0.934 ± 0.009 | 0.970 ± 0.009 |                                  |
-| released    | LggMri  |     4 | flex    | last         | detection   |   3 |  0.900 ± 0.009 | 0.970 ± 0.009 |                                  |
+| variant     | dataset | shots | backend | selection    | image score |   n |    image AUROC |   pixel AUROC | not done   |
+|-------------|---------|------:|---------|--------------|-------------|----:|---------------:|--------------:|------------|
+| contrastive | LggMri  |     4 | flex    | last         | map-max     |   1 |          0.800 |             – | failed (1) |
+| huge        | LggMri  |     4 | flex    | last         |             |   0 |         failed |        failed | failed (2) |
+| later       | LggMri  |     4 | flex    | last         |             |   0 |        not run |       not run | not run    |
+| released    | LggMri  |     4 | flex    | best-on-test | map-max     |   3 | 0.950 ± 0.009† |             – |            |
+| released    | LggMri  |     4 | flex    | last         | map-max     |   3 |  0.934 ± 0.009 | 0.970 ± 0.009 |            |
+| released    | LggMri  |     4 | flex    | last         | detection   |   3 |  0.900 ± 0.009 | 0.970 ± 0.009 |            |
 "
     );
 }
@@ -290,11 +292,11 @@ fn what_has_one_state_stands_once_and_pairs_of_shots_are_told_apart() {
         of("trained", "last", Shots::each(4), 0.6, false),
         of("trained", "best-on-test", Shots::each(4), 0.9, false),
     ];
-    let table = |rows: &[ResultRow]| wide(&summary(rows, &[]).unwrap()).unwrap().to_markdown().unwrap();
+    let table = |rows: &[ResultRow]| wide(&summary(rows, Axes::default()).unwrap()).unwrap().to_markdown().unwrap();
     assert_eq!(
         table(&rows),
         "\
-| variant | dataset | shots | backend | selection    | image score |   n | image_auroc |
+| variant | dataset | shots | backend | selection    | image score |   n | image AUROC |
 |---------|---------|------:|---------|--------------|-------------|----:|------------:|
 | bank    | LggMri  |     4 | flex    | no choice    | map-max     |   1 |       0.700 |
 | trained | LggMri  |     4 | flex    | best-on-test | map-max     |   1 |      0.900† |
@@ -326,10 +328,12 @@ fn a_report_holds_tables_figures_and_reasons() {
             "figures/roc.png",
             "figures/roc.svg",
             "report.md",
+            "tables/few-shot.caption.tex",
             "tables/few-shot.csv",
             "tables/few-shot.md",
             "tables/few-shot.parquet",
             "tables/few-shot.tex",
+            "tables/summary.caption.tex",
             "tables/summary.csv",
             "tables/summary.md",
             "tables/summary.parquet",
@@ -351,12 +355,16 @@ fn a_report_holds_tables_figures_and_reasons() {
     ] {
         assert!(report.contains(part), "{part}\n{report}");
     }
-    let latex = String::from_utf8(files["tables/summary.tex"].clone()).unwrap();
-    assert!(latex.ends_with("\n{\\footnotesize \\dag{} best-on-test: the epoch was chosen on the test set itself; optimistic by construction.}\n"), "{latex}");
+    let text = |name: &str| String::from_utf8(files[name].clone()).unwrap();
+    let dagger = "\\dag{} best-on-test: the epoch was chosen on the test set itself; optimistic by construction.";
+    assert!(text("tables/summary.caption.tex").ends_with(&format!("{dagger}}}%\n")), "{files:?}");
+    for name in ["tables/summary.tex", "tables/summary.caption.tex", "tables/summary.md", "tables/few-shot.tex"] {
+        assert!(text(name).contains("Smoke test: not a result"), "{name}");
+    }
     let csv = String::from_utf8(files["tables/summary.csv"].clone()).unwrap();
     assert!(csv.starts_with(
         "variant,dataset,trained_on,shots,backend,device,precision,allow_overlap,selection,image_score,metric,mean,\
-         deviation,count,failed,not_run,message,no_choice,no_support,normal_shots,abnormal_shots\n"
+         deviation,count,failed,not_run,message,no_choice,no_support,normal_shots,abnormal_shots,smoke\n"
     ));
 }
 
@@ -408,7 +416,7 @@ fn empty_and_failed_only_inputs_make_a_report() {
         ..ReportInput::default()
     };
     let (table, files) = written(&failed);
-    assert!(table.contains("2 failed: x \\| y"), "{table}");
+    assert!(table.contains("2 failed (1)") && table.contains("(1) x | y."), "{table}");
     let report = String::from_utf8(files["report.md"].clone()).unwrap();
     assert!(report.contains("no reason recorded"), "{report}");
     assert!(files.contains_key("figures/loss-3.svg"));
