@@ -143,6 +143,11 @@ impl Column {
         self.measure.name().to_owned() + &by
     }
 
+    /// As names of files have it.
+    pub(crate) fn file_name(self) -> String {
+        self.name().replace(" by ", "-")
+    }
+
     /// The measure in words, within a sentence.
     pub(crate) fn words_within(self) -> String {
         let by = self.score.map(|score| format!(", {}", score.name())).unwrap_or_default();

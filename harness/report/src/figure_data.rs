@@ -13,6 +13,7 @@ use crate::comparisons::ALPHA;
 use crate::cross_dataset::{Entry as MatrixEntry, Matrix, Shared};
 use crate::material::Material;
 use crate::measure::{Measure, asked_by, dataset_words, paper_score, rank, rule, score_name};
+use crate::print::Print;
 use crate::words::{NO_CHOICE, range};
 use crate::{
     Bar, BarFigure, BarPlot, ForestFigure, ForestPlot, ForestRow, HeatCell, HeatFigure, ShotsFigure, ShotsPlot,
@@ -24,6 +25,7 @@ use crate::{
 struct Over<'a> {
     rule: u8,
     selection: Selection,
+    backend_rank: usize,
     backend: &'a str,
     is_mean: bool,
     rank: usize,
@@ -40,6 +42,7 @@ pub(crate) fn over_shots(from: &Material<'_>) -> Vec<ShotsFigure> {
         let over = Over {
             rule: rule(row.selection),
             selection: row.selection,
+            backend_rank: from.print.backend(&row.backend).0,
             backend: &row.backend,
             is_mean: row.dataset.is_empty(),
             rank: rank.unwrap_or(from.datasets.len()),
@@ -132,12 +135,14 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
             counts.extend(others().filter_map(|entry| Some(entry.difference?.count)));
             if others().any(|entry| entry.difference.is_some()) {
                 plots.push(ForestPlot {
+                    name: measure.file_name(),
+                    ends: Vec::new(),
                     axis: format!(
                         "Difference in {}{}",
                         measure.words_within(),
                         in_picture(from, block.selection, &names)
                     ),
-                    rows: others().map(|entry| forest_row(entry, block.dataset.is_empty())).collect(),
+                    rows: others().map(|entry| forest_row(entry, block.dataset.is_empty(), &from.print)).collect(),
                 });
             }
         }
@@ -155,7 +160,7 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
             caption: format!(
                 "Differences from {}: {title}, K = {}, image score {}, selection {}, {backend}; n = {} pairs of trainings each. \
                  Bars: {level:.0} % intervals of the paired bootstrap; filled: p < {ALPHA} after Holm's correction.{}",
-                ablation.base,
+                from.print.variant(ablation.base),
                 block.shots.explained(),
                 match block.score {
                     _ if ablation.of_methods() => "by plot",
@@ -172,7 +177,7 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
     compared.iter().filter_map(figure).collect()
 }
 
-fn forest_row(entry: &Entry<'_>, is_mean: bool) -> ForestRow {
+fn forest_row(entry: &Entry<'_>, is_mean: bool, print: &Print) -> ForestRow {
     let reason = match entry.difference {
         Some(_) => "",
         None if is_mean => "a dataset is missing",
@@ -181,7 +186,7 @@ fn forest_row(entry: &Entry<'_>, is_mean: bool) -> ForestRow {
     }
     .to_owned();
     ForestRow {
-        label: entry.variant.to_owned(),
+        label: print.variant(entry.variant).to_owned(),
         difference: entry.difference.map(|row| (row.difference, row.low, row.high)),
         significant: entry.difference.is_some_and(|row| row.p_holm < ALPHA),
         reason,
@@ -219,7 +224,7 @@ pub(crate) fn heat_maps(from: &Material<'_>) -> Vec<HeatFigure> {
             caption: format!(
                 "{} across datasets: variant {}, K = {}, selection {}, {}; means over draws and seeds, n = {} trainings each.{}{}",
                 shared.measure.words(),
-                shared.variant,
+                from.print.variant(&shared.variant),
                 shared.shots.explained(),
                 shared.selection.name(),
                 shared.backend,

@@ -10,6 +10,8 @@ use crate::ReportError;
 use crate::ablation::Filled;
 use crate::comparisons::Ablation;
 use crate::cross_dataset::{Matrix, matrices};
+use crate::marks::MOST_SERIES;
+use crate::plots::Style;
 use crate::print::Print;
 use crate::summary::{Axes, SummaryRow, summary};
 
@@ -44,6 +46,23 @@ impl<'a> Material<'a> {
     pub(crate) fn base(&self) -> &str {
         let first = || self.input.variants.first().map_or("", String::as_str);
         if self.input.base.is_empty() { first() } else { &self.input.base }
+    }
+
+    /// How a line of a variant is drawn in every figure: the base first, then the others in the order of the experiment.
+    /// What is no variant is drawn by its place in a figure of so many, and all alike where they are too many.
+    pub(crate) fn style(&self, name: &str, at: usize, count: usize) -> Style {
+        let base = self.base();
+        let label = Some(self.print.variant(name).to_owned());
+        let others = self.input.variants.iter().filter(|known| *known != base);
+        let style = match others.enumerate().find(|(_, known)| *known == name) {
+            _ if name == base => 0,
+            Some((number, _)) if self.input.variants.len() <= MOST_SERIES => number + 1,
+            // More than there are colours, which are told apart beside the base's.
+            Some((number, _)) => 1 + number % (MOST_SERIES - 1),
+            None if count <= MOST_SERIES => at,
+            None => 0,
+        };
+        Style { label, style, is_base: name == base }
     }
 
     /// What the ablation's table and figures are made of.

@@ -11,7 +11,7 @@ use crate::ablation::Filled;
 use crate::figures::write_figures;
 use crate::material::Material;
 use crate::print::{Print, Reasons};
-use crate::sheet::TableText;
+use crate::sheet::{TableText, columns_of};
 use crate::tables::{remove_others, statistics, tables};
 use crate::words::line;
 use crate::wide::wide_in;
@@ -67,20 +67,36 @@ fn write_tables(
     compared: &[Filled<'_>],
     folder: &Path,
 ) -> Result<(String, String), ReportError> {
-    let summary = write_summary(&material.rows, &material.print, folder)?;
+    let (summary, mut columns) = write_summary(&material.rows, &material.print, folder)?;
     let tables = tables(material, compared)?;
     remove_others(folder, &tables)?;
     let mut sections = String::new();
     for table in &tables {
+        columns.extend(table.columns()?);
         sections.push_str(&table.write(folder, &material.print)?);
+    }
+    // A name that was mistyped hides nothing.
+    for name in &material.print.hide {
+        let is = |column: &String| {
+            column == name || column.ends_with(&format!(" {name}")) || column.starts_with(&format!("{name} "))
+        };
+        if !columns.iter().any(is) {
+            let _ = write!(sections, "\n> `hide` names `{}`, and no table here has such a column.\n", line(name));
+        }
     }
     Ok((summary, sections))
 }
 
-/// Writes the summary: a row for each metric for programs, a line for each group for people.
-fn write_summary(rows: &[SummaryRow], print: &Print, folder: &Path) -> Result<String, ReportError> {
+/// Writes the summary: a row for each metric for programs, a line for each group for people. Returns it, and its columns.
+fn write_summary(
+    rows: &[SummaryRow],
+    print: &Print,
+    folder: &Path,
+) -> Result<(String, Vec<String>), ReportError> {
     let mut reasons = Reasons::default();
-    let table = wide_in(rows, print, &mut reasons)?.without(&print.hide)?;
+    let whole = wide_in(rows, print, &mut reasons)?;
+    let columns = columns_of(&whole)?;
+    let table = whole.without(&print.hide)?;
     let brief = ["Each metric, mean ± standard deviation over draws and seeds; n: trainings.".to_owned()];
     let notes: Vec<String> = reasons.note().into_iter().collect();
     let mut text = TableText::of(&table, None, (&brief, &notes), print)?;
@@ -93,7 +109,7 @@ fn write_summary(rows: &[SummaryRow], print: &Print, folder: &Path) -> Result<St
     let long = if print.smoke { long.with_flag("smoke", true)? } else { long };
     long.write_csv(&tables.join("summary.csv"))?;
     long.write_parquet(&tables.join("summary.parquet"), "summary")?;
-    Ok(text.shown + &text.below)
+    Ok((text.shown + &text.below, columns))
 }
 
 fn compose(input: &ReportInput, table: &str, sections: &str, figures: &str) -> Result<String, ReportError> {

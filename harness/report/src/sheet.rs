@@ -162,6 +162,11 @@ impl Table {
         Ok(format!("\n## {heading}\n\n{sentence}\n\n{}{}", text.shown, text.below))
     }
 
+    /// Names of the columns, headings included.
+    pub(crate) fn columns(&self) -> Result<Vec<String>, ReportError> {
+        columns_of(&self.shown)
+    }
+
     fn text(&self, print: &Print) -> Result<TableText, ReportError> {
         let shown = self.shown.clone().without(&print.hide)?;
         let whole = self.whole.clone().map(|whole| whole.without(&print.hide)).transpose()?;
@@ -216,6 +221,13 @@ impl TableText {
         write_durable(&file("tex"), self.tex.as_bytes())?;
         Ok(write_durable(&file("caption.tex"), self.caption.as_bytes())?)
     }
+}
+
+/// Names of the columns of a table, each with the heading above it.
+pub(crate) fn columns_of(frame: &Frame) -> Result<Vec<String>, ReportError> {
+    let markdown = frame.to_markdown()?;
+    let head = markdown.lines().next().unwrap_or_default();
+    Ok(head.trim_matches('|').split('|').map(|name| name.trim().replace('*', "")).collect())
 }
 
 /// What is to be said of what was chosen on the test set, of what there was no choice for, and of pairs of shots, where a

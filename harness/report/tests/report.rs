@@ -31,7 +31,12 @@ fn roc_figure(series: usize) -> RocFigure {
             auroc: power / (1.0 + power),
         }
     };
-    RocFigure { name: "roc".into(), caption: "ROC, LggMri, 4 shots.".into(), series: (0..series).map(one).collect() }
+    RocFigure {
+        name: "roc".into(),
+        caption: "ROC, LggMri, 4 shots.".into(),
+        bands: String::new(),
+        series: (0..series).map(one).collect(),
+    }
 }
 
 fn curve_figure(series: usize, epochs: u32, masks: bool) -> CurveFigure {
@@ -63,6 +68,7 @@ fn panel_figure(side: usize) -> PanelFigure {
             role,
             title: format!("TCGA_CS_4941_19960909_{i}.png, pixel AP 0.{}12", 9 - 3 * i),
             side,
+            aspect: 1.0,
             image: Pixels::Gray((0..side * side).map(pixel).collect()),
             truth: (0..side * side).map(|p| u8::from(lesion(p))).collect(),
             map: (0..side * side)
@@ -183,8 +189,8 @@ fn figures_that_an_earlier_report_had_go_and_other_files_stay() {
     write_report(&ReportInput { roc: Vec::new(), ..input() }, folder.path()).unwrap();
     let after = files(folder.path());
     let roc = |name: &&String| name.starts_with("figures/roc");
-    assert_eq!((before.keys().filter(roc).count(), after.keys().filter(roc).count()), (2, 0));
-    assert_eq!(before.len(), after.len() + 2);
+    assert_eq!((before.keys().filter(roc).count(), after.keys().filter(roc).count()), (3, 0));
+    assert_eq!(before.len(), after.len() + 3);
 }
 
 #[test]
@@ -321,10 +327,13 @@ fn a_report_holds_tables_figures_and_reasons() {
     assert_eq!(
         names,
         [
+            "figures/loss.pdf",
             "figures/loss.png",
             "figures/loss.svg",
+            "figures/maps-released.pdf",
             "figures/maps-released.png",
             "figures/maps-released.svg",
+            "figures/roc.pdf",
             "figures/roc.png",
             "figures/roc.svg",
             "report.md",
@@ -423,12 +432,17 @@ fn empty_and_failed_only_inputs_make_a_report() {
 }
 
 #[test]
-fn figures_with_many_series_become_several() {
+fn figures_with_many_series_have_a_plot_for_each_or_show_their_mean() {
     let many = RocFigure { name: "roc/all variants".into(), ..roc_figure(8) };
-    let (_, files) = written(&ReportInput { roc: vec![many], ..ReportInput::default() });
-    assert!(files.contains_key("figures/roc-all-variants-part1.svg"), "{:?}", files.keys());
-    assert!(files.contains_key("figures/roc-all-variants-part2.png"));
     assert!(matches!(roc(&roc_figure(7), false), Err(ReportError::Figure { .. })));
+    let report = |input: &ReportInput| String::from_utf8(written(input).1["report.md"].clone()).unwrap();
+    // Variants are told apart, trainings of one are alike.
+    let variants = many.series.iter().map(|series| series.label.clone()).collect();
+    let input = ReportInput { roc: vec![many.clone()], variants, ..ReportInput::default() };
+    assert!(report(&input).contains("A plot for each variant beside released; all have the same axes."));
+    assert!(written(&input).1.contains_key("figures/roc-all-variants.svg"));
+    let input = ReportInput { roc: vec![many], ..ReportInput::default() };
+    assert!(report(&input).contains("Thin lines: 8 trainings; thick: their mean."), "{}", report(&input));
 }
 
 #[test]

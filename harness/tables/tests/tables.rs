@@ -6,7 +6,7 @@ use std::path::Path;
 
 use harness_method::{Draw, ImageScore, Selection, Shots};
 use harness_metrics::Metric;
-use harness_tables::{Layout, 
+use harness_tables::{Layout, Smoke, 
     CurveRow, Frame, Query, ResultRow, ScoreRow, Status, TablesError, Values, count, distinct, read_curve,
     read_results, read_scores, row, values, write_curve, write_results, write_scores,
 };
@@ -43,6 +43,7 @@ fn done() -> ResultRow {
         message: String::new(),
         no_choice: false,
         no_support: true,
+        smoke: Smoke(true),
     }
 }
 
@@ -281,6 +282,24 @@ fn markdown_has_pipes_and_numbers_to_the_right() {
          a\\textbar{}b c & 12 & \\multicolumn{1}{c}{--} & \\multicolumn{1}{c}{failed} \\tabularnewline\n\
          \\bottomrule\n\\end{tabular}\n\\par}\n"
     );
+}
+
+#[test]
+fn a_file_without_the_column_of_smoke_tests_is_of_none() {
+    row! {
+        /// As an earlier version wrote it.
+        Earlier is "results" { cell: String, }
+    }
+    row! {
+        /// As this one reads it.
+        Now is "results" { cell: String, smoke: Smoke, }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.parquet");
+    write_parquet(&[Earlier { cell: "a".into() }], &path).unwrap();
+    assert_eq!(read_parquet::<Now>(&path).unwrap(), [Now { cell: "a".into(), smoke: Smoke(false) }]);
+    write_parquet(&[Now { cell: "a".into(), smoke: Smoke(true) }], &path).unwrap();
+    assert_eq!(read_parquet::<Earlier>(&path).unwrap(), [Earlier { cell: "a".into() }]);
 }
 
 #[test]

@@ -199,6 +199,9 @@ fn tables_print_labels_percent_and_the_columns_that_were_asked_for() {
     let ablation = &files["ablation.md"];
     assert!(ablation.contains("−2.0 [−5.0, +1.0]") && !ablation.contains("AS difference"), "{ablation}");
     assert!(!files["summary.md"].contains("pixel AUROC"), "{}", files["summary.md"]);
+    assert!(!files["report.md"].contains("and no table here has such a column"), "{}", files["report.md"]);
+    input.printing.hide.push("ASS".into());
+    assert!(tables(&input)["report.md"].contains("> `hide` names `ASS`, and no table here has such a column."));
     // Programs read names and fractions.
     assert!(files["few-shot.csv"].contains(",fixed_prompts,") && files["few-shot.csv"].contains(",AS,"));
     assert!(files["few-shot.caption.tex"].starts_with("\\caption{Each variant at each K"));
