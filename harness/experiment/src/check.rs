@@ -22,6 +22,19 @@ pub(crate) fn name(name: &str) -> Option<&'static str> {
     }
 }
 
+/// What keeps a text from being printed in place of a name, or `None` if it is fine.
+pub(crate) fn label(label: &str) -> Option<&'static str> {
+    if label.trim().is_empty() {
+        Some("is empty; remove it, or write what tables and figures should say")
+    } else if label.chars().count() > 100 {
+        Some("is longer than 100 characters; shorten it")
+    } else if label.chars().any(char::is_control) {
+        Some("has a line break or another control character; write it on one line")
+    } else {
+        None
+    }
+}
+
 /// An axis of the matrix: at least one element, none twice.
 pub(crate) fn axis<T: Eq + Hash + Display>(
     key: &str,

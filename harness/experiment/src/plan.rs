@@ -12,6 +12,7 @@ use crate::epochs::EpochRange;
 use crate::error::Error;
 use crate::folds::Fold;
 use crate::ids::{CellId, ContentHash, EvaluationId, TrainingId, identify};
+use crate::printing::Printing;
 use crate::rules::{Axes, Rules};
 use crate::spec::TransferObject;
 
@@ -42,6 +43,9 @@ pub struct Plan {
     /// What sentences about a target say (docs/method.md section 8).
     #[serde(default, skip_serializing_if = "TransferObject::is_default")]
     pub transfer_object: TransferObject,
+    /// How its report is printed.
+    #[serde(default, skip_serializing_if = "Printing::is_default")]
+    pub report: Printing,
     /// What a reader should know of how this plan came about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -195,6 +199,9 @@ impl Train {
 pub struct Variant {
     /// `base`, or the name in the file.
     pub name: String,
+    /// What it is called in print, where that is not its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// What it started from.
     pub preset: String,
     /// What it came to.

@@ -93,6 +93,7 @@ impl Planner<'_> {
             selection: plain(self.typed.top.selection.as_ref())?,
             image_scores,
             transfer_object: self.typed.top.transfer_object(),
+            report: self.typed.report.printing(),
             notes: std::mem::take(&mut self.notes),
             warnings: std::mem::take(&mut self.warnings),
             encoder: encoder?,

@@ -1,22 +1,25 @@
 //! The schema of an experiment file, from the declarations that the reader uses.
 
-use harness_config::Key;
 use harness_config::schema::{self, Schema};
+use harness_config::{Describe, Key};
 use harness_method::{Arch, Options};
 
 use crate::rules::Rule;
-use crate::spec::{EncoderSpec, TopSpec, TrainSpec};
+use crate::spec::{EncoderSpec, ReportSpec, TopSpec, TrainSpec};
 
 /// A JSON schema of experiment files.
 pub fn schema() -> Schema {
     let rules = schema::list(schema::table(&Rule::keys()));
-    let options = harness_methods::schema::options();
+    let mut options = harness_methods::schema::options();
+    options.push(Key::new("label", "The variant's name in print", String::schema()));
+    let options = schema::table(&options);
     let mut keys = TopSpec::keys();
     keys.extend([
         Key::new("include", "Where there are any, a cell must meet one of these rules", rules.clone()),
         Key::new("exclude", "A cell must meet none of these rules", rules),
         Key { required: true, ..Key::new("encoder", "The frozen encoder", encoder()) },
         Key::new("train", "How a training goes", schema::table(&TrainSpec::keys())),
+        Key::new("report", "How tables and figures are printed", schema::table(&ReportSpec::keys())),
         Key::new("base", "The options that every variant starts from", options.clone()),
         Key::new("variants", "Variants by name: what each changes of `[base]`", schema::map(options)),
     ]);

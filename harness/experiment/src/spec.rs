@@ -8,6 +8,7 @@ use harness_method::{Arch, Draw, ImageScore, Precision, Selection, Shots, StoreP
 use harness_methods::{EncodingOverrides, Method, MethodOverrides};
 
 use crate::error::Error;
+use crate::printing::{FigureKind, Line, Numbers, Printing};
 use crate::rules::RuleSpec;
 
 /// Where the keys of an experiment file belong.
@@ -18,7 +19,8 @@ static HOMES: LazyLock<Vec<(&str, &[&str])>> = LazyLock::new(|| {
         ("in [encoder]", &["arch"]),
         ("in [train]", TrainSpec::NAMES),
         ("in [encoder], [base] or a variant", EncodingOverrides::SHARED_NAMES),
-        ("in [base] or a variant", &["method", "preset"]),
+        ("in [base] or a variant", &["method", "preset", "label"]),
+        ("in [report]", ReportSpec::NAMES),
     ];
     homes.extend_from_slice(Method::HOMES);
     homes
@@ -161,6 +163,33 @@ section! {
     }
 }
 
+section! {
+    /// The keys of `[report]`.
+    struct ReportSpec {
+        /// The kinds of [figures](reports.md#figures) that are drawn
+        figures: List<FigureKind> {
+            otherwise: "all",
+        }
+        /// What figures are as wide as: a column of 85 mm, or a page of 175 mm
+        figure_width: Line {
+            default: Printing::default().figure_width,
+        }
+        /// What LaTeX tables are no wider than: a column of 85 mm, or a page of 120 mm
+        table_width: Line {
+            default: Printing::default().table_width,
+        }
+        /// How tables for people write fractions
+        numbers: Numbers {
+            default: Numbers::default(),
+        }
+        /// Columns, or metrics, that tables for people leave out, as they are headed: `["AS", "n"]`
+        hide: List<String> {
+            values: "list of names",
+            otherwise: "none",
+        }
+    }
+}
+
 /// An experiment file that is TOML. Values of a wrong type and unknown keys are remembered, so that
 /// [`Spec::plan`] can report them together with everything else.
 #[derive(Clone, Debug)]
@@ -182,6 +211,7 @@ pub(crate) struct Typed {
     pub(crate) reduced: bool,
     pub(crate) encoder: EncoderTable,
     pub(crate) train: TrainSpec,
+    pub(crate) report: ReportSpec,
     pub(crate) base: OptionsSpec,
     pub(crate) variants: Vec<(Spanned<String>, OptionsSpec)>,
 }
@@ -213,6 +243,7 @@ pub(crate) struct OptionsSpec {
     /// Something in it could not be read: what follows from it is not checked, or every slip would be reported twice.
     pub(crate) broken: bool,
     pub(crate) method: Method,
+    pub(crate) label: Option<Spanned<String>>,
     pub(crate) preset: Option<Spanned<&'static str>>,
     pub(crate) overrides: MethodOverrides,
 }
@@ -250,6 +281,20 @@ impl Spec {
     }
 }
 
+impl ReportSpec {
+    pub(crate) fn printing(&self) -> Printing {
+        let list = |list: &List<String>| list.iter().map(|item| item.get_ref().clone()).collect();
+        let kinds = |list: &List<FigureKind>| list.iter().map(|item| *item.get_ref()).collect();
+        Printing {
+            figures: self.figures.as_ref().map(|figures| kinds(figures.get_ref())),
+            figure_width: self.figure_width(),
+            table_width: self.table_width(),
+            numbers: self.numbers(),
+            hide: self.hide.as_ref().map(|hide| list(hide.get_ref())).unwrap_or_default(),
+        }
+    }
+}
+
 impl Typed {
     fn read(mut top: Table<'_, '_>) -> Self {
         let typed = Self {
@@ -263,6 +308,12 @@ impl Typed {
                 let train = TrainSpec::read(&mut table);
                 table.finish();
                 train
+            },
+            report: {
+                let mut table = top.table("report");
+                let report = ReportSpec::read(&mut table);
+                table.finish();
+                report
             },
             base: OptionsSpec::read(top.table("base"), Method::default()),
             variants: Vec::new(),
@@ -302,14 +353,20 @@ impl OptionsSpec {
     fn read(mut table: Table<'_, '_>, inherited: Method) -> Self {
         let before = table.findings();
         let method = table.optional("method").map_or(inherited, Spanned::into_inner);
+        let label = table.optional("label");
         let (preset, overrides) = (method.read_preset(&mut table), method.read_overrides(&mut table));
         table.finish();
-        Self { broken: table.findings() > before, method, preset, overrides }
+        Self { broken: table.findings() > before, method, label, preset, overrides }
     }
 }
 
 /// The keys of the tables of an experiment file with plain values, by the table's name; the top level's is empty. Those
 /// of `[base]` and variants are [`Method::declared`].
 pub fn keys() -> Vec<(&'static str, Vec<Key>)> {
-    vec![("", TopSpec::keys()), ("encoder", EncoderSpec::keys()), ("train", TrainSpec::keys())]
+    vec![
+        ("", TopSpec::keys()),
+        ("encoder", EncoderSpec::keys()),
+        ("train", TrainSpec::keys()),
+        ("report", ReportSpec::keys()),
+    ]
 }

@@ -68,6 +68,11 @@ fn the_table_of_training_is_that_of_the_code() {
 }
 
 #[test]
+fn the_table_of_the_report_is_that_of_the_code() {
+    is_written("## `[report]`", &table_of(&keys_of("report"), Vec::new()));
+}
+
+#[test]
 fn the_table_of_options_is_that_of_the_code() {
     let presets = Preset::ALL.map(|preset| format!("`{preset}`"));
     let mut head = vec!["key", "values"];

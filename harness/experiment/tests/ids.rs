@@ -36,6 +36,12 @@ fn names_paths_order_and_what_else_is_in_the_file_do_not_enter() {
     same(&world, &file_with(&[("name", "\"other\""), ("smoke", "true")], ""));
     same(&world, &file("").replace("ViT-L-14-336px.pt", "elsewhere/ViT-L-14-336px.pt"));
     same(&world, &file("\n[variants.more]\nloss = \"contrastive\"\n"));
+    same(
+        &world,
+        &file(
+            "\n[base]\nlabel = \"w/o anything\"\n[report]\nnumbers = \"percent\"\nfigures = [\"roc\"]\nhide = [\"n\"]\n",
+        ),
+    );
     same(&world, &file("\n[train]\nepochs = 60\nbatch = 16\nlearning_rate = 0.001\n"));
     same(&world, &file_with(&[("datasets", "[\"Brain\", \"Liver\"]"), ("shots", "[4, 2]"), ("seeds", "[0, 1]")], ""));
     // The same images under another dataset's name.
@@ -212,5 +218,32 @@ proptest! {
         let text = file_with(&[("seeds", &seed), ("draws", &draw), ("shots", &shots)], &format!("\n[train]\nlearning_rate = {rate:?}\n"));
         let plan = plan(&World::default(), &text);
         prop_assert_eq!(Plan::from_toml(&plan.to_toml().unwrap()).unwrap(), plan);
+    }
+}
+
+#[test]
+fn what_a_report_is_printed_by_comes_back_with_a_plan_and_no_two_variants_are_printed_alike() {
+    let world = World::default();
+    let more = "\n[report]\nnumbers = \"percent\"\ntable_width = \"column\"\n[base]\nlabel = \"released\"\n\
+                [variants.more]\nlabel = \"contrastive loss\"\nloss = \"contrastive\"\n[variants.plain]\n";
+    let planned = plan(&world, &file(more));
+    let labels: Vec<Option<&str>> = planned.variants.iter().map(|variant| variant.label.as_deref()).collect();
+    assert_eq!(labels, [Some("released"), Some("contrastive loss"), None], "a variant does not inherit a label");
+    assert_eq!(Plan::from_toml(&planned.to_toml().unwrap()).unwrap(), planned);
+    // What has none is written as ever.
+    let plain = plan(&world, &file("")).to_toml().unwrap();
+    assert!(!plain.contains("label") && !plain.contains("[report]"), "{plain}");
+    for (more, says) in [
+        ("\n[variants.a]\nlabel = \"base\"\n", "variants `base` and `a` are both printed as `base`"),
+        (
+            "\n[variants.a]\nlabel = \"x\"\n[variants.b]\nlabel = \"x\"\n",
+            "variants `a` and `b` are both printed as `x`",
+        ),
+        ("\n[variants.a]\nlabel = \" \"\n", "`label` of variant `a` is empty"),
+        ("\n[variants.a]\nlabel = \"two\\nlines\"\n", "write it on one line"),
+        ("\n[report]\nfigures = [\"rock\"]\n", "roc"),
+    ] {
+        let problem = world.problem(&file(more));
+        assert!(problem.contains(says), "{problem}");
     }
 }

@@ -1,13 +1,13 @@
-//! The schema of a table of options, `[base]` or a variant.
+//! The keys of a table of options, `[base]` or a variant, for its schema.
 
-use harness_config::schema::{self, Schema};
+use harness_config::schema;
 use harness_config::{Key, suggest};
 
 use crate::list::{KEY, Method};
 
-/// A table of options of any method: which method a variant has may stand in `[base]`, so an option of another method
+/// Those of all methods: which method a variant has may stand in `[base]`, so an option of another method
 /// is left to the reader.
-pub fn options() -> Schema {
+pub fn options() -> Vec<Key> {
     let mut keys = vec![
         Key::new(KEY, "How a model is made, and what it learns", schema::names(&Method::ALL.map(Method::name))),
         Key::new("preset", "Where the method's options start", schema::names(&presets())),
@@ -26,7 +26,7 @@ pub fn options() -> Schema {
             key.default = format!("the preset's; an option of {}", suggest::list(having().map(Method::name)));
         }
     }
-    schema::table(&keys)
+    keys
 }
 
 /// Every method's, each once.

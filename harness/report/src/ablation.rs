@@ -7,21 +7,20 @@ use harness_method::{ImageScore, Selection};
 use harness_tables::{DifferenceRow, Frame, row};
 
 use crate::ReportError;
-use crate::best::{Mark, NOTE, marks};
+use crate::best::{BRIEF, Mark, NOTE, marks};
 use crate::comparisons::{Ablation, Block, Column, Differences, Intervals};
 use crate::measure::score_name;
 use crate::numbers::{Number, Wanted, numbers};
+use crate::print::{Print, Reasons};
 use crate::sheet::{Sheet, Table};
-use crate::words::{ALONE, chosen_by, fraction, p_value, rule_name, signed};
+use crate::words::{ALONE, chosen_by, p_value, rule_name};
 
 /// One variant's measure in a block.
 pub(crate) struct Entry<'a> {
     pub(crate) variant: &'a str,
-    /// As printed.
-    pub(crate) words: String,
+    /// What the summary has of it.
+    pub(crate) number: Number,
     pub(crate) value: Option<f64>,
-    /// The summary has the number.
-    pub(crate) found: bool,
     /// From the base; absent for the base itself.
     pub(crate) difference: Option<&'a DifferenceRow>,
     /// There is one state alone, so that no rule chose it.
@@ -78,10 +77,9 @@ impl<'a> Ablation<'a> {
                     let interval = intervals.get(condition, variant).map(|row| row.mean);
                     Entry {
                         variant,
-                        words: block.value_words(&number, interval, single.contains(variant)),
                         no_choice: single.contains(variant),
                         value: number.mean.or(interval),
-                        found: number.mean.is_some(),
+                        number,
                         difference: differences.get(condition, variant, self.base),
                         mark: Mark::None,
                     }
@@ -116,14 +114,26 @@ impl Block<'_> {
     }
 
     /// A number as printed. The summary has none of a mean over datasets.
-    fn value_words(&self, number: &Number, interval: Option<f64>, no_choice: bool) -> String {
-        match interval {
-            _ if !self.dataset.is_empty() => number.words(),
-            Some(mean) => fraction(mean, chosen_by(self.selection, no_choice)),
-            None => "a dataset is missing".to_owned(),
+    fn value_words(&self, entry: &Entry<'_>, print: &Print, reasons: &mut Reasons) -> String {
+        match entry.value {
+            _ if !self.dataset.is_empty() => entry.number.words(print, reasons),
+            Some(mean) => print.fraction(mean, chosen_by(self.selection, entry.no_choice)),
+            None => MISSING.to_owned(),
+        }
+    }
+
+    /// Why an entry has no number, for programs.
+    fn message(&self, entry: &Entry<'_>) -> String {
+        match entry.value {
+            Some(_) => String::new(),
+            None if self.dataset.is_empty() => MISSING.to_owned(),
+            None => entry.number.message(),
         }
     }
 }
+
+/// What stands in place of a mean over datasets that some have no number for.
+const MISSING: &str = "a dataset is missing";
 
 row! {
     /// One number a row: the table as programs read it.
@@ -156,12 +166,18 @@ row! {
 ///
 /// # Errors
 /// Polars' own.
-pub(crate) fn ablation(from: &Ablation<'_>, filled: &[Filled<'_>], single: bool) -> Result<Option<Table>, ReportError> {
+pub(crate) fn ablation(
+    from: &Ablation<'_>,
+    filled: &[Filled<'_>],
+    single: bool,
+    print: &Print,
+) -> Result<Option<Table>, ReportError> {
     if filled.is_empty() {
         return Ok(None);
     }
     let level = from.differences.first().map_or(0.95, |row| row.level) * 100.0;
-    let sheet = sheet(from, filled);
+    let mut reasons = Reasons::default();
+    let sheet = sheet(from, filled, print, &mut reasons);
     let (sheet, everywhere) = sheet.without_constant(&["dataset", "selection", "backend", "image score", "K"]);
     let (what, method) = match from.of_methods() {
         true => (" by each image score that both have", format!(" ({})", from.method(from.base))),
@@ -185,8 +201,12 @@ pub(crate) fn ablation(from: &Ablation<'_>, filled: &[Filled<'_>], single: bool)
         sentence: format!(
             "Each variant's mean and its difference from `{}`{method} on the same test images, draws and seeds{what}: a positive \
              difference is better than the base.",
-            from.base
+            print.variant(from.base)
         ),
+        brief: vec![
+            format!("AC: image AUROC; AS: pixel AUROC. Brackets: {level:.0} % intervals; p adjusted by Holm."),
+            BRIEF.to_owned(),
+        ],
         notes: everywhere
             .into_iter()
             .chain(single.then(|| ALONE.to_owned()))
@@ -196,6 +216,7 @@ pub(crate) fn ablation(from: &Ablation<'_>, filled: &[Filled<'_>], single: bool)
                 ),
                 NOTE.to_owned(),
             ])
+            .chain(reasons.note())
             .collect(),
         shown: sheet.frame()?,
         whole: None,
@@ -204,10 +225,10 @@ pub(crate) fn ablation(from: &Ablation<'_>, filled: &[Filled<'_>], single: bool)
 }
 
 /// The table as people read it: a line a variant.
-fn sheet(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Sheet {
+fn sheet(from: &Ablation<'_>, filled: &[Filled<'_>], print: &Print, reasons: &mut Reasons) -> Sheet {
     let of_methods = from.of_methods();
     let mut sheet = Sheet::new(&["dataset", "selection", "backend", "image score"], &["K"]);
-    sheet.words_after(if of_methods { &["variant", "method"] } else { &["variant"] });
+    sheet.stub_after(if of_methods { &["variant", "method"] } else { &["variant"] });
     let first = if of_methods { 7 } else { 6 };
     let below: &[&str] = if of_methods { &["value", "difference", "p", "Holm"] } else { &["value", "difference", "p"] };
     for column in from.columns() {
@@ -225,12 +246,15 @@ fn sheet(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Sheet {
                 // The columns of methods name their own.
                 if of_methods { "" } else { score_name(block.score) }.to_owned(),
                 block.shots.to_string(),
-                variant.to_owned(),
+                print.variant(variant).to_owned(),
             ];
             if of_methods {
                 words.push(from.method(variant).to_owned());
             }
-            words.extend(line.iter().flat_map(|(_, entry)| entry_words(entry, entry.variant == from.base, of_methods)));
+            for (_, entry) in &line {
+                words.push(block.value_words(entry, print, reasons) + entry.mark.sign());
+                words.extend(entry_words(entry, entry.variant == from.base, of_methods, print));
+            }
             sheet.push(words);
             let best = line.iter().enumerate().filter(|(_, (_, entry))| entry.mark == Mark::Best);
             best.for_each(|(at, _)| sheet.embolden(first + below.len() * at));
@@ -239,15 +263,18 @@ fn sheet(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Sheet {
     sheet
 }
 
-/// Value, difference and the adjusted p, before which stands p itself where `both` are asked for.
-fn entry_words(entry: &Entry<'_>, is_base: bool, both: bool) -> Vec<String> {
+/// Difference and the adjusted p, before which stands p itself where `both` are asked for.
+fn entry_words(entry: &Entry<'_>, is_base: bool, both: bool, print: &Print) -> Vec<String> {
     let dash = || "–".to_owned();
     let difference = match entry.difference {
-        Some(row) => format!("{} [{}, {}]", signed(row.difference), signed(row.low), signed(row.high)),
+        Some(row) => {
+            let [value, low, high] = [row.difference, row.low, row.high].map(|v| print.signed(v));
+            format!("{value}\u{a0}[{low},\u{a0}{high}]")
+        }
         None if is_base && entry.value.is_some() => "base".to_owned(),
         None => dash(),
     };
-    let mut words = vec![format!("{}{}", entry.words, entry.mark.sign()), difference];
+    let mut words = vec![difference];
     if both {
         words.push(entry.difference.map_or_else(dash, |row| p_value(row.p)));
     }
@@ -267,7 +294,7 @@ fn long(from: &Ablation<'_>, filled: &[Filled<'_>]) -> Vec<LongRow> {
             variant: entry.variant.to_owned(),
             measure: column.measure.name().to_owned(),
             mark: entry.mark.word().to_owned(),
-            message: if entry.value.is_some() { String::new() } else { entry.words.clone() },
+            message: block.message(entry),
             shots: block.shots.k().map(u64::from),
             mean: entry.value,
             difference: of(|row| row.difference),

@@ -8,25 +8,40 @@ use plotters::element::{PathElement, Text};
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor};
 use plotters_backend::DrawingBackend;
+use skrifa::FontRef;
 
 use crate::colour::{FAINT, INK};
 use crate::font;
 
-/// Room left of the plot, for ticks' numbers and the axis' name.
-pub(crate) const LEFT: u32 = 230;
-/// Room below the plot, for the same.
-pub(crate) const BELOW: u32 = 170;
-/// Room right of the plot, for half a number.
-pub(crate) const RIGHT: u32 = 50;
-/// Room above it.
-pub(crate) const ABOVE: u32 = 40;
+/// From the plot's lower edge to the name of the axis below it.
+pub(crate) const NAME: u32 = 96;
+
+/// Room that the name of the axis takes at the left.
+const LEFT_NAME: u32 = 98;
+/// From the numbers of an axis to the plot.
+const NUMBERS: u32 = 26;
+
+/// Room left of a plot: its axis' numbers and name, and no less than most plots need, so that they look alike.
+pub(crate) fn left_of(font: &FontRef<'_>, ticks: &[(f64, String)]) -> u32 {
+    let widest = ticks.iter().map(|(_, words)| font::width(font, words, font::EM)).fold(0.0, f64::max);
+    (LEFT_NAME + NUMBERS + widest.ceil() as u32).max(230)
+}
+
+/// Where the plot between axes lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) left: i32,
+    pub(crate) right: i32,
+    pub(crate) top: i32,
+    pub(crate) bottom: i32,
+}
 
 /// How far the ends of a range stay inside the plot, so that lines and markers there are whole and clear of the axes.
 const INSET: i32 = 26;
 
 /// One axis.
 pub(crate) struct Axis<'a> {
-    /// Its name; empty leaves numbers out too.
+    /// Its name; empty for none.
     pub(crate) name: &'a str,
     /// What it covers.
     pub(crate) range: Range<f64>,
@@ -67,6 +82,15 @@ impl Ticks {
         }
     }
 
+    /// The same for a narrow plot.
+    pub(crate) fn fewer(&self, range: &Range<f64>) -> Self {
+        match self {
+            Self::Steps { step, .. } if step.fract() == 0.0 => Self::whole(range, 3),
+            Self::Steps { .. } => Self::over(range, 2),
+            named => named.clone(),
+        }
+    }
+
     /// Places and words of the ticks within a range.
     pub(crate) fn within(&self, range: &Range<f64>) -> Vec<(f64, String)> {
         let (step, decimals) = match self {
@@ -96,16 +120,13 @@ impl Ticks {
 /// From data to points of the area.
 pub(crate) type ToPoint = Box<dyn Fn(f64, f64) -> (i32, i32)>;
 
-/// Draws axes over the whole area and says where data lie.
+/// Draws axes round a place and says where data lie; of each axis whether it has numbers.
 pub(crate) fn axes<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
-    x: &Axis<'_>,
-    y: &Axis<'_>,
+    Place { left, right, top, bottom }: Place,
+    (x, x_numbers): (&Axis<'_>, bool),
+    (y, y_numbers): (&Axis<'_>, bool),
 ) -> Result<ToPoint, DrawingAreaErrorKind<B::ErrorType>> {
-    let below = if x.name.is_empty() { ABOVE } else { BELOW };
-    let (width, height) = area.dim_in_pixel();
-    let (left, right) = (LEFT as i32, (width - RIGHT) as i32);
-    let (top, bottom) = (ABOVE as i32, (height - below) as i32);
     let to_point = {
         let across = |v: f64, range: &Range<f64>, from: i32, to: i32| {
             from + ((v - range.start) / (range.end - range.start) * f64::from(to - from)).round() as i32
@@ -117,11 +138,17 @@ pub(crate) fn axes<B: DrawingBackend>(
         }
     };
     let stroke = |from, to, colour: RGBColor, width| PathElement::new(vec![from, to], colour.stroke_width(width));
+    let font = font::font().ok();
+    let half = |words: &str| font.as_ref().map_or(0.0, |font| font::width(font, words, font::EM)) as i32 / 2;
+    let mut free = i32::MIN;
     for (at, words) in x.ticks.within(&x.range) {
         let (px, _) = to_point(at, y.range.start);
         area.draw(&stroke((px, top), (px, bottom), FAINT, 3))?;
         area.draw(&stroke((px, bottom), (px, bottom + 14), INK, 4))?;
-        if !x.name.is_empty() {
+        // Of numbers that would stand on one another the first is told.
+        let reach = half(&words);
+        if x_numbers && px - reach >= free {
+            free = px + reach + 12;
             area.draw(&Text::new(words, (px, bottom + 24), font::style(INK, HPos::Center, VPos::Top)))?;
         }
     }
@@ -129,15 +156,20 @@ pub(crate) fn axes<B: DrawingBackend>(
         let (_, py) = to_point(x.range.start, at);
         area.draw(&stroke((left, py), (right, py), FAINT, 3))?;
         area.draw(&stroke((left - 14, py), (left, py), INK, 4))?;
-        area.draw(&Text::new(words, (left - 26, py), font::style(INK, HPos::Right, VPos::Center)))?;
+        if y_numbers {
+            let at = (left - NUMBERS as i32, py);
+            area.draw(&Text::new(words, at, font::style(INK, HPos::Right, VPos::Center)))?;
+        }
     }
     area.draw(&PathElement::new(vec![(left, top), (left, bottom), (right, bottom)], INK.stroke_width(4)))?;
     if !x.name.is_empty() {
-        let at = ((left + right) / 2, bottom + 96);
+        let at = ((left + right) / 2, bottom + NAME as i32);
         area.draw(&Text::new(x.name.to_owned(), at, font::style(INK, HPos::Center, VPos::Top)))?;
     }
-    let at = (28, (top + bottom) / 2);
-    area.draw(&Text::new(y.name.to_owned(), at, font::upright(INK, HPos::Center, VPos::Top)))?;
+    if !y.name.is_empty() {
+        let at = (28, (top + bottom) / 2);
+        area.draw(&Text::new(y.name.to_owned(), at, font::upright(INK, HPos::Center, VPos::Top)))?;
+    }
     Ok(Box::new(to_point))
 }
 

@@ -8,8 +8,8 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters_backend::DrawingBackend;
 
 use crate::colour::{GREY, INK, SERIES};
-use crate::labels::{LINE, labels, offsets};
-use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
+use crate::labels::{LINE, by_plot, labels, offsets};
+use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
 use crate::{ReportError, font};
 
 /// One bar.
@@ -43,11 +43,11 @@ pub struct BarFigure {
     pub plots: Vec<BarPlot>,
 }
 
-/// Draws bars; `smoke` marks it as a smoke test.
+/// Draws bars.
 ///
 /// # Errors
 /// A value that is negative or not finite.
-pub fn bars(figure: &BarFigure, smoke: bool) -> Result<Rendered, ReportError> {
+pub fn bars(figure: &BarFigure, paper: impl Into<Paper>) -> Result<Rendered, ReportError> {
     let all = figure.plots.iter().flat_map(|plot| &plot.bars).flat_map(|bar| bar.value.into_iter().chain(bar.reach));
     if all.into_iter().any(|value| !value.is_finite() || value < 0.0) {
         let what = "a value is negative or not finite".to_owned();
@@ -56,21 +56,25 @@ pub fn bars(figure: &BarFigure, smoke: bool) -> Result<Rendered, ReportError> {
     let font = &font::font()?;
     let names: Vec<&String> = figure.plots.iter().flat_map(|plot| &plot.bars).map(|bar| &bar.label).collect();
     let labels = labels(font, &names, f64::from(LEFT - 40), LINES);
-    render(&Sketch { figure, labels }, smoke)
+    let bars = || figure.plots.iter().flat_map(|plot| &plot.bars);
+    let widest = bars().filter_map(words).map(|words| font::width(font, &words, font::EM)).fold(0.0, f64::max);
+    render(&Sketch { figure, labels, right: (widest.ceil() as i32 + 50).max(RIGHT) }, paper.into())
 }
 
 struct Sketch<'a> {
     figure: &'a BarFigure,
     /// Of the bars of all plots, one after the other.
     labels: Vec<Vec<String>>,
+    /// Room for a number beyond the longest bar.
+    right: i32,
 }
 
 /// Most lines of a label.
 const LINES: usize = 3;
 
 const LEFT: i32 = 480;
-/// Room for a number beyond the longest bar.
-const RIGHT: i32 = 330;
+/// Least room for a number beyond the longest bar.
+const RIGHT: i32 = 200;
 const TITLE: u32 = 100;
 const ROW: u32 = 96;
 const GAP: u32 = 30;
@@ -86,37 +90,49 @@ impl Drawing for Sketch<'_> {
         &self.figure.name
     }
 
-    fn height(&self) -> u32 {
-        let plots = self.figure.plots.len() as u32 * (TITLE + GAP);
-        (plots + self.labels.iter().map(|lines| row(lines)).sum::<u32>()).max(ROW)
+    fn blocks(&self, _: usize) -> Vec<u32> {
+        let height = |labels: &[Vec<String>]| TITLE + GAP + labels.iter().map(|lines| row(lines)).sum::<u32>();
+        self.plots().map(|(_, labels)| height(labels)).collect()
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
-        let mut top = 0;
-        let mut labels = self.labels.iter();
-        for plot in &self.figure.plots {
-            let longest = plot.bars.iter().flat_map(|bar| bar.value.into_iter().chain(bar.reach)).fold(0.0, f64::max);
-            let room = f64::from(WIDTH as i32 - LEFT - RIGHT);
-            let length = |value: f64| if longest > 0.0 { (value / longest * room).round() as i32 } else { 0 };
-            let style = font::style(INK, HPos::Left, VPos::Center);
-            area.draw(&Text::new(plot.title.clone(), (20, (top + TITLE / 2) as i32 + 8), style))?;
-            top += TITLE;
-            let labels: Vec<&Vec<String>> = labels.by_ref().take(plot.bars.len()).collect();
-            let foot = (top + labels.iter().map(|lines| row(lines)).sum::<u32>()) as i32;
-            area.draw(&PathElement::new(vec![(LEFT, top as i32), (LEFT, foot)], INK.stroke_width(4)))?;
-            for (bar, lines) in plot.bars.iter().zip(labels) {
-                let y = (top + row(lines) / 2) as i32;
-                for (words, offset) in lines.iter().zip(offsets(lines.len())) {
-                    let style = font::style(INK, HPos::Right, VPos::Center);
-                    area.draw(&Text::new(words.clone(), (LEFT - 20, y + offset), style))?;
-                }
-                draw_bar(area, bar, y, length)?;
-                top += row(lines);
+    fn draw<B: DrawingBackend>(&self, number: usize, _: usize, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let Some((plot, labels)) = self.plots().nth(number) else { return Ok(()) };
+        let longest = plot.bars.iter().flat_map(|bar| bar.value.into_iter().chain(bar.reach)).fold(0.0, f64::max);
+        let room = f64::from(WIDTH as i32 - LEFT - self.right);
+        let length = |value: f64| if longest > 0.0 { (value / longest * room).round() as i32 } else { 0 };
+        let style = font::style(INK, HPos::Left, VPos::Center);
+        area.draw(&Text::new(plot.title.clone(), (20, (TITLE / 2) as i32 + 8), style))?;
+        let foot = (TITLE + labels.iter().map(|lines| row(lines)).sum::<u32>()) as i32;
+        area.draw(&PathElement::new(vec![(LEFT, TITLE as i32), (LEFT, foot)], INK.stroke_width(4)))?;
+        let mut top = TITLE;
+        for (bar, lines) in plot.bars.iter().zip(labels) {
+            let y = (top + row(lines) / 2) as i32;
+            for (words, offset) in lines.iter().zip(offsets(lines.len())) {
+                let style = font::style(INK, HPos::Right, VPos::Center);
+                area.draw(&Text::new(words.clone(), (LEFT - 20, y + offset), style))?;
             }
-            top += GAP;
+            draw_bar(area, bar, y, length)?;
+            top += row(lines);
         }
         Ok(())
     }
+}
+
+impl Sketch<'_> {
+    /// Each plot with the labels of its bars.
+    fn plots(&self) -> impl Iterator<Item = (&BarPlot, &[Vec<String>])> {
+        by_plot(&self.figure.plots, &self.labels, |plot| plot.bars.len())
+    }
+}
+
+/// What stands beside a bar; `None` where it was not measured.
+fn words(bar: &Bar) -> Option<String> {
+    let number = |v: f64| if v < 100.0 { format!("{v:.1}") } else { format!("{v:.0}") };
+    let value = bar.value?;
+    Some(match bar.reach {
+        Some(reach) => format!("{} to {}", number(value), number(reach)),
+        None => number(value),
+    })
 }
 
 fn draw_bar<B: DrawingBackend>(
@@ -137,10 +153,6 @@ fn draw_bar<B: DrawingBackend>(
         area.draw(&PathElement::new(vec![(end, y), (last, y)], INK.stroke_width(5)))?;
         area.draw(&PathElement::new(vec![(last, y - 16), (last, y + 16)], INK.stroke_width(5)))?;
     }
-    let number = |v: f64| if v < 100.0 { format!("{v:.1}") } else { format!("{v:.0}") };
-    let words = match bar.reach {
-        Some(reach) => format!("{} to {}", number(value), number(reach)),
-        None => number(value),
-    };
+    let words = words(bar).unwrap_or_default();
     area.draw(&Text::new(words, (last + 18, y), font::style(INK, HPos::Left, VPos::Center)))
 }

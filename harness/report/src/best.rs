@@ -9,6 +9,9 @@ pub(crate) const NOTE: &str = "Bold: the best, ties at three decimals included. 
      are then tested, so differences from it are somewhat too large and significance is claimed a little too often (winner's \
      curse).";
 
+/// The same in a caption.
+pub(crate) const BRIEF: &str = "Bold: the best; ≈: not significantly worse than it (p ≥ 0.05, Holm).";
+
 /// How a number compares with those beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mark {
@@ -33,7 +36,7 @@ impl Mark {
 
     /// The sign after the number; the best is bold instead.
     pub(crate) fn sign(self) -> &'static str {
-        if self == Self::Near { " ≈" } else { "" }
+        if self == Self::Near { "\u{a0}≈" } else { "" }
     }
 }
 

@@ -104,6 +104,7 @@ pub(crate) struct Ablation<'a> {
     pub(crate) rows: &'a [SummaryRow],
     pub(crate) datasets: &'a [ReportDataset],
     pub(crate) variants: &'a [String],
+    pub(crate) backends: &'a [String],
     /// The method of each variant.
     pub(crate) methods: &'a [String],
     pub(crate) base: &'a str,
@@ -116,6 +117,7 @@ pub(crate) struct Ablation<'a> {
 pub(crate) struct Block<'a> {
     rule: u8,
     pub(crate) selection: Selection,
+    backend_rank: usize,
     pub(crate) backend: &'a str,
     pub(crate) shots: Shots,
     /// The mean over datasets comes last.
@@ -144,6 +146,11 @@ impl Column {
     /// Whether it is the block's own number, and not one by a further image score.
     pub(crate) fn is_main(self, block: &Block<'_>) -> bool {
         self.score.is_none_or(|score| Some(score) == block.score)
+    }
+
+    /// As names of files have it.
+    pub(crate) fn file_name(self) -> String {
+        self.name().replace(" by ", "-")
     }
 
     /// The measure in words, within a sentence.
@@ -229,14 +236,15 @@ impl<'a> Ablation<'a> {
     }
 
     fn block(&self, row: &'a DifferenceRow) -> Block<'a> {
-        let rank = self.datasets.iter().position(|dataset| dataset.name == row.dataset);
+        let place = self.datasets.iter().position(|dataset| dataset.name == row.dataset);
         Block {
             rule: rule(row.selection),
             selection: row.selection,
+            backend_rank: rank(self.backends, &row.backend).0,
             backend: &row.backend,
             shots: row.shots,
             is_mean: row.dataset.is_empty(),
-            rank: rank.unwrap_or(self.datasets.len()),
+            rank: place.unwrap_or(self.datasets.len()),
             dataset: &row.dataset,
             trained_on: &row.trained_on,
             score: row.image_score,

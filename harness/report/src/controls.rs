@@ -4,21 +4,22 @@ use harness_tables::{ControlRow, Frame};
 
 use crate::ReportError;
 use crate::measure::score_name;
+use crate::print::Print;
 use crate::sheet::{Sheet, Table};
 
 /// The table of controls; `None` where there is none of several directions.
-pub(crate) fn controls(rows: &[ControlRow]) -> Result<Option<Table>, ReportError> {
+pub(crate) fn controls(rows: &[ControlRow], print: &Print) -> Result<Option<Table>, ReportError> {
     if rows.is_empty() {
         return Ok(None);
     }
     let mut sheet = Sheet::new(&["variant", "dataset", "backend", "image score"], &["level", "n"]);
     for row in rows {
         sheet.push(vec![
-            row.variant.clone(),
+            print.variant(&row.variant).to_owned(),
             row.dataset.clone(),
             row.backend.clone(),
             score_name(row.image_score).to_owned(),
-            format!("{:.3}", row.level),
+            print.fraction(row.level, None),
             row.directions.to_string(),
         ]);
     }
@@ -30,6 +31,7 @@ pub(crate) fn controls(rows: &[ControlRow]) -> Result<Option<Table>, ReportError
         name: "controls",
         heading: "What a dataset gives for nothing",
         sentence: "How well random directions in place of texts part the classes of each dataset.".to_owned(),
+        brief: vec!["level: the median over directions of |AUROC - 0.5|, plus 0.5; n: directions.".to_owned()],
         notes: everywhere.into_iter().chain([note.to_owned()]).collect(),
         shown: sheet.frame()?,
         whole: None,

@@ -11,17 +11,17 @@ use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters_backend::DrawingBackend;
 
-use crate::axes::{ABOVE, Axis, BELOW, Ticks, axes};
+use crate::axes::{Axis, Place, Ticks, axes, left_of};
 use crate::colour::{GREY, INK};
 use crate::labels::{LINE, labels, offsets};
-use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
+use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
 use crate::{ReportError, font, marks};
 
-/// Draws measures over costs; `smoke` marks it as a smoke test. What has no cost has no point in a plot.
+/// Draws measures over costs. What has no cost has no point in a plot.
 ///
 /// # Errors
 /// A value that is not finite, or seconds that are not positive.
-pub fn cost(figure: &CostFigure, smoke: bool) -> Result<Rendered, ReportError> {
+pub fn cost(figure: &CostFigure, paper: impl Into<Paper>) -> Result<Rendered, ReportError> {
     let wrong = |what: &str| ReportError::Figure { figure: figure.name.clone(), what: what.to_owned() };
     let font = &font::font()?;
     let mut panes = Vec::new();
@@ -35,7 +35,8 @@ pub fn cost(figure: &CostFigure, smoke: bool) -> Result<Rendered, ReportError> {
             return Err(wrong("seconds are not positive"));
         }
         let names: Vec<&String> = plot.points.iter().map(|point| &point.label).collect();
-        let labels = labels(font, &names, f64::from(WIDTH - PLOT - NAMES), LINES);
+        let most = if names.len() > MANY { 1 } else { LINES };
+        let labels = labels(font, &names, f64::from(WIDTH - PLOT - NAMES), most);
         panes.extend(Pane::of(plot, &labels, "Seconds to fit", |point| match point.trains {
             true => point.fit.map(At::Secs),
             false => Some(At::NoTraining),
@@ -45,7 +46,7 @@ pub fn cost(figure: &CostFigure, smoke: bool) -> Result<Rendered, ReportError> {
     if panes.is_empty() {
         return Err(wrong("nothing has a cost"));
     }
-    render(&Sketch { name: &figure.name, panes }, smoke)
+    render(&Sketch { name: &figure.name, panes }, paper.into())
 }
 
 /// Where a point stands across.
@@ -72,14 +73,19 @@ struct Sketch<'a> {
     panes: Vec<Pane<'a>>,
 }
 
-/// Most lines of a name.
+/// Most lines of a name, and how many names are so many that they have one.
 const LINES: usize = 2;
+const MANY: usize = 12;
 /// Width of a plot with its axis.
 const PLOT: u32 = 1170;
 /// Width of the lines that lead to names.
 const NAMES: u32 = 90;
 /// Least height of a plot between its axes.
 const LEAST: u32 = 560;
+/// Room above and below a plot, and right of it.
+const ABOVE: u32 = 40;
+const BELOW: u32 = 170;
+const RIGHT: u32 = 50;
 /// Distance of two names beyond that of lines.
 const GAP: u32 = 14;
 
@@ -144,7 +150,14 @@ impl<'a> Pane<'a> {
             ticks: Ticks::Named(powers_of_ten(&self.powers)),
         };
         let y = Axis { name: self.measure, ticks: Ticks::over(&range, 4), range: range.clone() };
-        let to_point = axes(&plot, &x, &y)?;
+        let Ok(font) = font::font() else { return Ok(()) };
+        let place = Place {
+            left: left_of(&font, &y.ticks.within(&range)) as i32,
+            right: (PLOT - RIGHT) as i32,
+            top: ABOVE as i32,
+            bottom: (self.height() - BELOW) as i32,
+        };
+        let to_point = axes(&plot, place, (&x, true), (&y, true))?;
         if self.edge > 0.0 {
             let wall = self.powers.start - self.edge * 0.1;
             marks::reference(&plot, &[to_point(wall, range.start), to_point(wall, range.end)], GREY)?;
@@ -179,18 +192,12 @@ impl Drawing for Sketch<'_> {
         self.name
     }
 
-    fn height(&self) -> u32 {
-        self.panes.iter().map(Pane::height).sum()
+    fn blocks(&self, _: usize) -> Vec<u32> {
+        self.panes.iter().map(Pane::height).collect()
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
-        let mut rest = area.clone();
-        for pane in &self.panes {
-            let (here, below) = rest.split_vertically(pane.height());
-            pane.draw(&here)?;
-            rest = below;
-        }
-        Ok(())
+    fn draw<B: DrawingBackend>(&self, number: usize, _: usize, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        self.panes.get(number).map_or(Ok(()), |pane| pane.draw(area))
     }
 }
 

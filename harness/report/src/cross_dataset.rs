@@ -8,12 +8,13 @@ use harness_tables::{Frame, Query, row};
 
 use crate::measure::{Measure, paper_score, rank, rule};
 use crate::numbers::{Number, Wanted, numbers};
+use crate::print::{Print, Reasons};
 use crate::sheet::{Sheet, Table};
 use crate::words::{k_name, rule_name};
 use crate::{ReportError, SummaryRow};
 
 /// What marks a number by the detection heads where the target's own score would be the map's maximum.
-pub(crate) const BY_DETECTION: &str = "‡";
+const BY_DETECTION: &str = "‡";
 
 /// What the numbers of a matrix share.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +32,11 @@ pub(crate) struct Shared {
 /// One number of a matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
-    /// As the table prints it.
-    pub(crate) words: String,
+    number: Number,
+    /// By the detection heads in place of the target's own score.
+    pub(crate) by_detection: bool,
+    /// The source could not train what is measured.
+    untrained: bool,
     pub(crate) mean: Option<f64>,
     deviation: Option<f64>,
     pub(crate) count: u64,
@@ -61,6 +65,7 @@ pub(crate) fn matrices(
     rows: &[SummaryRow],
     datasets: &[ReportDataset],
     variants: &[String],
+    backends: &[String],
 ) -> Result<Vec<Matrix>, ReportError> {
     if rows.iter().all(|row| row.dataset == row.trained_on) {
         return Ok(Vec::new());
@@ -70,7 +75,7 @@ pub(crate) fn matrices(
         datasets.iter().filter(|dataset| names.contains(dataset.name.as_str())).collect()
     };
     let (sources, targets) = (named(|row| &row.trained_on), named(|row| &row.dataset));
-    let planned: Vec<(Shared, Vec<Pair<'_>>)> = all_shared(rows, variants)
+    let planned: Vec<(Shared, Vec<Pair<'_>>)> = all_shared(rows, variants, backends)
         .into_iter()
         .map(|shared| (shared.clone(), shared.pairs(&sources, &targets)))
         .collect();
@@ -99,14 +104,14 @@ pub(crate) fn matrices(
 type Pair<'a> = (&'a ReportDataset, &'a ReportDataset);
 
 /// What numbers can share, in the order to print.
-fn all_shared(rows: &[SummaryRow], variants: &[String]) -> Vec<Shared> {
+fn all_shared(rows: &[SummaryRow], variants: &[String], backends: &[String]) -> Vec<Shared> {
     let mut found = BTreeMap::new();
     for row in rows {
         for measure in Measure::ALL {
             // What sees no support set is the same at every K, and stands at the first.
             let shots = (!row.no_support).then_some(row.shots);
-            let order =
-                (rule(row.selection), rank(variants, &row.variant), &row.backend, &row.precision, shots, measure);
+            let backend = rank(backends, &row.backend);
+            let order = (rule(row.selection), rank(variants, &row.variant), backend, &row.precision, shots, measure);
             found.entry(order).or_insert_with(|| Shared {
                 selection: row.selection,
                 variant: row.variant.clone(),
@@ -151,18 +156,37 @@ impl Shared {
         let by_detection = measure == Measure::Ac && target.masks && !source.masks && own.mean.is_none();
         let number = if by_detection { detection } else { own };
         let untrained = measure == Measure::As && !source.masks && number.group_is_done();
-        let words = match number.mean {
-            None if untrained => "source has no masks".to_owned(),
-            Some(_) if by_detection => number.words() + BY_DETECTION,
-            _ => number.words(),
-        };
         Entry {
-            words,
+            number: number.clone(),
+            by_detection: by_detection && number.mean.is_some(),
+            untrained: untrained && number.mean.is_none(),
             mean: number.mean,
             deviation: number.deviation,
             count: number.count.unwrap_or(0),
             image_score: paper_score(target.masks && !by_detection),
         }
+    }
+}
+
+/// What stands in place of segmentation that was not learned.
+const UNTRAINED: &str = "source has no masks";
+
+impl Entry {
+    fn words(&self, print: &Print, reasons: &mut Reasons) -> String {
+        match self {
+            Self { untrained: true, .. } => UNTRAINED.to_owned(),
+            Self { by_detection: true, .. } => self.number.words(print, reasons) + BY_DETECTION,
+            _ => self.number.words(print, reasons),
+        }
+    }
+
+    /// Why there is no number, in a word or two.
+    pub(crate) fn why_missing(&self) -> &'static str {
+        if self.untrained { UNTRAINED } else { self.number.why_missing() }
+    }
+
+    fn message(&self) -> String {
+        if self.untrained { UNTRAINED.to_owned() } else { self.number.message() }
     }
 }
 
@@ -198,21 +222,22 @@ row! {
 }
 
 /// The matrices below one another; `None` where there are none.
-pub(crate) fn cross_dataset(matrices: &[Matrix]) -> Result<Option<Table>, ReportError> {
+pub(crate) fn cross_dataset(matrices: &[Matrix], print: &Print) -> Result<Option<Table>, ReportError> {
     let Some(widest) = matrices.iter().map(|matrix| &matrix.targets).max_by_key(|targets| targets.len()) else {
         return Ok(None);
     };
     let mut sheet = Sheet::new(&["selection", "variant", "backend", "precision"], &["K"]);
-    sheet.words_after(&["measure", "trained on"]);
+    sheet.stub_after(&["measure", "trained on"]);
     sheet.numbers_after(&widest.iter().map(String::as_str).collect::<Vec<_>>());
-    let mut cells = cells(matrices, widest)?.into_iter();
+    let mut reasons = Reasons::default();
+    let mut cells = cells(matrices, widest, print, &mut reasons)?.into_iter();
     for matrix in matrices {
         sheet.block();
         let shared = &matrix.shared;
         for (source, cells) in matrix.sources.iter().zip(&mut cells) {
             let mut words = vec![
                 rule_name(shared.selection, shared.no_choice).to_owned(),
-                shared.variant.clone(),
+                print.variant(&shared.variant).to_owned(),
                 shared.backend.clone(),
                 shared.precision.clone(),
                 k_name(shared.shots, shared.no_support),
@@ -228,17 +253,19 @@ pub(crate) fn cross_dataset(matrices: &[Matrix]) -> Result<Option<Table>, Report
          ± sample standard deviation over draws and seeds. On the diagonal, source and target are the same dataset."
             .to_owned(),
     ];
-    if matrices.iter().flat_map(|matrix| matrix.entries.iter().flatten()).any(|n| n.words.contains(BY_DETECTION)) {
+    if matrices.iter().flat_map(|matrix| matrix.entries.iter().flatten()).any(|entry| entry.by_detection) {
         notes.push(format!(
             "{BY_DETECTION} by the detection heads: the source has no masks, so its segmentation heads are untrained."
         ));
     }
     let (sheet, everywhere) = sheet.without_constant(&["selection", "variant", "backend", "precision", "K", "measure"]);
     notes.splice(0..0, everywhere);
+    notes.extend(reasons.note());
     Ok(Some(Table {
         name: "cross-dataset",
         heading: "Cross-dataset",
         sentence: "Trained on the dataset of the line, scored on the test set of the column.".to_owned(),
+        brief: vec!["AC: image AUROC; AS: pixel AUROC; mean ± standard deviation.".to_owned()],
         notes,
         shown: sheet.frame()?,
         whole: None,
@@ -247,14 +274,20 @@ pub(crate) fn cross_dataset(matrices: &[Matrix]) -> Result<Option<Table>, Report
 }
 
 /// The words of every line of every matrix, below the headings of the widest.
-fn cells(matrices: &[Matrix], widest: &[String]) -> Result<Vec<Vec<Option<String>>>, ReportError> {
+fn cells(
+    matrices: &[Matrix],
+    widest: &[String],
+    print: &Print,
+    reasons: &mut Reasons,
+) -> Result<Vec<Vec<Option<String>>>, ReportError> {
     let lines = matrices.iter().flat_map(|matrix| matrix.entries.iter().map(|line| (&matrix.targets, line)));
-    let words = (0..).zip(lines).flat_map(|(line, (targets, entries))| {
-        let word =
-            move |(target, entry): (&String, &Entry)| Word { line, target: target.clone(), words: entry.words.clone() };
-        targets.iter().zip(entries).map(word)
-    });
-    Ok(Query::of(&words.collect::<Vec<Word>>())?.pivot(&["line"], "target", widest, "words")?)
+    let mut words = Vec::new();
+    for (line, (targets, entries)) in (0..).zip(lines) {
+        for (target, entry) in targets.iter().zip(entries) {
+            words.push(Word { line, target: target.clone(), words: entry.words(print, reasons) });
+        }
+    }
+    Ok(Query::of(&words)?.pivot(&["line"], "target", widest, "words")?)
 }
 
 fn long(matrices: &[Matrix]) -> Vec<LongRow> {
@@ -270,7 +303,7 @@ fn long(matrices: &[Matrix]) -> Vec<LongRow> {
                 trained_on: source.clone(),
                 dataset: target.clone(),
                 image_score: Some(entry.image_score),
-                message: if entry.mean.is_some() { String::new() } else { entry.words.clone() },
+                message: entry.message(),
                 shots: shared.shots.k().map(u64::from),
                 mean: entry.mean,
                 deviation: entry.deviation,

@@ -33,7 +33,7 @@ pub enum ReportError {
         /// The figure's name.
         figure: String,
         /// The encoder's reason.
-        source: image::ImageError,
+        source: png::EncodingError,
     },
     /// The font inside the program is damaged.
     #[error("the embedded font can't be read: this build is damaged")]

@@ -1,5 +1,5 @@
-//! The few-shot table: a line for each variant and K, a column for each dataset and measure, a block for each selection
-//! rule, and published lines below.
+//! The few-shot table: a line for each K and variant, a column for each dataset and measure, a block for each selection
+//! rule and K, and published lines below.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,15 @@ use harness_method::{ImageScore, Selection, Shots};
 use harness_results::ReportDataset;
 use harness_tables::{DifferenceRow, Frame, PublishedRow, row};
 
-use crate::best::{Mark, NOTE, marks};
+use crate::best::{BRIEF, Mark, NOTE, marks};
 use crate::comparisons::{Condition, Differences};
 use crate::means::{has_mean, mean_over, score_of_mean};
 use crate::measure::{Measure, paper_score, rank, rule};
 use crate::numbers::{Number, Wanted, numbers};
+use crate::print::{Print, Reasons};
 use crate::published_lines::{Published, PublishedLine, published_lines};
 use crate::sheet::{Sheet, Table};
-use crate::words::{chosen_by, fraction, k_name, range, rule_name};
+use crate::words::{NO_CHOICE, chosen_by, k_name, range, rule_name};
 use crate::{ReportError, SummaryRow};
 
 /// What the table is made of.
@@ -22,6 +23,7 @@ pub(crate) struct Material<'a> {
     pub(crate) rows: &'a [SummaryRow],
     pub(crate) datasets: &'a [ReportDataset],
     pub(crate) variants: &'a [String],
+    pub(crate) print: &'a Print,
     pub(crate) published: &'a [PublishedRow],
     pub(crate) differences: &'a [DifferenceRow],
 }
@@ -36,6 +38,8 @@ struct Line<'a> {
     shots: Shots,
     no_choice: bool,
     no_support: bool,
+    /// Its numbers stand for other rules, too.
+    several_rules: bool,
     /// One for each column of the table.
     numbers: Vec<Number>,
     /// One for each column, then one for each mean.
@@ -77,13 +81,16 @@ const KEYS: [&str; 9] = [
 /// Polars' own.
 pub(crate) fn few_shot(from: &Material<'_>) -> Result<Option<Table>, ReportError> {
     let Some(table) = FewShot::of(from)? else { return Ok(None) };
-    let (sheet, everywhere) = table.sheet().without_constant(&["selection", "backend", "precision", "overlap"]);
-    let notes = everywhere.into_iter().chain(table.notes()).collect();
+    let mut reasons = Reasons::default();
+    let sheet = table.sheet(from.print, &mut reasons);
+    let (sheet, everywhere) = sheet.without_constant(&["selection", "backend", "precision", "overlap"]);
+    let notes = everywhere.into_iter().chain(table.notes()).chain(reasons.note()).collect();
     Ok(Some(Table {
         name: "few-shot",
         heading: "Few-shot detection and segmentation",
         sentence: "Each variant at each K, trained and scored on the same dataset, a block for each rule that chose the epoch."
             .to_owned(),
+        brief: table.brief(),
         notes,
         shown: sheet.frame()?,
         whole: None,
@@ -101,7 +108,7 @@ impl<'a> FewShot<'a> {
             .iter()
             .flat_map(|dataset| Measure::of_dataset(dataset).map(|measure| (*dataset, measure)))
             .collect();
-        let mut lines = all_lines(&rows, from.variants);
+        let mut lines = all_lines(&rows, from.variants, from.print);
         let wanted: Vec<Wanted> =
             lines.iter().flat_map(|line| columns.iter().map(|column| line.wanted(*column))).collect();
         // Line by line and column by column, as they were asked for: no pivot is left to do.
@@ -146,19 +153,24 @@ impl<'a> FewShot<'a> {
         }
     }
 
-    /// Leaves one line of what sees no support set, as its numbers are the same at every K. Compared it is at each K,
-    /// so a mark stays where it has it at all of them.
+    /// Leaves one line of what has one state, as its numbers are the same by every rule, and of what sees no support
+    /// set, as they are at every K. Compared it is by each rule and at each K, so a mark stays where it has it by and at
+    /// all of them.
     fn print_once(&mut self) {
         let mut kept: Vec<Line<'a>> = Vec::new();
         for line in std::mem::take(&mut self.lines) {
             let same = |other: &&mut Line<'_>| {
-                line.no_support
+                (line.no_support || (line.no_choice && line.shots == other.shots))
                     && (line.variant, line.backend, line.precision) == (other.variant, other.backend, other.precision)
-                    && (line.selection, line.allow_overlap) == (other.selection, other.allow_overlap)
+                    && (line.selection == other.selection || line.no_choice)
+                    && line.allow_overlap == other.allow_overlap
                     && line.numbers.iter().zip(&other.numbers).all(|(number, other)| number.mean == other.mean)
+                    // What failed or was not run stands by each rule.
+                    && (line.selection == other.selection || line.numbers.iter().chain(&other.numbers).all(Number::is_whole))
             };
-            match kept.iter_mut().rev().find(same) {
+            match kept.iter_mut().find(same) {
                 Some(other) => {
+                    other.several_rules |= line.selection != other.selection;
                     let marks = other.marks.iter_mut().zip(&line.marks);
                     marks.filter(|(mark, other)| **mark != **other).for_each(|(mark, _)| *mark = Mark::None);
                 }
@@ -208,7 +220,7 @@ impl<'a> FewShot<'a> {
     }
 
     /// The table as people read it.
-    fn sheet(&self) -> Sheet {
+    fn sheet(&self, print: &Print, reasons: &mut Reasons) -> Sheet {
         let mut sheet = Sheet::new(&["selection", "method", "backend", "precision", "overlap"], &["K", "n"]);
         for dataset in &self.datasets {
             let names: Vec<&str> = Measure::of_dataset(dataset).map(Measure::name).collect();
@@ -220,11 +232,14 @@ impl<'a> FewShot<'a> {
         }
         let mut last = None;
         for line in &self.lines {
-            if last != Some(line.selection) {
+            // What has no support set stands first, beside the first K.
+            let shots =
+                if line.no_support { self.lines.first().map_or(line.shots, |line| line.shots) } else { line.shots };
+            if last != Some((line.selection, shots)) {
                 sheet.block();
-                last = Some(line.selection);
+                last = Some((line.selection, shots));
             }
-            sheet.push(self.words(line));
+            sheet.push(self.words(line, print, reasons));
             let best = line.marks.iter().enumerate().filter(|(_, mark)| **mark == Mark::Best);
             best.for_each(|(at, _)| sheet.embolden(FIRST + at));
         }
@@ -235,30 +250,41 @@ impl<'a> FewShot<'a> {
             let blank = String::new;
             let mut words =
                 vec![other.protocol(), other.name(), blank(), blank(), blank(), other.shots.to_string(), blank()];
-            words.extend(self.columns.iter().map(|(dataset, measure)| other.cell(values, dataset, *measure)));
-            words.extend(self.means.iter().map(|measure| other.mean(values, &self.datasets, *measure)));
+            words.extend(self.columns.iter().map(|(dataset, measure)| other.cell(values, dataset, *measure, print)));
+            words.extend(self.means.iter().map(|measure| other.mean(values, &self.datasets, *measure, print)));
             sheet.push(words);
         }
         sheet
     }
 
-    fn words(&self, line: &Line<'_>) -> Vec<String> {
+    fn words(&self, line: &Line<'_>, print: &Print, reasons: &mut Reasons) -> Vec<String> {
+        let rule = if line.several_rules { NO_CHOICE } else { rule_name(line.selection, line.no_choice) };
         let mut words = vec![
-            rule_name(line.selection, line.no_choice).to_owned(),
-            line.variant.to_owned(),
+            rule.to_owned(),
+            print.variant(line.variant).to_owned(),
             line.backend.to_owned(),
             line.precision.to_owned(),
             if line.allow_overlap { "allowed" } else { "none" }.to_owned(),
             k_name(line.shots, line.no_support),
             range(line.numbers.iter().filter(|number| number.mean.is_some()).filter_map(|number| number.count)),
         ];
-        words.extend(line.numbers.iter().map(Number::words));
+        words.extend(line.numbers.iter().map(|number| number.words(print, reasons)));
         words.extend(self.means.iter().map(|measure| {
             self.mean(line, *measure)
-                .map_or_else(|missing| missing, |mean| fraction(mean, chosen_by(line.selection, line.no_choice)))
+                .map_or_else(|missing| missing, |mean| print.fraction(mean, chosen_by(line.selection, line.no_choice)))
         }));
         words.iter_mut().skip(FIRST).zip(&line.marks).for_each(|(word, mark)| word.push_str(mark.sign()));
         words
+    }
+
+    /// What its caption says.
+    fn brief(&self) -> Vec<String> {
+        let mut brief =
+            vec!["AC: image AUROC; AS: pixel AUROC; mean ± standard deviation over n trainings.".to_owned()];
+        if self.lines.iter().flat_map(|line| &line.marks).any(|mark| *mark != Mark::None) {
+            brief.push(format!("At one K: {}", BRIEF.replacen("Bold", "bold", 1)));
+        }
+        brief
     }
 
     /// What stands below the table.
@@ -320,12 +346,12 @@ impl<'a> FewShot<'a> {
 
 /// The lines of these rows, in the order to print, without their numbers. The order of rules and variants is the
 /// experiment's, which no column holds, so they are ordered here and not by a query.
-fn all_lines<'a>(rows: &[&'a SummaryRow], variants: &[String]) -> Vec<Line<'a>> {
+fn all_lines<'a>(rows: &[&'a SummaryRow], variants: &[String], print: &Print) -> Vec<Line<'a>> {
     let mut lines = BTreeMap::new();
     for row in rows {
         let (backend, precision) = (row.backend.as_str(), row.precision.as_str());
         let variant = rank(variants, &row.variant);
-        let order = (rule(row.selection), variant, backend, precision, row.allow_overlap, row.shots);
+        let order = (rule(row.selection), row.shots, variant, print.backend(backend), (precision, row.allow_overlap));
         lines.entry(order).or_insert_with(|| Line {
             selection: row.selection,
             variant: &row.variant,
@@ -335,6 +361,7 @@ fn all_lines<'a>(rows: &[&'a SummaryRow], variants: &[String]) -> Vec<Line<'a>> 
             shots: row.shots,
             no_choice: row.no_choice,
             no_support: row.no_support,
+            several_rules: false,
             numbers: Vec::new(),
             marks: Vec::new(),
         });

@@ -11,9 +11,10 @@ use crate::ablation::{Entry, Filled};
 use crate::answer::evidence;
 use crate::backends::label;
 use crate::comparisons::ALPHA;
-use crate::cross_dataset::{BY_DETECTION, Entry as MatrixEntry, Matrix, Shared};
+use crate::cross_dataset::{Entry as MatrixEntry, Matrix, Shared};
 use crate::material::Material;
 use crate::measure::{Measure, asked_by, dataset_words, paper_score, rank, rule, score_name};
+use crate::print::Print;
 use crate::words::{ALONE, NO_CHOICE, range};
 use crate::{
     Bar, BarFigure, BarPlot, ForestFigure, ForestPlot, ForestRow, HeatCell, HeatFigure, ShotsFigure, ShotsPlot,
@@ -25,6 +26,7 @@ use crate::{
 struct Over<'a> {
     rule: u8,
     selection: Selection,
+    backend_rank: usize,
     backend: &'a str,
     is_mean: bool,
     rank: usize,
@@ -41,6 +43,7 @@ pub(crate) fn over_shots(from: &Material<'_>) -> Vec<ShotsFigure> {
         let over = Over {
             rule: rule(row.selection),
             selection: row.selection,
+            backend_rank: from.print.backend(&row.backend).0,
             backend: &row.backend,
             is_mean: row.dataset.is_empty(),
             rank: rank.unwrap_or(from.datasets.len()),
@@ -133,12 +136,14 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
             counts.extend(others().filter_map(|entry| Some(entry.difference?.count)));
             if others().any(|entry| entry.difference.is_some()) {
                 plots.push(ForestPlot {
+                    name: measure.file_name(),
+                    ends: Vec::new(),
                     axis: format!(
                         "Difference in {}{}",
                         measure.words_within(),
                         in_picture(from, block.selection, &names)
                     ),
-                    rows: others().map(|entry| forest_row(entry, block.dataset.is_empty())).collect(),
+                    rows: others().map(|entry| forest_row(entry, block.dataset.is_empty(), &from.print)).collect(),
                 });
             }
         }
@@ -156,7 +161,7 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
             caption: format!(
                 "Differences from {}: {title}, K = {}, image score {}, selection {}, {backend}; n = {} pairs of trainings each. \
                  Bars: {level:.0} % intervals of the paired bootstrap; filled: p < {ALPHA} after Holm's correction.{}{}",
-                ablation.base,
+                from.print.variant(ablation.base),
                 block.shots.explained(),
                 match block.score {
                     _ if ablation.of_methods() => "by plot",
@@ -174,15 +179,16 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
     compared.iter().filter_map(figure).collect()
 }
 
-fn forest_row(entry: &Entry<'_>, is_mean: bool) -> ForestRow {
+fn forest_row(entry: &Entry<'_>, is_mean: bool, print: &Print) -> ForestRow {
     let reason = match entry.difference {
-        Some(_) => String::new(),
-        None if is_mean => "a dataset is missing".to_owned(),
-        None if entry.found => "not compared".to_owned(),
-        None => entry.words.clone(),
-    };
+        Some(_) => "",
+        None if is_mean => "a dataset is missing",
+        None if entry.number.mean.is_some() => "not compared",
+        None => entry.number.why_missing(),
+    }
+    .to_owned();
     ForestRow {
-        label: entry.variant.to_owned(),
+        label: print.variant(entry.variant).to_owned(),
         difference: entry.difference.map(|row| (row.difference, row.low, row.high)),
         significant: entry.difference.is_some_and(|row| row.p_holm < ALPHA),
         reason,
@@ -202,11 +208,10 @@ pub(crate) fn heat_maps(from: &Material<'_>) -> Vec<HeatFigure> {
         let name = [shared.variant.as_str()];
         let only = |varies: bool, word: &str| if varies { word.to_owned() } else { String::new() };
         let given = || matrix.entries.iter().flatten().filter(|entry| entry.mean.is_some());
-        let by_detection = given().any(|entry| entry.words.contains(BY_DETECTION));
+        let by_detection = given().any(|entry| entry.by_detection);
         let cell = |entry: &MatrixEntry| HeatCell {
             value: entry.mean,
-            // The table has the whole reason.
-            reason: entry.words.split(':').next().unwrap_or_default().to_owned(),
+            reason: if entry.mean.is_some() { String::new() } else { entry.why_missing().to_owned() },
         };
         HeatFigure {
             name: file(&[
@@ -221,7 +226,7 @@ pub(crate) fn heat_maps(from: &Material<'_>) -> Vec<HeatFigure> {
             caption: format!(
                 "{} across datasets: variant {}, K = {}, selection {}, {}; means over draws and seeds, n = {} trainings each.{}{}",
                 shared.measure.words(),
-                shared.variant,
+                from.print.variant(&shared.variant),
                 shared.shots.explained(),
                 shared.selection.name(),
                 shared.backend,

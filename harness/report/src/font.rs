@@ -22,6 +22,11 @@ const SIZE_OF_EM: f64 = 1.24;
 /// DejaVu Sans 2.37, licence beside it.
 static BYTES: &[u8] = include_bytes!("../fonts/DejaVuSans.ttf");
 
+/// The font's file.
+pub(crate) fn bytes() -> &'static [u8] {
+    BYTES
+}
+
 /// The font.
 pub(crate) fn font() -> Result<FontRef<'static>, ReportError> {
     FontRef::new(BYTES).map_err(|_| ReportError::Font)

@@ -13,8 +13,8 @@ use plotters_backend::DrawingBackend;
 
 use crate::axes::Ticks;
 use crate::colour::{FAINT, GREY, INK};
-use crate::labels::{by_plot, heights, labels, offsets};
-use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
+use crate::labels::{LINE, by_plot, heights, inside, labels, offsets, wrapped};
+use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
 use crate::{ReportError, font, marks};
 
 /// One line.
@@ -33,8 +33,12 @@ pub struct ForestRow {
 /// Lines of one measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForestPlot {
+    /// What tells its file from those of others, where it has one of its own.
+    pub name: String,
     /// What the axis is of.
     pub axis: String,
+    /// What the axis covers beside the rows.
+    pub ends: Vec<f64>,
     /// The lines, top to bottom.
     pub rows: Vec<ForestRow>,
 }
@@ -50,11 +54,11 @@ pub struct ForestFigure {
     pub plots: Vec<ForestPlot>,
 }
 
-/// Draws a forest plot; `smoke` marks it as a smoke test.
+/// Draws a forest plot.
 ///
 /// # Errors
 /// A value that is not finite.
-pub fn forest(figure: &ForestFigure, smoke: bool) -> Result<Rendered, ReportError> {
+pub fn forest(figure: &ForestFigure, paper: impl Into<Paper>) -> Result<Rendered, ReportError> {
     let values = figure.plots.iter().flat_map(|plot| &plot.rows).filter_map(|row| row.difference);
     if values.into_iter().any(|(d, low, high)| !(d.is_finite() && low.is_finite() && high.is_finite())) {
         return Err(ReportError::Figure { figure: figure.name.clone(), what: "a value is not finite".to_owned() });
@@ -66,7 +70,7 @@ pub fn forest(figure: &ForestFigure, smoke: bool) -> Result<Rendered, ReportErro
     for row in figure.plots.iter_mut().flat_map(|plot| &mut plot.rows) {
         row.reason = font::shorten(font, &row.reason, font::EM, f64::from(WIDTH as i32 - LEFT - 2 * RIGHT));
     }
-    render(&Sketch { figure, labels }, smoke)
+    render(&Sketch { figure, labels }, paper.into())
 }
 
 struct Sketch {
@@ -82,7 +86,7 @@ const LEFT: i32 = 560;
 const RIGHT: i32 = 60;
 const ROW: u32 = 84;
 const ABOVE: u32 = 30;
-const BELOW: u32 = 190;
+const BELOW: u32 = 230;
 
 fn height(labels: &[Vec<String>]) -> u32 {
     ABOVE + heights(labels, ROW).iter().sum::<u32>() + BELOW
@@ -100,18 +104,12 @@ impl Drawing for Sketch {
         &self.figure.name
     }
 
-    fn height(&self) -> u32 {
-        self.plots().map(|(_, labels)| height(labels)).sum::<u32>().max(ROW)
+    fn blocks(&self, _: usize) -> Vec<u32> {
+        self.plots().map(|(_, labels)| height(labels)).collect()
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
-        let mut rest = area.clone();
-        for (plot, labels) in self.plots() {
-            let (here, below) = rest.split_vertically(height(labels));
-            draw_plot(&here, plot, labels)?;
-            rest = below;
-        }
-        Ok(())
+    fn draw<B: DrawingBackend>(&self, number: usize, _: usize, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        self.plots().nth(number).map_or(Ok(()), |(plot, labels)| draw_plot(area, plot, labels))
     }
 }
 
@@ -157,14 +155,21 @@ fn draw_plot<B: DrawingBackend>(area: &DrawingArea<B, Shift>, plot: &ForestPlot,
         }
     }
     area.draw(&PathElement::new(vec![(LEFT, bottom), (right, bottom)], INK.stroke_width(4)))?;
-    let at = ((LEFT + right) / 2, bottom + 96);
-    area.draw(&Text::new(plot.axis.clone(), at, font::style(INK, HPos::Center, VPos::Top)))
+    let Ok(font) = font::font() else { return Ok(()) };
+    let lines = wrapped(&font, &plot.axis, f64::from(WIDTH - 60));
+    let middle = inside(&font, &lines, (LEFT + right) / 2, WIDTH);
+    for (number, words) in lines.into_iter().enumerate() {
+        let at = (middle, bottom + 92 + number as i32 * LINE as i32);
+        area.draw(&Text::new(words, at, font::style(INK, HPos::Center, VPos::Top)))?;
+    }
+    Ok(())
 }
 
 /// What the axis covers: all intervals and zero, with room at both ends.
 fn range(plot: &ForestPlot) -> Range<f64> {
     let ends = || plot.rows.iter().filter_map(|row| row.difference).flat_map(|(d, low, high)| [d, low, high]);
-    let (low, high) = (ends().fold(0.0, f64::min), ends().fold(0.0, f64::max));
+    let (low, high) =
+        plot.ends.iter().copied().chain(ends()).fold((0.0_f64, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
     let pad = if high > low { (high - low) * 0.06 } else { 0.01 };
     low - pad..high + pad
 }

@@ -10,7 +10,7 @@ use plotters_backend::DrawingBackend;
 use crate::colour::{GREY, INK, heat};
 use crate::labels::{LINE, labels, most_lines, offsets};
 use crate::panel::{SCALE, scale};
-use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
+use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
 use crate::{ReportError, font};
 
 /// A cell: its value, or why there is none.
@@ -43,11 +43,11 @@ pub struct HeatFigure {
     pub cells: Vec<Vec<HeatCell>>,
 }
 
-/// Draws a heat map; `smoke` marks it as a smoke test.
+/// Draws a heat map.
 ///
 /// # Errors
 /// No column, cells that are not one a line and column, or a value that is not finite.
-pub fn heat_map(figure: &HeatFigure, smoke: bool) -> Result<Rendered, ReportError> {
+pub fn heat_map(figure: &HeatFigure, paper: impl Into<Paper>) -> Result<Rendered, ReportError> {
     let wrong = |what: &str| ReportError::Figure { figure: figure.name.clone(), what: what.to_owned() };
     let whole = figure.cells.len() == figure.sources.len()
         && figure.cells.iter().all(|line| line.len() == figure.targets.len());
@@ -77,7 +77,7 @@ pub fn heat_map(figure: &HeatFigure, smoke: bool) -> Result<Rendered, ReportErro
         cell.reason = font::shorten(font, &cell.reason, font::EM, f64::from(side) - 10.0);
     }
     let widest = sources.iter().flatten().map(|name| font::width(font, name, font::EM)).fold(0.0, f64::max);
-    render(&Sketch { figure, sources, targets, low, high, upright, widest: widest as i32 }, smoke)
+    render(&Sketch { figure, sources, targets, low, high, upright, widest: widest as i32 }, paper.into())
 }
 
 struct Sketch {
@@ -126,11 +126,11 @@ impl Drawing for Sketch {
         &self.figure.name
     }
 
-    fn height(&self) -> u32 {
-        self.top() + self.figure.sources.len() as u32 * self.line() + 20 + SCALE
+    fn blocks(&self, _: usize) -> Vec<u32> {
+        vec![self.top() + self.figure.sources.len() as u32 * self.line() + 20 + SCALE]
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+    fn draw<B: DrawingBackend>(&self, _: usize, _: usize, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         let (side, line, top) = (side(&self.figure) as i32, self.line() as i32, self.top() as i32);
         let left = LEFT as i32;
         let (width, height) = (side * self.figure.targets.len() as i32, line * self.figure.sources.len() as i32);
@@ -165,7 +165,8 @@ impl Drawing for Sketch {
                 self.draw_cell(area, cell, [(x, y), (x + side - 1, y + line - 1)])?;
             }
         }
-        let scale_width = (WIDTH - LEFT - RIGHT).min(side as u32 * self.figure.targets.len() as u32).max(700);
+        // The last number of the scale reaches beyond its end.
+        let scale_width = (side as u32 * self.figure.targets.len() as u32).max(700).min(WIDTH - LEFT - 90);
         scale(area, (left, top + height + 20), scale_width, &(self.low..self.high), &self.figure.measure)
     }
 }

@@ -42,6 +42,18 @@ pub(crate) fn labels<S: AsRef<str>>(font: &FontRef<'_>, names: &[S], room: f64, 
     names.iter().map(|name| given.get(name.as_str()).cloned().unwrap_or_default()).collect()
 }
 
+/// A text in lines no wider than `room`.
+pub(crate) fn wrapped(font: &FontRef<'_>, text: &str, room: f64) -> Vec<String> {
+    Shelf { font, room, most: usize::MAX }.wrap(&plain(text))
+}
+
+/// Where the middle of lines stands that should be centred at `middle`, so that none leaves the width.
+pub(crate) fn inside(font: &FontRef<'_>, lines: &[String], middle: i32, all: u32) -> i32 {
+    const EDGE: i32 = 14;
+    let half = lines.iter().map(|line| width(font, line, EM)).fold(0.0, f64::max).ceil() as i32 / 2;
+    middle.min(all as i32 - EDGE - half).max(EDGE + half)
+}
+
 /// Lines of a label side by side with others, the longest of them.
 pub(crate) fn most_lines(labels: &[Vec<String>]) -> u32 {
     labels.iter().map(|lines| lines.len() as u32).max().unwrap_or(0)

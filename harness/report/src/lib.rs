@@ -1,8 +1,8 @@
 //! Tables, figures and `report.md`, made from typed results. No score is computed here, and the same input always gives
 //! the same bytes.
 //!
-//! Figures are drawn once, as SVG (85 mm wide, text as text), and the PNG is rendered from that. Units of a drawing are
-//! 1/1640 of its width.
+//! Figures are drawn once, as SVG (text as text), and the PNG and the PDF are made from that. A unit of a drawing is
+//! 1/1640 of a column of 85 mm.
 
 mod ablation;
 mod answer;
@@ -31,10 +31,14 @@ mod method_panel;
 mod methods;
 mod numbers;
 mod optimism;
+mod outline;
 mod overlay;
 mod overview;
 mod panel;
+mod pdf;
 mod picture;
+mod plots;
+mod print;
 mod published;
 mod published_lines;
 mod ranks;
@@ -69,10 +73,10 @@ pub use overview::{Overview, OverviewLine, OverviewNumber};
 pub use panel::panel;
 pub use published::published;
 pub use ranks::ranks;
-pub use render::Rendered;
+pub use render::{Paper, Rendered};
 pub use report::{ReportParts, write_parts, write_report};
 pub use roc::roc;
 pub use shots::{ShotsFigure, ShotsPlot, ShotsPoint, shots};
-pub use summary::{SummaryRow, summary};
+pub use summary::{Axes, SummaryRow, summary};
 pub use training_curve::training_curve;
 pub use wide::{BEST_ON_TEST_NOTE, wide};

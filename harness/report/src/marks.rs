@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor};
 use plotters_backend::DrawingBackend;
 
-use crate::colour::{INK, SERIES};
+use crate::colour::{GREY, INK, SERIES};
 use crate::font;
 use crate::render::{Drawn, WIDTH};
 
@@ -29,7 +29,7 @@ pub(crate) const LEGEND_LINES: usize = 3;
 type Point = (i32, i32);
 
 /// Draws the line of the `index`-th series through points of the area, with markers: at every point where there are
-/// few, else at about equal distances along the line.
+/// few, else at some of them.
 pub(crate) fn series<B: DrawingBackend>(area: &DrawingArea<B, Shift>, index: usize, points: &[Point]) -> Drawn<B> {
     let colour = SERIES[index % MOST_SERIES];
     let mut path = points.to_vec();
@@ -84,17 +84,45 @@ pub(crate) fn reference<B: DrawingBackend>(
     Ok(())
 }
 
-/// Draws a legend: of each series its words, a few lines.
-pub(crate) fn legend<B: DrawingBackend>(area: &DrawingArea<B, Shift>, labels: &[Vec<String>]) -> Drawn<B> {
+/// Draws lines of which none matters by itself.
+pub(crate) fn thin<B: DrawingBackend>(area: &DrawingArea<B, Shift>, runs: &[Vec<Point>]) -> Drawn<B> {
+    for run in runs {
+        area.draw(&PathElement::new(run.clone(), GREY.stroke_width(2)))?;
+    }
+    Ok(())
+}
+
+/// Whether labels stand two side by side.
+fn paired(labels: &[Vec<String>]) -> bool {
+    let font = font::font().ok();
+    let fits = |label: &Vec<String>| match (label.as_slice(), &font) {
+        ([only], Some(font)) => font::width(font, only, font::EM) <= label_room() / 2.0 - 130.0,
+        _ => false,
+    };
+    labels.len() > 2 && labels.iter().all(fits)
+}
+
+/// Draws a legend: of each series its words, a few lines; `styles` are those of the series.
+pub(crate) fn legend<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    labels: &[Vec<String>],
+    styles: &[usize],
+) -> Drawn<B> {
+    let paired = paired(labels);
     let mut number = 0;
-    for (index, lines) in labels.iter().enumerate() {
+    for (at, (lines, style)) in labels.iter().zip(styles).enumerate() {
+        let second = paired && at % 2 == 1;
+        if second {
+            number -= 1;
+        }
+        let left = if second { WIDTH as i32 / 2 } else { 0 };
         let y = (number * LEGEND_LINE + LEGEND_LINE / 2) as i32;
-        let colour = SERIES[index % MOST_SERIES];
-        line(area, &[(40, y), (230, y)], PATTERNS[index % MOST_SERIES], colour)?;
-        marker(area, index, (135, y), colour)?;
+        let colour = SERIES[style % MOST_SERIES];
+        line(area, &[(left + 40, y), (left + 230, y)], PATTERNS[style % MOST_SERIES], colour)?;
+        marker(area, *style, (left + 135, y), colour)?;
         for words in lines {
             let y = (number * LEGEND_LINE + LEGEND_LINE / 2) as i32;
-            area.draw(&Text::new(words.clone(), (260, y), font::style(INK, HPos::Left, VPos::Center)))?;
+            area.draw(&Text::new(words.clone(), (left + 260, y), font::style(INK, HPos::Left, VPos::Center)))?;
             number += 1;
         }
     }
@@ -103,7 +131,8 @@ pub(crate) fn legend<B: DrawingBackend>(area: &DrawingArea<B, Shift>, labels: &[
 
 /// Height of a legend.
 pub(crate) fn legend_height(labels: &[Vec<String>]) -> u32 {
-    labels.iter().map(|lines| lines.len() as u32).sum::<u32>() * LEGEND_LINE
+    let lines = labels.iter().map(|lines| lines.len() as u32).sum::<u32>();
+    LEGEND_LINE * if paired(labels) { lines.div_ceil(2) } else { lines }
 }
 
 /// Width a legend's label may have.
@@ -140,7 +169,8 @@ fn marker<B: DrawingBackend>(area: &DrawingArea<B, Shift>, index: usize, (x, y):
     }
 }
 
-/// Where markers stand on a path.
+/// Points of a path that have a marker: all where they are few, else some that lie far enough apart. A marker says that
+/// something was measured there, so there is none between points.
 fn markers(path: &[Point], index: usize) -> Vec<Point> {
     const FEW: usize = 12;
     const APART: f64 = 330.0;
@@ -148,17 +178,14 @@ fn markers(path: &[Point], index: usize) -> Vec<Point> {
         return path.to_vec();
     }
     // Each series starts elsewhere, so that markers of lines that coincide don't hide each other.
-    let first = APART * (0.2 + index as f64 / MOST_SERIES as f64);
-    let mut left = first;
+    let mut left = APART * (0.2 + (index % MOST_SERIES) as f64 / MOST_SERIES as f64);
     let mut found = Vec::new();
     for pair in path.windows(2) {
-        let length = distance(pair[0], pair[1]);
-        let mut along = left;
-        while along <= length {
-            found.push(between(pair[0], pair[1], along / length));
-            along += APART;
+        left -= distance(pair[0], pair[1]);
+        if left <= 0.0 {
+            found.push(pair[1]);
+            left = APART;
         }
-        left = along - length;
     }
     found
 }
@@ -231,5 +258,7 @@ mod tests {
         let many: Vec<Point> = (0..1000).map(|i| (i, 0)).collect();
         assert_eq!(markers(&many, 0).len(), 3);
         assert_ne!(markers(&many, 0), markers(&many, 1));
+        let far: Vec<Point> = (0..20).map(|i| (i * 500, i % 3)).collect();
+        assert!(markers(&far, 2).iter().all(|point| far.contains(point)));
     }
 }

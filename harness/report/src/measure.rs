@@ -61,6 +61,19 @@ impl Measure {
     }
 }
 
+/// A metric as papers print it.
+pub(crate) fn metric_words(metric: Metric) -> &'static str {
+    match metric {
+        Metric::ImageAuroc => "image AUROC",
+        Metric::ImageAp => "image AP",
+        Metric::ImageF1Max => "image F1-max",
+        Metric::PixelAuroc => "pixel AUROC",
+        Metric::PixelAp => "pixel AP",
+        Metric::PixelF1Max => "pixel F1-max",
+        Metric::Pro03 => "PRO@0.3",
+    }
+}
+
 /// The image scores by which a number of a metric can be asked for. A pixel metric without one depends on no image
 /// score, as under `last`, so it stands for each.
 pub(crate) fn asked_by(metric: Metric, image_score: Option<ImageScore>) -> Vec<Option<ImageScore>> {

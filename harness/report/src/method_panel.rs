@@ -10,8 +10,9 @@ use plotters_backend::DrawingBackend;
 
 use crate::colour::{INK, heat};
 use crate::labels::{LINE, labels, most_lines, offsets};
-use crate::panel::{SCALE, fitted, picture, scale};
-use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
+use crate::outline::outlined;
+use crate::panel::{SCALE, fitted, picture, scale, shaped};
+use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
 use crate::{ReportError, font};
 
 /// Draws the same images under several variants. The maps of a variant share a colour scale, from the lowest to the
@@ -19,7 +20,7 @@ use crate::{ReportError, font};
 ///
 /// # Errors
 /// No image; more than four; a picture or map that is not S x S, a value that is not finite.
-pub fn method_panel(figure: &MethodPanelFigure, smoke: bool) -> Result<Rendered, ReportError> {
+pub fn method_panel(figure: &MethodPanelFigure, paper: impl Into<Paper>) -> Result<Rendered, ReportError> {
     let wrong = |what: String| ReportError::Figure { figure: figure.name.clone(), what };
     let area = figure.side.saturating_mul(figure.side);
     if figure.side == 0 || figure.side > 1 << 14 {
@@ -29,8 +30,9 @@ pub fn method_panel(figure: &MethodPanelFigure, smoke: bool) -> Result<Rendered,
         return Err(wrong(format!("{} images; there is room for 1 to {COLUMNS}", figure.images.len())));
     }
     let side = figure.side as u32;
+    let sizes: Vec<(u32, u32)> = figure.images.iter().map(|image| shaped(image.aspect, CELL)).collect();
     let mut images = Vec::new();
-    for image in &figure.images {
+    for (image, size) in figure.images.iter().zip(&sizes) {
         let rgb: Vec<u8> = match &image.image {
             Pixels::Gray(bytes) => bytes.iter().flat_map(|v| [*v; 3]).collect(),
             Pixels::Rgb(bytes) => bytes.clone(),
@@ -39,7 +41,8 @@ pub fn method_panel(figure: &MethodPanelFigure, smoke: bool) -> Result<Rendered,
             return Err(wrong(format!("`{}`: image or truth is not {1} x {1}", image.file, figure.side)));
         }
         let truth = image.truth.iter().flat_map(|v| [if *v == 0 { 0 } else { 255 }; 3]).collect();
-        images.push(outlined(fitted(side, CELL, rgb), &fitted(side, CELL, truth)));
+        let truth = fitted(side, *size, truth);
+        images.push((outlined(fitted(side, *size, rgb), &truth, *size), truth));
     }
     let mut rows = Vec::new();
     for variant in &figure.variants {
@@ -53,13 +56,13 @@ pub fn method_panel(figure: &MethodPanelFigure, smoke: bool) -> Result<Rendered,
         }
         let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
         let length = if high > low { high - low } else { 1.0 };
-        let coloured = |map: &Vec<f32>| {
+        let coloured = |map: &Vec<f32>, at: usize| {
             let rgb = map.iter().flat_map(|v| heat((f64::from(*v) - low) / length)).collect();
-            fitted(side, CELL, rgb)
+            outlined(fitted(side, sizes[at], rgb), &images[at].1, sizes[at])
         };
         let (low, high) = numbers(low, high);
         rows.push(Row {
-            pictures: here.iter().map(|(map, _)| coloured(map)).collect(),
+            pictures: here.iter().enumerate().map(|(at, (map, _))| coloured(map, at)).collect(),
             scores: here.iter().map(|(_, score)| score.map_or_else(|| "–".to_owned(), number)).collect(),
             ends: [format!("{low} to"), high],
         });
@@ -73,10 +76,12 @@ pub fn method_panel(figure: &MethodPanelFigure, smoke: bool) -> Result<Rendered,
         roles: labels(font, &roles, f64::from(CELL), 2),
         files: labels(font, &files, f64::from(CELL), 3),
         names: labels(font, &names, f64::from(LABELS - 30), 3),
-        images,
+        images: images.into_iter().map(|(rgb, _)| rgb).collect(),
+        height: sizes.iter().map(|(_, height)| *height).max().unwrap_or(CELL),
+        sizes,
         rows,
     };
-    render(&sketch, smoke)
+    render(&sketch, paper.into())
 }
 
 /// Most images.
@@ -106,6 +111,10 @@ struct Sketch<'a> {
     files: Vec<Vec<String>>,
     names: Vec<Vec<String>>,
     images: Vec<Vec<u8>>,
+    /// Width and height of each image and of its maps.
+    sizes: Vec<(u32, u32)>,
+    /// Height of the tallest of them.
+    height: u32,
     rows: Vec<Row>,
 }
 
@@ -126,36 +135,16 @@ fn numbers(low: f64, high: f64) -> (String, String) {
     std::iter::once(first).chain(more).find(|(low, high)| low != high).unwrap_or_else(|| (number(low), number(high)))
 }
 
-/// A picture with the edge of a lesion in yellow, in black outside it: seen on dark and on light ground, and in grey.
-fn outlined(mut rgb: Vec<u8>, truth: &[u8]) -> Vec<u8> {
-    const INNER: i32 = 3;
-    const OUTER: i32 = 2;
-    let side = CELL as i32;
-    let lesion = |x: i32, y: i32| {
-        let at = (y.clamp(0, side - 1) * side + x.clamp(0, side - 1)) as usize * 3;
-        truth.get(at).is_some_and(|v| *v >= 128)
-    };
-    let near = |x: i32, y: i32, reach: i32, wanted: bool| {
-        (-reach..=reach).any(|dy| (-reach..=reach).any(|dx| lesion(x + dx, y + dy) == wanted))
-    };
-    for (at, pixel) in rgb.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-        let (x, y) = (at as i32 % side, at as i32 / side);
-        if lesion(x, y) {
-            if near(x, y, INNER, false) {
-                *pixel = [255, 221, 0];
-            }
-        } else if near(x, y, OUTER, true) {
-            *pixel = [0, 0, 0];
-        }
-    }
-    rgb
-}
-
 fn left(column: usize) -> i32 {
     (LEFT + LABELS + column as u32 * (CELL + GAP)) as i32
 }
 
 impl Sketch<'_> {
+    /// Height of a row beside whose pictures so many lines stand.
+    fn row_height(&self, lines: usize) -> u32 {
+        self.height.max(lines as u32 * LINE)
+    }
+
     fn heading(&self) -> u32 {
         (most_lines(&self.roles) + most_lines(&self.files)) * LINE + 40
     }
@@ -166,15 +155,21 @@ impl Drawing for Sketch<'_> {
         self.name
     }
 
-    fn height(&self) -> u32 {
-        self.heading() + CELL + BETWEEN + self.rows.len() as u32 * (CELL + SCORES + BETWEEN) + SCALE
+    fn blocks(&self, _: usize) -> Vec<u32> {
+        let row = |row: &Row, lines: &Vec<String>| self.row_height(lines.len() + row.ends.len()) + SCORES + BETWEEN;
+        let rows: u32 = self.rows.iter().zip(&self.names).map(|(one, lines)| row(one, lines)).sum();
+        vec![self.heading() + self.row_height(2) + BETWEEN + rows + SCALE]
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+    fn draw<B: DrawingBackend>(&self, _: usize, _: usize, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         let text = |words: &str, at, horizontal| {
             area.draw(&Text::new(words.to_owned(), at, font::style(INK, horizontal, VPos::Center)))
         };
         let (cell, line) = (CELL as i32, LINE as i32);
+        let place = |column: usize, top: i32, row: u32| {
+            let (width, height) = self.sizes[column];
+            (left(column) + (cell - width as i32) / 2, top + (row as i32 - height as i32) / 2)
+        };
         for column in 0..self.images.len() {
             let middle = left(column) + cell / 2;
             let files = (most_lines(&self.roles) as i32) * line + 10;
@@ -185,25 +180,28 @@ impl Drawing for Sketch<'_> {
             }
         }
         let mut top = self.heading() as i32;
-        let names = |lines: &[String], top: i32| {
-            let middle = top + cell / 2;
+        let names = |lines: &[String], top: i32, row: u32| {
+            let middle = top + row as i32 / 2;
             for (words, offset) in lines.iter().zip(offsets(lines.len())) {
                 text(words, (LEFT as i32, middle + offset), HPos::Left)?;
             }
             Ok(())
         };
-        names(&["Image, truth".to_owned(), "outlined".to_owned()], top)?;
+        let tall = self.row_height(2);
+        names(&["Image, truth".to_owned(), "outlined".to_owned()], top, tall)?;
         for (column, rgb) in self.images.iter().enumerate() {
-            picture(area, (left(column), top), (CELL, CELL), rgb.clone())?;
+            picture(area, place(column, top, tall), self.sizes[column], rgb.clone())?;
         }
-        top += (CELL + BETWEEN) as i32;
+        top += (tall + BETWEEN) as i32;
         for (row, lines) in self.rows.iter().zip(&self.names) {
-            names(&[lines.as_slice(), &row.ends].concat(), top)?;
+            let words = [lines.as_slice(), &row.ends].concat();
+            let tall = self.row_height(words.len());
+            names(&words, top, tall)?;
             for (column, (rgb, score)) in row.pictures.iter().zip(&row.scores).enumerate() {
-                picture(area, (left(column), top), (CELL, CELL), rgb.clone())?;
-                text(score, (left(column) + cell / 2, top + cell + SCORES as i32 / 2), HPos::Center)?;
+                picture(area, place(column, top, tall), self.sizes[column], rgb.clone())?;
+                text(score, (left(column) + cell / 2, top + (tall + SCORES / 2) as i32), HPos::Center)?;
             }
-            top += (CELL + SCORES + BETWEEN) as i32;
+            top += (tall + SCORES + BETWEEN) as i32;
         }
         // The last number of the scale reaches beyond its end.
         let width = WIDTH - LEFT - LABELS - 70;
@@ -214,21 +212,6 @@ impl Drawing for Sketch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_edge_of_a_lesion_is_marked_on_both_sides_and_nothing_else_is() {
-        let side = CELL as usize;
-        let mut truth = vec![0; side * side * 3];
-        for y in 100..150 {
-            truth[(y * side + 100) * 3..(y * side + 150) * 3].fill(255);
-        }
-        let found = outlined(vec![77; side * side * 3], &truth);
-        let at = |x: usize, y: usize| &found[(y * side + x) * 3..][..3];
-        assert_eq!((at(100, 125), at(102, 125), at(103, 125)), (&[255, 221, 0][..], &[255, 221, 0][..], &[77; 3][..]));
-        assert_eq!((at(99, 125), at(98, 125), at(97, 125)), (&[0; 3][..], &[0; 3][..], &[77; 3][..]));
-        // Without a lesion the image is as it was.
-        assert_eq!(outlined(vec![77; side * side * 3], &vec![0; side * side * 3]), vec![77; side * side * 3]);
-    }
 
     #[test]
     fn ends_of_a_scale_that_differ_look_different() {

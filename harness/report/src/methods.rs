@@ -6,12 +6,13 @@ use harness_metrics::Metric;
 use harness_results::ReportDataset;
 use harness_tables::{DifferenceRow, Frame, MethodRow};
 
-use crate::best::{Mark, NOTE, marks};
+use crate::best::{BRIEF, Mark, NOTE, marks};
 use crate::comparisons::{Condition, Differences};
 use crate::means::compared_on;
 use crate::measure::{Measure, paper_score, score_name};
+use crate::print::Print;
 use crate::sheet::{Sheet, Table};
-use crate::words::{chosen_by, fraction, k_name, rule_name};
+use crate::words::{chosen_by, k_name, rule_name};
 use crate::{ReportError, SummaryRow};
 
 /// Columns before the first number that is marked.
@@ -36,6 +37,7 @@ pub(crate) fn methods(
     datasets: &[ReportDataset],
     summary: &[SummaryRow],
     differences: &[DifferenceRow],
+    print: &Print,
 ) -> Result<Option<Table>, ReportError> {
     if rows.is_empty() {
         return Ok(None);
@@ -55,7 +57,7 @@ pub(crate) fn methods(
         }
         last = Some(&row.variant);
         let mut words = vec![
-            row.variant.clone(),
+            print.variant(&row.variant).to_owned(),
             if row.transductive { format!("{} ‡", row.method) } else { row.method.clone() },
             row.sees.clone(),
             rule_name(row.selection, row.states == 1).to_owned(),
@@ -64,14 +66,14 @@ pub(crate) fn methods(
             k_name(row.shots, row.sees == NOTHING),
         ];
         words.extend(MARKED.iter().zip(marks).map(|((_, _, number), mark)| {
-            let share = |value| fraction(value, chosen_by(row.selection, row.states == 1)) + mark.sign();
-            number(row).map_or_else(|| "-".to_owned(), share)
+            let share = |value| print.fraction(value, chosen_by(row.selection, row.states == 1)) + mark.sign();
+            number(row).map_or_else(|| "–".to_owned(), share)
         }));
         words.extend([
             row.datasets.to_string(),
             row.trainings.to_string(),
-            row.fit_secs.map_or_else(|| "-".to_owned(), seconds),
-            row.score_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}")),
+            row.fit_secs.map_or_else(|| "–".to_owned(), seconds),
+            row.score_rate.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.0}")),
         ]);
         sheet.push(words);
         let best = marks.iter().enumerate().filter(|(_, mark)| **mark == Mark::Best);
@@ -81,7 +83,7 @@ pub(crate) fn methods(
     let mut notes: Vec<String> = everywhere.into_iter().collect();
     notes.push(
         "AC, AS and PRO: image AUROC, pixel AUROC and PRO up to 0.3, means of the datasets' means, at the epoch that the rule chose \
-         for the image score of AC: the map's maximum on a dataset where the method has maps, else its detection score; `-`: the method has \
+         for the image score of AC: the map's maximum on a dataset where the method has maps, else its detection score; –: the method has \
          none. sees: what of a support set it learns from. n: trainings behind a line, each counted once where seeds decide \
          nothing. fit: median seconds of a training beyond encoding; images/s: scored by one state, beyond encoding."
             .to_owned(),
@@ -110,6 +112,12 @@ pub(crate) fn methods(
         name: "methods",
         heading: "Methods",
         sentence: "What each method sees of a support set, what it gives and what it takes.".to_owned(),
+        brief: vec![
+            "AC: image AUROC; AS: pixel AUROC; PRO: up to a false-positive rate of 0.3; means over datasets; fit: median seconds of \
+             a training beyond encoding."
+                .to_owned(),
+            format!("At one K: {}", BRIEF.replacen("Bold", "bold", 1)),
+        ],
         notes,
         shown: sheet.frame()?,
         whole: None,

@@ -5,8 +5,12 @@ use harness_metrics::Metric;
 use harness_tables::{Query, row};
 
 use crate::measure::{Measure, asked_by, paper_score};
-use crate::words::{chosen_by, mean, short};
+use crate::print::{Print, Reasons};
+use crate::words::chosen_by;
 use crate::{ReportError, SummaryRow};
+
+/// What stands in place of a number whose cells failed.
+pub(crate) const FAILED: &str = "failed";
 
 row! {
     /// A number that a table has a cell for.
@@ -63,15 +67,33 @@ pub(crate) fn numbers(wanted: &[Wanted], rows: &[SummaryRow], keys: &[&str]) -> 
 }
 
 impl Number {
-    /// As a cell: the number and how many of its cells are missing from it, or why there is none.
-    pub(crate) fn words(&self) -> String {
-        let Some(value) = self.mean else { return self.why_missing() };
-        let missing: Vec<String> = [(self.failed, "failed"), (self.not_run, "not run")]
+    /// As a cell: the number, or why there is none. What more there is to say stands below the table.
+    pub(crate) fn words(&self, print: &Print, reasons: &mut Reasons) -> String {
+        let Some(value) = self.mean else {
+            return match self.why_missing() {
+                FAILED => reasons.marked(FAILED, &self.reason()),
+                why => why.to_owned(),
+            };
+        };
+        let number = print.mean(value, self.deviation, chosen_by(self.selection, self.has_no_choice()));
+        let missing: Vec<String> = [(self.failed, FAILED), (self.not_run, "not run")]
             .into_iter()
             .filter_map(|(count, word)| Some(format!("{} {word}", count.filter(|count| *count > 0)?)))
             .collect();
-        let number = mean(value, self.deviation, chosen_by(self.selection, self.has_no_choice()));
-        if missing.is_empty() { number } else { format!("{number} ({})", missing.join(", ")) }
+        if missing.is_empty() { number } else { reasons.marked(&number, &format!("without {}", missing.join(", "))) }
+    }
+
+    /// For programs: why there is no number, the whole reason of a failure.
+    pub(crate) fn message(&self) -> String {
+        match self.why_missing() {
+            _ if self.mean.is_some() => String::new(),
+            FAILED => format!("{FAILED}: {}", self.reason()),
+            why => why.to_owned(),
+        }
+    }
+
+    fn reason(&self) -> String {
+        self.message.clone().filter(|message| !message.is_empty()).unwrap_or_else(|| "no reason recorded".to_owned())
     }
 
     /// Whether there was one state alone, so that no rule chose it.
@@ -79,24 +101,30 @@ impl Number {
         self.no_choice == Some(true)
     }
 
+    /// Whether no cell of its group failed or was not run.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.failed.unwrap_or(0) + self.not_run.unwrap_or(0) == 0
+    }
+
     /// Whether cells of its group were planned and all of them are done.
     pub(crate) fn group_is_done(&self) -> bool {
         self.failed == Some(0) && self.not_run == Some(0)
     }
 
-    fn why_missing(&self) -> String {
-        const MOST: usize = 40;
-        let (Some(failed), Some(not_run)) = (self.failed, self.not_run) else { return "not planned".to_owned() };
+    /// Why there is no number, in a word or two.
+    pub(crate) fn why_missing(&self) -> &'static str {
+        let (Some(failed), Some(not_run)) = (self.failed, self.not_run) else { return "not planned" };
         if failed > 0 {
-            return format!("failed: {}", short(self.message.as_deref().unwrap_or("no reason recorded"), MOST));
+            return FAILED;
         }
         if not_run > 0 {
-            return "not run".to_owned();
+            return "not run";
         }
         match (self.metric.and_then(Measure::of), self.image_score) {
-            (Some(Measure::Ac), score) => format!("no {}", score.map_or("", ImageScore::name)),
-            (_, score) if score == Some(paper_score(true)) => "no maps".to_owned(),
-            _ => "no masks".to_owned(),
+            (Some(Measure::Ac), Some(ImageScore::Detection)) => "no detection",
+            (Some(Measure::Ac), _) => "no map-max",
+            (_, score) if score == Some(paper_score(true)) => "no maps",
+            _ => "no masks",
         }
     }
 }

@@ -7,9 +7,10 @@ use harness_results::ReportDataset;
 use harness_tables::{DeLongRow, DifferenceRow, Frame};
 
 use crate::ReportError;
-use crate::measure::{Measure, dataset_words, paper_score, rank, score_name};
+use crate::measure::{Measure, dataset_words, metric_words, paper_score, rank, score_name};
+use crate::print::Print;
 use crate::sheet::{Sheet, Table};
-use crate::words::{NO_CHOICE, chosen_by, dagger, fraction, p_value, rule_name, signed};
+use crate::words::{NO_CHOICE, chosen_by, dagger, p_value, rule_name};
 
 /// What best-on-test adds over `last`; `None` where both rules were not run.
 pub(crate) fn optimism(
@@ -17,6 +18,7 @@ pub(crate) fn optimism(
     datasets: &[ReportDataset],
     variants: &[String],
     no_choice: &BTreeSet<String>,
+    print: &Print,
 ) -> Result<Option<Table>, ReportError> {
     if rows.is_empty() {
         return Ok(None);
@@ -50,15 +52,15 @@ pub(crate) fn optimism(
         let [added, interval, p] = if no_choice.contains(&row.variant) {
             ["0", NO_CHOICE, "–"].map(str::to_owned)
         } else {
-            let interval = format!("[{}, {}]", signed(row.low), signed(row.high));
-            [signed(row.difference) + dagger(Selection::BestOnTest), interval, p_value(row.p_holm)]
+            let interval = format!("[{},\u{a0}{}]", print.signed(row.low), print.signed(row.high));
+            [print.signed(row.difference) + dagger(Selection::BestOnTest), interval, p_value(row.p_holm)]
         };
         sheet.push(vec![
             dataset_words(datasets, &row.dataset, &row.dataset, score),
             if row.trained_on == row.dataset { "the same".to_owned() } else { row.trained_on.clone() },
-            row.variant.clone(),
+            print.variant(&row.variant).to_owned(),
             row.backend.clone(),
-            row.metric.name().to_owned(),
+            metric_words(row.metric).to_owned(),
             score_name(row.image_score).to_owned(),
             row.shots.to_string(),
             added,
@@ -77,6 +79,7 @@ pub(crate) fn optimism(
             "Numbers at the epoch chosen by the test labels (best-on-test) minus those at the last epoch of the same \
                    trainings: how much such a choice flatters."
                 .to_owned(),
+        brief: vec![format!("Brackets: {level:.0} % intervals; p adjusted by Holm.")],
         notes: everywhere
             .into_iter()
             .chain([format!(
@@ -90,7 +93,11 @@ pub(crate) fn optimism(
 }
 
 /// DeLong's test of each pair of trainings; `None` where there is no pair.
-pub(crate) fn delong(rows: &[DeLongRow], no_choice: &BTreeSet<String>) -> Result<Option<Table>, ReportError> {
+pub(crate) fn delong(
+    rows: &[DeLongRow],
+    no_choice: &BTreeSet<String>,
+    print: &Print,
+) -> Result<Option<Table>, ReportError> {
     if rows.is_empty() {
         return Ok(None);
     }
@@ -99,8 +106,8 @@ pub(crate) fn delong(rows: &[DeLongRow], no_choice: &BTreeSet<String>) -> Result
     let single = |variant: &String| no_choice.contains(variant);
     for row in rows {
         sheet.push(vec![
-            row.variant.clone(),
-            row.base.clone(),
+            print.variant(&row.variant).to_owned(),
+            print.variant(&row.base).to_owned(),
             row.dataset.clone(),
             row.trained_on.clone(),
             row.backend.clone(),
@@ -109,8 +116,8 @@ pub(crate) fn delong(rows: &[DeLongRow], no_choice: &BTreeSet<String>) -> Result
             row.shots.to_string(),
             row.draw.to_string(),
             row.seed.to_string(),
-            fraction(row.auroc, chosen_by(row.selection, single(&row.variant))),
-            fraction(row.base_auroc, chosen_by(row.selection, single(&row.base))),
+            print.fraction(row.auroc, chosen_by(row.selection, single(&row.variant))),
+            print.fraction(row.base_auroc, chosen_by(row.selection, single(&row.base))),
             row.p.map_or_else(|| "no variance".to_owned(), p_value),
         ]);
     }
@@ -119,6 +126,7 @@ pub(crate) fn delong(rows: &[DeLongRow], no_choice: &BTreeSet<String>) -> Result
         name: "delong",
         heading: "Single trainings: DeLong's test",
         sentence: "Image AUROC of each training against the base's of the same draw and seed, on the same test images.".to_owned(),
+        brief: vec!["p: two-sided, not corrected for the number of tests.".to_owned()],
         notes: everywhere.into_iter().chain([
             "p: two-sided test that both trainings have the same AUROC, not corrected for several tests. It says nothing about \
              other draws and seeds; the p-values of the ablation table do."

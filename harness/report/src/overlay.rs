@@ -7,8 +7,8 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters_backend::DrawingBackend;
 
 use crate::colour::{INK, heat};
-use crate::panel::{GAP, HEADINGS, MARGIN, OF_MAPS, SCALE, TITLE, fitted, picture, scale};
-use crate::render::{Drawing, Drawn, WIDTH, png};
+use crate::panel::{GAP, HEADINGS, MARGIN, OF_MAPS, SCALE, TITLE, fitted, picture, scale, shaped};
+use crate::render::{Drawing, Drawn, Paper, WIDTH, png};
 use crate::{ReportError, font};
 
 /// An image and its map.
@@ -20,6 +20,8 @@ pub struct OverlayFigure {
     pub scores: String,
     /// Side S of image and map in pixels.
     pub side: usize,
+    /// The width of the image over its height, before it was made square.
+    pub aspect: f64,
     /// The image, S x S, three bytes a pixel: red, green, blue.
     pub image: Vec<u8>,
     /// The anomaly map, S x S.
@@ -58,8 +60,9 @@ pub fn overlay(figure: &OverlayFigure) -> Result<Vec<u8>, ReportError> {
     let font = &font::font()?;
     let title = font::shorten(font, &figure.title, font::EM, f64::from(WIDTH - 2 * MARGIN));
     let side = figure.side as u32;
-    let pictures = [fitted(side, CELL, figure.image.clone()), fitted(side, CELL, over)];
-    png(&Sketch { title, scores: &figure.scores, pictures, low, high }, false)
+    let size = shaped(figure.aspect, CELL);
+    let pictures = [fitted(side, size, figure.image.clone()), fitted(side, size, over)];
+    png(&Sketch { title, scores: &figure.scores, pictures, size, low, high }, Paper::default())
 }
 
 /// A pixel of the image in grey under the colour of its map value, `t` along the scale.
@@ -75,6 +78,8 @@ struct Sketch<'a> {
     title: String,
     scores: &'a str,
     pictures: [Vec<u8>; 2],
+    /// Width and height of each.
+    size: (u32, u32),
     low: f64,
     high: f64,
 }
@@ -84,11 +89,11 @@ impl Drawing for Sketch<'_> {
         &self.title
     }
 
-    fn height(&self) -> u32 {
-        2 * TITLE + HEADINGS + CELL + SCALE
+    fn blocks(&self, _: usize) -> Vec<u32> {
+        vec![2 * TITLE + HEADINGS + self.size.1 + SCALE]
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+    fn draw<B: DrawingBackend>(&self, _: usize, _: usize, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         for (line, text) in [self.title.as_str(), self.scores].into_iter().enumerate() {
             let at = (MARGIN as i32, (line as u32 * TITLE + TITLE / 2 + 10) as i32);
             area.draw(&Text::new(text.to_owned(), at, font::style(INK, HPos::Left, VPos::Center)))?;
@@ -98,9 +103,10 @@ impl Drawing for Sketch<'_> {
             let left = (MARGIN + column as u32 * (CELL + GAP)) as i32;
             let style = font::style(INK, HPos::Center, VPos::Center);
             area.draw(&Text::new(heading, (left + CELL as i32 / 2, top - HEADINGS as i32 / 2 + 4), style))?;
-            picture(area, (left, top), (CELL, CELL), rgb.clone())?;
+            let beside = (CELL - self.size.0) as i32 / 2;
+            picture(area, (left + beside, top), self.size, rgb.clone())?;
         }
-        let at = (MARGIN as i32, top + CELL as i32);
+        let at = (MARGIN as i32, top + self.size.1 as i32);
         scale(area, at, WIDTH - 2 * MARGIN, &(self.low..self.high), OF_MAPS)
     }
 }
@@ -114,7 +120,7 @@ mod tests {
         let image = (0..4 * 4 * 3).map(|i| i * 5).collect();
         let map = (0..16).map(|i| i as f32 / 15.0).collect();
         let (title, scores) = ("a".to_owned(), "map max 1.000".to_owned());
-        OverlayFigure { title, scores, side: 4, image, map, scale: (0.0, 1.0) }
+        OverlayFigure { title, scores, side: 4, aspect: 1.0, image, map, scale: (0.0, 1.0) }
     }
 
     #[test]

@@ -14,15 +14,17 @@ use plotters_backend::{BackendCoord, DrawingBackend, DrawingErrorKind};
 
 use crate::axes::Ticks;
 use crate::colour::{GREY, INK, heat};
-use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
+use crate::labels::inside;
+use crate::outline::outlined;
+use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
 use crate::{ReportError, font};
 
-/// Draws rows of image, truth and anomaly map. All maps share one colour scale, from the lowest to the highest value of
+/// Draws rows of image, truth and anomaly map, each in the image's own shape, the truth's outline on the map. All maps share one colour scale, from the lowest to the highest value of
 /// any.
 ///
 /// # Errors
 /// A picture that is not S x S, or a map with a value that is not finite.
-pub fn panel(figure: &PanelFigure, smoke: bool) -> Result<Rendered, ReportError> {
+pub fn panel(figure: &PanelFigure, paper: impl Into<Paper>) -> Result<Rendered, ReportError> {
     let wrong = |row: &PanelRow, what: &str| ReportError::Figure {
         figure: figure.name.clone(),
         what: format!("`{}`: {what}", titled(row)),
@@ -59,14 +61,18 @@ pub fn panel(figure: &PanelFigure, smoke: bool) -> Result<Rendered, ReportError>
         };
         let truth = row.truth.iter().flat_map(|v| [if *v == 0 { 0 } else { 255 }; 3]).collect();
         let map = row.map.iter().flat_map(|v| heat((f64::from(*v) - low) / (high - low))).collect();
+        let size = shaped(row.aspect, CELL);
         let cells: [Vec<u8>; 3] = [image, truth, map];
+        let [image, truth, map] = cells.map(|rgb| fitted(row.side as u32, size, rgb));
+        let map = outlined(map, &truth, size);
         rows.push(SketchRow {
             title: font::shorten(font, &titled(row), font::EM, f64::from(WIDTH - 2 * MARGIN)),
-            cells: cells.map(|rgb| fitted(row.side as u32, CELL, rgb)),
+            cells: [image, truth, map],
+            size,
             lesion: row.truth.iter().any(|v| *v != 0),
         });
     }
-    render(&Sketch { name: &figure.name, rows, low, high }, smoke)
+    render(&Sketch { name: &figure.name, rows, low, high }, paper.into())
 }
 
 /// A row's role with its title.
@@ -83,16 +89,27 @@ pub(crate) const GAP: u32 = 40;
 pub(crate) const MARGIN: u32 = (WIDTH - 3 * CELL - 2 * GAP) / 2;
 pub(crate) const HEADINGS: u32 = 80;
 pub(crate) const TITLE: u32 = 76;
-const ROW: u32 = TITLE + CELL + 26;
+/// Room below a picture.
+const BELOW: u32 = 26;
 
-/// A square picture at the size of a cell: pixels stay whole where they fit, else they are averaged.
-pub(crate) fn fitted(side: u32, cell: u32, rgb: Vec<u8>) -> Vec<u8> {
-    if side > 0 && cell.is_multiple_of(side) && rgb.len() == (side * side * 3) as usize {
-        return enlarged(side as usize, (cell / side) as usize, &rgb);
+/// Width and height of a picture in a square cell, by its width over its height; what is no number is a square. What is
+/// very narrow keeps a quarter of the cell.
+pub(crate) fn shaped(aspect: f64, cell: u32) -> (u32, u32) {
+    let aspect = if aspect.is_finite() && aspect > 0.0 { aspect.clamp(0.25, 4.0) } else { 1.0 };
+    let side = f64::from(cell);
+    let of = |length: f64| (length.round() as u32).clamp(1, cell);
+    if aspect >= 1.0 { (cell, of(side / aspect)) } else { (of(side * aspect), cell) }
+}
+
+/// A picture that was made square, at the size of a cell: pixels stay whole where they fit, else they are averaged.
+pub(crate) fn fitted(side: u32, (width, height): (u32, u32), rgb: Vec<u8>) -> Vec<u8> {
+    let whole = side > 0 && width == height && width.is_multiple_of(side);
+    if whole && rgb.len() == (side * side * 3) as usize {
+        return enlarged(side as usize, (width / side) as usize, &rgb);
     }
     match RgbImage::from_raw(side, side, rgb) {
-        Some(picture) => resize(&picture, cell, cell, FilterType::Triangle).into_raw(),
-        None => vec![255; (cell * cell * 3) as usize],
+        Some(picture) => resize(&picture, width, height, FilterType::Triangle).into_raw(),
+        None => vec![255; (width * height * 3) as usize],
     }
 }
 
@@ -111,6 +128,8 @@ fn enlarged(side: usize, times: usize, rgb: &[u8]) -> Vec<u8> {
 struct SketchRow {
     title: String,
     cells: [Vec<u8>; 3],
+    /// Width and height of each.
+    size: (u32, u32),
     lesion: bool,
 }
 
@@ -130,33 +149,40 @@ impl Drawing for Sketch<'_> {
         self.name
     }
 
-    fn height(&self) -> u32 {
-        HEADINGS + self.rows.len() as u32 * ROW + SCALE
+    fn blocks(&self, columns: usize) -> Vec<u32> {
+        let heading = |number| if number < columns { HEADINGS } else { 0 };
+        let row = |(number, row): (usize, &SketchRow)| heading(number) + TITLE + row.size.1 + BELOW;
+        let rows = self.rows.iter().enumerate().map(row);
+        rows.chain([SCALE + if self.rows.is_empty() { HEADINGS } else { 0 }]).collect()
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+    fn draw<B: DrawingBackend>(&self, number: usize, columns: usize, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let Some(row) = self.rows.get(number) else {
+            return scale(area, (left(0), 0), WIDTH - 2 * MARGIN, &(self.low..self.high), OF_MAPS);
+        };
         let cell = CELL as i32;
-        for (column, heading) in HEADING.into_iter().enumerate() {
-            let style = font::style(INK, HPos::Center, VPos::Center);
-            area.draw(&Text::new(heading, (left(column) + cell / 2, HEADINGS as i32 / 2 + 8), style))?;
+        let mut top = 0;
+        if number < columns {
+            for (column, heading) in HEADING.into_iter().enumerate() {
+                let style = font::style(INK, HPos::Center, VPos::Center);
+                area.draw(&Text::new(heading, (left(column) + cell / 2, HEADINGS as i32 / 2 + 8), style))?;
+            }
+            top += HEADINGS as i32;
         }
-        for (number, row) in self.rows.iter().enumerate() {
-            let top = (HEADINGS + number as u32 * ROW) as i32;
-            let title = (left(0), top + TITLE as i32 / 2 - 2);
-            area.draw(&Text::new(row.title.clone(), title, font::style(INK, HPos::Left, VPos::Center)))?;
-            for (column, rgb) in row.cells.iter().enumerate() {
-                let (x, y) = (left(column), top + TITLE as i32);
-                if column == TRUTH && !row.lesion {
-                    frame(area, (x, y), (CELL, CELL))?;
-                    let style = font::style(INK, HPos::Center, VPos::Center);
-                    area.draw(&Text::new("no lesion", (x + cell / 2, y + cell / 2), style))?;
-                } else {
-                    picture(area, (x, y), (CELL, CELL), rgb.clone())?;
-                }
+        let title = (left(0), top + TITLE as i32 / 2 - 2);
+        area.draw(&Text::new(row.title.clone(), title, font::style(INK, HPos::Left, VPos::Center)))?;
+        let (width, height) = row.size;
+        for (column, rgb) in row.cells.iter().enumerate() {
+            let (x, y) = (left(column) + (cell - width as i32) / 2, top + TITLE as i32);
+            if column == TRUTH && !row.lesion {
+                frame(area, (x, y), row.size)?;
+                let style = font::style(INK, HPos::Center, VPos::Center);
+                area.draw(&Text::new("no lesion", (x + width as i32 / 2, y + height as i32 / 2), style))?;
+            } else {
+                picture(area, (x, y), row.size, rgb.clone())?;
             }
         }
-        let top = (HEADINGS + self.rows.len() as u32 * ROW) as i32;
-        scale(area, (left(0), top), WIDTH - 2 * MARGIN, &(self.low..self.high), OF_MAPS)
+        Ok(())
     }
 }
 
@@ -174,6 +200,7 @@ pub(crate) fn scale<B: DrawingBackend>(
     range: &Range<f64>,
     name: &str,
 ) -> Drawn<B> {
+    let Ok(font) = font::font() else { return Ok(()) };
     let height = 56u32;
     let line: Vec<u8> = (0..width).flat_map(|x| heat(f64::from(x) / f64::from(width - 1))).collect();
     let y = top + 24;
@@ -182,10 +209,11 @@ pub(crate) fn scale<B: DrawingBackend>(
     for (at, words) in Ticks::over(range, 5).within(range) {
         let px = left + ((at - range.start) / (range.end - range.start) * f64::from(width - 1)).round() as i32;
         area.draw(&PathElement::new(vec![(px, bottom + 4), (px, bottom + 18)], INK.stroke_width(4)))?;
-        area.draw(&Text::new(words, (px, bottom + 26), font::style(INK, HPos::Center, VPos::Top)))?;
+        let middle = inside(&font, std::slice::from_ref(&words), px, WIDTH);
+        area.draw(&Text::new(words, (middle, bottom + 26), font::style(INK, HPos::Center, VPos::Top)))?;
     }
-    let at = (left + width as i32 / 2, bottom + 98);
-    area.draw(&Text::new(name.to_owned(), at, font::style(INK, HPos::Center, VPos::Top)))
+    let middle = inside(&font, &[name.to_owned()], left + width as i32 / 2, WIDTH);
+    area.draw(&Text::new(name.to_owned(), (middle, bottom + 98), font::style(INK, HPos::Center, VPos::Top)))
 }
 
 /// A picture with a thin frame round it, so that dark and light ones end somewhere.
@@ -240,10 +268,18 @@ mod tests {
         let rgb: Vec<u8> = [[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12]].concat();
         let line = |one: [u8; 3], other: [u8; 3]| [one, one, one, other, other, other].concat().repeat(3);
         let whole = [line([1, 2, 3], [4, 5, 6]), line([7, 8, 9], [10, 11, 12])].concat();
-        assert_eq!(fitted(2, 6, rgb.clone()), whole);
-        assert_eq!(fitted(2, 2, rgb.clone()), rgb);
-        assert_eq!(fitted(2, 5, rgb).len(), 5 * 5 * 3);
+        assert_eq!(fitted(2, (6, 6), rgb.clone()), whole);
+        assert_eq!(fitted(2, (2, 2), rgb.clone()), rgb);
+        assert_eq!(fitted(2, (5, 3), rgb).len(), 5 * 3 * 3);
         // No picture of that size.
-        assert_eq!(fitted(3, 6, vec![0; 3]), vec![255; 108]);
+        assert_eq!(fitted(3, (6, 6), vec![0; 3]), vec![255; 108]);
+    }
+
+    #[test]
+    fn a_picture_keeps_the_shape_of_its_image() {
+        assert_eq!(
+            [1.0, 1.5, 0.5, 9.0, f64::NAN].map(|aspect| shaped(aspect, 480)),
+            [(480, 480), (480, 320), (240, 480), (480, 120), (480, 480)]
+        );
     }
 }

@@ -9,8 +9,9 @@ use harness_results::ReportDataset;
 use harness_tables::{Frame, PublishedRow, TablesError, Values, parse_csv};
 
 use crate::measure::{Measure, asked_by, paper_score, rule};
+use crate::print::Print;
 use crate::sheet::{Sheet, Table};
-use crate::words::{chosen_by, dagger, fraction, rule_name, signed};
+use crate::words::{chosen_by, dagger, rule_name};
 use crate::{ReportError, SummaryRow};
 
 /// The data file, inside the program.
@@ -82,7 +83,11 @@ impl Own {
 }
 
 /// The table of published numbers on the experiment's datasets; `None` where there are none.
-pub(crate) fn published_table(ours: &Ours<'_>, published: &[PublishedRow]) -> Result<Option<Table>, ReportError> {
+pub(crate) fn published_table(
+    ours: &Ours<'_>,
+    published: &[PublishedRow],
+    print: &Print,
+) -> Result<Option<Table>, ReportError> {
     let mut joined: Vec<Joined<'_>> = published.iter().filter_map(|row| ours.join(row)).collect();
     if joined.is_empty() || !ours.rows.iter().any(|row| row.mean.is_some()) {
         return Ok(None);
@@ -119,9 +124,12 @@ pub(crate) fn published_table(ours: &Ours<'_>, published: &[PublishedRow]) -> Re
         heading: "Beside published numbers",
         sentence: "Published numbers on the same datasets with ours at the same K; difference: ours minus theirs."
             .to_owned(),
+        brief: vec![
+            "Verdicts stand where method, K, selection and image score are ours; all else was not run here.".to_owned(),
+        ],
         notes,
-        shown: shown(if near.is_empty() { &all } else { &near })?,
-        whole: Some(shown(&all)?),
+        shown: shown(if near.is_empty() { &all } else { &near }, print)?,
+        whole: Some(shown(&all, print)?),
         long: long(&all)?,
     }))
 }
@@ -222,7 +230,7 @@ fn shots(row: &PublishedRow) -> String {
 }
 
 /// As people read it.
-fn shown(rows: &[&Joined<'_>]) -> Result<Frame, ReportError> {
+fn shown(rows: &[&Joined<'_>], print: &Print) -> Result<Frame, ReportError> {
     let words = ["dataset", "measure", "method", "protocol", "selection", "variant", "our selection"];
     let mut sheet = Sheet::new(&words, &["K", "theirs", "ours", "difference"]);
     sheet.words_after(&["verdict", "source"]);
@@ -237,12 +245,12 @@ fn shown(rows: &[&Joined<'_>]) -> Result<Frame, ReportError> {
             named(&theirs.method, &theirs.run_by),
             theirs.protocol.clone(),
             theirs.selection.name().to_owned(),
-            of(&|own| own.variant.clone()),
+            of(&|own| print.variant(&own.variant).to_owned()),
             of(&|own| rule_name(own.selection, own.no_choice).to_owned()),
             shots(theirs),
-            fraction(row.value, theirs.selection.0),
-            of(&|own| fraction(own.value, own.chosen_by())),
-            of(&|own| signed(own.value - row.value) + dagger(own.chosen_by())),
+            print.fraction(row.value, theirs.selection.0),
+            of(&|own| print.fraction(own.value, own.chosen_by())),
+            of(&|own| print.signed(own.value - row.value) + dagger(own.chosen_by())),
             row.verdict.clone(),
             format!("{}{note}", theirs.source),
         ]);

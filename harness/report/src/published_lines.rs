@@ -9,8 +9,8 @@ use harness_tables::PublishedRow;
 
 use crate::means::mean_over;
 use crate::measure::Measure;
+use crate::print::Print;
 use crate::published::{fraction_of, named};
-use crate::words::fraction;
 
 /// What a published line is of, in the order to print.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -75,12 +75,24 @@ impl PublishedLine<'_> {
         values.get(&(dataset.published.as_deref()?, measure.metric())).copied()
     }
 
-    pub(crate) fn cell(&self, values: &Published<'_>, dataset: &ReportDataset, measure: Measure) -> String {
-        self.value(values, dataset, measure).map_or_else(|| "–".to_owned(), |v| fraction(v, self.selection))
+    pub(crate) fn cell(
+        &self,
+        values: &Published<'_>,
+        dataset: &ReportDataset,
+        measure: Measure,
+        print: &Print,
+    ) -> String {
+        self.value(values, dataset, measure).map_or_else(|| "–".to_owned(), |v| print.fraction(v, self.selection))
     }
 
-    pub(crate) fn mean(&self, values: &Published<'_>, datasets: &[&ReportDataset], measure: Measure) -> String {
+    pub(crate) fn mean(
+        &self,
+        values: &Published<'_>,
+        datasets: &[&ReportDataset],
+        measure: Measure,
+        print: &Print,
+    ) -> String {
         mean_over(datasets, measure, |dataset| self.value(values, dataset, measure))
-            .map_or_else(|_| "–".to_owned(), |mean| fraction(mean, self.selection))
+            .map_or_else(|_| "–".to_owned(), |mean| print.fraction(mean, self.selection))
     }
 }

@@ -12,14 +12,14 @@ use plotters_backend::DrawingBackend;
 use crate::axes::Ticks;
 use crate::colour::{FAINT, GREY, INK};
 use crate::labels::{LINE, by_plot, heights, labels, offsets};
-use crate::render::{Drawing, Drawn, Rendered, WIDTH, render};
+use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
 use crate::{ReportError, font};
 
-/// Draws mean ranks; `smoke` marks it as a smoke test.
+/// Draws mean ranks.
 ///
 /// # Errors
 /// A rank that is not finite, a group of variants that are not there.
-pub fn ranks(figure: &RankFigure, smoke: bool) -> Result<Rendered, ReportError> {
+pub fn ranks(figure: &RankFigure, paper: impl Into<Paper>) -> Result<Rendered, ReportError> {
     let wrong = |what: &str| ReportError::Figure { figure: figure.name.clone(), what: what.to_owned() };
     for plot in &figure.plots {
         let all = plot.variants.iter().flat_map(|variant| variant.ranks.iter().chain([&variant.rank]));
@@ -34,7 +34,7 @@ pub fn ranks(figure: &RankFigure, smoke: bool) -> Result<Rendered, ReportError> 
     let names: Vec<&String> =
         figure.plots.iter().flat_map(|plot| &plot.variants).map(|variant| &variant.label).collect();
     let labels = labels(font, &names, f64::from(LEFT - 60), LINES);
-    render(&Sketch { figure, labels }, smoke)
+    render(&Sketch { figure, labels }, paper.into())
 }
 
 struct Sketch<'a> {
@@ -70,18 +70,12 @@ impl Drawing for Sketch<'_> {
         &self.figure.name
     }
 
-    fn height(&self) -> u32 {
-        self.plots().map(|(_, labels)| height(labels)).sum::<u32>().max(ROW)
+    fn blocks(&self, _: usize) -> Vec<u32> {
+        self.plots().map(|(_, labels)| height(labels)).collect()
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
-        let mut rest = area.clone();
-        for (plot, labels) in self.plots() {
-            let (here, below) = rest.split_vertically(height(labels));
-            draw_plot(&here, plot, labels)?;
-            rest = below;
-        }
-        Ok(())
+    fn draw<B: DrawingBackend>(&self, number: usize, _: usize, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        self.plots().nth(number).map_or(Ok(()), |(plot, labels)| draw_plot(area, plot, labels))
     }
 }
 

@@ -1,25 +1,29 @@
 //! The PNG of a figure, rendered from its SVG so that both show the same picture.
 
-use image::ImageEncoder;
-use image::codecs::png::PngEncoder;
+use png::{BitDepth, ColorType, Compression, Encoder, Filter, PixelDimensions, Unit};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 
 use crate::picture::Picture;
 use crate::{ReportError, font};
 
-/// RGB bytes of an opaque SVG document, a pixel a unit, with pictures above it; `figure` names it in messages.
+/// An SVG document without its pictures, read once for the PNG and the PDF; `figure` names it in messages.
+pub(crate) fn parsed(svg: &str, figure: &str) -> Result<Tree, ReportError> {
+    let options = Options { fontdb: font::database(), ..Options::default() };
+    let failed = |what: String| ReportError::Drawing { figure: figure.to_owned(), what };
+    Tree::from_str(svg, &options).map_err(|error| failed(error.to_string()))
+}
+
+/// RGB bytes of an opaque document, a pixel a unit, with pictures above it; `figure` names it in messages.
 pub(crate) fn pixels(
-    svg: &str,
+    tree: &Tree,
     pictures: &[Picture],
     (width, height): (u32, u32),
     figure: &str,
 ) -> Result<Vec<u8>, ReportError> {
     let failed = |what: String| ReportError::Drawing { figure: figure.to_owned(), what };
-    let options = Options { fontdb: font::database(), ..Options::default() };
-    let tree = Tree::from_str(svg, &options).map_err(|error| failed(error.to_string()))?;
     let mut pixmap = Pixmap::new(width, height).ok_or_else(|| failed(format!("{width} x {height} is too large")))?;
-    resvg::render(&tree, Transform::identity(), &mut pixmap.as_mut());
+    resvg::render(tree, Transform::identity(), &mut pixmap.as_mut());
     let (rgba, _) = pixmap.data().as_chunks::<4>();
     // The white ground leaves nothing transparent, so colours are not multiplied by an alpha.
     let mut rgb = rgba.iter().map(|[red, green, blue, _]| [*red, *green, *blue]).collect::<Vec<_>>().into_flattened();
@@ -41,10 +45,26 @@ fn paste(rgb: &mut [u8], width: usize, picture: &Picture) {
     }
 }
 
-/// RGB bytes as a PNG file.
-pub(crate) fn encode_png(width: u32, height: u32, rgb: &[u8]) -> image::ImageResult<Vec<u8>> {
+/// RGB bytes as a PNG file, which says how wide it is in print where that is known, in millimetres.
+pub(crate) fn encode_png(
+    width: u32,
+    height: u32,
+    rgb: &[u8],
+    millimetres: Option<f64>,
+) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
-    PngEncoder::new(&mut bytes).write_image(rgb, width, height, image::ExtendedColorType::Rgb8)?;
+    let mut encoder = Encoder::new(&mut bytes, width, height);
+    encoder.set_color(ColorType::Rgb);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_compression(Compression::Fast);
+    encoder.set_filter(Filter::Adaptive);
+    if let Some(millimetres) = millimetres {
+        let a_metre = (f64::from(width) / millimetres * 1000.0).round() as u32;
+        encoder.set_pixel_dims(Some(PixelDimensions { xppu: a_metre, yppu: a_metre, unit: Unit::Meter }));
+    }
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(rgb)?;
+    writer.finish()?;
     Ok(bytes)
 }
 
@@ -52,6 +72,7 @@ pub(crate) fn encode_png(width: u32, height: u32, rgb: &[u8]) -> image::ImageRes
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::picture::Encoded;
     use crate::vector;
 
     #[test]
@@ -62,9 +83,11 @@ mod tests {
         let svg = "<svg width=\"30\" height=\"20\" xmlns=\"http://www.w3.org/2000/svg\">\n\
                    <rect x=\"0\" y=\"0\" width=\"30\" height=\"20\" fill=\"#FFFFFF\"/>\n\
                    <rect x=\"5\" y=\"5\" width=\"20\" height=\"10\" fill=\"#102030\"/>\n</svg>\n";
-        let whole = vector::with_pictures(svg.to_owned(), &pictures).unwrap();
+        let encoded: Vec<Encoded> = pictures.iter().map(|picture| Encoded::of(picture).unwrap()).collect();
+        let whole = parsed(&vector::with_pictures(svg.to_owned(), &encoded), "test").unwrap();
         let rendered = pixels(&whole, &[], (30, 20), "test").unwrap();
-        assert_eq!(pixels(svg, &pictures, (30, 20), "test").unwrap(), rendered);
-        assert_ne!(pixels(svg, &[], (30, 20), "test").unwrap(), rendered);
+        let svg = parsed(svg, "test").unwrap();
+        assert_eq!(pixels(&svg, &pictures, (30, 20), "test").unwrap(), rendered);
+        assert_ne!(pixels(&svg, &[], (30, 20), "test").unwrap(), rendered);
     }
 }

@@ -14,10 +14,12 @@ use crate::answer::failures;
 use crate::figures::write_figures;
 use crate::material::Material;
 use crate::overview::{Overview, overview};
-use crate::sheet::{latex, noted};
+use crate::print::{Print, Reasons};
+use crate::sheet::{TableText, columns_of};
 use crate::tables::{remove_others, statistics, tables};
+use crate::wide::wide_in;
 use crate::words::line;
-use crate::{ReportError, SummaryRow, wide};
+use crate::{ReportError, SummaryRow};
 
 /// Writes `tables/*.{csv,parquet,md,tex}`, `figures/*.{svg,png}` and, last, `report.md` below `folder`: the same input
 /// gives the same bytes. A table or figure that the results can't fill is left out, the summary excepted. Returns the
@@ -77,32 +79,45 @@ fn write_tables(
     compared: &[Filled<'_>],
     folder: &Path,
 ) -> Result<(String, String), ReportError> {
-    let summary = write_summary(&material.rows, folder)?;
+    let (summary, mut columns) = write_summary(&material.rows, &material.print, folder)?;
     let tables = tables(material, compared)?;
     remove_others(folder, &tables)?;
     let mut sections = String::new();
     for table in &tables {
-        sections.push_str(&table.write(folder)?);
+        columns.extend(table.columns()?);
+        sections.push_str(&table.write(folder, &material.print)?);
+    }
+    // A name that was mistyped hides nothing.
+    for name in &material.print.hide {
+        let is = |column: &String| {
+            column == name || column.ends_with(&format!(" {name}")) || column.starts_with(&format!("{name} "))
+        };
+        if !columns.iter().any(is) {
+            let _ = write!(sections, "\n> `hide` names `{}`, and no table here has such a column.\n", line(name));
+        }
     }
     Ok((summary, sections))
 }
 
-/// Writes the summary: a row for each metric for programs, a line for each group for people.
-fn write_summary(rows: &[SummaryRow], folder: &Path) -> Result<String, ReportError> {
-    let table = wide(rows)?;
-    let mut markdown = if rows.is_empty() { "No cells.\n".to_owned() } else { table.to_markdown()? };
-    let notes = noted(&[], &markdown);
-    let latex = latex(&table, &notes)?;
-    for note in notes {
-        let _ = write!(markdown, "\n{note}\n");
+/// Writes the summary: a row for each metric for programs, a line for each group for people. Returns it, and its columns.
+fn write_summary(rows: &[SummaryRow], print: &Print, folder: &Path) -> Result<(String, Vec<String>), ReportError> {
+    let mut reasons = Reasons::default();
+    let whole = wide_in(rows, print, &mut reasons)?;
+    let columns = columns_of(&whole)?;
+    let table = whole.without(&print.hide)?;
+    let brief = ["Each metric, mean ± standard deviation over draws and seeds; n: trainings.".to_owned()];
+    let notes: Vec<String> = reasons.note().into_iter().collect();
+    let mut text = TableText::of(&table, None, (&brief, &notes), print)?;
+    if rows.is_empty() {
+        text.shown = "No cells.\n".to_owned();
     }
+    text.write(folder, "summary")?;
     let tables = folder.join("tables");
     let long = Frame::of(rows)?;
+    let long = if print.smoke { long.with_flag("smoke", true)? } else { long };
     long.write_csv(&tables.join("summary.csv"))?;
     long.write_parquet(&tables.join("summary.parquet"), "summary")?;
-    write_durable(&tables.join("summary.md"), markdown.as_bytes())?;
-    write_durable(&tables.join("summary.tex"), latex.as_bytes())?;
-    Ok(markdown)
+    Ok((text.shown + &text.below, columns))
 }
 
 fn compose(

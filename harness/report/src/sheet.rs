@@ -7,9 +7,10 @@ use std::path::Path;
 
 use harness_disk::write_durable;
 use harness_method::Shots;
-use harness_tables::{Frame, TablesError, Values, latex_escape};
+use harness_tables::{Frame, Layout, TablesError, Values, latex_escape};
 
-use crate::words::{ANY_K, NO_CHOICE};
+use crate::print::{Print, SMOKE};
+use crate::words::{ANY_K, NO_CHOICE, line};
 use crate::{BEST_ON_TEST_NOTE, ReportError};
 
 /// Words in rows.
@@ -24,14 +25,17 @@ pub(crate) struct Sheet {
     blocks: BTreeSet<usize>,
     /// Columns below a common heading.
     headings: Vec<(Range<usize>, String)>,
+    /// Columns that say what a row is of: those before the first number.
+    stub: usize,
 }
 
 impl Sheet {
     /// A table whose columns are words, then numbers.
     pub(crate) fn new(words: &[&str], numbers: &[&str]) -> Self {
+        let stub = words.len() + numbers.iter().filter(|name| ["K", "n"].contains(name)).count();
         let columns = words.iter().map(|name| ((*name).to_owned(), false));
         let numbers = numbers.iter().map(|name| ((*name).to_owned(), true));
-        Self { columns: columns.chain(numbers).collect(), ..Self::default() }
+        Self { columns: columns.chain(numbers).collect(), stub, ..Self::default() }
     }
 
     /// Adds columns of numbers `heading name` below a heading.
@@ -39,6 +43,12 @@ impl Sheet {
         let start = self.columns.len();
         self.columns.extend(names.iter().map(|name| (format!("{heading} {name}"), true)));
         self.headings.push((start..self.columns.len(), heading.to_owned()));
+    }
+
+    /// Adds columns of words that say more of what a row is of.
+    pub(crate) fn stub_after(&mut self, names: &[&str]) {
+        self.words_after(names);
+        self.stub = self.columns.len();
     }
 
     /// Adds columns of words.
@@ -87,6 +97,7 @@ impl Sheet {
 
     fn remove(&mut self, at: usize) {
         self.columns.remove(at);
+        self.stub -= usize::from(at < self.stub);
         self.rows.iter_mut().filter(|row| at < row.len()).for_each(|row| {
             row.remove(at);
         });
@@ -108,7 +119,11 @@ impl Sheet {
             let cells = self.rows.iter().map(|row| row.get(at).cloned().unwrap_or_default()).collect();
             columns.push((name, if *right { Values::Measure(cells) } else { Values::Text(cells) }));
         }
-        Ok(Frame::new(columns)?.with_bold(self.bold).with_rules(self.blocks).with_headings(self.headings))
+        Ok(Frame::new(columns)?
+            .with_bold(self.bold)
+            .with_rules(self.blocks)
+            .with_headings(self.headings)
+            .with_stub(self.stub))
     }
 }
 
@@ -123,6 +138,8 @@ pub(crate) struct Table {
     pub(crate) heading: &'static str,
     /// What it shows.
     pub(crate) sentence: String,
+    /// What a caption says of its signs, in a few words.
+    pub(crate) brief: Vec<String>,
     /// Paragraphs below it.
     pub(crate) notes: Vec<String>,
     /// The table for people.
@@ -134,52 +151,112 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Writes `tables/NAME.{md,tex,csv,parquet}` below a folder and returns the section of the report.
-    pub(crate) fn write(&self, folder: &Path) -> Result<String, ReportError> {
-        let shown = self.shown.to_markdown()?;
-        let notes = noted(&self.notes, &shown);
+    /// Writes `tables/NAME.{md,tex,caption.tex,csv,parquet}` below a folder and returns the section of the report.
+    pub(crate) fn write(&self, folder: &Path, print: &Print) -> Result<String, ReportError> {
+        let text = self.text(print)?;
+        text.write(folder, self.name)?;
         let tables = folder.join("tables");
-        let file = |extension: &str| tables.join(format!("{}.{extension}", self.name));
-        let below = notes.iter().fold(String::new(), |mut below, note| {
-            let _ = write!(below, "\n{note}\n");
-            below
-        });
-        let whole = self.whole.as_ref().map_or_else(|| Ok(shown.clone()), Frame::to_markdown)?;
-        write_durable(&file("md"), format!("{whole}{below}").as_bytes())?;
-        write_durable(&file("tex"), latex(&self.shown, &notes)?.as_bytes())?;
-        self.long.write_csv(&file("csv"))?;
-        self.long.write_parquet(&file("parquet"), self.name)?;
+        let long = if print.smoke { self.long.clone().with_flag("smoke", true)? } else { self.long.clone() };
+        long.write_csv(&tables.join(format!("{}.csv", self.name)))?;
+        long.write_parquet(&tables.join(format!("{}.parquet", self.name)), self.name)?;
         let (heading, sentence, lines) = (self.heading, &self.sentence, self.shown.height());
         if lines > MOST {
             let link = format!("[tables/{0}.md](tables/{0}.md)", self.name);
             return Ok(format!("\n## {heading}\n\n{sentence} The table has {lines} lines: {link}.\n"));
         }
-        Ok(format!("\n## {heading}\n\n{sentence}\n\n{shown}{below}"))
+        Ok(format!("\n## {heading}\n\n{sentence}\n\n{}{}", text.shown, text.below))
+    }
+
+    /// Names of the columns, headings included.
+    pub(crate) fn columns(&self) -> Result<Vec<String>, ReportError> {
+        columns_of(&self.shown)
+    }
+
+    fn text(&self, print: &Print) -> Result<TableText, ReportError> {
+        let shown = self.shown.clone().without(&print.hide)?;
+        let whole = self.whole.clone().map(|whole| whole.without(&print.hide)).transpose()?;
+        let (brief, notes) = ([&[self.sentence.clone()], &self.brief[..]].concat(), &self.notes);
+        TableText::of(&shown, whole.as_ref(), (&brief, notes), print)
     }
 }
 
-/// Notes, and those on what was chosen on the test set, on what there was no choice for, and on pairs of shots.
-pub(crate) fn noted(notes: &[String], markdown: &str) -> Vec<String> {
-    let mut notes = notes.to_vec();
+/// A table for people as its files have it.
+pub(crate) struct TableText {
+    /// The table that the report prints.
+    pub(crate) shown: String,
+    /// Its notes.
+    pub(crate) below: String,
+    whole: Option<String>,
+    tex: String,
+    caption: String,
+}
+
+impl TableText {
+    /// The texts of a table, of one that is more than the report prints, and of what its caption and its notes say.
+    pub(crate) fn of(
+        shown: &Frame,
+        whole: Option<&Frame>,
+        (brief, notes): (&[String], &[String]),
+        print: &Print,
+    ) -> Result<Self, ReportError> {
+        let markdown = shown.to_markdown()?;
+        let signs = signs(&markdown, notes);
+        let all: Vec<String> = print.unit().into_iter().chain(notes.iter().cloned()).chain(signs.clone()).collect();
+        let smoke = if print.smoke { format!("**{SMOKE}**\n\n") } else { String::new() };
+        let below = all.iter().fold(String::new(), |mut below, note| {
+            let _ = write!(below, "\n{}\n", in_italics(note, "*", "*"));
+            below
+        });
+        let said = (print.smoke.then(|| format!("{SMOKE}."))).into_iter().chain(brief.iter().cloned());
+        let caption: Vec<String> = said.chain(print.unit()).chain(signs).collect();
+        Ok(Self {
+            tex: latex(shown, &all, print)?,
+            caption: caption_of(&caption),
+            whole: whole.map(|whole| Ok::<_, ReportError>(smoke.clone() + &whole.to_markdown()?)).transpose()?,
+            shown: smoke + &markdown,
+            below,
+        })
+    }
+
+    /// Writes `tables/NAME.{md,tex,caption.tex}` below a folder.
+    pub(crate) fn write(&self, folder: &Path, name: &str) -> Result<(), ReportError> {
+        let file = |extension: &str| folder.join(format!("tables/{name}.{extension}"));
+        let whole = self.whole.as_ref().unwrap_or(&self.shown);
+        write_durable(&file("md"), format!("{whole}{}", self.below).as_bytes())?;
+        write_durable(&file("tex"), self.tex.as_bytes())?;
+        Ok(write_durable(&file("caption.tex"), self.caption.as_bytes())?)
+    }
+}
+
+/// Names of the columns of a table, each with the heading above it.
+pub(crate) fn columns_of(frame: &Frame) -> Result<Vec<String>, ReportError> {
+    let markdown = frame.to_markdown()?;
+    let head = markdown.lines().next().unwrap_or_default();
+    Ok(head.trim_matches('|').split('|').map(|name| name.trim().replace('*', "")).collect())
+}
+
+/// What is to be said of what was chosen on the test set, of what there was no choice for, and of pairs of shots, where a
+/// table or its notes have such.
+fn signs(markdown: &str, notes: &[String]) -> Vec<String> {
+    let mut signs = Vec::new();
     if markdown.contains('†') {
-        notes.push(BEST_ON_TEST_NOTE.to_owned());
+        signs.push(BEST_ON_TEST_NOTE.to_owned());
     }
     let has = |is: &dyn Fn(&str) -> bool| {
         let below = notes.iter().map(String::as_str);
         std::iter::once(markdown).chain(below).any(is)
     };
     let any = markdown.lines().any(|line| line.split('|').any(|cell| cell.trim() == ANY_K));
-    let (no_choice, pairs) = (has(&|text| text.contains(NO_CHOICE)), has(&has_pair));
-    if no_choice {
-        notes.push(format!("{NO_CHOICE}: there is one state, so every rule reports the same number."));
+    if has(&|text| text.contains(NO_CHOICE)) {
+        signs.push(format!("{NO_CHOICE}: there is one state, so every rule reports the same number."));
     }
     if any {
-        notes.push(format!("K {ANY_K}: the method sees no support set, so K and draw decide nothing; it counts once."));
+        signs.push(format!("K {ANY_K}: the method sees no support set, so K and draw decide nothing; it counts once."));
     }
-    if pairs {
-        notes.push("K of unequal numbers: normal support images + abnormal ones.".to_owned());
+    if has(&has_pair) {
+        signs.push("K of unequal numbers: normal support images + abnormal ones.".to_owned());
     }
-    notes
+    signs
 }
 
 /// Whether a text has a word such as `16+0`.
@@ -188,15 +265,49 @@ fn has_pair(text: &str) -> bool {
     words.filter(|word| word.contains('+')).any(|word| word.parse::<Shots>().is_ok())
 }
 
-/// A table in LaTeX with its notes, made smaller where it is wider than the line.
-pub(crate) fn latex(frame: &Frame, notes: &[String]) -> Result<String, ReportError> {
-    let mut latex = format!(
-        "% Needs the packages booktabs and graphicx.\n\\begingroup\\sbox0{{%\n{}}}%\n\
-         \\ifdim\\wd0>\\linewidth\\resizebox{{\\linewidth}}{{!}}{{\\usebox0}}\\else\\usebox0\\fi\\endgroup\n",
-        frame.to_latex()?
-    );
-    for note in notes {
-        let _ = write!(latex, "\n{{\\footnotesize {}}}\n", latex_escape(note));
+/// Each `p` that is a word of its own between what opens and what closes italics.
+fn in_italics(text: &str, open: &str, close: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut before = ' ';
+    let mut letters = text.chars().peekable();
+    while let Some(c) = letters.next() {
+        let alone = (before.is_whitespace() || before == '(')
+            && letters.peek().is_none_or(|next| next.is_whitespace() || ":,;.)-".contains(*next));
+        if c == 'p' && alone {
+            let _ = write!(out, "{open}p{close}");
+        } else {
+            out.push(c);
+        }
+        before = c;
     }
-    Ok(latex)
+    out
+}
+
+/// A table in LaTeX; its notes are comments, since a page has no room for them.
+fn latex(frame: &Frame, notes: &[String], print: &Print) -> Result<String, ReportError> {
+    let layout = Layout { millimetres: print.millimetres, banner: if print.smoke { SMOKE } else { "" } };
+    let table = frame.to_latex(&layout)?;
+    let more = if table.contains("{longtable}") { " and longtable, outside of floats and columns" } else { "" };
+    let mut latex = format!("% Needs the package booktabs{more}. The caption is in the file beside this one.\n");
+    for note in notes {
+        let _ = writeln!(latex, "% {}", line(note));
+    }
+    Ok(latex + &table)
+}
+
+/// A `\caption` of sentences.
+fn caption_of(sentences: &[String]) -> String {
+    let of = |sentence: &String| in_italics(&latex_escape(&sentence.replace('`', "")), "\\textit{", "}");
+    format!("\\caption{{{}}}%\n", sentences.iter().map(of).collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_italics;
+
+    #[test]
+    fn a_p_that_is_a_word_is_in_italics_and_no_other() {
+        let found = in_italics("p: two-sided (p ≥ 0.05); p-values, apart, no map, K, p", "*", "*");
+        assert_eq!(found, "*p*: two-sided (*p* ≥ 0.05); *p*-values, apart, no map, K, *p*");
+    }
 }

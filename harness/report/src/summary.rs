@@ -92,13 +92,23 @@ const GROUP: [&str; 11] = [
     "selection",
 ];
 
+/// The order of the experiment: of each axis the names, which are followed by others in the order of the alphabet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Axes<'a> {
+    /// Names of datasets.
+    pub datasets: &'a [String],
+    /// Names of variants.
+    pub variants: &'a [String],
+    /// Names of backends.
+    pub backends: &'a [String],
+}
+
 /// Mean, deviation and count over seeds and draws, per dataset, source, shots, variant, backend, precision, overlap,
-/// selection, metric and image score, in that order; variants in the order of `variants`, others after them by name.
-/// The order of `results` does not show.
+/// selection, metric and image score, in that order, each in the order of `axes`. The order of `results` does not show.
 ///
 /// # Errors
 /// Polars' own.
-pub fn summary(results: &[ResultRow], variants: &[String]) -> Result<Vec<SummaryRow>, ReportError> {
+pub fn summary(results: &[ResultRow], axes: Axes<'_>) -> Result<Vec<SummaryRow>, ReportError> {
     let cells = Query::of(&counted_once(results))?;
     let (failed, not_run) = (("status", Status::Failed.name()), ("status", Status::NotRun.name()));
     let groups = cells.clone().group_by(
@@ -118,7 +128,7 @@ pub fn summary(results: &[ResultRow], variants: &[String]) -> Result<Vec<Summary
         .sort(&["draw", "draw_name", "seed", "cell"])
         .group_by(&[&GROUP[..], &["metric", "image_score"][..]].concat(), &[values("value")]);
     let mut gathered: Vec<Gathered> = groups.join(numbers, &GROUP).rows()?;
-    gathered.sort_by(|a, b| order(a, variants).cmp(&order(b, variants)));
+    gathered.sort_by(|a, b| order(a, axes).cmp(&order(b, axes)));
     Ok(gathered.into_iter().map(SummaryRow::from).collect())
 }
 
@@ -135,12 +145,13 @@ fn counted_once(results: &[ResultRow]) -> Vec<ResultRow> {
 }
 
 /// What rows are ordered by. The experiment's order of variants is not in any column, so this is not the query's.
-fn order<'a>(row: &'a Gathered, variants: &[String]) -> impl Ord + use<'a> {
+fn order<'a>(row: &'a Gathered, axes: Axes<'_>) -> impl Ord + use<'a> {
     let metric = Metric::ALL.iter().position(|metric| Some(*metric) == row.metric);
     let rule = row.selection.name();
     (
-        (&row.dataset, &row.trained_on, row.shots, rank(variants, &row.variant)),
-        (&row.backend, &row.precision, row.allow_overlap, rule, metric, row.image_score),
+        (rank(axes.datasets, &row.dataset), rank(axes.datasets, &row.trained_on), row.shots),
+        (rank(axes.variants, &row.variant), rank(axes.backends, &row.backend), &row.precision, row.allow_overlap),
+        (rule, metric, row.image_score),
     )
 }
 

@@ -25,7 +25,7 @@ const NAMES: [&str; 9] =
 /// Removes files of tables that an earlier report had and this one does not have.
 pub(crate) fn remove_others(folder: &Path, tables: &[Table]) -> Result<(), ReportError> {
     for name in NAMES.iter().filter(|name| tables.iter().all(|table| table.name != **name)) {
-        for extension in ["md", "tex", "csv", "parquet"] {
+        for extension in ["md", "tex", "caption.tex", "csv", "parquet"] {
             let path = folder.join("tables").join(format!("{name}.{extension}"));
             match std::fs::remove_file(&path) {
                 Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -43,7 +43,7 @@ pub(crate) fn remove_others(folder: &Path, tables: &[Table]) -> Result<(), Repor
 /// # Errors
 /// Polars' own.
 pub(crate) fn tables(from: &Material<'_>, compared: &[Filled<'_>]) -> Result<Vec<Table>, ReportError> {
-    let (input, rows, datasets) = (from.input, &from.rows, &from.datasets);
+    let (input, rows, datasets, print) = (from.input, &from.rows, &from.datasets, &from.print);
     // The numbers of a smoke test are compared with nothing.
     let known = if input.smoke { Vec::new() } else { published()? };
     let ours = Ours { rows, datasets, methods: &input.methods, base: from.base() };
@@ -53,18 +53,19 @@ pub(crate) fn tables(from: &Material<'_>, compared: &[Filled<'_>]) -> Result<Vec
         variants: &input.variants,
         published: &known,
         differences: &input.differences,
+        print,
     };
     let single = compared.iter().any(|filled| evidence(input, &filled.block).is_single());
     let found = [
         few_shot(&of_few_shots)?,
-        methods(&input.of_methods, datasets, rows, &input.differences)?,
-        controls(&input.controls)?,
-        published_table(&ours, &known)?,
-        ablation(&from.ablation(), compared, single)?,
-        optimism(&input.optimism, datasets, &input.variants, &from.no_choice)?,
-        cross_dataset(&from.matrices)?,
-        backends(&input.backends)?,
-        delong(&input.delong, &from.no_choice)?,
+        methods(&input.of_methods, datasets, rows, &input.differences, print)?,
+        controls(&input.controls, print)?,
+        published_table(&ours, &known, print)?,
+        ablation(&from.ablation(), compared, single, print)?,
+        optimism(&input.optimism, datasets, &input.variants, &from.no_choice, print)?,
+        cross_dataset(&from.matrices, print)?,
+        backends(&input.backends, print)?,
+        delong(&input.delong, &from.no_choice, print)?,
     ];
     Ok(found.into_iter().flatten().collect())
 }

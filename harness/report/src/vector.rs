@@ -12,10 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use plotters::backend::SVGBackend;
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind};
 
-use crate::picture::Picture;
-
-/// Width of every figure in millimetres: a column of a two-column page.
-const MILLIMETRES: f64 = 85.0;
+use crate::picture::{Encoded, Picture};
 
 /// An SVG document being drawn. Pictures lie above everything else.
 pub(crate) struct Vector<'a> {
@@ -48,23 +45,23 @@ pub(crate) fn finish(text: &str) -> String {
 }
 
 /// A finished document with its pictures.
-pub(crate) fn with_pictures(mut text: String, pictures: &[Picture]) -> image::ImageResult<String> {
+pub(crate) fn with_pictures(mut text: String, pictures: &[Encoded]) -> String {
     let end = text.rfind("</svg>").unwrap_or(text.len());
     let mut tags = String::new();
-    for Picture { at: (x, y), size: (w, h), rgb } in pictures {
+    for Encoded { at: (x, y), size: (w, h), png, .. } in pictures {
         let _ = write!(tags, "<image x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" href=\"data:image/png;base64,");
-        STANDARD.encode_string(crate::raster::encode_png(*w, *h, rgb)?, &mut tags);
+        STANDARD.encode_string(png, &mut tags);
         tags.push_str("\"/>\n");
     }
     text.insert_str(end, &tags);
-    Ok(text)
+    text
 }
 
-/// The same document at its printed size.
-pub(crate) fn printed(text: &str, (width, height): (u32, u32)) -> String {
+/// The same document at its printed size, so many millimetres wide.
+pub(crate) fn printed(text: &str, (width, height): (u32, u32), millimetres: f64) -> String {
     let pixels = format!("width=\"{width}\" height=\"{height}\"");
-    let unit = MILLIMETRES / f64::from(width);
-    let printed = format!("width=\"{MILLIMETRES}mm\" height=\"{:.2}mm\"", f64::from(height) * unit);
+    let unit = millimetres / f64::from(width);
+    let printed = format!("width=\"{millimetres}mm\" height=\"{:.2}mm\"", f64::from(height) * unit);
     text.replacen(&pixels, &printed, 1)
 }
 

@@ -6,8 +6,9 @@ use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 use harness_tables::{Frame, Query, Values, row};
 
-use crate::measure::{rule, score_name};
-use crate::words::{NO_CHOICE, chosen_by, k_name, mean, range, short};
+use crate::measure::{metric_words, rule, score_name};
+use crate::print::{Print, Reasons};
+use crate::words::{NO_CHOICE, chosen_by, k_name, range};
 use crate::{ReportError, SummaryRow};
 
 /// The note below a table with numbers chosen on the test set, each marked with a dagger.
@@ -23,15 +24,21 @@ pub const BEST_ON_TEST_NOTE: &str =
 /// # Errors
 /// Polars' own.
 pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
+    wide_in(rows, &Print::default(), &mut Reasons::default())
+}
+
+/// The same in an experiment's print; the reasons of what failed stand below it.
+pub(crate) fn wide_in(rows: &[SummaryRow], print: &Print, reasons: &mut Reasons) -> Result<Frame, ReportError> {
     let several = rows.iter().any(|row| row.selection != Selection::Last);
     let rows = once(rows);
     let groups: Vec<&[SummaryRow]> = rows.chunk_by(same_group).collect();
     let lines: Vec<Line<'_>> = groups.iter().flat_map(|group| Line::of(group)).collect();
     let text = |of: fn(&SummaryRow) -> &str| Values::Text(lines.iter().map(|line| of(line.head).to_owned()).collect());
+    let variants = lines.iter().map(|line| print.variant(&line.head.variant).to_owned()).collect();
+    let variants = Values::Text(variants);
     let any = |of: fn(&SummaryRow) -> bool| lines.iter().any(|line| of(line.head));
 
-    let mut columns =
-        vec![("variant".to_owned(), text(|row| &row.variant)), ("dataset".to_owned(), text(|row| &row.dataset))];
+    let mut columns = vec![("variant".to_owned(), variants), ("dataset".to_owned(), text(|row| &row.dataset))];
     if any(|row| row.trained_on != row.dataset) {
         columns.push(("trained on".to_owned(), text(|row| &row.trained_on)));
     }
@@ -57,11 +64,15 @@ pub fn wide(rows: &[SummaryRow]) -> Result<Frame, ReportError> {
         columns.push(("image score".to_owned(), Values::Text(score)));
     }
     columns.push(("n".to_owned(), Values::Measure(lines.iter().map(Line::count).collect())));
-    columns.extend(metrics(&lines)?);
+    let stub = columns.len();
+    columns.extend(metrics(&lines, print)?);
     if any(|row| row.failed + row.not_run > 0) {
-        columns.push(("not done".to_owned(), Values::Text(lines.iter().map(|line| not_done(line.head)).collect())));
+        columns.push((
+            "not done".to_owned(),
+            Values::Text(lines.iter().map(|line| not_done(line.head, reasons)).collect()),
+        ));
     }
-    Ok(Frame::new(columns)?)
+    Ok(Frame::new(columns)?.with_stub(stub))
 }
 
 /// The rows without those that repeat what stands under another rule, as there was nothing to choose from, or at
@@ -135,18 +146,19 @@ row! {
 }
 
 /// The columns of metrics: those that some line has.
-fn metrics(lines: &[Line<'_>]) -> Result<Vec<(String, Values)>, ReportError> {
+fn metrics(lines: &[Line<'_>], print: &Print) -> Result<Vec<(String, Values)>, ReportError> {
     let word = |line: u32, row: &&SummaryRow| {
         let words = row.mean.map_or_else(
             || "–".to_owned(),
-            |value| mean(value, row.deviation, chosen_by(row.selection, row.no_choice)),
+            |value| print.mean(value, row.deviation, chosen_by(row.selection, row.no_choice)),
         );
         Word { line, metric: row.metric, words }
     };
     let words: Vec<Word> =
         (0..).zip(lines).flat_map(|(number, line)| line.rows.iter().map(move |row| word(number, row))).collect();
     let has = |metric: &Metric| words.iter().any(|word| word.metric == Some(*metric));
-    let names: Vec<String> = Metric::ALL.into_iter().filter(has).map(|metric| metric.name().to_owned()).collect();
+    let found: Vec<Metric> = Metric::ALL.into_iter().filter(has).collect();
+    let names: Vec<String> = found.iter().map(|metric| metric.name().to_owned()).collect();
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -157,7 +169,11 @@ fn metrics(lines: &[Line<'_>]) -> Result<Vec<(String, Values)>, ReportError> {
         };
         lines.iter().zip(&table).map(cell).collect()
     };
-    Ok(names.into_iter().enumerate().map(|(at, name)| (name, Values::Measure(cells(at)))).collect())
+    Ok(found
+        .iter()
+        .enumerate()
+        .map(|(at, metric)| (metric_words(*metric).to_owned(), Values::Measure(cells(at))))
+        .collect())
 }
 
 fn same_group(a: &SummaryRow, b: &SummaryRow) -> bool {
@@ -166,12 +182,12 @@ fn same_group(a: &SummaryRow, b: &SummaryRow) -> bool {
             == (&b.backend, &b.precision, b.allow_overlap, b.selection)
 }
 
-fn not_done(row: &SummaryRow) -> String {
+fn not_done(row: &SummaryRow, reasons: &mut Reasons) -> String {
     let mut parts = Vec::new();
     let counted = |count: u64, word: &str| if count > 1 { format!("{count} {word}") } else { word.to_owned() };
     if row.failed > 0 {
-        let reason = if row.message.is_empty() { "no reason recorded".to_owned() } else { short(&row.message, 80) };
-        parts.push(format!("{}: {reason}", counted(row.failed, "failed")));
+        let reason = if row.message.is_empty() { "no reason recorded" } else { &row.message };
+        parts.push(reasons.marked(&counted(row.failed, "failed"), reason));
     }
     if row.not_run > 0 {
         parts.push(counted(row.not_run, "not run"));

@@ -27,29 +27,9 @@ pub(crate) fn rule_name(selection: Selection, no_choice: bool) -> &'static str {
     if no_choice && selection != Selection::Last { NO_CHOICE } else { selection.name() }
 }
 
-/// A fraction with the mark of what it was chosen by.
-pub(crate) fn fraction(value: f64, selection: impl Into<Option<Selection>>) -> String {
-    format!("{value:.3}{}", dagger(selection))
-}
-
-/// A mean with its standard deviation, where it has one, and the mark of what it was chosen by.
-pub(crate) fn mean(mean: f64, deviation: Option<f64>, selection: impl Into<Option<Selection>>) -> String {
-    match deviation {
-        Some(deviation) => format!("{mean:.3} ± {deviation:.3}{}", dagger(selection)),
-        None => fraction(mean, selection),
-    }
-}
-
 /// The mark of what was chosen on the test set.
 pub(crate) fn dagger(selection: impl Into<Option<Selection>>) -> &'static str {
     if selection.into() == Some(Selection::BestOnTest) { "†" } else { "" }
-}
-
-/// A difference of fractions, signed, with a true minus.
-pub(crate) fn signed(value: f64) -> String {
-    let words = format!("{value:+.3}");
-    // What rounds to zero has no sign.
-    if words.trim_start_matches(['+', '-']) == "0.000" { "0.000".to_owned() } else { words.replace('-', "−") }
 }
 
 /// A p value with three decimals.
@@ -68,12 +48,6 @@ pub(crate) fn range(counts: impl IntoIterator<Item = u64>) -> String {
         Some((count, _)) => count.to_string(),
         None => "0".to_owned(),
     }
-}
-
-/// A reason that leaves the table readable; the report lists it in full.
-pub(crate) fn short(message: &str, most: usize) -> String {
-    let cut = message.char_indices().nth(most).map(|(at, _)| &message[..at]);
-    cut.map_or_else(|| message.to_owned(), |start| format!("{}…", start.trim_end()))
 }
 
 /// Text on one line.

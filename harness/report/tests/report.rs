@@ -8,8 +8,8 @@ use std::path::Path;
 use harness_method::{ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 use harness_report::{
-    Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, ReportError, ReportInput, RocFigure, RocSeries,
-    Role, choose, panel, roc, summary, training_curve, wide, write_report,
+    Axes, Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, ReportError, ReportInput, RocFigure,
+    RocSeries, Role, choose, panel, roc, summary, training_curve, wide, write_report,
 };
 use harness_tables::{CurveRow, ResultRow, Status};
 
@@ -31,7 +31,12 @@ fn roc_figure(series: usize) -> RocFigure {
             auroc: power / (1.0 + power),
         }
     };
-    RocFigure { name: "roc".into(), caption: "ROC, LggMri, 4 shots.".into(), series: (0..series).map(one).collect() }
+    RocFigure {
+        name: "roc".into(),
+        caption: "ROC, LggMri, 4 shots.".into(),
+        bands: String::new(),
+        series: (0..series).map(one).collect(),
+    }
 }
 
 fn curve_figure(series: usize, epochs: u32, masks: bool) -> CurveFigure {
@@ -63,6 +68,7 @@ fn panel_figure(side: usize) -> PanelFigure {
             role,
             title: format!("TCGA_CS_4941_19960909_{i}.png, pixel AP 0.{}12", 9 - 3 * i),
             side,
+            aspect: 1.0,
             image: Pixels::Gray((0..side * side).map(pixel).collect()),
             truth: (0..side * side).map(|p| u8::from(lesion(p))).collect(),
             map: (0..side * side)
@@ -183,13 +189,13 @@ fn figures_that_an_earlier_report_had_go_and_other_files_stay() {
     write_report(&ReportInput { roc: Vec::new(), ..input() }, folder.path()).unwrap();
     let after = files(folder.path());
     let roc = |name: &&String| name.starts_with("figures/roc");
-    assert_eq!((before.keys().filter(roc).count(), after.keys().filter(roc).count()), (2, 0));
-    assert_eq!(before.len(), after.len() + 2);
+    assert_eq!((before.keys().filter(roc).count(), after.keys().filter(roc).count()), (3, 0));
+    assert_eq!(before.len(), after.len() + 3);
 }
 
 #[test]
 fn means_count_what_is_done_and_nothing_else() {
-    let rows = summary(&results(), &[]).unwrap();
+    let rows = summary(&results(), Axes::default()).unwrap();
     let find = |variant: &str, selection: &str, metric: &str, by: &str| {
         let same = |r: &&harness_report::SummaryRow| {
             let found = r.metric.map_or("", Metric::name);
@@ -214,7 +220,7 @@ fn the_order_of_results_does_not_show() {
     let rows = results();
     let mut other: Vec<ResultRow> = rows.iter().rev().cloned().collect();
     other.rotate_left(5);
-    assert_eq!(summary(&rows, &[]).unwrap(), summary(&other, &[]).unwrap());
+    assert_eq!(summary(&rows, Axes::default()).unwrap(), summary(&other, Axes::default()).unwrap());
 }
 
 #[test]
@@ -239,7 +245,7 @@ fn draws_and_seeds_are_averaged_and_nothing_else_is() {
         ResultRow { allow_overlap: true, ..base.clone() },
     ];
     let all: Vec<ResultRow> = [base].into_iter().chain(same).chain(other).collect();
-    let rows = summary(&all, &[]).unwrap();
+    let rows = summary(&all, Axes::default()).unwrap();
     assert_eq!(rows.len(), 13);
     assert_eq!(rows.iter().filter(|row| row.count == 3).count(), 1);
     assert_eq!(rows.iter().filter(|row| row.count == 1).count(), 12);
@@ -250,25 +256,27 @@ fn a_cell_that_stands_for_several_seeds_counts_once() {
     let one = result("v", "last", 0, ("image_auroc", "map-max"), 0.5);
     let again = ResultRow { seed: 1, ..one.clone() };
     let other = ResultRow { draw: 1.into(), cell: "b".into(), value: Some(0.7), ..one.clone() };
-    let rows = summary(&[one, again, other], &[]).unwrap();
+    let rows = summary(&[one, again, other], Axes::default()).unwrap();
     assert_eq!((rows.len(), rows[0].count), (1, 2));
     assert!((rows[0].mean.unwrap() - 0.6).abs() < 1e-12);
 }
 
 #[test]
 fn the_wide_table_is_as_people_read_it() {
-    let table = wide(&summary(&results(), &[]).unwrap()).unwrap().to_markdown().unwrap();
+    let table = wide(&summary(&results(), Axes::default()).unwrap()).unwrap().to_markdown().unwrap();
+    // No line ends beside a sign.
+    assert!(table.contains("0.950\u{a0}±\u{a0}0.009†"), "{table}");
     assert_eq!(
-        table,
+        table.replace('\u{a0}', " "),
         "\
-| variant     | dataset |   K | backend | selection    | image score |   n |    image_auroc |   pixel_auroc | not done                         |
-|-------------|---------|----:|---------|--------------|-------------|----:|---------------:|--------------:|----------------------------------|
-| contrastive | LggMri  |   4 | flex    | last         | map-max     |   1 |          0.800 |             – | failed: out of memory            |
-| huge        | LggMri  |   4 | flex    | last         |             |   0 |         failed |        failed | failed: worker ended by signal 9 |
-| later       | LggMri  |   4 | flex    | last         |             |   0 |        not run |       not run | not run                          |
-| released    | LggMri  |   4 | flex    | best-on-test | map-max     |   3 | 0.950 ± 0.009† |             – |                                  |
-| released    | LggMri  |   4 | flex    | last         | map-max     |   3 |  0.934 ± 0.009 | 0.970 ± 0.009 |                                  |
-| released    | LggMri  |   4 | flex    | last         | detection   |   3 |  0.900 ± 0.009 | 0.970 ± 0.009 |                                  |
+| variant     | dataset |     K | backend | selection    | image score |   n |    image AUROC |   pixel AUROC | not done   |
+|-------------|---------|------:|---------|--------------|-------------|----:|---------------:|--------------:|------------|
+| contrastive | LggMri  |     4 | flex    | last         | map-max     |   1 |          0.800 |             – | failed (1) |
+| huge        | LggMri  |     4 | flex    | last         |             |   0 |         failed |        failed | failed (2) |
+| later       | LggMri  |     4 | flex    | last         |             |   0 |        not run |       not run | not run    |
+| released    | LggMri  |     4 | flex    | best-on-test | map-max     |   3 | 0.950 ± 0.009† |             – |            |
+| released    | LggMri  |     4 | flex    | last         | map-max     |   3 |  0.934 ± 0.009 | 0.970 ± 0.009 |            |
+| released    | LggMri  |     4 | flex    | last         | detection   |   3 |  0.900 ± 0.009 | 0.970 ± 0.009 |            |
 "
     );
 }
@@ -290,16 +298,16 @@ fn what_has_one_state_stands_once_and_pairs_of_shots_are_told_apart() {
         of("trained", "last", Shots::each(4), 0.6, false),
         of("trained", "best-on-test", Shots::each(4), 0.9, false),
     ];
-    let table = |rows: &[ResultRow]| wide(&summary(rows, &[]).unwrap()).unwrap().to_markdown().unwrap();
+    let table = |rows: &[ResultRow]| wide(&summary(rows, Axes::default()).unwrap()).unwrap().to_markdown().unwrap();
     assert_eq!(
         table(&rows),
         "\
-| variant | dataset |    K | backend | selection    | image score |   n | image_auroc |
-|---------|---------|-----:|---------|--------------|-------------|----:|------------:|
-| bank    | LggMri  |    4 | flex    | no choice    | map-max     |   1 |       0.700 |
-| trained | LggMri  |    4 | flex    | best-on-test | map-max     |   1 |      0.900† |
-| trained | LggMri  |    4 | flex    | last         | map-max     |   1 |       0.600 |
-| bank    | LggMri  | 16+0 | flex    | no choice    | map-max     |   1 |       0.800 |
+| variant | dataset |     K | backend | selection    | image score |   n | image AUROC |
+|---------|---------|------:|---------|--------------|-------------|----:|------------:|
+| bank    | LggMri  |     4 | flex    | no choice    | map-max     |   1 |       0.700 |
+| trained | LggMri  |     4 | flex    | best-on-test | map-max     |   1 |      0.900† |
+| trained | LggMri  |     4 | flex    | last         | map-max     |   1 |       0.600 |
+| bank    | LggMri  |  16+0 | flex    | no choice    | map-max     |   1 |       0.800 |
 "
     );
     let (summary_table, _) = written(&ReportInput { results: rows.clone(), ..ReportInput::default() });
@@ -319,17 +327,22 @@ fn a_report_holds_tables_figures_and_reasons() {
     assert_eq!(
         names,
         [
+            "figures/loss.pdf",
             "figures/loss.png",
             "figures/loss.svg",
+            "figures/maps-released.pdf",
             "figures/maps-released.png",
             "figures/maps-released.svg",
+            "figures/roc.pdf",
             "figures/roc.png",
             "figures/roc.svg",
             "report.md",
+            "tables/few-shot.caption.tex",
             "tables/few-shot.csv",
             "tables/few-shot.md",
             "tables/few-shot.parquet",
             "tables/few-shot.tex",
+            "tables/summary.caption.tex",
             "tables/summary.csv",
             "tables/summary.md",
             "tables/summary.parquet",
@@ -351,12 +364,16 @@ fn a_report_holds_tables_figures_and_reasons() {
     ] {
         assert!(report.contains(part), "{part}\n{report}");
     }
-    let latex = String::from_utf8(files["tables/summary.tex"].clone()).unwrap();
-    assert!(latex.ends_with("\n{\\footnotesize \\dag{} best-on-test: the epoch was chosen on the test set itself; optimistic by construction.}\n"), "{latex}");
+    let text = |name: &str| String::from_utf8(files[name].clone()).unwrap();
+    let dagger = "\\dag{} best-on-test: the epoch was chosen on the test set itself; optimistic by construction.";
+    assert!(text("tables/summary.caption.tex").ends_with(&format!("{dagger}}}%\n")), "{files:?}");
+    for name in ["tables/summary.tex", "tables/summary.caption.tex", "tables/summary.md", "tables/few-shot.tex"] {
+        assert!(text(name).contains("Smoke test: not a result"), "{name}");
+    }
     let csv = String::from_utf8(files["tables/summary.csv"].clone()).unwrap();
     assert!(csv.starts_with(
         "variant,dataset,trained_on,shots,backend,device,precision,allow_overlap,selection,image_score,metric,mean,\
-         deviation,count,failed,not_run,message,no_choice,no_support,normal_shots,abnormal_shots\n"
+         deviation,count,failed,not_run,message,no_choice,no_support,normal_shots,abnormal_shots,smoke\n"
     ));
 }
 
@@ -408,19 +425,24 @@ fn empty_and_failed_only_inputs_make_a_report() {
         ..ReportInput::default()
     };
     let (table, files) = written(&failed);
-    assert!(table.contains("2 failed: x \\| y"), "{table}");
+    assert!(table.contains("2 failed (1)") && table.contains("(1) x | y."), "{table}");
     let report = String::from_utf8(files["report.md"].clone()).unwrap();
     assert!(report.contains("no reason recorded"), "{report}");
     assert!(files.contains_key("figures/loss-3.svg"));
 }
 
 #[test]
-fn figures_with_many_series_become_several() {
+fn figures_with_many_series_have_a_plot_for_each_or_show_their_mean() {
     let many = RocFigure { name: "roc/all variants".into(), ..roc_figure(8) };
-    let (_, files) = written(&ReportInput { roc: vec![many], ..ReportInput::default() });
-    assert!(files.contains_key("figures/roc-all-variants-part1.svg"), "{:?}", files.keys());
-    assert!(files.contains_key("figures/roc-all-variants-part2.png"));
     assert!(matches!(roc(&roc_figure(7), false), Err(ReportError::Figure { .. })));
+    let report = |input: &ReportInput| String::from_utf8(written(input).1["report.md"].clone()).unwrap();
+    // Variants are told apart, trainings of one are alike.
+    let variants = many.series.iter().map(|series| series.label.clone()).collect();
+    let input = ReportInput { roc: vec![many.clone()], variants, ..ReportInput::default() };
+    assert!(report(&input).contains("A plot for each variant beside released; all have the same axes."));
+    assert!(written(&input).1.contains_key("figures/roc-all-variants.svg"));
+    let input = ReportInput { roc: vec![many], ..ReportInput::default() };
+    assert!(report(&input).contains("Thin lines: 8 trainings; thick: their mean."), "{}", report(&input));
 }
 
 #[test]

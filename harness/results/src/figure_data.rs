@@ -27,7 +27,9 @@ pub struct RocFigure {
     pub name: String,
     /// What it shows, for the report.
     pub caption: String,
-    /// The curves, six at most.
+    /// What more the caption says where bands are drawn.
+    pub bands: String,
+    /// The curves.
     pub series: Vec<RocSeries>,
 }
 
@@ -47,7 +49,7 @@ pub struct CurveFigure {
     pub name: String,
     /// What it shows, for the report.
     pub caption: String,
-    /// The trainings, six at most.
+    /// The trainings.
     pub series: Vec<CurveSeries>,
 }
 
@@ -93,6 +95,8 @@ pub struct PanelRow {
     pub title: String,
     /// Side S of image, truth and map in pixels.
     pub side: usize,
+    /// The width of the image over its height, before it was made square.
+    pub aspect: f64,
     /// The image, S x S.
     pub image: Pixels,
     /// The true lesion, S x S; zero is healthy.
@@ -201,6 +205,8 @@ pub struct PanelImage {
     pub role: Role,
     /// Name of the file.
     pub file: String,
+    /// The width of the image over its height, before it was made square.
+    pub aspect: f64,
     /// The image, S x S.
     pub image: Pixels,
     /// The true lesion, S x S; zero is healthy.

@@ -1,5 +1,6 @@
 //! All that a report is made of.
 
+use harness_experiment::Printing;
 use harness_tables::{BackendRow, ControlRow, DeLongRow, DifferenceRow, IntervalRow, MethodRow, ResultRow};
 
 use crate::figure_data::{CostFigure, CurveFigure, MethodPanelFigure, PanelFigure, RankFigure, RocFigure};
@@ -29,6 +30,12 @@ pub struct ReportInput {
     pub data_notes: Vec<String>,
     /// Names of the variants, in the order to print.
     pub variants: Vec<String>,
+    /// What variants are called in print, where that is not their name: each with its label.
+    pub labels: Vec<(String, String)>,
+    /// Names of the backends, in the order to print.
+    pub backend_names: Vec<String>,
+    /// How the report is printed.
+    pub printing: Printing,
     /// The method of each of them.
     pub variant_methods: Vec<String>,
     /// What each of them is: preset, and the options by which it differs.

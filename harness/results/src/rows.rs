@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use harness_experiment::{Cell, Evaluation, Plan, Training};
 use harness_records::{CellRecords, CellResult, CellState, Failure, Folder, Number, Statuses};
-use harness_tables::{ResultRow, Status};
+use harness_tables::{ResultRow, Smoke, Status};
 
 use crate::error::Error;
 
@@ -88,6 +88,7 @@ fn head(plan: &Plan, cell: &Cell, training: &Training, evaluation: &Evaluation, 
         allow_overlap,
         no_choice: training.epochs == 1,
         no_support: training.support.is_none(),
+        smoke: Smoke(plan.smoke),
         ..ResultRow::default()
     }
 }

@@ -5,7 +5,7 @@ use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NewChunkedArray, 
 use harness_method::{ImageScore, Selection};
 use harness_metrics::Metric;
 
-use crate::names::{Stated, Status};
+use crate::names::{Smoke, Stated, Status};
 
 /// A type that can stand in a column.
 pub trait Cell: Sized {
@@ -215,6 +215,23 @@ impl Cell for Option<Metric> {
 
     fn values(column: &Column) -> Result<Vec<Self>, String> {
         named_or_none(column, "", &Metric::ALL, Metric::name)
+    }
+}
+
+impl Field for Smoke {
+    fn kinds(name: &'static str) -> Vec<(&'static str, DataType)> {
+        vec![(name, DataType::Boolean)]
+    }
+
+    fn columns<'a>(name: &'static str, values: impl Iterator<Item = &'a Self>) -> Vec<Column> {
+        vec![Column::new(name.into(), values.map(|value| value.0).collect::<Vec<_>>())]
+    }
+
+    fn found(frame: &DataFrame, name: &str) -> Result<Vec<Self>, String> {
+        match frame.column(name) {
+            Ok(column) => Ok(bool::values(column)?.into_iter().map(Self).collect()),
+            Err(_) => Ok(vec![Self(false); frame.height()]),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use polars::prelude::{Column, DataFrame, DataType};
 
 use crate::files::{csv_bytes, parquet_bytes};
+use crate::latex::{Layout, latex};
 use crate::row::frame;
 use crate::text::{self, Grid};
 use harness_disk::write_durable;
@@ -34,6 +35,7 @@ pub struct Frame {
     bold: BTreeSet<(usize, usize)>,
     rules: BTreeSet<usize>,
     spans: Vec<(Range<usize>, String)>,
+    stub: usize,
 }
 
 impl Frame {
@@ -65,7 +67,7 @@ impl Frame {
     }
 
     fn plain(data: DataFrame, right: Vec<bool>) -> Self {
-        Self { data, right, bold: BTreeSet::new(), rules: BTreeSet::new(), spans: Vec::new() }
+        Self { data, right, bold: BTreeSet::new(), rules: BTreeSet::new(), spans: Vec::new(), stub: 1 }
     }
 
     /// The table with cells (row, column) in bold, in Markdown and LaTeX.
@@ -87,6 +89,12 @@ impl Frame {
         Self { spans, ..self }
     }
 
+    /// The table whose first columns say what a row is of, so that each part of a table that is too wide has them.
+    #[must_use]
+    pub fn with_stub(self, stub: usize) -> Self {
+        Self { stub, ..self }
+    }
+
     /// Rows.
     pub fn height(&self) -> usize {
         self.data.height()
@@ -100,12 +108,48 @@ impl Frame {
         Ok(text::markdown(&self.grid()?))
     }
 
-    /// The table as a LaTeX `tabular` with rules of the package `booktabs`. Ends with a line break.
+    /// The table in LaTeX with rules of the package `booktabs`, no wider than a line: in smaller type, in several
+    /// `tabular`s, or as a `longtable` where it is longer than a page. Ends with a line break.
     ///
     /// # Errors
     /// Polars' own.
-    pub fn to_latex(&self) -> Result<String, TablesError> {
-        Ok(text::latex(&self.grid()?))
+    pub fn to_latex(&self, layout: &Layout<'_>) -> Result<String, TablesError> {
+        Ok(latex(&self.grid()?, layout))
+    }
+
+    /// The table without columns of these names, whole or below their heading, or below such a heading.
+    ///
+    /// # Errors
+    /// Polars' own.
+    pub fn without(mut self, names: &[String]) -> Result<Self, TablesError> {
+        let is_out = |frame: &Self, at: usize, name: &str| {
+            let above = frame.spans.iter().find(|(span, _)| span.contains(&at)).map_or("", |(_, above)| above.as_str());
+            let below = name.strip_prefix(above).unwrap_or(name).trim_start();
+            names.iter().any(|out| out == name || out == below || (!above.is_empty() && out == above))
+        };
+        for at in (0..self.data.width()).rev() {
+            let name = self.data.get_column_names()[at].to_string();
+            if is_out(&self, at, &name) {
+                self.data = self.data.drop(&name)?;
+                self.right.remove(at);
+                self.stub -= usize::from(at < self.stub);
+                let shift = |column: usize| if column > at { column - 1 } else { column };
+                self.bold = self.bold.into_iter().filter(|(_, c)| *c != at).map(|(row, c)| (row, shift(c))).collect();
+                self.spans.iter_mut().for_each(|(span, _)| *span = shift(span.start)..shift(span.end));
+                self.spans.retain(|(span, _)| !span.is_empty());
+            }
+        }
+        Ok(self)
+    }
+
+    /// The table with a further column that has one value.
+    ///
+    /// # Errors
+    /// A name that it has already.
+    pub fn with_flag(mut self, name: &str, value: bool) -> Result<Self, TablesError> {
+        self.data.with_column(Column::new(name.into(), vec![value; self.data.height()]))?;
+        self.right.push(false);
+        Ok(self)
     }
 
     /// Writes the table as CSV.
@@ -131,7 +175,7 @@ impl Frame {
             .map(|row| columns.iter().map(|column| column.get(row).cloned().unwrap_or_default()).collect())
             .collect();
         let (right, bold, rules) = (self.right.clone(), self.bold.clone(), self.rules.clone());
-        Ok(Grid { header, rows, right, bold, rules, spans: self.spans.clone() })
+        Ok(Grid { header, rows, right, bold, rules, spans: self.spans.clone(), stub: self.stub })
     }
 }
 

@@ -9,6 +9,7 @@ mod draw;
 mod error;
 mod files;
 mod frame;
+mod latex;
 mod names;
 mod predictions;
 mod published;
@@ -25,7 +26,8 @@ pub use files::{
     write_parquet, write_results, write_scores,
 };
 pub use frame::{Frame, Values};
-pub use names::{Stated, Status};
+pub use latex::Layout;
+pub use names::{Smoke, Stated, Status};
 pub use predictions::PredictionRow;
 pub use published::PublishedRow;
 pub use query::{Aggregate, Query, count, distinct, values};

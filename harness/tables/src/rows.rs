@@ -3,7 +3,7 @@
 use harness_method::{Draw, ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 
-use crate::names::Status;
+use crate::names::{Smoke, Status};
 use crate::row;
 
 row! {
@@ -71,6 +71,8 @@ row! {
         no_choice: bool,
         /// The method sees no support set, so K and draw decide nothing.
         no_support: bool,
+        /// The cell is of a smoke test: its numbers mean nothing.
+        smoke: Smoke,
     }
 }
 

@@ -1,5 +1,5 @@
-//! Cells laid out as Markdown and as LaTeX. Written by hand: no kept library makes booktabs tables with bold cells,
-//! common headings and escapes that every TeX engine reads, and Markdown alone would be a dependency for forty lines.
+//! Cells laid out as Markdown, and text as LaTeX reads it. Written by hand: Markdown alone would be a dependency for
+//! forty lines.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -18,6 +18,8 @@ pub(crate) struct Grid {
     pub(crate) rules: BTreeSet<usize>,
     /// Columns under a common heading, in LaTeX.
     pub(crate) spans: Vec<(Range<usize>, String)>,
+    /// Columns at the left that say what a row is of.
+    pub(crate) stub: usize,
 }
 
 impl Grid {
@@ -39,7 +41,7 @@ pub(crate) fn markdown(grid: &Grid) -> String {
     if grid.header.is_empty() {
         return String::new();
     }
-    let header: Vec<String> = grid.header.iter().map(|name| markdown_escape(name)).collect();
+    let header: Vec<String> = grid.header.iter().map(|name| in_italics(&markdown_escape(name))).collect();
     let rows = grid.words(markdown_escape, |cell| format!("**{cell}**"));
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -67,57 +69,20 @@ pub(crate) fn markdown(grid: &Grid) -> String {
     out
 }
 
-pub(crate) fn latex(grid: &Grid) -> String {
-    let align: String = grid.right.iter().map(|right| if *right { 'r' } else { 'l' }).collect();
-    let line = |cells: &[String]| {
-        let mut line = cells.join(" & ");
-        // At the start of a line, brackets and stars would be read as options of the line break before it.
-        if line.starts_with(['[', '*']) {
-            line.insert_str(0, "{}");
-        }
-        format!("{line} \\\\\n")
-    };
-    let mut out = format!("\\begin{{tabular}}{{{align}}}\n\\toprule\n{}", headings(grid));
-    let header: Vec<String> = (0..grid.header.len()).map(|column| latex_escape(heading(grid, column))).collect();
-    out.push_str(&line(&header));
-    out.push_str("\\midrule\n");
-    for (number, row) in grid.words(latex_escape, |cell| format!("\\textbf{{{cell}}}")).iter().enumerate() {
-        if number > 0 && grid.rules.contains(&number) {
-            out.push_str("\\midrule\n");
-        }
-        out.push_str(&line(row));
-    }
-    out.push_str("\\bottomrule\n\\end{tabular}\n");
-    out
-}
-
-/// The line of common headings and the rules below them.
-fn headings(grid: &Grid) -> String {
-    if grid.spans.is_empty() {
-        return String::new();
-    }
-    let (mut cells, mut rules, mut column) = (Vec::new(), String::new(), 0);
-    while column < grid.header.len() {
-        match grid.spans.iter().find(|(span, _)| span.start == column && !span.is_empty()) {
-            Some((span, name)) => {
-                cells.push(format!("\\multicolumn{{{}}}{{c}}{{{}}}", span.len(), latex_escape(name)));
-                rules.push_str(&format!("\\cmidrule(lr){{{}-{}}}", span.start + 1, span.end));
-                column = span.end;
-            }
-            None => {
-                cells.push(String::new());
-                column += 1;
-            }
-        }
-    }
-    format!("{} \\\\\n{rules}\n", cells.join(" & "))
-}
-
 /// A column's name, without the heading it stands under.
-fn heading(grid: &Grid, column: usize) -> &str {
+pub(crate) fn heading(grid: &Grid, column: usize) -> &str {
     let name = grid.header[column].as_str();
     let above = grid.spans.iter().find(|(span, _)| span.contains(&column));
     above.and_then(|(_, above)| name.strip_prefix(above.as_str())).map_or(name, str::trim_start)
+}
+
+/// `p` in italics, as a heading has it.
+fn in_italics(name: &str) -> String {
+    match name.strip_suffix('p') {
+        Some("") => "*p*".to_owned(),
+        Some(before) if before.ends_with(' ') => format!("{before}*p*"),
+        _ => name.to_owned(),
+    }
 }
 
 fn one_line(cell: &str) -> String {

@@ -7,8 +7,8 @@ use std::path::Path;
 use harness_method::{Draw, ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 use harness_tables::{
-    CurveRow, Frame, Query, ResultRow, ScoreRow, Status, TablesError, Values, count, distinct, read_curve,
-    read_results, read_scores, row, values, write_curve, write_results, write_scores,
+    CurveRow, Frame, Layout, Query, ResultRow, ScoreRow, Smoke, Status, TablesError, Values, count, distinct,
+    read_curve, read_results, read_scores, row, values, write_curve, write_results, write_scores,
 };
 
 fn done() -> ResultRow {
@@ -43,6 +43,7 @@ fn done() -> ResultRow {
         message: String::new(),
         no_choice: false,
         no_support: true,
+        smoke: Smoke(true),
     }
 }
 
@@ -274,10 +275,49 @@ fn markdown_has_pipes_and_numbers_to_the_right() {
          | a\\|b c  |  12 |     – |        failed |\n"
     );
     assert_eq!(
-        frame.to_latex().unwrap(),
-        "\\begin{tabular}{lrrr}\n\\toprule\nvariant & n & auroc & mean \\\\\n\\midrule\n\
-         base & 3 & 0.934 & 0.934 $\\pm$ 0.009 \\\\\na\\textbar{}b c & 12 & -- & failed \\\\\n\\bottomrule\n\\end{tabular}\n"
+        frame.to_latex(&Layout { millimetres: 120.0, banner: "" }).unwrap(),
+        "{\\smallskip\\small\\setlength{\\tabcolsep}{4pt}%\n\\begin{tabular}{@{}lrrr@{}}\n\\toprule\n\
+         variant & n & auroc & mean \\tabularnewline\n\\midrule\n\
+         base & 3 & 0.934 & 0.934 $\\pm$ 0.009 \\tabularnewline\n\
+         a\\textbar{}b c & 12 & \\multicolumn{1}{c}{--} & \\multicolumn{1}{c}{failed} \\tabularnewline\n\
+         \\bottomrule\n\\end{tabular}\n\\par}\n"
     );
+}
+
+#[test]
+fn a_file_without_the_column_of_smoke_tests_is_of_none() {
+    row! {
+        /// As an earlier version wrote it.
+        Earlier is "results" { cell: String, }
+    }
+    row! {
+        /// As this one reads it.
+        Now is "results" { cell: String, smoke: Smoke, }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.parquet");
+    write_parquet(&[Earlier { cell: "a".into() }], &path).unwrap();
+    assert_eq!(read_parquet::<Now>(&path).unwrap(), [Now { cell: "a".into(), smoke: Smoke(false) }]);
+    write_parquet(&[Now { cell: "a".into(), smoke: Smoke(true) }], &path).unwrap();
+    assert_eq!(read_parquet::<Earlier>(&path).unwrap(), [Earlier { cell: "a".into() }]);
+}
+
+#[test]
+fn columns_that_were_not_asked_for_are_left_out() {
+    let of = |name: &str| (name.to_owned(), Values::Measure(vec!["1".into()]));
+    let frame = || {
+        let frame = Frame::new(vec![of("variant"), of("A AC"), of("A AS"), of("n")]).unwrap();
+        frame.with_headings(vec![(1..3, "A".into())]).with_bold([(0, 2)])
+    };
+    let left = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        frame().without(&names).unwrap().to_markdown().unwrap().lines().next().unwrap().replace(' ', "")
+    };
+    assert_eq!(left(&["AS"]), "|variant|AAC|n|");
+    assert_eq!(left(&["A", "none"]), "|variant|n|");
+    assert_eq!(left(&["n", "A AC"]), "|variant|AAS|");
+    let bold = frame().without(&["AC".to_owned()]).unwrap().to_markdown().unwrap();
+    assert!(bold.contains("**1** |   1 |"), "{bold}");
 }
 
 #[test]

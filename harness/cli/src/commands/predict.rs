@@ -364,7 +364,7 @@ fn metrics(measured: &Measured) -> String {
 
 /// A map over its image, as a PNG file.
 fn draw(picture: predict::Picture) -> Result<Vec<u8>, String> {
-    let predict::Picture { title, scores, side, image, map, scale } = picture;
-    let figure = harness_report::OverlayFigure { title, scores, side, image, map, scale };
+    let predict::Picture { title, scores, side, aspect, image, map, scale } = picture;
+    let figure = harness_report::OverlayFigure { title, scores, side, aspect, image, map, scale };
     harness_report::overlay(&figure).map_err(|error| error.to_string())
 }

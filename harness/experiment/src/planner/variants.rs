@@ -42,7 +42,31 @@ impl Planner<'_> {
             }
             variants.push(variant);
         }
+        self.labels();
         variants
+    }
+
+    /// Labels tell variants apart as names do.
+    fn labels(&mut self) {
+        let Self { typed, findings, .. } = self;
+        let base = typed.top.include_base().then_some((BASE, &typed.base));
+        let others = typed.variants.iter().map(|(name, spec)| (name.get_ref().as_str(), spec));
+        let mut taken: HashMap<&str, &str> = HashMap::new();
+        for (name, spec) in base.into_iter().chain(others) {
+            let label = spec.label.as_ref();
+            let offset = label.map_or(0, start);
+            let shown = label.map_or(name, |label| label.get_ref().as_str());
+            if let Some(why) = check::label(shown) {
+                findings.add(offset, format!("`label` of variant `{name}` {why}"));
+            }
+            if let Some(other) = taken.insert(shown, name)
+                && other != name
+            {
+                let message =
+                    format!("variants `{other}` and `{name}` are both printed as `{shown}`; change one `label`");
+                findings.add(offset, message);
+            }
+        }
     }
 
     pub(super) fn sentences(&mut self, datasets: &[Dataset], targets: &[Dataset], variants: &[Variant], arch: &Arch) {
@@ -84,7 +108,11 @@ fn resolve(typed: &Typed, name: &str, variant: Option<&OptionsSpec>) -> Variant 
     if let Some(variant) = variant {
         variant.overrides.apply(&mut options);
     }
-    Variant { name: name.to_owned(), preset: preset.to_owned(), options }
+    let label = match variant {
+        Some(variant) => value(variant.label.as_ref()),
+        None => value(typed.base.label.as_ref()),
+    };
+    Variant { name: name.to_owned(), label, preset: preset.to_owned(), options }
 }
 
 /// The offset at which an option of a variant was set, and whether the variant itself did.

@@ -229,7 +229,8 @@ pub(crate) fn tables(input: &ReportInput) -> BTreeMap<String, String> {
     for entry in fs::read_dir(folder.path().join("tables")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        found.insert(name, String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned());
+        // Spaces at which no line breaks are spaces to a reader.
+        found.insert(name, String::from_utf8_lossy(&fs::read(&path).unwrap()).replace('\u{a0}', " "));
     }
     found
 }
@@ -242,7 +243,9 @@ pub(crate) fn table(text: &str) -> Vec<&str> {
 /// The `tabular` of a LaTeX table.
 pub(crate) fn tabular(text: &str) -> Vec<&str> {
     let lines = text.lines().skip_while(|line| !line.starts_with("\\begin{tabular}"));
-    lines.take_while(|line| *line != "}%").collect()
+    let mut done = false;
+    let until = |line: &&str| !std::mem::replace(&mut done, *line == "\\end{tabular}");
+    lines.take_while(until).collect()
 }
 
 /// The cells of a Markdown table's line.

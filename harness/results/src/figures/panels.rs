@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use harness_data::{Dataset, Item, Registry, load_image};
+use harness_data::{Dataset, Item, Registry, Source, load_image};
 use harness_experiment::{Cell, Evaluation, Plan};
 use harness_metrics::MapSource;
 use harness_records::{CellRecords, Detail, Evaluated, Folder, Grids};
@@ -94,6 +94,7 @@ impl Group<'_> {
                 role,
                 title: candidate_title(candidate),
                 side: size,
+                aspect: aspect(&item.image),
                 image: Pixels::Rgb(interleaved(&load_image(&item.image, size)?)),
                 truth: item.truth(size, dataset.mask_values())?,
                 map,
@@ -101,15 +102,19 @@ impl Group<'_> {
         };
         let chosen = choose(&candidates);
         let images = chosen.iter().map(|(_, index)| (rows[*index].image.clone(), rows[*index].map_max)).collect();
+        // A picture has no room for all of a long name.
+        let files: Vec<String> =
+            chosen.iter().map(|(role, index)| format!("{role} {}", file_name(&rows[*index].image))).collect();
         let shown: Vec<PanelRow> = chosen.into_iter().map(row).collect::<Result<_, _>>()?;
         let caption = format!(
             "Test images with the best, median and worst pixel AP and the normal image with the highest map value: {}, \
-             variant {}, {}, epoch {}, selection {}.",
+             variant {}, {}, epoch {}, selection {}. Images: {}. Yellow: the truth's outline.",
             self.words(plan, cell),
-            cell.variant,
+            printed(plan, &cell.variant),
             object(&record.evaluation),
             epoch,
-            self.selection.name()
+            self.selection.name(),
+            files.join("; ")
         );
         Ok(Some(Panel { figure: PanelFigure { name: self.name(plan, "panel"), caption, rows: shown }, images }))
     }
@@ -138,20 +143,26 @@ impl Group<'_> {
             }
         }
         let Some((_, cell, _)) = shown.first().filter(|_| variants.len() > 1) else { return Ok(None) };
+        let file = |(row, (name, _)): (&PanelRow, &(String, Option<f64>))| format!("{} {}", row.role, file_name(name));
+        let files: Vec<String> = rows.iter().zip(&panel.images).map(file).collect();
         let mut caption = format!(
             "The same test images under each variant: {}, selection {}. They are those with the best, median and worst pixel AP of \
-             {chooser}, and the normal image with its highest map value. Yellow: the truth's outline. Each row has a colour scale of \
+             {}, and the normal image with its highest map value: {}. Yellow: the truth's outline. Each row has a colour scale of \
              its own, from its lowest to its highest value here, which stand at its left: colours of different rows are not \
              comparable. Below each map its largest value, the image's score by map-max.",
             self.words(plan, cell),
-            self.selection.name()
+            self.selection.name(),
+            printed(plan, chooser),
+            files.join("; ")
         );
         if !without.is_empty() {
+            let without: Vec<&str> = without.into_iter().map(|name| printed(plan, name)).collect();
             caption += &format!(" Without maps: {}.", without.join(", "));
         }
         let image = |(row, (name, _)): (&PanelRow, &(String, Option<f64>))| PanelImage {
             role: row.role,
             file: file_name(name).to_owned(),
+            aspect: row.aspect,
             image: row.image.clone(),
             truth: row.truth.clone(),
         };
@@ -205,6 +216,17 @@ fn candidate_title(candidate: &Candidate) -> String {
     } else {
         format!("{file}, map max {:.3}", candidate.score)
     }
+}
+
+/// What a variant is called in print.
+fn printed<'a>(plan: &'a Plan, name: &'a str) -> &'a str {
+    let label = plan.variants.iter().find(|variant| variant.name == name).and_then(|variant| variant.label.as_deref());
+    label.unwrap_or(name)
+}
+
+/// The width of an image over its height; a square where that can't be read.
+fn aspect(image: &Source) -> f64 {
+    image.dimensions().map_or(1.0, |(width, height)| f64::from(width) / f64::from(height.max(1)))
 }
 
 /// The last part of an image's name.

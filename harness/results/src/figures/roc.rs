@@ -57,14 +57,15 @@ impl Group<'_> {
         let several = counts.last().is_some_and(|most| *most > 1);
         let words = if several { self.condition() } else { self.words(plan, cell) };
         let mut caption = format!("Image-level ROC by {}, selection {}: {words}.", score.name(), self.selection.name());
+        let mut bands = "";
         if let (true, Some(low), Some(high)) = (several, counts.first(), counts.last()) {
             let n = if low < high { format!("{low} to {high}") } else { low.to_string() };
-            caption += &format!(
-                " Lines: means over draws and seeds at each false-positive rate, n = {n} trainings each; bands: pointwise, from \
-                 the lowest to the highest of them. Bands say how trainings differ, not how sure a curve is."
-            );
+            caption +=
+                &format!(" Lines: means over draws and seeds at each false-positive rate, n = {n} trainings each.");
+            bands = " Bands: pointwise, from the lowest to the highest of them; they say how trainings differ, not how sure a \
+                     curve is.";
         }
-        Ok(Some(RocFigure { name: self.name(plan, "roc"), caption, series }))
+        Ok(Some(RocFigure { name: self.name(plan, "roc"), caption, bands: bands.to_owned(), series }))
     }
 }
 

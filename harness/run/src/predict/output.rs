@@ -21,6 +21,8 @@ pub struct Picture {
     pub scores: String,
     /// Side S of image and map in pixels.
     pub side: usize,
+    /// The width of the image over its height, before it was made square.
+    pub aspect: f64,
     /// The image, S x S, three bytes a pixel: red, green, blue.
     pub image: Vec<u8>,
     /// The anomaly map, S x S.
@@ -92,6 +94,10 @@ fn write_maps(
             title: image.name.clone(),
             scores: format!("map max {max:.3}, detection {:.3}", row.detection.unwrap_or(f64::NAN)),
             side: size,
+            aspect: {
+                let (width, height) = Source::File(image.path.clone()).dimensions()?;
+                f64::from(width) / f64::from(height.max(1))
+            },
             image: interleaved(&load_image(&Source::File(image.path.clone()), size)?),
             map: std::mem::replace(&mut map, vec![0.0; maps.pixels()]),
             scale: (low, high),
