@@ -7,6 +7,7 @@ use std::path::Path;
 
 use common::says;
 use harness_data::keys::keys;
+use harness_data::phantom::PhantomSpec;
 use harness_data::{DataError, Dataset, Layout, MaskValues, Registry};
 use harness_method::Shots;
 use proptest::prelude::*;
