@@ -11,7 +11,8 @@ use harness_text::{all_of, count};
 use crate::ablation::{Entry, Filled};
 use crate::comparisons::{ALPHA, Block, Column};
 use crate::material::Material;
-use crate::words::{ALONE, p_value, rule_name, signed};
+use crate::print::Print;
+use crate::words::{ALONE, p_value, rule_name};
 
 /// Blocks of the ablation that are put into words; the others are in its table.
 const MOST: usize = 6;
@@ -34,6 +35,7 @@ pub(crate) fn answer(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<String
     if chosen.iter().any(|filled| evidence(from.input, &filled.block).is_single()) {
         sentences.push(ALONE.to_owned());
     }
+    sentences.extend(from.print.unit());
     sentences
 }
 
@@ -109,17 +111,17 @@ struct Finding<'f> {
 }
 
 impl<'f> Finding<'f> {
-    fn of(column: Column, entry: &'f Entry<'_>) -> Option<Self> {
+    fn of(print: &Print, column: Column, entry: &'f Entry<'_>) -> Option<Self> {
         let row = entry.difference?;
         let p = p_value(row.p_holm);
         let p = if p.starts_with('<') { format!("p {p}") } else { format!("p = {p}") };
         let words = format!(
             "`{}` {} {} [{}, {}], {p}",
-            entry.variant,
+            print.variant(entry.variant),
             column.name(),
-            signed(row.difference),
-            signed(row.low),
-            signed(row.high)
+            print.signed(row.difference),
+            print.signed(row.low),
+            print.signed(row.high)
         );
         let is_significant = row.p_holm < ALPHA;
         Some(Self { variant: entry.variant, difference: row.difference, words, is_significant })
@@ -133,7 +135,7 @@ fn sentence(from: &Material<'_>, filled: &Filled<'_>, all: &[Filled<'_>]) -> Opt
     let mut findings: Vec<Finding<'_>> = filled
         .columns
         .iter()
-        .flat_map(|(column, entries)| entries.iter().filter_map(move |entry| Finding::of(*column, entry)))
+        .flat_map(|(column, entries)| entries.iter().filter_map(move |entry| Finding::of(&from.print, *column, entry)))
         .collect();
     findings.sort_by(|a, b| b.difference.abs().total_cmp(&a.difference.abs()));
     let largest = findings.first()?;
@@ -148,7 +150,7 @@ fn sentence(from: &Material<'_>, filled: &Filled<'_>, all: &[Filled<'_>]) -> Opt
     let significant: Vec<&Finding<'_>> = findings.iter().filter(|finding| finding.is_significant).collect();
     let what = if significant.is_empty() {
         let none = match variants.first() {
-            Some(only) if variants.len() == 1 => format!("`{only}` was not shown to differ"),
+            Some(only) if variants.len() == 1 => format!("`{}` was not shown to differ", from.print.variant(only)),
             _ => "no variant was shown to differ".to_owned(),
         };
         format!("{none} ({measures}). Largest: {}.", largest.words)
@@ -171,7 +173,7 @@ fn sentence(from: &Material<'_>, filled: &Filled<'_>, all: &[Filled<'_>]) -> Opt
         };
         format!("{sides} {rest}")
     };
-    Some(format!("Against `{}` {}: {what}", ablation.base, place(from, block, all)))
+    Some(format!("Against `{}` {}: {what}", from.print.variant(ablation.base), place(from, block, all)))
 }
 
 /// Where a block's numbers are from.

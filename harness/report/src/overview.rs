@@ -13,7 +13,7 @@ use crate::best::Mark;
 use crate::comparisons::ALPHA;
 use crate::material::Material;
 use crate::measure::{Measure, dataset_words, paper_score, rule};
-use crate::words::{chosen_by, fraction, k_name, rule_name, signed};
+use crate::words::{chosen_by, k_name, rule_name};
 
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,10 +73,11 @@ pub(crate) fn overview(from: &Material<'_>, compared: &[Filled<'_>]) -> Overview
     let line = |(at, name): (usize, &str)| {
         let number = |(_, entries): &&(_, Vec<crate::ablation::Entry<'_>>)| {
             let Some(entry) = entries.get(at) else { return OverviewNumber::default() };
-            let value = entry.value.map(|value| fraction(value, chosen_by(block.selection, entry.no_choice)));
+            let value =
+                entry.value.map(|value| from.print.fraction(value, chosen_by(block.selection, entry.no_choice)));
             OverviewNumber {
                 value: value.unwrap_or_default(),
-                difference: entry.difference.map(|row| signed(row.difference)).unwrap_or_default(),
+                difference: entry.difference.map(|row| from.print.signed(row.difference)).unwrap_or_default(),
                 differs: entry.difference.is_some_and(|row| row.p_holm < ALPHA),
                 best: entry.mark == Mark::Best,
                 near: entry.mark == Mark::Near,
@@ -107,7 +108,7 @@ fn named(from: &Material<'_>, variant: &str, numbers: Vec<OverviewNumber>) -> Ov
         rows.map(|row| row.cell.as_str()).collect::<BTreeSet<_>>().len()
     };
     let (failed, not_run) = (cells(Status::Failed), cells(Status::NotRun));
-    OverviewLine { name: variant.to_owned(), numbers, failed, not_run }
+    OverviewLine { name: from.print.variant(variant).to_owned(), numbers, failed, not_run }
 }
 
 /// Lines that are printed where variants are not compared.
@@ -140,8 +141,11 @@ fn alone(from: &Material<'_>) -> Overview {
     for wanted in keys.iter().take(MOST) {
         let of_line: Vec<&&SummaryRow> = here.iter().filter(|row| key(row) == *wanted).collect();
         let Some(first) = of_line.first() else { continue };
-        let parts =
-            [(variants || !(datasets || shots), first.variant.clone()), (datasets, dataset(first)), (shots, k(first))];
+        let parts = [
+            (variants || !(datasets || shots), from.print.variant(&first.variant).to_owned()),
+            (datasets, dataset(first)),
+            (shots, k(first)),
+        ];
         let parts: Vec<String> = parts.into_iter().filter(|(shown, _)| *shown).map(|(_, part)| part).collect();
         let masks = of_line.iter().any(|row| row.image_score == Some(ImageScore::MapMax));
         let number = |measure: Measure| {
@@ -150,7 +154,8 @@ fn alone(from: &Material<'_>) -> Overview {
                 let by = score.is_none_or(|score| row.image_score == Some(score));
                 row.metric == Some(measure.metric()) && by
             });
-            let value = found.and_then(|row| Some(fraction(row.mean?, chosen_by(row.selection, row.no_choice))));
+            let value =
+                found.and_then(|row| Some(from.print.fraction(row.mean?, chosen_by(row.selection, row.no_choice))));
             OverviewNumber { value: value.unwrap_or_default(), ..OverviewNumber::default() }
         };
         let line = named(from, &first.variant, Measure::ALL.map(number).into());
