@@ -1,6 +1,7 @@
 //! Results folders: whatever a file of one holds, reading the folder ends in a result or in an error, never in a panic.
 #![no_main]
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use harness_experiment::Plan;
@@ -29,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
 fn read(folder: &Folder) {
     static PLAN: OnceLock<Plan> = OnceLock::new();
     let plan = PLAN.get_or_init(|| Folder::new(results::original()).read_plan().expect("the plan as it was"));
-    let _ = (folder.read_plan(), folder.read_provenance(), folder.check_before(plan));
+    let _ = (folder.read_plan(), folder.read_provenance(), folder.check_before(plan, Path::new("small.toml")));
     let _ = journal::entries(&folder.journal());
     let statuses = Statuses::read(plan, folder);
     for detail in [Detail::Images, Detail::Replicates, Detail::Metrics] {
@@ -46,7 +47,8 @@ fn read(folder: &Folder) {
     }
     for training in &plan.trainings {
         let (_, path) = (folder.read_training(training.id), state_file(&folder.training(training.id), 1));
-        let _ = (state::read(&path, &state::initial(training)), state_metadata::read(&path));
+        let initial = state::initial(training);
+        let _ = (state::read(&path, &initial), state::check(&path), state_metadata::read(&path));
     }
     for evaluation in &plan.evaluations {
         let path = folder.evaluation(evaluation.id);

@@ -190,7 +190,9 @@ fn a_trainer_with_another_s_state_and_moments_goes_on_as_the_other_would() {
     // With masks every tensor has moments after a step, without them those of the segmentation heads have none.
     for has_masks in [true, false] {
         let mut whole = trainer(&options(), has_masks);
-        [[0, 1], [2, 3], [4, 5]].map(|batch| whole.step(&batch).unwrap());
+        for batch in [[0, 1], [2, 3], [4, 5]] {
+            whole.step(&batch).unwrap();
+        }
         let (state, (moments, steps)) = (owned(whole.read_state()), whole.read_moments());
         assert_eq!((moments.len(), steps), (2 * state.len(), 3));
         let mut other = trainer(&options(), has_masks);

@@ -31,7 +31,7 @@ fn what_is_missing_or_cut_is_made_again_and_readers_say_what_to_do() {
     let evaluation = place.file("out/evaluations").join(row.get("evaluation"));
     let heals = |records: usize, parts: &[&str]| {
         let before = completed(&place);
-        place.run(&[]).expect(0).says(&[&["is damaged; ", "removed and"], parts].concat());
+        place.run(&[]).expect(0).says(&[&["can't be used; ", "removed and"], parts].concat());
         same(&reference, &outcome(&place.file("out")), parts[0]);
         assert_eq!(completed(&place) - before, records, "{parts:?}");
         // Sizes and hashes of what was made again are those that are listed.
@@ -70,7 +70,7 @@ fn what_is_missing_or_cut_is_made_again_and_readers_say_what_to_do() {
     std::fs::write(&curve, bytes).unwrap();
     std::fs::File::options().append(true).open(&curve).unwrap().set_modified(written).unwrap();
     assert!(place.run(&[]).expect(0).err.contains("already done"));
-    place.run(&["--verify"]).expect(0).says(&["is damaged; ", "curve.parquet: its content is not what was written"]);
+    place.run(&["--verify"]).expect(0).says(&["can't be used; ", "curve.parquet: its content is not what was written"]);
     same(&reference, &outcome(&place.file("out")), "curve");
 }
 

@@ -117,7 +117,7 @@ impl Run<'_> {
     }
 
     fn note_damage(&mut self, record: RecordId, then: &str, why: &str) -> Result<(), Error> {
-        let message = format!("{} {record} is damaged; {then}: {why}", record.kind());
+        let message = format!("{} {record} can't be used; {then}: {why}", record.kind());
         self.observer.notice(&Notice::Warning(&message));
         Ok(self.journal.append(&Entry::Removed { at: now(), record, why: Some(why.to_owned()) })?)
     }

@@ -46,7 +46,7 @@ pub(crate) fn take_up(
     let why = match found {
         Found::Missing => None,
         Found::Unreadable(why) => Some(why),
-        Found::Whole(kept) => match unusable(&kept, training, keep, steps, folder) {
+        Found::Whole(kept) => match unusable(&kept, training, keep, folder) {
             None if !trainer.resumes() => Some(lacking(training)),
             None => match write(trainer, &kept) {
                 Ok(()) => return begin(kept.about, training, keep, steps, folder, events),
@@ -74,13 +74,13 @@ pub(crate) fn lacking(training: &Training) -> String {
 }
 
 /// Why a training can't go on from what was kept, though that is whole.
-fn unusable(kept: &Unfinished, training: &Training, keep: EpochRange, steps: u64, folder: &Path) -> Option<String> {
-    let About { epoch, losses, steps: taken, .. } = &kept.about;
+fn unusable(kept: &Unfinished, training: &Training, keep: EpochRange, folder: &Path) -> Option<String> {
+    let About { epoch, losses, .. } = &kept.about;
     let names = training.options.losses(training.has_masks);
     let expected = (0..=*epoch).flat_map(|epoch| names.iter().map(move |name| (epoch, *name)));
     let fits = losses.iter().map(|row| (row.epoch, row.loss.as_str())).eq(expected);
-    if *epoch >= training.epochs || *taken != steps * (u64::from(*epoch) + 1) || !fits {
-        return Some("its epochs, steps and losses are not those of this training".to_owned());
+    if *epoch >= training.epochs || !fits {
+        return Some("its epochs and losses are not those of this training".to_owned());
     }
     // An evaluation may have come to need them.
     let needed = keep.first..=keep.last.min(*epoch);

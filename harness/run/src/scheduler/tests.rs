@@ -230,7 +230,7 @@ fn damaged_records_are_made_again_and_no_others_with_a_line_that_says_so() {
         assert_eq!((finished.failed, finished.reused + finished.done), (0, plan.cells.len()), "{}", path.display());
         assert!(finished.done > 0);
         assert_eq!(desk.jobs(), *again, "{}", path.display());
-        let said = desk.notices().into_iter().find(|notice| notice.contains("is damaged; ")).unwrap();
+        let said = desk.notices().into_iter().find(|notice| notice.contains("can't be used; ")).unwrap();
         assert!(
             said.contains(" removed and ") && said.contains(&path.file_name().unwrap().to_string_lossy().into_owned()),
             "{said}"
