@@ -74,6 +74,9 @@ impl Line {
     /// The line in a terminal of so many columns.
     fn drawn(&self, columns: usize, now: Instant) -> String {
         let width = columns.saturating_sub(FREE);
+        if width == 0 {
+            return String::new();
+        }
         let counts =
             self.extent.filter(|_| self.counts).map(|(done, total)| format!("{}/{}", group(done), group(total)));
         let mut remarks: Vec<String> = counts.into_iter().collect();

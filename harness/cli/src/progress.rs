@@ -96,7 +96,7 @@ impl Progress {
         let name = if of > 1 { format!("training {} of {of}", over + 1) } else { "whole run".to_owned() };
         let line = Line {
             name,
-            extent: Some((share * PARTS as f64) as u64).map(|done| (done, PARTS)),
+            extent: Some(((share * PARTS as f64) as u64, PARTS)),
             counts: false,
             remarks,
             colour: Style::new().green(),
@@ -114,7 +114,9 @@ impl Progress {
         if new {
             self.end_phase();
         }
-        let since = self.phase.as_ref().map_or(now, |shown| shown.since);
+        // The first report comes when something is done.
+        let before = Duration::try_from_secs_f64(done as f64 / rate.max(1e-9)).unwrap_or_default();
+        let since = self.phase.as_ref().map_or(now.checked_sub(before).unwrap_or(now), |shown| shown.since);
         // For the line at its end: a phase that encoded anything is one that encodes.
         let encoded = encodes || self.phase.as_ref().is_some_and(|shown| shown.encodes);
         self.phase = Some(Shown { phase, encodes: encoded, done, since });

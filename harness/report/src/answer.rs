@@ -23,7 +23,7 @@ const NAMED: usize = 4;
 /// The answer: a sentence for each K and dataset, or for the mean over datasets, by the first rule and backend; then
 /// what limits it. Empty where nothing is compared.
 pub(crate) fn answer(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<String> {
-    let chosen = headline(compared);
+    let chosen = headline(from, compared);
     let mut sentences: Vec<String> =
         chosen.iter().take(MOST).filter_map(|filled| sentence(from, filled, compared)).collect();
     if sentences.is_empty() {
@@ -41,11 +41,15 @@ pub(crate) fn answer(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<String
 
 /// The blocks that an answer is about: of the rule that looks at the least, on the first backend; means over datasets
 /// where there are some.
-pub(crate) fn headline<'c, 'a>(compared: &'c [Filled<'a>]) -> Vec<&'c Filled<'a>> {
+pub(crate) fn headline<'c, 'a>(from: &Material<'_>, compared: &'c [Filled<'a>]) -> Vec<&'c Filled<'a>> {
     let Some(first) = compared.first() else { return Vec::new() };
-    let alike = |filled: &&Filled<'_>| {
-        (filled.block.selection, filled.block.backend) == (first.block.selection, first.block.backend)
-    };
+    // Where there are several, the reference leads.
+    let reference = from.input.backends.first().map(|row| row.backend.as_str());
+    let of_rule = || compared.iter().filter(|filled| filled.block.selection == first.block.selection);
+    let has = |backend: &&str| of_rule().any(|filled| filled.block.backend == *backend);
+    let backend = reference.filter(has).unwrap_or(first.block.backend);
+    let alike =
+        |filled: &&Filled<'_>| (filled.block.selection, filled.block.backend) == (first.block.selection, backend);
     let blocks: Vec<&Filled<'_>> = compared.iter().filter(alike).collect();
     let means: Vec<&Filled<'_>> = blocks.iter().copied().filter(|filled| filled.block.dataset.is_empty()).collect();
     if means.is_empty() { blocks } else { means }

@@ -62,7 +62,7 @@ pub struct OverviewNumber {
 
 /// The overview of a report.
 pub(crate) fn overview(from: &Material<'_>, compared: &[Filled<'_>]) -> Overview {
-    let blocks = headline(compared);
+    let blocks = headline(from, compared);
     let largest = blocks.iter().map(|filled| filled.block.shots).max();
     let Some(main) = blocks.into_iter().find(|filled| Some(filled.block.shots) == largest) else {
         return alone(from);
