@@ -59,12 +59,24 @@ fn the_pixels_of_a_test_image_under_other_bytes_are_refused_as_support_before_tr
     for entry in std::fs::read_dir(place.file("files/valid/good/img")).unwrap() {
         let path = entry.unwrap().path();
         let copy = place.file("files/test/good/img").join(path.file_name().unwrap()).with_extension("bmp");
-        image::open(&path).unwrap().save(copy).unwrap();
+        let picture = image::open(&path).unwrap();
+        picture.save(&copy).unwrap();
+        picture.fliph().save(copy.with_extension("mirrored.png")).unwrap();
     }
+    std::fs::copy(place.file("files/test/good/img/n4.png"), place.file("files/test/good/img/again.png")).unwrap();
     place.run(&[]).expect(2).says(&["shows the same pixels as the test image", "--allow-overlap"]);
     assert!(!place.file("out/trainings").exists());
-    place.run(&["--allow-overlap"]).expect(0).says(&["warning: ", "shows the same pixels as"]);
-    assert!(report(&place).contains("shows the same pixels as the test image"));
+    let ended = place.run(&["--allow-overlap"]).expect(0);
+    // And what is there twice, or nearly so, is told.
+    for told in [
+        "shows the same pixels as the test image",
+        "nearly the same as",
+        "[Files]: 1 test image shows the same pixels as another one of the class, such as test/good/img/again.png and \
+         test/good/img/n4.png: they count twice",
+    ] {
+        ended.says(&["warning: ", told]);
+        assert!(report(&place).contains(told), "{told}");
+    }
     // A plan knows what the run learned.
     place.harness(&["plan", "small.toml", "--cache", "cache"]).expect(2).says(&["shows the same pixels as"]);
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use unicode_normalization::UnicodeNormalization;
+
 /// Endings of the names of masks, which images' names don't have.
 const MASK_ENDINGS: [&str; 16] = [
     "_mask",
@@ -42,11 +44,25 @@ pub fn is_litter(name: &str) -> bool {
     name.starts_with('.') || LITTER.iter().any(|litter| litter.eq_ignore_ascii_case(name))
 }
 
+/// A name with letters and their accents in one, as most systems write them.
+pub(crate) fn composed(name: &str) -> String {
+    name.nfc().collect()
+}
+
+/// What to say behind a name that can't be told by eye from the one that was looked for.
+pub(crate) fn by_form(found: &str, wanted: &str) -> &'static str {
+    if found != wanted && composed(found) == composed(wanted) {
+        " (its accents are stored in another Unicode form, as macOS does)"
+    } else {
+        ""
+    }
+}
+
 /// A file's name less what the names of an image and of its mask differ by: extension, case, separators, and `_mask`
 /// and the like with a number or without.
 pub(crate) fn key(name: &str) -> String {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let mut key = stem.to_lowercase().replace(['-', ' ', '.'], "_");
+    let mut key = composed(stem).to_lowercase().replace(['-', ' ', '.'], "_");
     loop {
         let unnumbered = key.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_');
         let shorter = [key.as_str(), unnumbered].into_iter().find_map(|key| {
@@ -79,7 +95,7 @@ impl Looked {
             }
             files
         });
-        let stem = |name: &str| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_lowercase();
+        let stem = |name: &str| composed(name.rsplit_once('.').map_or(name, |(stem, _)| stem)).to_lowercase();
         let typed = stem(missing.file_name()?.to_str()?);
         let (same, other): (Vec<&String>, Vec<&String>) =
             files.get(&wanted)?.iter().partition(|name| stem(name) == typed);
@@ -111,6 +127,7 @@ mod tests {
             assert_eq!(key(mask), "isic_01", "{mask}");
         }
         assert_eq!(key("benign (315)_mask_1.png"), key("benign (315).png"));
+        assert_eq!(key("pie\u{301}.png"), key("pi\u{e9}.png"));
         assert_ne!(key("000.png"), key("001_mask.png"));
         assert_eq!(key("mask.png"), "mask");
     }

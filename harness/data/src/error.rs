@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use harness_method::{Draw, Shots};
 use harness_text::count;
 
+use crate::alike::by_form;
 use crate::foreign::Foreign;
 
 /// Why data can't be read.
@@ -425,7 +426,12 @@ fn advice_on_mask(expected: &Path, meant: &[PathBuf]) -> String {
         [one] => {
             let extension = |path: &Path| path.extension().map(|e| e.to_ascii_lowercase());
             let other = extension(one) != extension(expected);
-            let why = if other { " (what a file is, is read from its content)" } else { "" };
+            let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let why = if other {
+                " (what a file is, is read from its content)"
+            } else {
+                by_form(&name(one), &name(expected))
+            };
             format!("there is {}: rename it{why}", one.display())
         }
         several => {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use image::{ColorType, DynamicImage};
 
+use crate::copies::Thumb;
 use crate::decode::{self, Depth, Pixels, Samples};
 use crate::error::Result;
 use crate::head::Head;
@@ -15,6 +16,8 @@ use crate::shape::Shape;
 pub struct Facts {
     /// BLAKE3 of the size and of the pixels as a model sees them: equal for one picture in two files.
     pub pixels: [u8; 32],
+    /// What it has in common with copies that are not equal pixel by pixel.
+    pub thumb: Option<Thumb>,
     /// Pixels a row.
     pub width: u32,
     /// Rows.
@@ -74,7 +77,9 @@ impl Facts {
         facts.lossy = head.is_some_and(|head| head.lossy);
         let nonzero = facts.may_be_a_mask().then(|| decode::pixels(image.clone(), path, Depth::Nonzero)).transpose()?;
         let pixels = decode::pixels(image, path, Depth::Scaled)?;
-        let half: Vec<bool> = pixels.to_grey().into_iter().map(marks).collect();
+        let grey = pixels.to_grey();
+        facts.thumb = Thumb::of(&grey, pixels.width);
+        let half: Vec<bool> = grey.into_iter().map(marks).collect();
         facts.half = half.iter().filter(|marked| **marked).count() as u64;
         if let Some(nonzero) = nonzero {
             let nonzero: Vec<bool> = nonzero.to_grey().into_iter().map(|value| value > 0).collect();
@@ -91,8 +96,9 @@ impl Facts {
         let hash = hash(&pixels);
         let (width, height, grey) = (pixels.width as u32, pixels.height as u32, pixels.to_grey());
         let half = grey.iter().filter(|value| marks(**value)).count() as u64;
+        let thumb = Thumb::of(&grey, pixels.width);
         let image = image::GrayImage::from_raw(width, height, grey).unwrap_or_default();
-        Self { pixels: hash, half, ..Self::of_samples(&DynamicImage::ImageLuma8(image)) }
+        Self { pixels: hash, thumb, half, ..Self::of_samples(&DynamicImage::ImageLuma8(image)) }
     }
 
     /// Pixels that count as lesion.
@@ -158,6 +164,7 @@ impl Facts {
         }
         Self {
             pixels: [0; 32],
+            thumb: None,
             width,
             height,
             orientation: 1,
@@ -187,7 +194,8 @@ impl Facts {
         let flags: String = flags.iter().map(|flag| if *flag { '1' } else { '0' }).collect();
         let values: Vec<String> = self.values.iter().map(u16::to_string).collect();
         format!(
-            "{pixels} {} {} {} {} {flags} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
+            "{pixels} {} {} {} {} {} {flags} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
+            self.thumb.map_or_else(|| "-".to_owned(), Thumb::to_hex),
             self.width,
             self.height,
             self.orientation,
@@ -213,6 +221,10 @@ impl Facts {
     pub(crate) fn from_line(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let pixels = *blake3::Hash::from_hex(words.next()?).ok()?.as_bytes();
+        let thumb = match words.next()? {
+            "-" => None,
+            hex => Some(Thumb::from_hex(hex)?),
+        };
         let (width, height) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let (orientation, in_xmp) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let flags: Vec<bool> = words.next()?.bytes().map(|flag| flag == b'1').collect();
@@ -228,6 +240,7 @@ impl Facts {
         let values = values.map(|value| value.parse().ok()).collect::<Option<_>>()?;
         Some(Self {
             pixels,
+            thumb,
             width,
             height,
             orientation,

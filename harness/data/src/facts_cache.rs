@@ -13,7 +13,7 @@ use crate::sealed::{seal, unseal};
 /// Beginning of the cache file's first line, before the version and the checksum.
 const FORMAT: &str = "harness file facts ";
 /// Version of the files that are written, and of the facts in them: those of another version are found out again.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 type Entries = BTreeMap<[u8; 32], Arc<Facts>>;
 

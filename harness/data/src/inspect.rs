@@ -209,7 +209,10 @@ impl<'a> Checks<'a> {
                 checks.images.push((&item.image, image));
             }
             let (Some(source), Some(Ok(mask))) = (&item.mask, mask) else { continue };
-            if mask.marked(values) > 0 {
+            // Of one of another size that is all there is to say.
+            let size = |facts: &Facts| (facts.width, facts.height);
+            let fits = image.as_ref().map_or(true, |image| size(image) == size(mask));
+            if mask.marked(values) > 0 && fits {
                 checks.masks.push((source, mask));
             }
             if let Ok(image) = image {
@@ -254,11 +257,13 @@ impl<'a> Checks<'a> {
     fn some_inverted(&self) -> Option<Finding> {
         let seems = |mask: &Facts| {
             let share = mask.share(self.values);
-            share > 0.6 && share < 1.0 && mask.shape(self.values).border >= 950
+            // A lesion at the border is a gap in an inverted mask's.
+            share > 0.55 && share < 1.0 && mask.shape(self.values).border >= 800
         };
         let (odd, others): (Vec<_>, Vec<_>) = self.plain().partition(|(_, mask)| seems(mask));
         let (of_odd, of_others) = (self.median(&odd)?, self.median(&others)?);
-        (odd.len() < others.len() && of_others < 0.3).then(|| {
+        let at_border = others.iter().filter(|(_, mask)| mask.shape(self.values).border >= 300).count();
+        (odd.len() < others.len() && of_others < 0.45 && 2 * at_border < others.len()).then(|| {
             self.warning(format_args!(
                 "{} {} to be inverted ({}): about {:.0} % of the pixels count as lesion, the border among them, and {:.0} % in \
                  the median of the others; look whether lesions are bright there and the rest is black",
@@ -310,7 +315,23 @@ impl<'a> Checks<'a> {
 
     /// What is doubtful about images by themselves.
     fn of_images(&self) -> Vec<Finding> {
-        self.dark().into_iter().chain(self.turned()).chain(self.turned_in_xmp()).collect()
+        self.blank().into_iter().chain(self.dark()).chain(self.turned()).chain(self.turned_in_xmp()).collect()
+    }
+
+    /// Images of one colour: all that are black or white, and others where they are few.
+    fn blank(&self) -> Option<Finding> {
+        let flat = || self.images.iter().filter(|(_, image)| image.flat);
+        let few = 2 * flat().count() < self.images.len();
+        let blank: Vec<_> = flat().filter(|(_, i)| few || i.largest == 0 || i.smallest == i.full).collect();
+        (!blank.is_empty()).then(|| {
+            self.warning(format_args!(
+                "{} {} one colour throughout ({}); look whether {} exported right",
+                share(blank.len(), self.images.len(), "image"),
+                verb(blank.len(), "has", "have"),
+                named(blank.iter().map(|(source, _)| source)),
+                verb(blank.len(), "it was", "they were")
+            ))
+        })
     }
 
     /// Masks of nothing but lesion, among others.

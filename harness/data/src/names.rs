@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use harness_config::suggest::nearest;
 
+use crate::alike::composed;
 use crate::item::Item;
 
 /// Candidates that a message names.
@@ -34,7 +35,16 @@ impl<'a> Names<'a> {
     pub(crate) fn find(&self, name: &str) -> Result<Option<&'a Item>, String> {
         let found = self.exactly(name)?;
         // As Windows writes paths. Elsewhere `\` may stand in a name, which was looked for first.
-        if found.is_none() && name.contains('\\') { self.exactly(&name.replace('\\', "/")) } else { Ok(found) }
+        if found.is_none() && name.contains('\\') {
+            return self.exactly(&name.replace('\\', "/"));
+        }
+        // Accents may be letters of their own in a name that comes from macOS.
+        if found.is_none() && !name.is_ascii() {
+            let wanted = composed(name);
+            let other = self.ends.keys().chain(self.whole.keys()).find(|known| composed(known) == wanted);
+            return other.map_or(Ok(None), |other| self.exactly(other));
+        }
+        Ok(found)
     }
 
     fn exactly(&self, name: &str) -> Result<Option<&'a Item>, String> {
@@ -54,8 +64,14 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The name that was probably meant: the same but for its extension or case, or one that differs little.
+    /// The name that was probably meant: one by which a longer path ends, the same but for its extension or case, or
+    /// one that differs little.
     pub(crate) fn near(&self, name: &str) -> Option<&'a str> {
+        let path = name.replace('\\', "/");
+        let mut ends = path.match_indices('/').map(|(at, _)| &path[at + 1..]);
+        if let Some(item) = ends.find_map(|end| self.exactly(end).ok().flatten()) {
+            return Some(&item.name);
+        }
         let names = || self.ends.keys().chain(self.whole.keys()).copied();
         let stem = |name: &str| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_lowercase();
         let wanted = stem(name);

@@ -10,8 +10,10 @@ use harness_text::count;
 use rayon::prelude::*;
 
 use crate::checks::{doubtful_patients, shared_patients};
+use crate::copies::{near_copies, nearly_repeated};
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
+use crate::facts::Facts;
 use crate::finding::{Finding, Severity};
 use crate::foreign::{self, Foreign};
 use crate::hashes::FileHashes;
@@ -362,4 +364,11 @@ fn check_files(dataset: &Dataset, listings: &[Listed], hashes: &FileHashes, find
     for (found, what) in [(labels, "with different labels"), (splits, "in valid and in test"), (twice, "twice")] {
         findings.extend(few(found, &format!("like that in [{}]: pictures {what}", dataset.name())));
     }
+    let of = |wanted: Split| -> Vec<(&Item, &Facts)> {
+        let all = items.iter().zip(&looked).filter(|((split, _), _)| *split == wanted);
+        all.filter_map(|((_, item), looked)| Some((*item, looked.image.as_deref().ok()?))).collect()
+    };
+    let (about, test) = (format!("[{}]", dataset.name()), of(Split::Test));
+    findings.extend(near_copies(&about, &of(Split::Valid), &test));
+    findings.extend(nearly_repeated(&about, "test image", &test));
 }

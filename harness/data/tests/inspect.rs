@@ -117,9 +117,7 @@ fn faint_values_that_jpeg_leaves_are_warned_of_under_nonzero() {
         set.write(name, bytes);
         set.write(
             &name.replace("anomaly_mask", "img"),
-            png(&GrayImage::from_fn(24, 24, |x, y| {
-                Luma([(x * 7 + y * 3 + name.len() as u32 + u32::from(name.as_bytes()[name.len() - 5]) * 5) as u8])
-            })),
+            png(&GrayImage::from_fn(24, 24, |x, y| Luma([(x * x * place + y * y * 3) as u8]))),
         );
     });
     warns(&set, &["JPEG leaves faint values", "set `mask_values = \"half\"`"]);
@@ -218,6 +216,11 @@ fn a_few_inverted_masks_among_right_ones_are_warned_of_by_name() {
     let told = ["2 of 6 masks seem to be inverted", "a0.png", "a1.png", "95 % of the pixels", "5 % in the median"];
     warns(&large_with(&TESTS[..2], inverted), &told);
     warns(&large_with(&TESTS[..1], inverted), &["1 of 6 masks seems to be inverted"]);
+    // Lesions at the border, and large ones.
+    let at_border = |number: u32| drawn(move |x, y| x.wrapping_sub(20 + number) >= 9 || y >= 9);
+    warns(&large_with(&TESTS[..2], at_border), &["2 of 6 masks seem to be inverted"]);
+    let large_ones = |number: u32| drawn(move |x, y| x.wrapping_sub(6 + number) >= 25 || y.wrapping_sub(7) >= 25);
+    warns(&large_with(&TESTS[..2], large_ones), &["2 of 6 masks seem to be inverted", "61 % of the pixels"]);
     // A large lesion that leaves the border free is none.
     let big = |number: u32| drawn(move |x, y| (3..37 - number).contains(&x) && (3..37).contains(&y));
     assert_eq!(warnings(&large_with(&TESTS[..2], big)), [""; 0]);
@@ -259,6 +262,9 @@ fn a_mask_of_a_wrong_size_is_told_once_though_it_is_empty_too() {
     let errors = set.errors();
     assert_eq!(errors.len(), 1, "{errors:?}");
     says(&errors[0], &["a0.png", "4 x 4 pixels"]);
+    // And once though it marks every pixel.
+    set.write("test/Ungood/anomaly_mask/a0.png", png(&GrayImage::from_pixel(4, 4, Luma([255]))));
+    assert_eq!((set.errors().len(), found(&set.dataset(), Severity::Warning).len()), (1, 0));
 }
 
 #[test]
@@ -318,6 +324,20 @@ fn eight_bit_images_that_are_nearly_black_are_warned_of() {
     let told = ["values of 12 8-bit images are from 0 to 15 of 255", "nearly black", "rescale them to 0 to 255"];
     warns(&large(picture(15)), &told);
     assert_eq!(warnings(&large(picture(90))), [""; 0]);
+}
+
+#[test]
+fn blank_images_are_warned_of() {
+    let picture = |number: u32| large_ramp(number, |_, _, value| 15 * value);
+    let set = large(picture);
+    set.write("test/good/img/n1.png", png(&GrayImage::from_pixel(40, 40, Luma([90]))));
+    warns(
+        &set,
+        &["1 of 12 images has one colour throughout", "test/good/img/n1.png", "look whether it was exported right"],
+    );
+    let set = Set::mvfa();
+    set.image("test/good/img/n1.png", 0);
+    warns(&set, &["1 of 12 images has one colour throughout"]);
 }
 
 #[test]

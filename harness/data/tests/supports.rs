@@ -95,6 +95,16 @@ fn every_mistake_in_a_list_is_told_with_its_line() {
         ("a-0: a0.png\nn-0: n0.png\na-0: a1.png\n", 3, ["a second line `a-0:`", ""]),
         ("a-0: a0.png\n", 1, ["no line `n-0:`", "draws 0"]),
         ("a-0: a9.png\nn-0: n0.png\n", 1, ["`a9.png` is not among the abnormal images", "did you mean `a"]),
+        (
+            "a-0: /old/disk/Ungood/img/a1.png\nn-0: n0.png\n",
+            1,
+            ["is not among the abnormal images", "did you mean `valid/Ungood/img/a1.png`"],
+        ),
+        (
+            "a-0: a0.png\nn-0: C:\\old\\good\\img\\n1.png\n",
+            2,
+            ["is not among the normal images", "did you mean `valid/good/img/n1.png`"],
+        ),
         ("a-0: n0.png\nn-0: n0.png\n", 1, ["`n0.png` is not among the abnormal images", "valid/Ungood/img"]),
         ("label,image,mask\n0,n0.png,\n2,a0.png,\n", 3, ["label `2`", "0 (normal) or 1 (abnormal)"]),
         ("label,image,mask\n0,n0.png,\n1,a0.png,b.png\n", 3, ["mask `b.png`", "write that one"]),

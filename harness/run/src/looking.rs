@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use harness_data::{
-    Dataset, FileHashes, Item, Looked, Severity, SupportSet, Unusable, doubtful_patients, inspect, misfits, sample,
+    Dataset, Facts, FileHashes, Item, Looked, Severity, SupportSet, Unusable, doubtful_patients, inspect, misfits,
+    near_copies, nearly_repeated, repeated, sample,
 };
 use harness_experiment::{Draw, Plan, Shots};
 use harness_method::options::Activation;
@@ -71,7 +73,11 @@ impl World {
         for (name, used) in used {
             self.look_at(name, &used, extent, go_on, begun)?;
         }
-        if extent == Extent::All { self.check_pixels(plan) } else { Ok(()) }
+        let pairs = learned_and_scored(plan);
+        if extent == Extent::All {
+            self.check_pixels(&pairs)?;
+        }
+        self.look_for_copies(&pairs, extent)
     }
 
     fn look_at(
@@ -117,10 +123,36 @@ impl World {
             }
             looked.par_extend(together.par_iter().map(|item| Looked::at(item, hashes)));
         }
+        self.tell_repeated(name, &looked, tests, used.supports.iter().zip(sets.iter().map(|(_, set)| set)));
         // Sizes are in the heads, and those of all masks are few bytes.
         let misfits = (extent == Extent::Sample && dataset.has_masks()).then(|| misfits(tests, hashes));
         self.tell(dataset, &looked, misfits, all);
         Ok(())
+    }
+
+    /// Warns of pictures that a test set or a support set has more than once.
+    fn tell_repeated<'a>(
+        &self,
+        name: &str,
+        looked: &[Looked<'_>],
+        tests: &[Item],
+        sets: impl Iterator<Item = (&'a (Shots, Draw), &'a Rc<SupportSet>)>,
+    ) {
+        let facts: BTreeMap<&str, &Facts> = looked
+            .iter()
+            .filter_map(|looked| Some((looked.item.name.as_str(), looked.image.as_deref().ok()?)))
+            .collect();
+        let known = |item: &'_ Item| facts.get(item.name.as_str()).copied();
+        let tests: Vec<(&Item, &Facts)> = tests.iter().filter_map(|item| Some((item, known(item)?))).collect();
+        let about = format!("[{name}]");
+        let mut findings = repeated(&about, "test image", &tests);
+        findings.extend(nearly_repeated(&about, "test image", &tests));
+        for ((shots, draw), set) in sets {
+            let items = set.normal.iter().chain(&set.abnormal);
+            let images: Vec<(&Item, &Facts)> = items.filter_map(|item| Some((item, known(item)?))).collect();
+            findings.extend(repeated(&format!("{about}, K {shots}, draw {draw}"), "support image", &images));
+        }
+        findings.into_iter().for_each(|finding| self.add_note(finding.severity, finding.message));
     }
 
     /// Warns where the encoder's files suggest another activation than is computed with.
@@ -164,21 +196,61 @@ impl World {
     }
 
     /// Support sets against test sets again, now that pixels are known.
-    fn check_pixels(&self, plan: &Plan) -> Result<(), Error> {
-        let trainings: BTreeMap<_, _> = plan.trainings.iter().map(|training| (training.id, training)).collect();
-        let mut pairs = BTreeSet::new();
-        for evaluation in plan.evaluations.iter().filter(|evaluation| !evaluation.on_fold) {
-            // Without a support set there is nothing that could be in a test set too.
-            if let Some(training) = trainings.get(&evaluation.training).filter(|training| training.support.is_some()) {
-                pairs.insert((training.dataset.as_str(), training.shots, training.draw, evaluation.dataset.as_str()));
-            }
-        }
+    fn check_pixels(&self, pairs: &BTreeSet<Pair<'_>>) -> Result<(), Error> {
         self.forget_prints();
-        for (dataset, shots, draw, target) in pairs {
-            self.check_images(dataset, shots, draw, target)?;
+        pairs.iter().try_for_each(|(dataset, target, shots, draw)| self.check_images(dataset, *shots, *draw, target))
+    }
+
+    /// Warns of support images that look nearly the same as test images.
+    fn look_for_copies(&self, pairs: &BTreeSet<Pair<'_>>, extent: Extent) -> Result<(), Error> {
+        let mut sets = BTreeMap::<(&str, &str), Vec<(Shots, Draw)>>::new();
+        for (dataset, target, shots, draw) in pairs {
+            sets.entry((dataset, target)).or_default().push((*shots, *draw));
+        }
+        // What was looked at is remembered; a file that can't be read was told of.
+        let hashes = self.hashes();
+        let facts = |item: &Item| match extent {
+            Extent::All => hashes.facts(&item.image).ok(),
+            Extent::Sample => hashes.known_facts(&item.image),
+        };
+        for ((dataset, target), sets) in sets {
+            let (source, scored) = (self.known(dataset)?, self.known(target)?);
+            if source.dataset.root().is_none() || scored.dataset.root().is_none() {
+                continue;
+            }
+            let mut learned = BTreeMap::<String, (Item, Arc<Facts>)>::new();
+            for (shots, draw) in sets {
+                let set = self.support_set(&source, shots, draw)?;
+                for item in set.normal.iter().chain(&set.abnormal) {
+                    learned.extend(facts(item).map(|facts| (item.name.clone(), (item.clone(), facts))));
+                }
+            }
+            let test: Vec<(&Item, Arc<Facts>)> =
+                scored.test.par_iter().filter_map(|item| Some((item, facts(item)?))).collect();
+            let learned: Vec<(&Item, &Facts)> = learned.values().map(|(item, facts)| (item, &**facts)).collect();
+            let test: Vec<(&Item, &Facts)> = test.iter().map(|(item, facts)| (*item, &**facts)).collect();
+            let about =
+                if dataset == target { format!("[{dataset}]") } else { format!("[{dataset}], scored on [{target}]") };
+            if let Some(finding) = near_copies(&about, &learned, &test) {
+                self.add_note(finding.severity, finding.message);
+            }
         }
         Ok(())
     }
+}
+
+/// What is learned from and what is scored: dataset, target, shots and draw.
+type Pair<'a> = (&'a str, &'a str, Shots, Draw);
+
+/// Of a plan. Without a support set there is nothing that could be in a test set too.
+fn learned_and_scored(plan: &Plan) -> BTreeSet<Pair<'_>> {
+    let trainings: BTreeMap<_, _> = plan.trainings.iter().map(|training| (training.id, training)).collect();
+    let evaluations = plan.evaluations.iter().filter(|evaluation| !evaluation.on_fold);
+    let pairs = evaluations.filter_map(|evaluation| {
+        let training = trainings.get(&evaluation.training).filter(|training| training.support.is_some())?;
+        Some((training.dataset.as_str(), evaluation.dataset.as_str(), training.shots, training.draw))
+    });
+    pairs.collect()
 }
 
 /// Draws of one number of shots that all have the same images of one class, and others of the other.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use harness_method::options::Activation;
+use harness_method::options::{Activation, Normalize};
 use serde_json::Value;
 
 use crate::WeightsError;
@@ -14,6 +14,8 @@ use crate::difference::Difference;
 pub(crate) const TRANSFORMERS: &str = "config.json";
 /// open_clip's file.
 pub(crate) const OPEN_CLIP: &str = "open_clip_config.json";
+/// transformers' file on images.
+const PREPROCESSOR: &str = "preprocessor_config.json";
 
 /// Channels of a head where open_clip's file doesn't say.
 const HEAD_WIDTH: usize = 64;
@@ -69,18 +71,15 @@ impl Config {
     /// # Errors
     /// The system's; a file that is not JSON or has something other than a number where one belongs.
     pub(crate) fn read(folder: &Path, name: &'static str) -> Result<Option<Self>, WeightsError> {
-        let path = folder.join(name);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let text = std::fs::read(&path).map_err(|source| WeightsError::Io { path: path.clone(), source })?;
-        let damaged = |what: String| WeightsError::Damaged { path: path.clone(), what };
-        let value: Value = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
-        if !value.is_object() {
-            return Err(damaged("it is not a table of names and values".to_owned()));
-        }
+        let Some(value) = table(folder, name)? else { return Ok(None) };
         let config = if name == OPEN_CLIP { open_clip(&value) } else { transformers(&value) };
-        config.map(Some).map_err(damaged)
+        let mut config = config.map_err(|what| WeightsError::Damaged { path: folder.join(name), what })?;
+        if name == TRANSFORMERS
+            && let Some(images) = table(folder, PREPROCESSOR)?
+        {
+            normalization(&mut config, PREPROCESSOR, &images["image_mean"], &images["image_std"]);
+        }
+        Ok(Some(config))
     }
 
     /// Where the tensors' sizes contradict the file's.
@@ -102,6 +101,18 @@ impl Config {
     }
 }
 
+/// The table in a JSON file of a folder, where the file is there.
+fn table(folder: &Path, name: &str) -> Result<Option<Value>, WeightsError> {
+    let path = folder.join(name);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read(&path).map_err(|source| WeightsError::Io { path: path.clone(), source })?;
+    let damaged = |what: String| WeightsError::Damaged { path: path.clone(), what };
+    let value: Value = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+    if value.is_object() { Ok(Some(value)) } else { Err(damaged("it is not a table of names and values".to_owned())) }
+}
+
 /// A whole number above 0; lists (of blocks of a ResNet, of the two sides of a patch) say nothing here.
 fn number(table: &Value, key: &str) -> Result<Option<usize>, String> {
     match &table[key] {
@@ -111,6 +122,31 @@ fn number(table: &Value, key: &str) -> Result<Option<usize>, String> {
             None => Err(format!("`{key}` is {value}; it should be a whole number above 0")),
         },
     }
+}
+
+/// Notes another mean and deviation of images than CLIP's: one that `normalize` has, or has not.
+fn normalization(config: &mut Config, file: &str, mean: &Value, deviation: &Value) {
+    let three = |value: &Value| -> Option<[f64; 3]> {
+        let values: Vec<f64> = value.as_array()?.iter().map(Value::as_f64).collect::<Option<_>>()?;
+        values.try_into().ok()
+    };
+    let (Some(mean), Some(deviation)) = (three(mean), three(deviation)) else { return };
+    let near = |a: [f64; 3], b: [f32; 3]| a.iter().zip(b).all(|(a, b)| (a - f64::from(b)).abs() < 2e-3);
+    let is = |value: Normalize| {
+        let (of_mean, of_deviation) = value.statistics();
+        near(mean, of_mean) && near(deviation, of_deviation)
+    };
+    if is(Normalize::Clip) {
+        return;
+    }
+    let said = format!("{file} says that {mean:?} is taken off images and that they are divided by {deviation:?}");
+    config.notes.push(match [Normalize::None, Normalize::Imagenet].into_iter().find(|value| is(*value)) {
+        Some(known) => {
+            let known = known.name();
+            format!("{said}, which `normalize = \"{known}\"` does; with another one taps differ from its authors'")
+        }
+        None => format!("{said}, which no value of `normalize` does: taps will differ from its authors'"),
+    });
 }
 
 fn transformers(value: &Value) -> Result<Config, String> {
@@ -151,6 +187,15 @@ fn transformers(value: &Value) -> Result<Config, String> {
         if tower == "image" {
             (config.image, config.activation) = (said, known);
         } else {
+            if let (Some(image), Some(text)) =
+                (config.activation, known.filter(|text| Some(*text) != config.activation))
+            {
+                let (image, text) = (image.name(), text.name());
+                config.notes.push(format!(
+                    "{TRANSFORMERS} says the activation `{text}` of the text tower and `{image}` of the image tower, and one is \
+                     computed with in both: text features will differ from its authors'"
+                ));
+            }
             config.text = said;
         }
     }
@@ -201,7 +246,15 @@ fn open_clip(value: &Value) -> Result<Config, String> {
         if let Some(pool) = text["pool_type"].as_str().filter(|pool| *pool != "argmax") {
             config.refusals.push(format!("`pool_type` \"{pool}\": its features are those of another token"));
         }
+        if let Some(tokenizer) = text["hf_tokenizer_name"].as_str() {
+            let what = format!("`hf_tokenizer_name` \"{tokenizer}\": its sentences are other tokens than CLIP's");
+            config.refusals.push(what);
+        }
+        if let Some(model) = text["hf_model_name"].as_str() {
+            config.refusals.push(format!("`hf_model_name` \"{model}\": its text tower is of another kind"));
+        }
     }
+    normalization(&mut config, OPEN_CLIP, &value["preprocess_cfg"]["mean"], &value["preprocess_cfg"]["std"]);
     for (tower, table) in [("image", vision), ("text", text)] {
         if let Some(form) = table["act_kwargs"]["approximate"].as_str().filter(|form| *form != "none") {
             config.notes.push(format!("{OPEN_CLIP} says GELU by its {form} form for the {tower} tower, {NEAR}"));

@@ -129,12 +129,60 @@ fn what_a_file_states_that_is_not_computed_is_refused_or_said() {
         let error = Weights::open(&path).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
     }
+    for (text, says) in [
+        ("\"hf_tokenizer_name\": \"bert-base-uncased\"", "other tokens than CLIP's"),
+        ("\"hf_model_name\": \"roberta-base\"", "text tower is of another kind"),
+    ] {
+        let json = OPEN_CLIP.replace("\"heads\": 2", &format!("\"heads\": 2, {text}"));
+        let (_folder, path) = folder("a.safetensors", "open_clip_config.json", &json);
+        let error = Weights::open(&path).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
     let json = r#"{"vision_config": {"num_attention_heads": 2, "hidden_act": "gelu_new", "layer_norm_eps": 1e-6}}"#;
     let (folder, _) = folder("model.safetensors", "config.json", json);
     let weights = Weights::open(folder.path()).unwrap();
     assert_eq!(weights.suggested_activation(), None);
     let notes = weights.notes().join("\n");
     assert!(notes.contains("`gelu_new`") && notes.contains("1e-6"), "{notes}");
+}
+
+#[test]
+fn images_that_are_normalised_otherwise_than_clip_s_are_noted() {
+    const CLIP: &str = r#""mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]"#;
+    for (values, says) in [
+        (CLIP, None),
+        (r#""mean": null"#, None),
+        (r#""mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]"#, Some("`normalize = \"imagenet\"` does")),
+        (r#""mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]"#, Some("which no value of `normalize` does")),
+    ] {
+        let end = OPEN_CLIP.strip_suffix('}').unwrap();
+        let open_clip = format!("{end}, \"preprocess_cfg\": {{{values}}}}}");
+        let (_folder, first) = folder("a.safetensors", "open_clip_config.json", &open_clip);
+        let stated = r#"{"num_attention_heads": 2, "hidden_act": "gelu"}"#;
+        let config = format!(r#"{{"vision_config": {stated}, "text_config": {}}}"#, stated.replace('2', "1"));
+        let (beside, second) = folder("model.safetensors", "config.json", &config);
+        let images = format!("{{{}}}", values.replace("mean", "image_mean").replace("std", "image_std"));
+        fs::write(beside.path().join("preprocessor_config.json"), images).unwrap();
+        for (path, file) in [(first, "open_clip_config.json"), (second, "preprocessor_config.json")] {
+            let notes = Weights::open(&path).unwrap().notes().to_vec();
+            assert_eq!(notes.len(), usize::from(says.is_some()), "{notes:?}");
+            assert!(notes.iter().all(|note| note.starts_with(file) && note.contains(says.unwrap())), "{notes:?}");
+        }
+    }
+}
+
+#[test]
+fn two_activations_are_noted_as_one_is_computed_with() {
+    let json = r#"{"vision_config": {"num_attention_heads": 2, "hidden_act": "quick_gelu"},
+        "text_config": {"num_attention_heads": 1, "hidden_act": "gelu"}}"#;
+    let (_folder, path) = folder("model.safetensors", "config.json", json);
+    let weights = Weights::open(&path).unwrap();
+    assert_eq!(weights.suggested_activation(), Some(Activation::QuickGelu));
+    let notes = weights.notes();
+    assert!(
+        notes.len() == 1 && notes[0].contains("`gelu` of the text tower and `quick_gelu` of the image tower"),
+        "{notes:?}"
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use harness_config::read_text;
 use harness_config::suggest::nearest;
 
 use super::Listing;
-use crate::alike::Looked;
+use crate::alike::{Looked, by_form};
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::item::{Item, Source};
@@ -56,7 +56,11 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
         let image = folder.join(name);
         if !image.is_file() {
             let message = match near.file(&image, false) {
-                Some(other) => format!("no image {}; `{other}` is there: write that name", image.display()),
+                Some(other) => {
+                    let form = by_form(other, name.rsplit('/').next().unwrap_or(name));
+                    format!("no image {}; `{other}` is there{form}: write that name", image.display())
+                }
+                None if name.is_empty() => "the row names no image; write one, or remove the row".to_owned(),
                 None => format!("no image {}", image.display()),
             };
             listing.problems.push(wrong(message));
@@ -84,10 +88,10 @@ pub(super) fn list(dataset: &Dataset, split: Split) -> Result<Listing> {
                 listing.problems.push(wrong(message));
                 continue;
             }
-            (Some(_), false) if !abnormal => {
-                listing
-                    .problems
-                    .push(wrong(format!("`{name}` is normal (label 0) but names a mask; leave the field empty")));
+            (Some(mask), false) if !abnormal => {
+                let message =
+                    format!("`{name}` is normal (label 0) but names the mask `{mask}`; leave the field empty");
+                listing.problems.push(wrong(message));
                 continue;
             }
             _ => None,

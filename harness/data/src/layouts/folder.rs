@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path) -> Result<Folder> {
         let extension = entry.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         if !EXTENSIONS.contains(&extension.as_str()) {
             folder.problems.push(problem(if entry.is_dir() {
-                "a folder among images"
+                "a folder among images, which is not looked into"
             } else {
                 "not an image's extension"
             }));
