@@ -366,8 +366,8 @@ pub trait Trainer: Send + 'static {
     /// Any; a missing, misshapen or unknown parameter is `invalid argument` and leaves the state as it was.
     fn write_state(&mut self, state: &Tensors<'_>) -> Result<(), Failure>;
 
-    /// Gives Adam's moments: of each parameter `first.<parameter>` and `second.<parameter>` in its shape, zeros where it
-    /// has none yet. Returns the steps they come from.
+    /// Gives Adam's moments: of each parameter `first.<parameter>` and `second.<parameter>` in its shape, zeros where
+    /// it has none yet. Returns the steps they come from.
     ///
     /// # Errors
     /// Any; `unsupported` without an override, which goes with [`Capability::Resume`].

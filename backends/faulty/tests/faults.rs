@@ -135,7 +135,7 @@ fn a_wrong_table_is_refused_and_a_newer_one_is_not() {
         assert!(said[0].contains(words), "{fault}: {said:?}");
     }
     let (_, said) = run(&[("HARNESS_FAULT", "size-long")]);
-    assert_eq!(said[0], "loaded faulty 2.3");
+    assert_eq!(said[0], "loaded faulty 2.4");
     assert!(said[1].starts_with("cell of 4 done"), "{said:?}");
 }
 

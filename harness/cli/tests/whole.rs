@@ -1,5 +1,5 @@
-//! Records that were damaged are noticed and made again, and nothing else; results are not replaced by those of a copied
-//! experiment file.
+//! Records that were damaged are noticed and made again, and nothing else; results are not replaced by those of a
+//! copied experiment file.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;

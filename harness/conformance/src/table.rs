@@ -80,8 +80,8 @@ fn named(tensors: &[OwnedTensor]) -> Vec<NamedTensor<'_>> {
     tensors.iter().map(OwnedTensor::as_named).collect()
 }
 
-/// Steps on some batches, the losses of each. Behind the first of them the trainer loses its moments and gets them back,
-/// where its backend can: the next steps must not show it.
+/// Steps on some batches, the losses of each. Behind the first of them the trainer loses its moments and gets them
+/// back, where its backend can: the next steps must not show it.
 pub(crate) fn steps(
     trainer: &mut Trainer,
     batches: &[Vec<u32>],

@@ -1,5 +1,5 @@
-//! Whether an experiment file is the one whose results a folder holds, or a copy that would replace them. A file that was
-//! edited in place or moved is the same; a copy that goes its own way beside the other is not.
+//! Whether an experiment file is the one whose results a folder holds, or a copy that would replace them. A file that
+//! was edited in place or moved is the same; a copy that goes its own way beside the other is not.
 
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};

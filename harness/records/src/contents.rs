@@ -45,8 +45,8 @@ pub struct Damage {
 pub enum Depth {
     /// Sizes, and hashes of files that were written after the list.
     Changed,
-    /// The same; and where all is well the list is marked as newer than the files, so that the next time none of them is
-    /// read again. Only for who may write to the folder.
+    /// The same; and where all is well the list is marked as newer than the files, so that the next time none of them
+    /// is read again. Only for who may write to the folder.
     ChangedOnce,
     /// Every hash.
     All,
@@ -67,8 +67,8 @@ pub(crate) fn list(folder: &Path) -> Result<(), Error> {
     Contents { format: FORMAT, files }.write(folder)
 }
 
-/// Compares a record's files with its list, all of them or those `named`; what is there and not listed is not looked at.
-/// `None` where there is no list, or none that this version reads.
+/// Compares a record's files with its list, all of them or those `named`; what is there and not listed is not looked
+/// at. `None` where there is no list, or none that this version reads.
 pub fn compare(folder: &Path, named: Option<&[&str]>, depth: Depth) -> Option<Vec<Damage>> {
     let contents = Contents::read(folder)?;
     let listed = modified(std::fs::metadata(folder.join(NAME)).ok().as_ref());

@@ -224,7 +224,8 @@ impl Folder {
     /// should know is returned.
     ///
     /// # Errors
-    /// `Occupied` by another experiment's results, `Claimed` by another file of the same name: its tables would be lost.
+    /// `Occupied` by another experiment's results, `Claimed` by another file of the same name: its tables would be
+    /// lost.
     pub fn check_before(&self, plan: &Plan, experiment: &Path) -> Result<Option<String>, Error> {
         let path = self.path.join("plan.toml");
         if !path.is_file() {

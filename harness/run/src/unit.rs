@@ -79,8 +79,8 @@ impl<'a> Run<'a> {
                 Found::Missing => {}
             }
         }
-        // All that the first training kept, for evaluations that are there too: the record is the same again, and no run
-        // about others has to train once more.
+        // All that the first training kept, for evaluations that are there too: the record is the same again, and no
+        // run about others has to train once more.
         let last = unit.training.epochs.saturating_sub(1);
         let mut keep = EpochRange { first: last, last };
         for evaluation in self.index.evaluations(id) {

@@ -20,8 +20,8 @@ use crate::protocol::{Event, Phase};
 use crate::resuming::{self, Beginning, Keeper};
 use crate::{closed, stepped, tensors};
 
-/// Trains, keeps the states of the epochs `keep`, and fills `folder` with the record. Where the folder has what was kept
-/// of an interrupted training, it goes on there.
+/// Trains, keeps the states of the epochs `keep`, and fills `folder` with the record. Where the folder has what was
+/// kept of an interrupted training, it goes on there.
 pub(crate) fn train(
     lab: &mut Lab,
     training: &Training,

@@ -14,7 +14,8 @@ pub fn outcome(folder: &Path) -> BTreeMap<String, String> {
         for entry in std::fs::read_dir(next).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
-            // When it happened, who was there, what failed on the way, and how it was run; sizes of files that tell time.
+            // When it happened, who was there, what failed on the way, and how it was run; sizes of files that tell
+            // time.
             let aside = ["journal.jsonl", "lock", "run.toml", "logs"].contains(&name.as_str())
                 || ["log.txt", "files.json"].iter().any(|aside| name.ends_with(aside));
             match path.is_dir() {

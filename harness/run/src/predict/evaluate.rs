@@ -19,7 +19,8 @@ use crate::world::World;
 const KEPT: [&str; 3] = ["scores.parquet", "grids.f32", "metrics.json"];
 
 /// Scores the test set of `evaluation`, which is of the model's training, and fills `out` with `scores.parquet`,
-/// `metrics.json` and, where there are maps, `grids.f32`; what an earlier call wrote there is removed first. The one epoch in them is the last of the training.
+/// `metrics.json` and, where there are maps, `grids.f32`; what an earlier call wrote there is removed first. The one
+/// epoch in them is the last of the training.
 ///
 /// # Errors
 /// Before anything is scored: images, labels and masks that can't be read. As [`super::predict`]; metrics that have no

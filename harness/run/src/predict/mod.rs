@@ -34,8 +34,8 @@ use crate::notice::{Notice, Observer};
 /// reason and no scores.
 ///
 /// # Errors
-/// Images that can't be read where these may not be left out, or where no other is there, all of them named; a model whose scores depend on the batch; a state that does not fit;
-/// what the worker meets; the system's.
+/// Images that can't be read where these may not be left out, or where no other is there, all of them named; a model
+/// whose scores depend on the batch; a state that does not fit; what the worker meets; the system's.
 pub fn predict(
     model: &Model,
     images: &[InputImage],
