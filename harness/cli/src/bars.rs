@@ -162,7 +162,7 @@ mod tests {
         }
         let of = |columns: usize| line.drawn(columns, now);
         assert_eq!(of(60), "  encoding supports         ━━━━────  64/128  3m 20s left");
-        assert_eq!(of(80), "  encoding supports         ━━━━━━━━━━━──────────  64/128  3m 20s left  4.9/s");
+        assert_eq!(of(80), "  encoding supports         ━━━━━━━━━━───────────  64/128  3m 20s left  4.9/s");
         assert_eq!(of(41), "  encoding supports          64/128");
         assert_eq!(of(12), "  encodi…");
     }

@@ -1,5 +1,5 @@
-//! Lines at the foot of the terminal that are drawn over again and again, below the text that stays. Each is followed by
-//! a line break of its own: none leans on the terminal to wrap it.
+//! Lines at the foot of the terminal that are drawn over again and again, below the text that stays. Each has a row of
+//! its own: none leans on the terminal to wrap it.
 
 use std::fmt::Write as _;
 use std::io::{Write as _, stderr};

@@ -63,8 +63,8 @@ section! {
         shots: List<Shots> {
             required: "[4]",
         }
-        /// Which support set of that K: the number of a list file, or the random seed where there is none, or the name of
-        /// one of the dataset's [published lists](#support_lists)
+        /// Which support set of that K: the number of a list file, or the random seed where there is none, or the name
+        /// of one of the dataset's [published lists](#support_lists)
         draws: List<Draw> {
             values: "list of whole numbers from 0, and of names",
             required: "[0]",

@@ -2,6 +2,8 @@
 //! them.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+#[path = "paper/answer.rs"]
+mod answer;
 #[path = "paper/inputs.rs"]
 mod inputs;
 #[path = "paper/printed.rs"]
@@ -100,32 +102,6 @@ fn the_ablation_table_marks_the_best_and_what_is_not_significantly_worse() {
     assert!(tex[7].contains("[l]{\\,$\\approx$} & $-$0.020~[$-$0.050,~+0.010] &"), "{}", tex[7]);
     assert!(tex[8].starts_with("single \\& alone & "), "{}", tex[8]);
     assert!(files["report.md"].contains("\n## Statistics\n\n- Intervals are 95 % intervals"));
-}
-
-#[test]
-fn the_report_begins_with_the_answer_and_says_what_failed() {
-    let report = tables(&ablation())["report.md"].clone();
-    let answer = report.split("\n\n").nth(1).unwrap();
-    assert_eq!(
-        answer,
-        "Against `base` on Brain, K = 4, 1 draw, 2 seeds: worse: `single & alone` AC −0.120 [−0.150, −0.090], p < 0.001; \
-         `single & alone` AS −0.070 [−0.080, −0.060], p = 0.020. No other difference is significant (AC, AC by detection, AS; \
-         Holm)."
-    );
-    assert!(
-        report.contains("\n**1 of 7 cells failed** ([list](#failed-cells)):\n\n- 1 cell of `free`: timeout: 60 s\n"),
-        "{report}"
-    );
-    assert!(report.contains("\nFor research, not for diagnosis.\n"));
-    // With one seed the interval knows no other.
-    let mut single = ablation();
-    single.results.retain(|row| row.seed == 0);
-    single.differences.iter_mut().for_each(|row| row.p_holm = 0.5);
-    let files = tables(&single);
-    let first: Vec<&str> = files["report.md"].split("\n\n").skip(1).take(2).collect();
-    assert!(first[0].contains("1 draw, 1 seed: no variant was shown to differ (AC, AC by detection, AS; Holm). Largest: `single & alone` AC −0.120"), "{first:?}");
-    assert!(first[1].starts_with("One training each: "), "{first:?}");
-    assert!(files["ablation.md"].contains("One training each: "));
 }
 
 #[test]
