@@ -36,7 +36,12 @@ fn names_paths_order_and_what_else_is_in_the_file_do_not_enter() {
     same(&world, &file_with(&[("name", "\"other\""), ("smoke", "true")], ""));
     same(&world, &file("").replace("ViT-L-14-336px.pt", "elsewhere/ViT-L-14-336px.pt"));
     same(&world, &file("\n[variants.more]\nloss = \"contrastive\"\n"));
-    same(&world, &file("\n[base]\nlabel = \"w/o anything\"\n[report]\nnumbers = \"percent\"\nfigures = [\"roc\"]\nhide = [\"n\"]\n"));
+    same(
+        &world,
+        &file(
+            "\n[base]\nlabel = \"w/o anything\"\n[report]\nnumbers = \"percent\"\nfigures = [\"roc\"]\nhide = [\"n\"]\n",
+        ),
+    );
     same(&world, &file("\n[train]\nepochs = 60\nbatch = 16\nlearning_rate = 0.001\n"));
     same(&world, &file_with(&[("datasets", "[\"Brain\", \"Liver\"]"), ("shots", "[4, 2]"), ("seeds", "[0, 1]")], ""));
     // The same images under another dataset's name.
@@ -230,7 +235,10 @@ fn what_a_report_is_printed_by_comes_back_with_a_plan_and_no_two_variants_are_pr
     assert!(!plain.contains("label") && !plain.contains("[report]"), "{plain}");
     for (more, says) in [
         ("\n[variants.a]\nlabel = \"base\"\n", "variants `base` and `a` are both printed as `base`"),
-        ("\n[variants.a]\nlabel = \"x\"\n[variants.b]\nlabel = \"x\"\n", "variants `a` and `b` are both printed as `x`"),
+        (
+            "\n[variants.a]\nlabel = \"x\"\n[variants.b]\nlabel = \"x\"\n",
+            "variants `a` and `b` are both printed as `x`",
+        ),
         ("\n[variants.a]\nlabel = \" \"\n", "`label` of variant `a` is empty"),
         ("\n[variants.a]\nlabel = \"two\\nlines\"\n", "write it on one line"),
         ("\n[report]\nfigures = [\"rock\"]\n", "roc"),

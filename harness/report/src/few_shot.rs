@@ -154,8 +154,8 @@ impl<'a> FewShot<'a> {
     }
 
     /// Leaves one line of what has one state, as its numbers are the same by every rule, and of what sees no support
-    /// set, as they are at every K. Compared it is by each rule and at each K, so a mark stays where it has it by and at
-    /// all of them.
+    /// set, as they are at every K. Compared it is by each rule and at each K, so a mark stays where it has it by and
+    /// at all of them.
     fn print_once(&mut self) {
         let mut kept: Vec<Line<'a>> = Vec::new();
         for line in std::mem::take(&mut self.lines) {
@@ -233,7 +233,8 @@ impl<'a> FewShot<'a> {
         let mut last = None;
         for line in &self.lines {
             // What has no support set stands first, beside the first K.
-            let shots = if line.no_support { self.lines.first().map_or(line.shots, |line| line.shots) } else { line.shots };
+            let shots =
+                if line.no_support { self.lines.first().map_or(line.shots, |line| line.shots) } else { line.shots };
             if last != Some((line.selection, shots)) {
                 sheet.block();
                 last = Some((line.selection, shots));
@@ -278,7 +279,8 @@ impl<'a> FewShot<'a> {
 
     /// What its caption says.
     fn brief(&self) -> Vec<String> {
-        let mut brief = vec!["AC: image AUROC; AS: pixel AUROC; mean ± standard deviation over n trainings.".to_owned()];
+        let mut brief =
+            vec!["AC: image AUROC; AS: pixel AUROC; mean ± standard deviation over n trainings.".to_owned()];
         if self.lines.iter().flat_map(|line| &line.marks).any(|mark| *mark != Mark::None) {
             brief.push(format!("At one K: {}", BRIEF.replacen("Bold", "bold", 1)));
         }
@@ -347,13 +349,7 @@ fn all_lines<'a>(rows: &[&'a SummaryRow], variants: &[String], print: &Print) ->
     for row in rows {
         let (backend, precision) = (row.backend.as_str(), row.precision.as_str());
         let variant = rank(variants, &row.variant);
-        let order = (
-            rule(row.selection),
-            row.shots,
-            variant,
-            print.backend(backend),
-            (precision, row.allow_overlap),
-        );
+        let order = (rule(row.selection), row.shots, variant, print.backend(backend), (precision, row.allow_overlap));
         lines.entry(order).or_insert_with(|| Line {
             selection: row.selection,
             variant: &row.variant,

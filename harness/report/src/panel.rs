@@ -19,8 +19,8 @@ use crate::outline::outlined;
 use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
 use crate::{ReportError, font};
 
-/// Draws rows of image, truth and anomaly map, each in the image's own shape, the truth's outline on the map. All maps share one colour scale, from the lowest to the highest value of
-/// any.
+/// Draws rows of image, truth and anomaly map, each in the image's own shape, the truth's outline on the map. All maps
+/// share one colour scale, from the lowest to the highest value of any.
 ///
 /// # Errors
 /// A picture that is not S x S, or a map with a value that is not finite.
@@ -277,12 +277,9 @@ mod tests {
 
     #[test]
     fn a_picture_keeps_the_shape_of_its_image() {
-        assert_eq!([1.0, 1.5, 0.5, 9.0, f64::NAN].map(|aspect| shaped(aspect, 480)), [
-            (480, 480),
-            (480, 320),
-            (240, 480),
-            (480, 120),
-            (480, 480)
-        ]);
+        assert_eq!(
+            [1.0, 1.5, 0.5, 9.0, f64::NAN].map(|aspect| shaped(aspect, 480)),
+            [(480, 480), (480, 320), (240, 480), (480, 120), (480, 480)]
+        );
     }
 }

@@ -92,7 +92,12 @@ pub(crate) fn pdf(
         let mut image = pdf.image_xobject(Ref::new(first + number as i32), &picture.deflated);
         image.filter(Filter::FlateDecode);
         // The bytes are those of the PNG in the SVG, filters and all.
-        image.decode_parms().predictor(Predictor::PngOptimum).colors(3).bits_per_component(8).columns(picture.size.0 as i32);
+        image
+            .decode_parms()
+            .predictor(Predictor::PngOptimum)
+            .colors(3)
+            .bits_per_component(8)
+            .columns(picture.size.0 as i32);
         image.width(picture.size.0 as i32).height(picture.size.1 as i32).bits_per_component(8);
         image.color_space().device_rgb();
     }
@@ -289,7 +294,8 @@ impl Drawn<'_> {
             let all = text.abs_transform().pre_concat(transform).pre_scale(units, units);
             [all.sx, all.ky, all.kx, all.sy, all.tx, all.ty]
         };
-        let units = font::font().map_or(2048.0, |font| f32::from(font.metrics(Size::unscaled(), LocationRef::default()).units_per_em));
+        let units = font::font()
+            .map_or(2048.0, |font| f32::from(font.metrics(Size::unscaled(), LocationRef::default()).units_per_em));
         for span in text.layouted().iter().filter(|span| span.visible) {
             let Some(first) = span.positioned_glyphs.first() else { continue };
             self.alpha(Alpha::of(span.fill.as_ref().map(|fill| fill.opacity().get()), None));

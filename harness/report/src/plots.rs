@@ -296,7 +296,11 @@ impl Together<'_> {
             top: ABOVE as i32,
             bottom: (ABOVE + self.plot_height()) as i32,
         };
-        let x = Axis { name: if named { &plot.x.name } else { "" }, range: plot.x.range.clone(), ticks: plot.x.ticks.clone() };
+        let x = Axis {
+            name: if named { &plot.x.name } else { "" },
+            range: plot.x.range.clone(),
+            ticks: plot.x.ticks.clone(),
+        };
         let y = Axis { name: &plot.y.name, range: plot.y.range.clone(), ticks: plot.y.ticks.clone() };
         let to_point = axes(area, place, (&x, named), (&y, true))?;
         if plots.diagonal {
@@ -446,7 +450,11 @@ impl Drawing for Apart<'_> {
             }
             let x = Axis { name: "", range: plot.x.range.clone(), ticks: plot.x.ticks.fewer(&plot.x.range) };
             let first = column == 0;
-            let y = Axis { name: if first { &plot.y.name } else { "" }, range: plot.y.range.clone(), ticks: plot.y.ticks.clone() };
+            let y = Axis {
+                name: if first { &plot.y.name } else { "" },
+                range: plot.y.range.clone(),
+                ticks: plot.y.ticks.clone(),
+            };
             let to_point = axes(area, place, (&x, true), (&y, first))?;
             if plots.diagonal {
                 let ends =

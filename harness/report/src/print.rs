@@ -114,7 +114,8 @@ impl Reasons {
 
     /// The note below the table; `None` without a reason.
     pub(crate) fn note(&self) -> Option<String> {
-        let all: Vec<String> = self.0.iter().enumerate().map(|(at, reason)| format!("({}) {reason}.", at + 1)).collect();
+        let all: Vec<String> =
+            self.0.iter().enumerate().map(|(at, reason)| format!("({}) {reason}.", at + 1)).collect();
         (!all.is_empty()).then(|| all.join(" "))
     }
 }

@@ -124,7 +124,9 @@ pub(crate) fn published_table(
         heading: "Beside published numbers",
         sentence: "Published numbers on the same datasets with ours at the same K; difference: ours minus theirs."
             .to_owned(),
-        brief: vec!["Verdicts stand where method, K, selection and image score are ours; all else was not run here.".to_owned()],
+        brief: vec![
+            "Verdicts stand where method, K, selection and image score are ours; all else was not run here.".to_owned(),
+        ],
         notes,
         shown: shown(if near.is_empty() { &all } else { &near }, print)?,
         whole: Some(shown(&all, print)?),

@@ -13,8 +13,8 @@ use crate::material::Material;
 use crate::print::{Print, Reasons};
 use crate::sheet::{TableText, columns_of};
 use crate::tables::{remove_others, statistics, tables};
-use crate::words::line;
 use crate::wide::wide_in;
+use crate::words::line;
 use crate::{ReportError, SummaryRow};
 
 /// Writes `tables/*.{csv,parquet,md,tex}`, `figures/*.{svg,png}` and, last, `report.md` below `folder`: the same input
@@ -87,12 +87,9 @@ fn write_tables(
     Ok((summary, sections))
 }
 
-/// Writes the summary: a row for each metric for programs, a line for each group for people. Returns it, and its columns.
-fn write_summary(
-    rows: &[SummaryRow],
-    print: &Print,
-    folder: &Path,
-) -> Result<(String, Vec<String>), ReportError> {
+/// Writes the summary: a row for each metric for programs, a line for each group for people. Returns it, and its
+/// columns.
+fn write_summary(rows: &[SummaryRow], print: &Print, folder: &Path) -> Result<(String, Vec<String>), ReportError> {
     let mut reasons = Reasons::default();
     let whole = wide_in(rows, print, &mut reasons)?;
     let columns = columns_of(&whole)?;

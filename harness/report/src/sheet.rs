@@ -118,7 +118,11 @@ impl Sheet {
             let cells = self.rows.iter().map(|row| row.get(at).cloned().unwrap_or_default()).collect();
             columns.push((name, if *right { Values::Measure(cells) } else { Values::Text(cells) }));
         }
-        Ok(Frame::new(columns)?.with_bold(self.bold).with_rules(self.blocks).with_headings(self.headings).with_stub(self.stub))
+        Ok(Frame::new(columns)?
+            .with_bold(self.bold)
+            .with_rules(self.blocks)
+            .with_headings(self.headings)
+            .with_stub(self.stub))
     }
 }
 
@@ -230,8 +234,8 @@ pub(crate) fn columns_of(frame: &Frame) -> Result<Vec<String>, ReportError> {
     Ok(head.trim_matches('|').split('|').map(|name| name.trim().replace('*', "")).collect())
 }
 
-/// What is to be said of what was chosen on the test set, of what there was no choice for, and of pairs of shots, where a
-/// table or its notes have such.
+/// What is to be said of what was chosen on the test set, of what there was no choice for, and of pairs of shots, where
+/// a table or its notes have such.
 fn signs(markdown: &str, notes: &[String]) -> Vec<String> {
     let mut signs = Vec::new();
     if markdown.contains('†') {

@@ -38,8 +38,7 @@ pub(crate) fn wide_in(rows: &[SummaryRow], print: &Print, reasons: &mut Reasons)
     let variants = Values::Text(variants);
     let any = |of: fn(&SummaryRow) -> bool| lines.iter().any(|line| of(line.head));
 
-    let mut columns =
-        vec![("variant".to_owned(), variants), ("dataset".to_owned(), text(|row| &row.dataset))];
+    let mut columns = vec![("variant".to_owned(), variants), ("dataset".to_owned(), text(|row| &row.dataset))];
     if any(|row| row.trained_on != row.dataset) {
         columns.push(("trained on".to_owned(), text(|row| &row.trained_on)));
     }
@@ -68,7 +67,10 @@ pub(crate) fn wide_in(rows: &[SummaryRow], print: &Print, reasons: &mut Reasons)
     let stub = columns.len();
     columns.extend(metrics(&lines, print)?);
     if any(|row| row.failed + row.not_run > 0) {
-        columns.push(("not done".to_owned(), Values::Text(lines.iter().map(|line| not_done(line.head, reasons)).collect())));
+        columns.push((
+            "not done".to_owned(),
+            Values::Text(lines.iter().map(|line| not_done(line.head, reasons)).collect()),
+        ));
     }
     Ok(Frame::new(columns)?.with_stub(stub))
 }
@@ -167,7 +169,11 @@ fn metrics(lines: &[Line<'_>], print: &Print) -> Result<Vec<(String, Values)>, R
         };
         lines.iter().zip(&table).map(cell).collect()
     };
-    Ok(found.iter().enumerate().map(|(at, metric)| (metric_words(*metric).to_owned(), Values::Measure(cells(at)))).collect())
+    Ok(found
+        .iter()
+        .enumerate()
+        .map(|(at, metric)| (metric_words(*metric).to_owned(), Values::Measure(cells(at))))
+        .collect())
 }
 
 fn same_group(a: &SummaryRow, b: &SummaryRow) -> bool {

@@ -486,7 +486,10 @@ fn pairs_of_shots_have_lines_of_their_own_and_no_published_number() {
 fn a_table_that_nothing_fills_is_not_written() {
     let files = tables(&ReportInput::default());
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
-    assert_eq!(names, ["report.md", "summary.caption.tex", "summary.csv", "summary.md", "summary.parquet", "summary.tex"]);
+    assert_eq!(
+        names,
+        ["report.md", "summary.caption.tex", "summary.csv", "summary.md", "summary.parquet", "summary.tex"]
+    );
     // Nor is one of an earlier report left.
     let folder = tempfile::tempdir().unwrap();
     let there = || folder.path().join("tables/few-shot.parquet").exists();

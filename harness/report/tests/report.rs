@@ -8,8 +8,8 @@ use std::path::Path;
 use harness_method::{ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 use harness_report::{
-    Axes, Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, ReportError, ReportInput, RocFigure, RocSeries,
-    Role, choose, panel, roc, summary, training_curve, wide, write_report,
+    Axes, Candidate, CurveFigure, CurveSeries, PanelFigure, PanelRow, Pixels, ReportError, ReportInput, RocFigure,
+    RocSeries, Role, choose, panel, roc, summary, training_curve, wide, write_report,
 };
 use harness_tables::{CurveRow, ResultRow, Status};
 

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use harness_method::{Draw, ImageScore, Selection, Shots};
 use harness_metrics::Metric;
-use harness_tables::{Layout, Smoke, 
-    CurveRow, Frame, Query, ResultRow, ScoreRow, Status, TablesError, Values, count, distinct, read_curve,
-    read_results, read_scores, row, values, write_curve, write_results, write_scores,
+use harness_tables::{
+    CurveRow, Frame, Layout, Query, ResultRow, ScoreRow, Smoke, Status, TablesError, Values, count, distinct,
+    read_curve, read_parquet, read_results, read_scores, row, values, write_curve, write_parquet, write_results,
+    write_scores,
 };
 
 fn done() -> ResultRow {

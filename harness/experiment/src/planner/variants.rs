@@ -62,7 +62,8 @@ impl Planner<'_> {
             if let Some(other) = taken.insert(shown, name)
                 && other != name
             {
-                let message = format!("variants `{other}` and `{name}` are both printed as `{shown}`; change one `label`");
+                let message =
+                    format!("variants `{other}` and `{name}` are both printed as `{shown}`; change one `label`");
                 findings.add(offset, message);
             }
         }

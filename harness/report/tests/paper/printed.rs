@@ -1,4 +1,5 @@
-//! A big study with long names, and what its tables are in LaTeX: nothing wider than its line, nothing too small to read.
+//! A big study with long names, and what its tables are in LaTeX: nothing wider than its line, nothing too small to
+//! read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -30,7 +31,13 @@ fn study() -> ReportInput {
         for (set, k) in input.datasets.clone().iter().flat_map(|set| [(set, 4), (set, 8), (set, 16)]) {
             let value = 0.7 + 0.01 * at as f64;
             if (at, k) == (7, 8) {
-                input.results.push(undone(name, &set.name, k, Status::Failed, "numeric: epoch 1, batch 0: a loss is NaN"));
+                input.results.push(undone(
+                    name,
+                    &set.name,
+                    k,
+                    Status::Failed,
+                    "numeric: epoch 1, batch 0: a loss is NaN",
+                ));
                 continue;
             }
             input.results.extend(masked(name, &set.name, k, value, value - 0.1));
@@ -52,7 +59,8 @@ fn study() -> ReportInput {
                 input.delong.extend((0..3).map(|seed| DeLongRow { seed, p: Some(0.01 * at as f64), ..test.clone() }));
             }
         }
-        let transfer = done(name, "Liver_AD", 4, 0, "last", &[("image_auroc", "map-max", 0.6), ("pixel_auroc", "", 0.7)]);
+        let transfer =
+            done(name, "Liver_AD", 4, 0, "last", &[("image_auroc", "map-max", 0.6), ("pixel_auroc", "", 0.7)]);
         let from = |row| ResultRow { trained_on: "Brain_AD_of_a_long_name".into(), ..row };
         input.results.extend(transfer.into_iter().map(from));
         input.of_methods.push(MethodRow {
@@ -67,7 +75,12 @@ fn study() -> ReportInput {
             ..MethodRow::default()
         });
     }
-    let control = |name: &String| ControlRow { variant: name.clone(), dataset: "Liver_AD".into(), level: 0.6, ..ControlRow::default() };
+    let control = |name: &String| ControlRow {
+        variant: name.clone(),
+        dataset: "Liver_AD".into(),
+        level: 0.6,
+        ..ControlRow::default()
+    };
     input.controls = names.iter().skip(1).map(control).collect();
     input
 }
@@ -142,6 +155,8 @@ fn tex_reads_every_table_and_none_is_wider_than_its_line() {
 
 fn compile(folder: &Path, program: &str, arguments: &[&str], document: &str) {
     fs::write(folder.join("all.tex"), document).unwrap();
+    // What a table of other columns was as wide as.
+    let _ = fs::remove_file(folder.join("all.aux"));
     let out = Command::new(program).args(arguments).arg("all.tex").current_dir(folder).output().unwrap();
     let log = String::from_utf8_lossy(&out.stdout);
     if ["booktabs", "longtable", "geometry"].iter().any(|name| log.contains(&format!("`{name}.sty' not found"))) {
@@ -189,8 +204,11 @@ fn latex_tables_have_a_cell_for_each_column_and_no_type_below_seven_points() {
 fn tables_print_labels_percent_and_the_columns_that_were_asked_for() {
     let mut input = ablation();
     input.labels = vec![("fixed_prompts".into(), "w/o learned prompts".into())];
-    input.printing =
-        Printing { numbers: Numbers::Percent, hide: vec!["AS".into(), "n".into(), "pixel AUROC".into()], ..Printing::default() };
+    input.printing = Printing {
+        numbers: Numbers::Percent,
+        hide: vec!["AS".into(), "n".into(), "pixel AUROC".into()],
+        ..Printing::default()
+    };
     let files = tables(&input);
     let few = &files["few-shot.md"];
     assert!(few.contains("| w/o learned prompts |") && few.contains("90.0 ± 1.4 ≈"), "{few}");
@@ -224,14 +242,14 @@ fn what_has_one_state_has_one_line_in_the_few_shot_table() {
         let rows = done(variant, "Brain", 4, 0, rule, &[("image_auroc", "map-max", value)]);
         rows.into_iter().map(move |row| ResultRow { no_choice, ..row })
     };
-    let rows = |rule: &str, value: f64| of("bank", rule, 0.8, true).chain(of(BASE, rule, value, false)).collect::<Vec<_>>();
+    let rows =
+        |rule: &str, value: f64| of("bank", rule, 0.8, true).chain(of(BASE, rule, value, false)).collect::<Vec<_>>();
     let results = [rows("last", 0.7), rows("best-on-test", 0.9)].concat();
     let input = ReportInput { variants: vec![BASE.into(), "bank".into()], results, ..ReportInput::default() };
     let files = tables(&input);
     let lines: Vec<Vec<&str>> = table(&files["few-shot.md"]).into_iter().skip(2).map(cells).collect();
-    assert_eq!(lines.iter().map(|line| (line[0], line[1])).collect::<Vec<_>>(), [
-        ("last", BASE),
-        ("no choice", "bank"),
-        ("best-on-test", BASE)
-    ]);
+    assert_eq!(
+        lines.iter().map(|line| (line[0], line[1])).collect::<Vec<_>>(),
+        [("last", BASE), ("no choice", "bank"), ("best-on-test", BASE)]
+    );
 }
