@@ -14,7 +14,7 @@ use plotters_backend::DrawingBackend;
 use crate::axes::{Axis, Place, Ticks, axes, left_of};
 use crate::colour::{GREY, INK};
 use crate::labels::{LINE, labels, offsets};
-use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
+use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, is_too_tall, render};
 use crate::{ReportError, font, marks};
 
 /// Draws measures over costs. What has no cost has no point in a plot.
@@ -22,6 +22,15 @@ use crate::{ReportError, font, marks};
 /// # Errors
 /// A value that is not finite, or seconds that are not positive.
 pub fn cost(figure: &CostFigure, paper: impl Into<Paper>) -> Result<Rendered, ReportError> {
+    render(&sketch(figure)?, paper.into())
+}
+
+/// Whether it has no room on a page.
+pub(crate) fn is_tall(figure: &CostFigure, paper: Paper) -> Result<bool, ReportError> {
+    Ok(is_too_tall(&sketch(figure)?, paper))
+}
+
+fn sketch(figure: &CostFigure) -> Result<Sketch<'_>, ReportError> {
     let wrong = |what: &str| ReportError::Figure { figure: figure.name.clone(), what: what.to_owned() };
     let font = &font::font()?;
     let mut panes = Vec::new();
@@ -46,7 +55,7 @@ pub fn cost(figure: &CostFigure, paper: impl Into<Paper>) -> Result<Rendered, Re
     if panes.is_empty() {
         return Err(wrong("nothing has a cost"));
     }
-    render(&Sketch { name: &figure.name, panes }, paper.into())
+    Ok(Sketch { name: &figure.name, panes })
 }
 
 /// Where a point stands across.

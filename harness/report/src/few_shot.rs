@@ -154,8 +154,8 @@ impl<'a> FewShot<'a> {
     }
 
     /// Leaves one line of what has one state, as its numbers are the same by every rule, and of what sees no support
-    /// set, as they are at every K. Compared it is by each rule and at each K, so a mark stays where it has it by and at
-    /// all of them.
+    /// set, as they are at every K. Compared it is by each rule and at each K, so a mark stays where it has it by and
+    /// at all of them.
     fn print_once(&mut self) {
         let mut kept: Vec<Line<'a>> = Vec::new();
         for line in std::mem::take(&mut self.lines) {

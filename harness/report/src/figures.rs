@@ -10,9 +10,12 @@ use harness_tables::TablesError;
 use rayon::prelude::*;
 
 use crate::ablation::Filled;
+use crate::cost::is_tall as costs_are_tall;
 use crate::figure_data::{backend_bars, chosen, forests, heat_maps, in_picture, over_shots};
+use crate::forest::is_tall as forest_is_tall;
 use crate::material::Material;
 use crate::plots::{Part, Plots};
+use crate::ranks::is_tall as ranks_are_tall;
 use crate::render::Paper;
 use crate::words::line;
 use crate::{
@@ -142,15 +145,15 @@ fn sketches_of<'a>(from: &'a Material<'_>, compared: &[Filled<'_>]) -> Result<Ve
         sketches.extend(of_plots(FigureKind::Shots, plots, &figure.caption, ""));
     }
     for figure in forests(from, compared) {
-        sketches.extend(on_pages(figure).into_iter().map(|figure| sketch!(Ablation, figure, forest, paper)));
+        sketches.extend(on_pages(figure, paper)?.into_iter().map(|figure| sketch!(Ablation, figure, forest, paper)));
     }
     for figure in &input.ranks {
         let figure = ranks_in_print(from, figure);
-        sketches.extend(by_measure(figure).into_iter().map(|figure| sketch!(Ranks, figure, ranks, paper)));
+        sketches.extend(by_measure(figure, paper)?.into_iter().map(|figure| sketch!(Ranks, figure, ranks, paper)));
     }
     for figure in &input.costs {
         let figure = costs_in_print(from, figure);
-        sketches.extend(costs_by_measure(figure).into_iter().map(|figure| sketch!(Cost, figure, cost, paper)));
+        sketches.extend(costs_by_measure(figure, paper)?.into_iter().map(|figure| sketch!(Cost, figure, cost, paper)));
     }
     sketches.extend(heat_maps(from).into_iter().map(|figure| sketch!(CrossDataset, figure, heat_map, paper)));
     sketches.extend(backend_bars(&input.backends).into_iter().map(|figure| sketch!(Backends, figure, bars, paper)));
@@ -172,18 +175,16 @@ fn sketches_of<'a>(from: &'a Material<'_>, compared: &[Filled<'_>]) -> Result<Ve
 
 /// A part of a figure's name from words.
 fn slug(words: &str) -> String {
-    words.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-")
+    words.split(" (").next().unwrap_or_default().to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-")
 }
 
-/// Most rows of a figure that has several measures below one another, and most of one that has one.
-const MOST_TOGETHER: usize = 10;
-const MOST_ROWS: usize = 22;
+/// Most rows of a figure of one measure whose names have several lines.
+const MOST_ROWS: usize = 20;
 
-/// A forest plot on as many pages as it must have, all with the same axis.
-fn on_pages(figure: ForestFigure) -> Vec<ForestFigure> {
-    let rows = figure.plots.iter().map(|plot| plot.rows.len()).max().unwrap_or(0);
-    if rows <= MOST_TOGETHER {
-        return vec![figure];
+/// A forest plot on as many pages as it must have, all of a measure with the same axis.
+fn on_pages(figure: ForestFigure, paper: Paper) -> Result<Vec<ForestFigure>, ReportError> {
+    if !forest_is_tall(&figure, paper)? {
+        return Ok(vec![figure]);
     }
     let mut parts = Vec::new();
     for plot in &figure.plots {
@@ -196,7 +197,7 @@ fn on_pages(figure: ForestFigure) -> Vec<ForestFigure> {
             parts.push(ForestFigure { name: format!("{name}{part}"), plots: vec![plot], ..figure.clone() });
         }
     }
-    parts
+    Ok(parts)
 }
 
 fn ranks_in_print(from: &Material<'_>, figure: &RankFigure) -> RankFigure {
@@ -211,16 +212,16 @@ fn ranks_in_print(from: &Material<'_>, figure: &RankFigure) -> RankFigure {
     figure
 }
 
-fn by_measure(figure: RankFigure) -> Vec<RankFigure> {
-    if figure.plots.len() < 2 || figure.plots.iter().all(|plot| plot.variants.len() <= MOST_TOGETHER) {
-        return vec![figure];
+fn by_measure(figure: RankFigure, paper: Paper) -> Result<Vec<RankFigure>, ReportError> {
+    if figure.plots.len() < 2 || !ranks_are_tall(&figure, paper)? {
+        return Ok(vec![figure]);
     }
     let of = |plot: &crate::RankPlot| RankFigure {
         name: format!("{}-{}", figure.name, slug(&plot.measure)),
         plots: vec![plot.clone()],
         ..figure.clone()
     };
-    figure.plots.iter().map(of).collect()
+    Ok(figure.plots.iter().map(of).collect())
 }
 
 fn costs_in_print(from: &Material<'_>, figure: &CostFigure) -> CostFigure {
@@ -235,16 +236,16 @@ fn costs_in_print(from: &Material<'_>, figure: &CostFigure) -> CostFigure {
     figure
 }
 
-fn costs_by_measure(figure: CostFigure) -> Vec<CostFigure> {
-    if figure.plots.len() < 2 || figure.plots.iter().all(|plot| plot.points.len() <= MOST_TOGETHER) {
-        return vec![figure];
+fn costs_by_measure(figure: CostFigure, paper: Paper) -> Result<Vec<CostFigure>, ReportError> {
+    if figure.plots.len() < 2 || !costs_are_tall(&figure, paper)? {
+        return Ok(vec![figure]);
     }
     let of = |plot: &crate::CostPlot| CostFigure {
         name: format!("{}-{}", figure.name, slug(&plot.measure)),
         plots: vec![plot.clone()],
         ..figure.clone()
     };
-    figure.plots.iter().map(of).collect()
+    Ok(figure.plots.iter().map(of).collect())
 }
 
 /// A panel of methods on as many pages as it must have, with the base on each.

@@ -14,7 +14,7 @@ use plotters_backend::DrawingBackend;
 use crate::axes::Ticks;
 use crate::colour::{FAINT, GREY, INK};
 use crate::labels::{LINE, by_plot, heights, inside, labels, offsets, wrapped};
-use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
+use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, is_too_tall, render};
 use crate::{ReportError, font, marks};
 
 /// One line.
@@ -59,6 +59,15 @@ pub struct ForestFigure {
 /// # Errors
 /// A value that is not finite.
 pub fn forest(figure: &ForestFigure, paper: impl Into<Paper>) -> Result<Rendered, ReportError> {
+    render(&sketch(figure)?, paper.into())
+}
+
+/// Whether it has no room on a page.
+pub(crate) fn is_tall(figure: &ForestFigure, paper: Paper) -> Result<bool, ReportError> {
+    Ok(is_too_tall(&sketch(figure)?, paper))
+}
+
+fn sketch(figure: &ForestFigure) -> Result<Sketch, ReportError> {
     let values = figure.plots.iter().flat_map(|plot| &plot.rows).filter_map(|row| row.difference);
     if values.into_iter().any(|(d, low, high)| !(d.is_finite() && low.is_finite() && high.is_finite())) {
         return Err(ReportError::Figure { figure: figure.name.clone(), what: "a value is not finite".to_owned() });
@@ -70,7 +79,7 @@ pub fn forest(figure: &ForestFigure, paper: impl Into<Paper>) -> Result<Rendered
     for row in figure.plots.iter_mut().flat_map(|plot| &mut plot.rows) {
         row.reason = font::shorten(font, &row.reason, font::EM, f64::from(WIDTH as i32 - LEFT - 2 * RIGHT));
     }
-    render(&Sketch { figure, labels }, paper.into())
+    Ok(Sketch { figure, labels })
 }
 
 struct Sketch {

@@ -152,32 +152,55 @@ impl Shelf<'_> {
     }
 }
 
-/// Names without the parts that all of them have in common: at their ends, and where they have as many parts
-/// everywhere.
+/// Names without the parts that all of them have in common, in that order.
 fn without_common(names: &HashSet<&str>) -> HashMap<String, String> {
-    let parts: Vec<(&str, Vec<&str>)> =
+    let mut parts: Vec<(&str, Vec<&str>)> =
         names.iter().map(|name| (*name, name.split_inclusive(BREAKS).collect())).collect();
+    // What is common to several does not depend on their order, but which of equal choices is taken does.
+    parts.sort_unstable();
     let Some((_, first)) = parts.first().filter(|_| parts.len() > 1) else { return HashMap::new() };
-    let shortest = parts.iter().map(|(_, parts)| parts.len()).min().unwrap_or(0);
-    let all = |same: &dyn Fn(&[&str]) -> bool| parts.iter().all(|(_, parts)| same(parts));
-    let head = (0..shortest).take_while(|i| all(&|parts| parts[*i] == first[*i])).count();
-    let from_end = |parts: &[&str], i: usize| parts[parts.len() - 1 - i].to_owned();
-    let tail = (0..shortest - head).take_while(|i| all(&|parts| from_end(parts, *i) == from_end(first, *i))).count();
-    let even = all(&|parts| parts.len() == shortest);
-    let common =
-        |parts: &[&str], i: usize| i < head || i >= parts.len() - tail || (even && all(&|other| other[i] == first[i]));
+    let common = parts.iter().skip(1).fold(first.clone(), |common, (_, parts)| in_both(&common, parts));
     let shorten = |parts: &[&str]| {
-        let mut short = String::new();
-        for (i, part) in parts.iter().enumerate() {
-            if !common(parts, i) {
-                short.push_str(part);
-            } else if !short.ends_with('…') {
-                short.push('…');
+        let (mut short, mut rest) = (String::new(), common.as_slice());
+        for part in parts {
+            match rest.split_first() {
+                Some((next, others)) if next == part => {
+                    rest = others;
+                    if !short.ends_with('…') {
+                        short.push('…');
+                    }
+                }
+                _ => short.push_str(part),
             }
         }
         short
     };
     parts.iter().map(|(name, parts)| ((*name).to_owned(), shorten(parts))).collect()
+}
+
+/// The longest list of parts that both have in the same order.
+fn in_both<'a>(one: &[&'a str], other: &[&str]) -> Vec<&'a str> {
+    let mut longest = vec![vec![0usize; other.len() + 1]; one.len() + 1];
+    for i in (0..one.len()).rev() {
+        for j in (0..other.len()).rev() {
+            longest[i][j] = match one[i] == other[j] {
+                true => longest[i + 1][j + 1] + 1,
+                false => longest[i + 1][j].max(longest[i][j + 1]),
+            };
+        }
+    }
+    let (mut i, mut j, mut found) = (0, 0, Vec::new());
+    while i < one.len() && j < other.len() {
+        if one[i] == other[j] {
+            found.push(one[i]);
+            (i, j) = (i + 1, j + 1);
+        } else if longest[i + 1][j] >= longest[i][j + 1] {
+            i += 1;
+        } else {
+            j += 1;
+        }
+    }
+    found
 }
 
 /// The height of each row of a plot: one line's, and more where its label has more lines.
@@ -235,6 +258,9 @@ mod tests {
         };
         assert_eq!((mean, max), (&vec!["…mean".to_owned()], &vec!["…max".to_owned()]));
         of(&["adapter-linear-loss-siglip-mean-of-all", "adapter-conv-loss-siglip-mean-of-all"], 1);
+        // What is common is left out wherever it is.
+        let long = ["adapter-a1-loss-of-sentences-max-mean", "adapter-a2-loss-of-sentences-top-k-mean"];
+        assert_eq!(of(&long, 1), [vec!["…a1-…max-…".to_owned()], vec!["…a2-…top-k-…".to_owned()]]);
         of(&["prompt-learned-at-front-of-sentence", "prompt-learned-at-middle-of-sentence"], 1);
         // No place between words, and what differs is in the middle of what is cut.
         let (a, b) =

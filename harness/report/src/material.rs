@@ -48,8 +48,9 @@ impl<'a> Material<'a> {
         if self.input.base.is_empty() { first() } else { &self.input.base }
     }
 
-    /// How a line of a variant is drawn in every figure: the base first, then the others in the order of the experiment.
-    /// What is no variant is drawn by its place in a figure of so many, and all alike where they are too many.
+    /// How a line of a variant is drawn in every figure: the base first, then the others in the order of the
+    /// experiment. What is no variant is drawn by its place in a figure of so many, and all alike where they are too
+    /// many.
     pub(crate) fn style(&self, name: &str, at: usize, count: usize) -> Style {
         let base = self.base();
         let label = Some(self.print.variant(name).to_owned());

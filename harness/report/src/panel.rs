@@ -19,8 +19,8 @@ use crate::outline::outlined;
 use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
 use crate::{ReportError, font};
 
-/// Draws rows of image, truth and anomaly map, each in the image's own shape, the truth's outline on the map. All maps share one colour scale, from the lowest to the highest value of
-/// any.
+/// Draws rows of image, truth and anomaly map, each in the image's own shape, the truth's outline on the map. All maps
+/// share one colour scale, from the lowest to the highest value of any.
 ///
 /// # Errors
 /// A picture that is not S x S, or a map with a value that is not finite.

@@ -12,7 +12,7 @@ use plotters_backend::DrawingBackend;
 use crate::axes::Ticks;
 use crate::colour::{FAINT, GREY, INK};
 use crate::labels::{LINE, by_plot, heights, labels, offsets};
-use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
+use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, is_too_tall, render};
 use crate::{ReportError, font};
 
 /// Draws mean ranks.
@@ -20,6 +20,15 @@ use crate::{ReportError, font};
 /// # Errors
 /// A rank that is not finite, a group of variants that are not there.
 pub fn ranks(figure: &RankFigure, paper: impl Into<Paper>) -> Result<Rendered, ReportError> {
+    render(&sketch(figure)?, paper.into())
+}
+
+/// Whether it has no room on a page.
+pub(crate) fn is_tall(figure: &RankFigure, paper: Paper) -> Result<bool, ReportError> {
+    Ok(is_too_tall(&sketch(figure)?, paper))
+}
+
+fn sketch(figure: &RankFigure) -> Result<Sketch<'_>, ReportError> {
     let wrong = |what: &str| ReportError::Figure { figure: figure.name.clone(), what: what.to_owned() };
     for plot in &figure.plots {
         let all = plot.variants.iter().flat_map(|variant| variant.ranks.iter().chain([&variant.rank]));
@@ -34,7 +43,7 @@ pub fn ranks(figure: &RankFigure, paper: impl Into<Paper>) -> Result<Rendered, R
     let names: Vec<&String> =
         figure.plots.iter().flat_map(|plot| &plot.variants).map(|variant| &variant.label).collect();
     let labels = labels(font, &names, f64::from(LEFT - 60), LINES);
-    render(&Sketch { figure, labels }, paper.into())
+    Ok(Sketch { figure, labels })
 }
 
 struct Sketch<'a> {

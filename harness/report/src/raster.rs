@@ -4,7 +4,7 @@ use png::{BitDepth, ColorType, Compression, Encoder, Filter, PixelDimensions, Un
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 
-use crate::picture::Picture;
+use crate::picture::{Encoded, Picture};
 use crate::{ReportError, font};
 
 /// An SVG document without its pictures, read once for the PNG and the PDF; `figure` names it in messages.
@@ -68,11 +68,34 @@ pub(crate) fn encode_png(
     Ok(bytes)
 }
 
+/// A picture as a PNG file, with its compressed pixels.
+pub(crate) fn encoded(picture: &Picture) -> Result<Encoded, png::EncodingError> {
+    let (at, size) = (picture.at, picture.size);
+    let png = encode_png(size.0, size.1, &picture.rgb, None)?;
+    let deflated = deflated(&png);
+    Ok(Encoded { at, size, png, deflated })
+}
+
+/// The chunks of pixels of a PNG file, as one stream.
+fn deflated(png: &[u8]) -> Vec<u8> {
+    const SIGNATURE: usize = 8;
+    let (mut found, mut rest) = (Vec::new(), png.get(SIGNATURE..).unwrap_or_default());
+    // Length, name, content and a check sum.
+    while let Some((head, after)) = rest.split_at_checked(8) {
+        let length = head.first_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length)) as usize;
+        let Some((content, after)) = after.split_at_checked(length) else { break };
+        if head.ends_with(b"IDAT") {
+            found.extend_from_slice(content);
+        }
+        rest = after.get(4..).unwrap_or_default();
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::picture::Encoded;
     use crate::vector;
 
     #[test]
@@ -83,8 +106,8 @@ mod tests {
         let svg = "<svg width=\"30\" height=\"20\" xmlns=\"http://www.w3.org/2000/svg\">\n\
                    <rect x=\"0\" y=\"0\" width=\"30\" height=\"20\" fill=\"#FFFFFF\"/>\n\
                    <rect x=\"5\" y=\"5\" width=\"20\" height=\"10\" fill=\"#102030\"/>\n</svg>\n";
-        let encoded: Vec<Encoded> = pictures.iter().map(|picture| Encoded::of(picture).unwrap()).collect();
-        let whole = parsed(&vector::with_pictures(svg.to_owned(), &encoded), "test").unwrap();
+        let all: Vec<Encoded> = pictures.iter().map(|picture| encoded(picture).unwrap()).collect();
+        let whole = parsed(&vector::with_pictures(svg.to_owned(), &all), "test").unwrap();
         let rendered = pixels(&whole, &[], (30, 20), "test").unwrap();
         let svg = parsed(svg, "test").unwrap();
         assert_eq!(pixels(&svg, &pictures, (30, 20), "test").unwrap(), rendered);

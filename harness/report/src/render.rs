@@ -67,11 +67,27 @@ pub struct Rendered {
     pub height: f64,
 }
 
+/// How many blocks stand side by side, the height of each, and of each row.
+fn rows(drawing: &impl Drawing, paper: Paper) -> (usize, Vec<u32>, Vec<u32>) {
+    // A figure of one plot has nothing to put beside it.
+    let columns = if paper.page && drawing.blocks(2).len() > 1 { 2 } else { 1 };
+    let heights = drawing.blocks(columns);
+    let rows = heights.chunks(columns).map(|row| row.iter().copied().max().unwrap_or(0)).collect();
+    (columns, heights, rows)
+}
+
+/// Whether a drawing is taller than a page.
+pub(crate) fn is_too_tall(drawing: &impl Drawing, paper: Paper) -> bool {
+    const PAGE: f64 = 235.0;
+    let (.., rows) = rows(drawing, paper);
+    f64::from(rows.iter().sum::<u32>()) * MILLIMETRES > PAGE
+}
+
 /// Draws a figure in all formats.
 pub(crate) fn render(drawing: &impl Drawing, paper: Paper) -> Result<Rendered, ReportError> {
     let Document { figure, size, svg, pictures } = Document::new(drawing, paper)?;
     let millimetres = (f64::from(size.0) * MILLIMETRES).round();
-    let encoded: Result<Vec<Encoded>, _> = pictures.iter().map(Encoded::of).collect();
+    let encoded: Result<Vec<Encoded>, _> = pictures.iter().map(raster::encoded).collect();
     let encoded = encoded.map_err(|source| not_encoded(figure, source))?;
     let tree = raster::parsed(&svg, figure)?;
     let pixels = raster::pixels(&tree, &pictures, size, figure)?;
@@ -104,10 +120,7 @@ struct Document<'a> {
 impl<'a> Document<'a> {
     fn new(drawing: &'a impl Drawing, paper: Paper) -> Result<Self, ReportError> {
         let figure = drawing.name();
-        // A figure of one plot has nothing to put beside it.
-        let columns = if paper.page && drawing.blocks(2).len() > 1 { 2 } else { 1 };
-        let heights = drawing.blocks(columns);
-        let rows: Vec<u32> = heights.chunks(columns).map(|row| row.iter().copied().max().unwrap_or(0)).collect();
+        let (columns, heights, rows) = rows(drawing, paper);
         let top = if paper.smoke { BANNER } else { 0 };
         let width = columns as u32 * (WIDTH + GUTTER) - GUTTER;
         let size = (width, (top + rows.iter().sum::<u32>()).max(1));

@@ -99,7 +99,8 @@ fn write_tables(
     Ok((summary, sections))
 }
 
-/// Writes the summary: a row for each metric for programs, a line for each group for people. Returns it, and its columns.
+/// Writes the summary: a row for each metric for programs, a line for each group for people. Returns it, and its
+/// columns.
 fn write_summary(rows: &[SummaryRow], print: &Print, folder: &Path) -> Result<(String, Vec<String>), ReportError> {
     let mut reasons = Reasons::default();
     let whole = wide_in(rows, print, &mut reasons)?;

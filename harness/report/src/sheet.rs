@@ -235,8 +235,8 @@ pub(crate) fn columns_of(frame: &Frame) -> Result<Vec<String>, ReportError> {
     Ok(head.trim_matches('|').split('|').map(|name| name.trim().replace('*', "")).collect())
 }
 
-/// What is to be said of what was chosen on the test set, of what there was no choice for, and of pairs of shots, where a
-/// table or its notes have such.
+/// What is to be said of what was chosen on the test set, of what there was no choice for, and of pairs of shots, where
+/// a table or its notes have such.
 fn signs(markdown: &str, notes: &[String]) -> Vec<String> {
     let mut signs = Vec::new();
     if markdown.contains('†') {

@@ -302,8 +302,7 @@ fn twelve_methods_are_told_apart() {
             "panel-methods-Brain-k4-part1",
             "panel-methods-Brain-k4-part2",
             "panel-methods-Brain-k4-part3",
-            "ranks-k4-best-on-test-image-auroc-by-map-max",
-            "ranks-k4-best-on-test-pixel-auroc"
+            "ranks-k4-best-on-test"
         ]
     );
     assert!(report.contains("Ranks. † The epoch was chosen on the test set itself"), "{report}");

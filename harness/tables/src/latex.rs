@@ -35,8 +35,8 @@ const MILLIMETRE: f64 = 72.27 / 25.4;
 const SEPARATION: f64 = 4.0;
 /// Widths in millimetres that columns of words are cut to, one after the other.
 const CAPS: [f64; 4] = [f64::INFINITY, 45.0, 32.0, 24.0];
-/// Points that a page is high: the smallest of the usual ones.
-const PAGE: f64 = 530.0;
+/// Points that a table may be high: the smallest of the usual pages, less a caption.
+const PAGE: f64 = 450.0;
 
 /// What cells of a column of numbers share.
 #[derive(Default)]
@@ -47,7 +47,12 @@ struct Shared {
     rest: String,
     /// Width of the widest marks, ten points an em.
     marks: f64,
+    /// Width that words are broken to.
+    words: f64,
 }
+
+/// Least width that words among numbers are broken to, at ten points.
+const WORDS: f64 = 62.0;
 
 struct Column {
     right: bool,
@@ -81,8 +86,14 @@ impl Column {
             let marks = if shared.marks > 0.0 { shared.marks + 2.0 } else { 0.0 };
             width = value + of_text(&shared.rest) + marks + decimals;
         }
+        // Words among numbers go on in further lines where they are much wider.
+        shared.words = width.max(WORDS);
         let words = cells().filter(|cell| !right || Number::of(cell).is_none());
-        width = words.map(of_text).fold(width, f64::max);
+        let wide = |cell: &str| {
+            let lines = if right { broken(cell, shared.words) } else { vec![cell.to_owned()] };
+            lines.iter().map(|line| of_text(line)).fold(0.0, f64::max)
+        };
+        width = words.map(wide).fold(width, f64::max);
         let name = heading(grid, at);
         let longest = pieces(name).into_iter().map(|piece| of_text(piece.trim_end())).fold(0.0, f64::max);
         let room = width.max(longest);
@@ -227,7 +238,8 @@ fn width(grid: &Grid, columns: &[Column], part: &[usize], size: &Size, cap: f64)
 pub(crate) fn latex(grid: &Grid, layout: &Layout<'_>) -> String {
     let columns: Vec<Column> = (0..grid.header.len()).map(|at| Column::of(grid, at)).collect();
     let fit = Fit::of(grid, &columns, layout);
-    let long = height(grid, &columns, &fit) > PAGE;
+    // Tables that stand below one another need a page together.
+    let long = height(grid, &columns, &fit) * fit.parts.len() as f64 > PAGE;
     let mut out = String::new();
     if grid.bold.iter().next().is_some() {
         out.push_str(BEST);
@@ -355,8 +367,13 @@ fn of_words(cell: &str, cut: bool, bold: bool) -> String {
 /// A cell of a column of numbers: decimal points stand below one another, marks beside them.
 fn of_number(cell: &str, shared: &Shared, bold: bool) -> String {
     let Some(number) = Number::of(cell) else {
-        let words = latex_escape(cell);
-        return if words.is_empty() { words } else { format!("\\multicolumn{{1}}{{c}}{{{words}}}") };
+        let lines: Vec<String> = broken(cell, shared.words).iter().map(|line| latex_escape(line)).collect();
+        return match lines.as_slice() {
+            [] => String::new(),
+            [one] if one.is_empty() => String::new(),
+            [one] => format!("\\multicolumn{{1}}{{c}}{{{one}}}"),
+            several => format!("\\multicolumn{{1}}{{c}}{{\\shortstack{{{}}}}}", several.join("\\\\")),
+        };
     };
     let value = latex_escape(number.value);
     let mut out = if bold { format!("\\harnessbest{{{value}}}") } else { value };
@@ -388,11 +405,14 @@ fn in_italics(name: &str) -> String {
 
 /// Parts of a name between which it may go on in a further line.
 fn pieces(name: &str) -> Vec<&str> {
-    const LONGEST: usize = 12;
+    // Points, at ten points: the narrowest column has room for it.
+    const LONGEST: f64 = 58.0;
     let mut found = Vec::new();
     for mut part in name.split_inclusive(['-', '_', ' ', '/', ',', '+', '=', ':']) {
         // What has no place to break is broken anywhere.
-        while let Some((at, _)) = part.char_indices().nth(LONGEST).filter(|_| part.chars().count() > LONGEST + 2) {
+        while of_text(part.trim_end()) > LONGEST {
+            let ends = part.char_indices().map(|(at, c)| at + c.len_utf8());
+            let Some(at) = ends.take_while(|at| of_text(&part[..*at]) <= LONGEST).last() else { break };
             found.push(&part[..at]);
             part = &part[at..];
         }

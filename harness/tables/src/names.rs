@@ -28,8 +28,8 @@ impl Status {
     }
 }
 
-/// Whether a row is of a smoke test, whose numbers mean nothing. Files of earlier versions have no such column: what they
-/// hold is none.
+/// Whether a row is of a smoke test, whose numbers mean nothing. Files of earlier versions have no such column: what
+/// they hold is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Smoke(pub bool);
 

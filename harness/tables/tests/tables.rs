@@ -8,7 +8,8 @@ use harness_method::{Draw, ImageScore, Selection, Shots};
 use harness_metrics::Metric;
 use harness_tables::{
     CurveRow, Frame, Layout, Query, ResultRow, ScoreRow, Smoke, Status, TablesError, Values, count, distinct,
-    read_curve, read_results, read_scores, row, values, write_curve, write_results, write_scores,
+    read_curve, read_parquet, read_results, read_scores, row, values, write_curve, write_parquet, write_results,
+    write_scores,
 };
 
 fn done() -> ResultRow {
