@@ -135,6 +135,10 @@ pub(crate) fn pixels(image: DynamicImage, path: &Path, depth: Depth) -> Result<P
 }
 
 fn decode_plain(bytes: &[u8], path: &Path) -> Result<DynamicImage> {
+    // The decoder would call it damaged.
+    if let Some(what) = Head::of(bytes).and_then(|head| head.unread) {
+        return Err(DataError::Unread { path: path.to_owned(), what: format!("by its content {what}") });
+    }
     let decoder = decoder(bytes, path)?;
     if bytes.starts_with(b"\xFF\xD8") {
         let cut = |what| DataError::Truncated { path: path.to_owned(), what };

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use image::{ColorType, DynamicImage};
 
-use crate::copies::Thumb;
 use crate::decode::{self, Depth, Pixels, Samples};
 use crate::error::Result;
 use crate::head::Head;
 use crate::mask::{MaskValues, marks};
 use crate::shape::Shape;
+use crate::thumb::Thumb;
 
 /// Of a picture as it is shown. Values are grey values; of coloured pixels, their luma at eight bits.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,6 +21,8 @@ pub(crate) struct Head {
     pub(crate) begins_aside: bool,
     /// Compressed with loss.
     pub(crate) lossy: bool,
+    /// What it is where its kind of JPEG is not read, and what to do.
+    pub(crate) unread: Option<&'static str>,
 }
 
 impl Head {
@@ -41,7 +43,7 @@ pub(crate) fn shown(width: u32, height: u32, orientation: u8) -> (u32, u32) {
 }
 
 fn plain(width: u32, height: u32) -> Head {
-    Head { width, height, orientation: 1, in_xmp: 1, pages: 1, begins_aside: false, lossy: false }
+    Head { width, height, orientation: 1, in_xmp: 1, pages: 1, begins_aside: false, lossy: false, unread: None }
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -81,6 +83,7 @@ impl Head {
 fn png(bytes: &[u8]) -> Option<Head> {
     let mut head = plain(u32_at(bytes, 16)?, u32_at(bytes, 20)?);
     let (mut at, mut tag, mut in_xmp) = (8usize, None, None);
+    let (mut frames, mut begins, mut aside) = (0, false, false);
     // The tag may follow the pixels.
     while let (Some(length), Some(kind)) = (u32_at(bytes, at), bytes.get(at + 4..at + 8)) {
         let data = at + 8;
@@ -94,11 +97,17 @@ fn png(bytes: &[u8]) -> Option<Head> {
                 let packet = bytes.get(data..end).and_then(|text| text.strip_prefix(b"XML:com.adobe.xmp\0"));
                 in_xmp = packet.and_then(xmp).or(in_xmp);
             }
-            b"acTL" => head.pages = u32_at(bytes, data).unwrap_or(1).max(1),
+            b"acTL" => frames = u32_at(bytes, data).unwrap_or(1).max(1),
+            b"fcTL" => begins = true,
+            // A picture before the first frame is none of the frames: viewers without animation show it.
+            b"IDAT" => aside |= !begins,
             b"IEND" => break,
             _ => {}
         }
         at = data.checked_add(length as usize)?.checked_add(4)?;
+    }
+    if frames > 0 {
+        head.pages = frames.saturating_add(u32::from(aside && begins));
     }
     Some(head.turned(tag, in_xmp))
 }
@@ -123,9 +132,17 @@ fn jpeg(bytes: &[u8]) -> Option<Head> {
             0xE1 if segment.starts_with(b"Exif\0\0") => tag = tag.or(exif(segment)),
             0xE1 if segment.starts_with(b"http://ns.adobe.com/xap/1.0/\0") => in_xmp = in_xmp.or(xmp(segment)),
             // Frames; not tables of Huffman codes, extensions and arithmetic coding.
-            0xC0..=0xCF if !matches!(marker, 0xC4 | 0xC8 | 0xCC) => {
+            0xC0..=0xCF | 0xF7 if !matches!(marker, 0xC4 | 0xC8 | 0xCC) => {
                 let (height, width) = (u16_at(segment, 1)?, u16_at(segment, 3)?);
-                let head = Head { lossy: true, ..plain(width.into(), height.into()) };
+                let unread = match (marker, segment.first()) {
+                    (0xC0..=0xC2, Some(8)) => None,
+                    (0xC0..=0xC2, _) => Some("a JPEG of 12 bits; convert it to PNG, scaled to 8 or to the full 16 bit"),
+                    (0xC3, _) => Some("a lossless JPEG; convert it to PNG without changing a value"),
+                    (0xF7, _) => Some("JPEG-LS; convert it to PNG without changing a value"),
+                    (0xC9..=0xCF, _) => Some("a JPEG with arithmetic coding; convert it to PNG or plain JPEG"),
+                    _ => Some("a hierarchical JPEG; convert it to PNG or plain JPEG"),
+                };
+                let head = Head { lossy: true, unread, ..plain(width.into(), height.into()) };
                 return Some(head.turned(tag, in_xmp));
             }
             0xDA => return None,

@@ -143,6 +143,29 @@ fn an_animated_png_is_refused_and_one_of_a_single_frame_is_read() {
     let error = decode(&animated(2), Path::new("a.png"), Depth::Scaled).unwrap_err().to_string();
     says(&error, &["a.png: has 2 frames", "one image a file is read"]);
     assert_eq!(decode(&animated(1), Path::new("a.png"), Depth::Scaled).unwrap().to_grey(), [9; 16]);
+    // A frame beside the picture that viewers without animation show is another picture.
+    let frame = [b"fcTL".to_vec(), vec![0; 26]].concat();
+    let frame = [&26u32.to_be_bytes()[..], &frame, &crc32(&frame).to_be_bytes()].concat();
+    let still = animated(1);
+    let end = still.windows(4).rposition(|kind| kind == b"IEND").unwrap() - 4;
+    let beside = [&still[..end], &frame, &still[end..]].concat();
+    let error = decode(&beside, Path::new("a.png"), Depth::Scaled).unwrap_err().to_string();
+    says(&error, &["a.png", "has 2 frames"]);
+}
+
+#[test]
+fn kinds_of_jpeg_that_are_not_read_are_called_by_their_names() {
+    for (marker, bits, says) in [
+        (0xC1, 12, "a JPEG of 12 bits"),
+        (0xC3, 16, "a lossless JPEG"),
+        (0xC5, 8, "a hierarchical JPEG"),
+        (0xC9, 8, "a JPEG with arithmetic coding"),
+        (0xF7, 8, "JPEG-LS"),
+    ] {
+        let bytes = [0xFF, 0xD8, 0xFF, marker, 0, 11, bits, 0, 4, 0, 6, 1, 1, 0x11, 0];
+        let error = decode(&bytes, Path::new("a.jpg"), Depth::Scaled).unwrap_err().to_string();
+        common::says(&error, &["a.jpg: by its content ", says, "; convert it to PNG"]);
+    }
 }
 
 /// Big-endian bits, 9 at a time: what LZW makes of a few values.
