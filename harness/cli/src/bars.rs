@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use console::{Style, measure_text_width, truncate_str};
 use harness_text::{duration, group};
 
-use crate::board::{Row, TICK, refresh};
+use crate::board::{Row, TICK};
 use crate::output::{columns, on_screen};
 
 /// Columns of a name.
@@ -120,7 +120,7 @@ impl Line {
 /// A line on the terminal; it goes when this is dropped.
 pub(crate) struct Drawn {
     line: Arc<Mutex<Line>>,
-    _row: Row,
+    row: Row,
 }
 
 impl Drawn {
@@ -129,13 +129,13 @@ impl Drawn {
         let line = Arc::new(Mutex::new(line));
         let shown = Arc::clone(&line);
         let say = move || shown.lock().unwrap_or_else(PoisonError::into_inner).drawn(columns(), Instant::now());
-        Self { line, _row: Row::new(say) }
+        Self { line, row: Row::new(say) }
     }
 
     /// Shows another line in its place.
     pub(crate) fn show(&self, line: Line) {
         *self.line.lock().unwrap_or_else(PoisonError::into_inner) = line;
-        refresh();
+        self.row.refresh();
     }
 }
 

@@ -1,127 +1,140 @@
-//! Lines at the foot of the terminal that are drawn over again and again, below the text that stays. Each has a row of
-//! its own: none leans on the terminal to wrap it.
+//! Lines at the foot of the terminal that are drawn over again and again, below the text that stays.
 
-use std::fmt::Write as _;
-use std::io::{Write as _, stderr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+
+use console::{Term, measure_text_width};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
+
+use crate::output::can_draw;
 
 /// How often lines are drawn while nothing is reported, so that times stay true.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
 
-/// What a line says now.
-type Say = Box<dyn Fn() -> String + Send>;
-
-/// The lines, each with its number.
-struct Board {
-    lines: Vec<(u64, Say)>,
-    /// Rows that are on the terminal; the cursor is in the last one.
-    drawn: usize,
-    next: u64,
-    ticks: bool,
-}
-
-static BOARD: Mutex<Board> = Mutex::new(Board { lines: Vec::new(), drawn: 0, next: 0, ticks: false });
-
-fn board() -> MutexGuard<'static, Board> {
-    BOARD.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Board {
-    /// To the beginning of the first row that is drawn.
-    fn back(&self) -> String {
-        match self.drawn {
-            0 => String::new(),
-            1 => "\r".to_owned(),
-            rows => format!("\r\x1b[{}A", rows - 1),
-        }
-    }
-
-    fn draw(&mut self) {
-        let mut text = self.back();
-        for (number, (_, say)) in self.lines.iter().enumerate() {
-            let _ = write!(text, "{}{}\x1b[K", if number > 0 { "\n" } else { "" }, say());
-        }
-        if self.lines.len() < self.drawn {
-            // What is left of more lines.
-            text += if self.lines.is_empty() { "\x1b[J" } else { "\n\x1b[J\x1b[A" };
-        }
-        self.drawn = self.lines.len();
-        put(&text);
-    }
-
-    fn erase(&mut self) {
-        if self.drawn > 0 {
-            put(&(self.back() + "\x1b[J"));
-            self.drawn = 0;
-        }
-    }
-}
-
-/// Nobody may be there to see it.
-fn put(text: &str) {
-    let mut terminal = stderr().lock();
-    let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
-}
+static BARS: LazyLock<MultiProgress> = LazyLock::new(|| {
+    MultiProgress::with_draw_target(if can_draw() {
+        ProgressDrawTarget::term_like_with_hz(Box::new(Unwrapped::new(Term::stderr())), 20)
+    } else {
+        ProgressDrawTarget::hidden()
+    })
+});
 
 /// A line of the board, until it is dropped.
-pub(crate) struct Row(u64);
+pub(crate) struct Row(ProgressBar);
 
 impl Row {
-    /// Below the others.
-    pub(crate) fn new(say: impl Fn() -> String + Send + 'static) -> Self {
-        let mut board = board();
-        let number = board.next;
-        board.next += 1;
-        board.lines.push((number, Box::new(say)));
-        board.draw();
-        if !std::mem::replace(&mut board.ticks, true) {
-            thread::spawn(tick);
+    /// Below the others. It is asked each time that the line is drawn.
+    pub(crate) fn new(say: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        let say = Arc::new(say);
+        let line = move |_: &ProgressState, text: &mut dyn std::fmt::Write| {
+            let _ = text.write_str(&say());
+        };
+        let bar = BARS.add(ProgressBar::new_spinner());
+        if let Ok(style) = ProgressStyle::with_template("{line}") {
+            bar.set_style(style.with_key("line", line));
         }
-        Self(number)
+        bar.enable_steady_tick(TICK);
+        Self(bar)
+    }
+
+    /// Draws the line as it is now.
+    pub(crate) fn refresh(&self) {
+        self.0.tick();
     }
 }
 
 impl Drop for Row {
     fn drop(&mut self) {
-        let mut board = board();
-        board.lines.retain(|(number, _)| *number != self.0);
-        board.draw();
+        self.0.finish_and_clear();
+        BARS.remove(&self.0);
     }
-}
-
-/// Draws while there is something to draw.
-fn tick() {
-    loop {
-        thread::sleep(TICK);
-        let mut board = board();
-        if board.lines.is_empty() {
-            board.ticks = false;
-            return;
-        }
-        board.draw();
-    }
-}
-
-/// Draws all lines as they are now.
-pub(crate) fn refresh() {
-    board().draw();
 }
 
 /// Has something written that stays, above the lines. It ends with a line break.
 pub(crate) fn above(write: impl FnOnce()) {
-    let mut board = board();
-    board.erase();
-    write();
-    if !board.lines.is_empty() {
-        board.draw();
+    BARS.suspend(write);
+}
+
+/// Takes all lines away, and draws none any more.
+pub(crate) fn clear() {
+    let _ = BARS.clear();
+    BARS.set_draw_target(ProgressDrawTarget::hidden());
+}
+
+/// A terminal on which no row wraps. `indicatif` fills each line up to the width and leans on the terminal to go on
+/// in the next row; a terminal then takes all rows for one long line, and lays it out anew when the window changes.
+/// Here a line break goes where the width ends, which is before the last column.
+#[derive(Debug)]
+struct Unwrapped {
+    term: Term,
+    /// Columns that are written in this row.
+    column: AtomicUsize,
+}
+
+impl Unwrapped {
+    fn new(term: Term) -> Self {
+        Self { term, column: AtomicUsize::new(0) }
+    }
+
+    fn at(&self, column: usize) {
+        self.column.store(column, Ordering::Relaxed);
     }
 }
 
-/// Takes all lines away.
-pub(crate) fn clear() {
-    let mut board = board();
-    board.lines.clear();
-    board.erase();
+impl TermLike for Unwrapped {
+    fn width(&self) -> u16 {
+        self.term.size().1.saturating_sub(1).max(1)
+    }
+
+    fn height(&self) -> u16 {
+        self.term.size().0
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.term.move_cursor_up(n)
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.term.move_cursor_down(n)
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.term.move_cursor_right(n)
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.term.move_cursor_left(n)
+    }
+
+    fn write_line(&self, s: &str) -> io::Result<()> {
+        self.at(0);
+        self.term.write_line(s)
+    }
+
+    fn write_str(&self, s: &str) -> io::Result<()> {
+        if s == "\r" {
+            self.at(0);
+            return self.term.write_str(s);
+        }
+        let width = measure_text_width(s);
+        let column = self.column.load(Ordering::Relaxed);
+        if width > 0 && column > 0 && column + width > usize::from(self.width()) {
+            self.at(width);
+            self.term.write_str("\n")?;
+            return self.term.write_str(s);
+        }
+        self.at(column + width);
+        self.term.write_str(s)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.at(0);
+        self.term.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.term.flush()
+    }
 }
