@@ -64,14 +64,17 @@ fn what_is_missing_or_cut_is_made_again_and_readers_say_what_to_do() {
     heals(1, &["grids.f32: it is missing"]);
 
     // Of the same size and date, as by a failing disk: noticed where it is asked for.
-    let curve = training.join("curve.parquet");
-    let (mut bytes, written) = (std::fs::read(&curve).unwrap(), curve.metadata().unwrap().modified().unwrap());
-    bytes[20] ^= 1;
-    std::fs::write(&curve, bytes).unwrap();
-    std::fs::File::options().append(true).open(&curve).unwrap().set_modified(written).unwrap();
+    let state = training.join("states/0001.safetensors");
+    let (mut bytes, written) = (std::fs::read(&state).unwrap(), state.metadata().unwrap().modified().unwrap());
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&state, bytes).unwrap();
+    std::fs::File::options().append(true).open(&state).unwrap().set_modified(written).unwrap();
     assert!(place.run(&[]).expect(0).err.contains("already done"));
-    place.run(&["--verify"]).expect(0).says(&["can't be used; ", "curve.parquet: its content is not what was written"]);
-    same(&reference, &outcome(&place.file("out")), "curve");
+    place
+        .run(&["--verify"])
+        .expect(0)
+        .says(&["can't be used; ", "0001.safetensors: its content is not what was written"]);
+    same(&reference, &outcome(&place.file("out")), "--verify");
 }
 
 #[test]

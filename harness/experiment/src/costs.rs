@@ -34,7 +34,7 @@ pub struct Costs {
     pub grid_bytes: u64,
     /// Bytes of the states that stay when all is done: a training's last, and one that a rule chose.
     pub state_bytes: u64,
-    /// Bytes that the largest training has on top of that until it is finished and an epoch is chosen.
+    /// Bytes of the states that the largest training has on top of that until an epoch is chosen.
     pub passing_state_bytes: u64,
 }
 
@@ -77,9 +77,7 @@ impl Plan {
         for training in &self.trainings {
             let (epochs, state) = (epochs.get(&training.id).copied().unwrap_or(1), training.state_bytes());
             costs.state_bytes = costs.state_bytes.saturating_add(state.saturating_mul(epochs.min(2)));
-            // While it is trained, parameters and both moments are kept, and for a moment the old ones beside the new.
-            let kept = if training.epochs > 1 { 6 } else { 0 };
-            let passing = state.saturating_mul(epochs.saturating_sub(2).saturating_add(kept));
+            let passing = state.saturating_mul(epochs.saturating_sub(2));
             costs.passing_state_bytes = costs.passing_state_bytes.max(passing);
         }
         costs
