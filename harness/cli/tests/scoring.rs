@@ -252,5 +252,5 @@ fn other_images_than_those_that_were_scored_are_refused() {
     ended.says(&["1 test image that was scored is no longer there (test/good/img/n1.png)"]);
     // A run goes on with the images as they are now, and says that it was the data that changed, not the settings.
     place.run(&[]).expect(0).says(&["[Files]: the test images changed since the last run", "made of other data now"]);
-    place.harness(&["score", "nowhere", "--cache", "cache"]).expect(2).says(&["plan.toml"]);
+    place.harness(&["score", "nowhere", "--cache", "cache"]).expect(2).says(&["nowhere: there is no such folder"]);
 }
