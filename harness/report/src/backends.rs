@@ -97,7 +97,7 @@ fn rate(v: f64) -> String {
 /// A number with two digits that count.
 fn plain(v: f64) -> String {
     match v.abs() {
-        a if a == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         a if a < 1e-3 => format!("{v:.1e}").replace('-', "−"),
         a if a < 9.95 => format!("{v:.*}", ((1.0 - a.log10().floor()) as usize).min(4)),
         _ => format!("{v:.0}"),

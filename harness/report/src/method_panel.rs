@@ -10,7 +10,7 @@ use plotters_backend::DrawingBackend;
 
 use crate::colour::{INK, heat};
 use crate::labels::{LINE, labels, most_lines, offsets};
-use crate::outline::outlined;
+use crate::outline::Outline;
 use crate::panel::{SCALE, fitted, picture, scale, shaped};
 use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
 use crate::{ReportError, font};
@@ -41,8 +41,8 @@ pub fn method_panel(figure: &MethodPanelFigure, paper: impl Into<Paper>) -> Resu
             return Err(wrong(format!("`{}`: image or truth is not {1} x {1}", image.file, figure.side)));
         }
         let truth = image.truth.iter().flat_map(|v| [if *v == 0 { 0 } else { 255 }; 3]).collect();
-        let truth = fitted(side, *size, truth);
-        images.push((outlined(fitted(side, *size, rgb), &truth, *size), truth));
+        let outline = Outline::of(&fitted(side, *size, truth), *size);
+        images.push((outline.on(fitted(side, *size, rgb)), outline));
     }
     let mut rows = Vec::new();
     for variant in &figure.variants {
@@ -58,7 +58,7 @@ pub fn method_panel(figure: &MethodPanelFigure, paper: impl Into<Paper>) -> Resu
         let length = if high > low { high - low } else { 1.0 };
         let coloured = |map: &Vec<f32>, at: usize| {
             let rgb = map.iter().flat_map(|v| heat((f64::from(*v) - low) / length)).collect();
-            outlined(fitted(side, sizes[at], rgb), &images[at].1, sizes[at])
+            images[at].1.on(fitted(side, sizes[at], rgb))
         };
         let (low, high) = numbers(low, high);
         rows.push(Row {

@@ -15,7 +15,7 @@ use plotters_backend::{BackendCoord, DrawingBackend, DrawingErrorKind};
 use crate::axes::Ticks;
 use crate::colour::{GREY, INK, heat};
 use crate::labels::inside;
-use crate::outline::outlined;
+use crate::outline::Outline;
 use crate::render::{Drawing, Drawn, Paper, Rendered, WIDTH, render};
 use crate::{ReportError, font};
 
@@ -64,7 +64,7 @@ pub fn panel(figure: &PanelFigure, paper: impl Into<Paper>) -> Result<Rendered, 
         let size = shaped(row.aspect, CELL);
         let cells: [Vec<u8>; 3] = [image, truth, map];
         let [image, truth, map] = cells.map(|rgb| fitted(row.side as u32, size, rgb));
-        let map = outlined(map, &truth, size);
+        let map = Outline::of(&truth, size).on(map);
         rows.push(SketchRow {
             title: font::shorten(font, &titled(row), font::EM, f64::from(WIDTH - 2 * MARGIN)),
             cells: [image, truth, map],

@@ -35,6 +35,12 @@ pub(crate) struct Line {
     pub(crate) band: Vec<(f64, f64, f64)>,
 }
 
+impl Line {
+    fn is_something(&self) -> bool {
+        self.runs.iter().any(|run| !run.is_empty())
+    }
+}
+
 /// One measure of all series.
 #[derive(Clone, Debug)]
 pub(crate) struct Plot {
@@ -131,6 +137,26 @@ impl Plots {
 
     /// One figure where all can be told apart in it, else as many as there must be.
     pub(crate) fn parts(self) -> Vec<Part> {
+        let plots = self.with_something();
+        plots.split()
+    }
+
+    /// The same without series that have nothing in any plot, such as losses of what is not trained by steps.
+    fn with_something(mut self) -> Self {
+        let has = |at: usize| self.plots.iter().any(|plot| plot.lines.get(at).is_some_and(Line::is_something));
+        let kept: Vec<bool> = (0..self.series.len()).map(has).collect();
+        if kept.contains(&true) {
+            let mut keep = kept.iter();
+            self.series.retain(|_| keep.next() == Some(&true));
+            for plot in &mut self.plots {
+                let mut keep = kept.iter();
+                plot.lines.retain(|_| keep.next() == Some(&true));
+            }
+        }
+        self
+    }
+
+    fn split(self) -> Vec<Part> {
         let mut styles: Vec<usize> = self.series.iter().map(|series| series.style).collect();
         styles.sort_unstable();
         styles.dedup();
@@ -142,9 +168,11 @@ impl Plots {
         }
         let base = self.series.iter().position(|series| series.is_base);
         let others: Vec<usize> = (0..self.series.len()).filter(|at| Some(*at) != base).collect();
-        let chunks: Vec<&[usize]> = others.chunks(MOST_PANES).collect();
         let mut parts = Vec::new();
         for plot in &self.plots {
+            let here = |at: &usize| plot.lines.get(*at).is_some_and(Line::is_something);
+            let others: Vec<usize> = others.iter().copied().filter(here).collect();
+            let chunks: Vec<&[usize]> = others.chunks(MOST_PANES).collect();
             for (number, chunk) in chunks.iter().enumerate() {
                 let chosen: Vec<usize> = base.into_iter().chain(chunk.iter().copied()).collect();
                 let mut name = self.name.clone();

@@ -241,10 +241,10 @@ pub(crate) fn latex(grid: &Grid, layout: &Layout<'_>) -> String {
     // Tables that stand below one another need a page together.
     let long = height(grid, &columns, &fit) * fit.parts.len() as f64 > PAGE;
     let mut out = String::new();
-    if grid.bold.iter().next().is_some() {
+    if !grid.bold.is_empty() {
         out.push_str(BEST);
     }
-    let _ = write!(out, "{{\\smallskip\\{}\\setlength{{\\tabcolsep}}{{{SEPARATION}pt}}%\n", fit.size.command);
+    let _ = writeln!(out, "{{\\smallskip\\{}\\setlength{{\\tabcolsep}}{{{SEPARATION}pt}}%", fit.size.command);
     for (number, part) in fit.parts.iter().enumerate() {
         if number > 0 {
             out.push_str("\\par\\medskip\n");
@@ -322,7 +322,7 @@ fn line(out: &mut String, cells: &[String]) {
     let line = cells.join(" & ");
     // At the start of a line, brackets and stars would be read as options of the line break before it.
     let guard = if line.starts_with(['[', '*']) { "{}" } else { "" };
-    let _ = write!(out, "{guard}{line} \\tabularnewline\n");
+    let _ = writeln!(out, "{guard}{line} \\tabularnewline");
 }
 
 /// The line of common headings and the rules below them.
