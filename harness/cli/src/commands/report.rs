@@ -6,7 +6,7 @@ use harness_results::collect;
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{ResultsFolder, RunRegistry, one_of};
-use crate::output::{print, say};
+use crate::output::say;
 use crate::paths::results_folder;
 use crate::summary;
 use crate::world::write_report;
