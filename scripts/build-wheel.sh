@@ -48,6 +48,6 @@ if [ -n "$check" ]; then
   harness --version
   harness examples study
   harness run study/experiments/quickstart.toml --smoke --cache "$work/cache" >/dev/null
-  find study -name report.md | grep -q . || fail "the quickstart left no report"
+  [ -f reports/quickstart-smoke/report.md ] || fail "the quickstart left no report"
 fi
 echo "$wheel"
