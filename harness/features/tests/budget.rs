@@ -146,7 +146,7 @@ fn the_list_says_what_is_there_for_people() {
         lines,
         [("Brain µ", "[3, 5, 8] f16", 1, 1), ("made up", "[3, 5, 8] f32", 2, 3), ("unreadable chunks", "", 1, 0),]
     );
-    assert_eq!(encodings.iter().map(|e| e.bytes).sum::<u64>(), chunks.iter().map(|c| c.bytes).sum());
+    assert_eq!(encodings.iter().map(|e| e.bytes).sum::<u64>(), chunks.iter().map(|c| c.bytes).sum::<u64>());
     assert!(encodings[1].last_used.elapsed().unwrap() < Duration::from_secs(300));
 }
 
