@@ -41,7 +41,8 @@ fn together(then: &Path, known: &Path, now: &Path, experiment: &Path) -> bool {
 fn way(folder: &Path, file: &Path) -> PathBuf {
     let (mut from, mut to) = (folder.components().peekable(), file.components().peekable());
     while from.peek().is_some() && from.peek() == to.peek() {
-        (from.next(), to.next());
+        from.next();
+        to.next();
     }
     from.map(|_| Component::ParentDir).chain(to).collect()
 }
