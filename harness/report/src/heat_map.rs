@@ -166,7 +166,7 @@ impl Drawing for Sketch {
             }
         }
         // The last number of the scale reaches beyond its end.
-        let scale_width = (side as u32 * self.figure.targets.len() as u32).max(700).min(WIDTH - LEFT - 90);
+        let scale_width = (side as u32 * self.figure.targets.len() as u32).clamp(700, WIDTH - LEFT - 90);
         scale(area, (left, top + height + 20), scale_width, &(self.low..self.high), &self.figure.measure)
     }
 }

@@ -175,7 +175,7 @@ impl Table {
     fn text(&self, print: &Print) -> Result<TableText, ReportError> {
         let shown = self.shown.clone().without(&print.hide)?;
         let whole = self.whole.clone().map(|whole| whole.without(&print.hide)).transpose()?;
-        let (brief, notes) = ([&[self.sentence.clone()], &self.brief[..]].concat(), &self.notes);
+        let (brief, notes) = ([std::slice::from_ref(&self.sentence), &self.brief[..]].concat(), &self.notes);
         TableText::of(&shown, whole.as_ref(), (&brief, notes), print)
     }
 }
