@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,12 +52,14 @@ pub enum Depth {
     All,
 }
 
-/// Lists what is in a folder that becomes a record.
+/// Lists what is in a folder that becomes a record. Files that a killed process left unfinished in it are removed: they
+/// belong to no record, and would be missed once they are swept.
 ///
 /// # Errors
 /// The system's.
 pub(crate) fn list(folder: &Path) -> Result<(), Error> {
     let mut files = BTreeMap::new();
+    harness_disk::sweep(folder, Duration::ZERO)?;
     for path in files_in(folder)? {
         let name = name_in(folder, &path);
         if !ASIDE.contains(&name.as_str()) {
@@ -198,8 +200,6 @@ fn path_in(folder: &Path, name: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
-    use std::time::Duration;
-
     use super::*;
 
     fn record() -> tempfile::TempDir {
@@ -242,6 +242,15 @@ mod tests {
         let damage = compare(folder, None, Depth::Changed).unwrap();
         assert!(damage[0].file == "states/0001.safetensors" && damage[0].what.ends_with("it is missing"), "{damage:?}");
         assert_eq!(compare(folder, Some(&["scores.parquet"]), Depth::Changed), Some(Vec::new()));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_unfinished_belongs_to_no_record() {
+        let folder = record();
+        let left = folder.path().join(format!("{}a1b2c3", harness_disk::TEMPORARY));
+        std::fs::write(&left, "half").unwrap();
+        list(folder.path()).unwrap();
+        assert!(!left.exists() && files(folder.path(), Depth::All).is_empty());
     }
 
     #[test]
