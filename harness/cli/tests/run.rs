@@ -151,7 +151,7 @@ fn a_report_is_written_anew_from_records_alone() {
     assert!(place.file("out/figures/panel-Small-k2-last.png").is_file());
     let report = std::fs::read_to_string(place.file("out/report.md")).unwrap();
     assert!(
-        report.contains("Drawn before; its images can't be read now. ([SVG](figures/panel-Small-k2-last.svg))"),
+        report.contains("Drawn before; its images can't be read now. ([SVG](figures/panel-Small-k2-last.svg), [PNG]"),
         "{report}"
     );
     std::fs::remove_dir_all(place.file("out/figures")).unwrap();
