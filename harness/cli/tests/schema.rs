@@ -133,7 +133,8 @@ fn read(place: &Place, kind: &str, text: &str) -> (bool, String) {
 fn what_the_reader_refuses_by_its_key_or_kind_the_schema_refuses() {
     let place = Place::new();
     place.write("datasets.toml", REGISTRY);
-    let cases: [(&str, &str, &[(&str, &str)]); 2] = [
+    type Changes<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(&str, &str, Changes<'_>); 2] = [
         (
             "experiment",
             EXPERIMENT,
