@@ -88,9 +88,9 @@ fn what_sees_normal_images_alone_has_the_same_numbers_with_abnormal_ones_and_wit
     place.harness(&arguments).expect(0).says(&["K 4,"]);
 
     let summary = std::fs::read_to_string(place.file("out/tables/summary.md")).unwrap();
-    assert!(summary.contains("|   4+0 |") && summary.contains("K of unequal numbers"), "{summary}");
+    assert!(summary.contains("| 4+0 |") && summary.contains("K of unequal numbers"), "{summary}");
     let lines: Vec<&str> = summary.lines().filter(|line| line.contains("similarity")).collect();
-    let once = |line: &&str| line.contains("|   any |") && line.contains("|   1 |");
+    let once = |line: &&str| line.contains("| any |") && line.contains("|   1 |");
     assert!(!lines.is_empty() && lines.iter().all(once) && summary.contains("K any: the method sees no"), "{summary}");
     let figures: Vec<String> = std::fs::read_dir(place.file("out/figures"))
         .unwrap()
