@@ -247,7 +247,7 @@ fn all_problems_come_in_one_go_in_the_files_order() {
          experiments/test.toml:2:13: `datasets`: no dataset is called `Brian`; did you mean `Brain`?\n\
          experiments/test.toml:3:9: `shots` must be a list, not a whole number; put it in brackets\n\
          experiments/test.toml:8:1: unknown key `colour` at the top of the file; keys here: `name`, `datasets`, `shots`, `draws`, `seeds`, `backends`, `selection`, \
-         `targets`, `transfer_object`, `image_scores`, `include_base`, `smoke`, `include`, `exclude`, `encoder`, `train`, `base`, `variants`\n\
+         `targets`, `transfer_object`, `image_scores`, `include_base`, `smoke`, `include`, `exclude`, `encoder`, `train`, `report`, `base`, `variants`\n\
          experiments/test.toml:11:11: `weights`: experiments/missing.pt: no such file\n\
          experiments/test.toml:14:10: `epochs` is 0; choose 1 or more\n\
          experiments/test.toml:17:8: `loss` can't be `hinge`; values: `siglip`, `siglip-scaled`, `contrastive`, `cross-entropy`"

@@ -269,14 +269,14 @@ fn the_wide_table_is_as_people_read_it() {
     assert_eq!(
         table.replace('\u{a0}', " "),
         "\
-| variant     | dataset |     K | backend | selection    | image score |   n |    image AUROC |   pixel AUROC | not done   |
-|-------------|---------|------:|---------|--------------|-------------|----:|---------------:|--------------:|------------|
-| contrastive | LggMri  |     4 | flex    | last         | map-max     |   1 |          0.800 |             – | failed (1) |
-| huge        | LggMri  |     4 | flex    | last         |             |   0 |         failed |        failed | failed (2) |
-| later       | LggMri  |     4 | flex    | last         |             |   0 |        not run |       not run | not run    |
-| released    | LggMri  |     4 | flex    | best-on-test | map-max     |   3 | 0.950 ± 0.009† |             – |            |
-| released    | LggMri  |     4 | flex    | last         | map-max     |   3 |  0.934 ± 0.009 | 0.970 ± 0.009 |            |
-| released    | LggMri  |     4 | flex    | last         | detection   |   3 |  0.900 ± 0.009 | 0.970 ± 0.009 |            |
+| variant     | dataset |   K | backend | selection    | image score |   n |    image AUROC |   pixel AUROC | not done   |
+|-------------|---------|----:|---------|--------------|-------------|----:|---------------:|--------------:|------------|
+| contrastive | LggMri  |   4 | flex    | last         | map-max     |   1 |          0.800 |             – | failed (1) |
+| huge        | LggMri  |   4 | flex    | last         |             |   0 |         failed |        failed | failed (2) |
+| later       | LggMri  |   4 | flex    | last         |             |   0 |        not run |       not run | not run    |
+| released    | LggMri  |   4 | flex    | best-on-test | map-max     |   3 | 0.950 ± 0.009† |             – |            |
+| released    | LggMri  |   4 | flex    | last         | map-max     |   3 |  0.934 ± 0.009 | 0.970 ± 0.009 |            |
+| released    | LggMri  |   4 | flex    | last         | detection   |   3 |  0.900 ± 0.009 | 0.970 ± 0.009 |            |
 "
     );
 }
@@ -302,12 +302,12 @@ fn what_has_one_state_stands_once_and_pairs_of_shots_are_told_apart() {
     assert_eq!(
         table(&rows),
         "\
-| variant | dataset |     K | backend | selection    | image score |   n | image AUROC |
-|---------|---------|------:|---------|--------------|-------------|----:|------------:|
-| bank    | LggMri  |     4 | flex    | no choice    | map-max     |   1 |       0.700 |
-| trained | LggMri  |     4 | flex    | best-on-test | map-max     |   1 |      0.900† |
-| trained | LggMri  |     4 | flex    | last         | map-max     |   1 |       0.600 |
-| bank    | LggMri  |  16+0 | flex    | no choice    | map-max     |   1 |       0.800 |
+| variant | dataset |    K | backend | selection    | image score |   n | image AUROC |
+|---------|---------|-----:|---------|--------------|-------------|----:|------------:|
+| bank    | LggMri  |    4 | flex    | no choice    | map-max     |   1 |       0.700 |
+| trained | LggMri  |    4 | flex    | best-on-test | map-max     |   1 |      0.900† |
+| trained | LggMri  |    4 | flex    | last         | map-max     |   1 |       0.600 |
+| bank    | LggMri  | 16+0 | flex    | no choice    | map-max     |   1 |       0.800 |
 "
     );
     let (summary_table, _) = written(&ReportInput { results: rows.clone(), ..ReportInput::default() });
