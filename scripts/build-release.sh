@@ -53,7 +53,7 @@ strip "$folder"/harness "$folder"/*.so 2>/dev/null || strip "$folder/harness"
 mkdir -p "$folder/completions"
 for shell in bash zsh fish; do "$folder/harness" completions $shell >"$folder/completions/harness.$shell"; done
 cp README.md CHANGELOG.md LICENSE-* "$folder/"
-cp docs/*.md "$folder/docs/"
+find docs -maxdepth 1 -name "*.md" -exec cp {} "$folder/docs/" \;
 
 mkdir -p "$out"
 # The same bytes for the same files.

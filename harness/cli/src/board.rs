@@ -8,18 +8,15 @@ use std::time::Duration;
 use console::{Term, measure_text_width};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
 
-use crate::output::can_draw;
-
 /// How often lines are drawn while nothing is reported, so that times stay true.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
 
-static BARS: LazyLock<MultiProgress> = LazyLock::new(|| {
-    MultiProgress::with_draw_target(if can_draw() {
-        ProgressDrawTarget::term_like_with_hz(Box::new(Unwrapped::new(Term::stderr())), 20)
-    } else {
-        ProgressDrawTarget::hidden()
-    })
-});
+static BARS: LazyLock<MultiProgress> = LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::hidden()));
+
+/// From now on lines are drawn on standard error; until then none is.
+pub(crate) fn show() {
+    BARS.set_draw_target(ProgressDrawTarget::term_like_with_hz(Box::new(Unwrapped::new(Term::stderr())), 20));
+}
 
 /// A line of the board, until it is dropped.
 pub(crate) struct Row(ProgressBar);

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use console::{Style, Term};
 
-use crate::board::above;
+use crate::board::{above, show};
 use crate::speaking::{Colour, Speaking};
 
 /// How this process speaks, once its arguments are known.
@@ -30,6 +30,9 @@ pub(crate) fn speak(flags: &Speaking) {
     let wanted = |is_terminal: bool| flags.color.is_wanted(is_terminal);
     let colours = [wanted(stdout().is_terminal()), wanted(stderr().is_terminal())];
     let _ = HOW.set(How { quiet: flags.quiet, verbose: flags.verbose, colours });
+    if can_draw() {
+        show();
+    }
 }
 
 impl Colour {

@@ -1,6 +1,8 @@
 //! Keys of a table, declared once: for the reader, the documents and the schema.
 
-use crate::schema::{self, Schema};
+use serde_json::{Map, json};
+
+use crate::schema::{Schema, described};
 
 /// A key as the documents list it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +30,32 @@ impl Key {
     /// A key that is a table with keys of its own; `default` is in words.
     pub fn table(name: &'static str, keys: &[Self], default: String, meaning: &'static str) -> Self {
         let names = keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ");
-        Self { name, values: format!("table: {names}"), default, meaning, required: false, schema: schema::table(keys) }
+        Self {
+            name,
+            values: format!("table: {names}"),
+            default,
+            meaning,
+            required: false,
+            schema: Self::schema_of(keys),
+        }
+    }
+
+    /// A table with these keys and no others.
+    pub fn schema_of(keys: &[Self]) -> Schema {
+        let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
+        let mut properties = Map::new();
+        for key in keys {
+            properties.insert(key.name.to_owned(), described(key.schema.clone(), &key.description()));
+        }
+        let mut table = json!({"type": "object", "properties": properties, "additionalProperties": false});
+        if !required.is_empty() {
+            table["required"] = json!(required);
+        }
+        table
     }
 
     /// The meaning as a sentence, and what holds without the key.
-    pub(crate) fn description(&self) -> String {
+    fn description(&self) -> String {
         let default = if self.required || self.default.is_empty() {
             String::new()
         } else {

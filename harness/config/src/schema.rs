@@ -2,9 +2,7 @@
 //! take everything that it takes; what hangs together (a preset with its method, a name with the registry) is left to
 //! the reader.
 
-use serde_json::{Map, Value, json};
-
-use crate::keys::Key;
+use serde_json::{Value, json};
 
 /// A JSON schema, or a part of one.
 pub type Schema = Value;
@@ -30,20 +28,6 @@ pub fn list(items: Schema) -> Schema {
     json!({"type": "array", "items": items})
 }
 
-/// A table with these keys and no others.
-pub fn table(keys: &[Key]) -> Schema {
-    let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
-    let mut properties = Map::new();
-    for key in keys {
-        properties.insert(key.name.to_owned(), described(key.schema.clone(), &key.description()));
-    }
-    let mut table = json!({"type": "object", "properties": properties, "additionalProperties": false});
-    if !required.is_empty() {
-        table["required"] = json!(required);
-    }
-    table
-}
-
 /// A table with keys of any name.
 pub fn map(values: Schema) -> Schema {
     json!({"type": "object", "additionalProperties": values})
@@ -56,7 +40,8 @@ pub fn document(title: &str, mut schema: Schema) -> Schema {
     schema
 }
 
-fn described(mut schema: Schema, description: &str) -> Schema {
+/// A schema with a sentence in Markdown that says what it is for.
+pub(crate) fn described(mut schema: Schema, description: &str) -> Schema {
     schema["description"] = json!(without_links(description));
     schema
 }

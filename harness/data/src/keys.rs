@@ -152,5 +152,5 @@ pub fn keys() -> Vec<Key> {
 
 /// A JSON schema of registries of datasets.
 pub fn schema() -> Schema {
-    schema::document("A registry of datasets of harness", schema::map(schema::table(&keys())))
+    schema::document("A registry of datasets of harness", schema::map(Key::schema_of(&keys())))
 }

@@ -191,7 +191,7 @@ impl Describe for Shots {
     fn schema() -> Schema {
         let number = |name| Key::new(name, "Support images of this class", u32::schema());
         let pair = PAIR.map(|name| Key { required: true, ..number(name) });
-        schema::either([u32::schema(), schema::table(&pair)])
+        schema::either([u32::schema(), Key::schema_of(&pair)])
     }
 }
 

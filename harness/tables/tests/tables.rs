@@ -123,7 +123,7 @@ fn the_columns_keep_their_order() {
         text,
         "cell,experiment,variant,dataset,trained_on,shots,draw,seed,backend,selection,epoch,image_score,metric,value,\
          n_images,support_hash,weights_hash,status,train_secs,eval_secs,encode_secs,peak_memory_bytes,training,\
-         evaluation,device,precision,allow_overlap,message,no_choice,no_support,\
+         evaluation,device,precision,allow_overlap,message,no_choice,no_support,smoke,\
          normal_shots,abnormal_shots,draw_name\n"
     );
 }
