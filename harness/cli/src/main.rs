@@ -42,7 +42,7 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "\
-Start with: harness run experiments/quickstart.toml
+Start with: harness examples study, then: harness run study/experiments/quickstart.toml
 
 Exit codes:
   0    done
