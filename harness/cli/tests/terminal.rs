@@ -157,6 +157,8 @@ Against base on Small, K = 2, 1 draw, 2 seeds, 12 test
 images: contrastive was not shown to differ (AC, AC by
 detection, AS; Holm). Largest: contrastive AC ±0.###
 [±0.###, ±0.###], p = 0.###.
+One support set: the intervals know test images and other
+seeds, but no other support set.
 
 4 cells done in <time>.
 Report: out/report.md
@@ -185,6 +187,8 @@ contrastive  0.###●  ±0.###  0.###●  ±0.###
 Against base on Small, K = 2, 1 draw, 2 seeds, 12 test images: contrastive was
 not shown to differ (AC, AC by detection, AS; Holm). Largest: contrastive AC
 ±0.### [±0.###, ±0.###], p = 0.###.
+One support set: the intervals know test images and other seeds, but no other
+support set.
 
 4 cells done in <time>.
 Report: out/report.md
@@ -212,6 +216,7 @@ contrastive  0.###●  ±0.###  0.###●  ±0.###
 
 Against base on Small, K = 2, 1 draw, 2 seeds, 12 test images: contrastive was not shown to differ (AC, AC by detection,
 AS; Holm). Largest: contrastive AC ±0.### [±0.###, ±0.###], p = 0.###.
+One support set: the intervals know test images and other seeds, but no other support set.
 
 4 cells done in <time>.
 Report: out/report.md

@@ -11,8 +11,7 @@ use harness_text::{all_of, count};
 use crate::ablation::{Entry, Filled};
 use crate::comparisons::{ALPHA, Block, Column};
 use crate::material::Material;
-use crate::print::Print;
-use crate::words::{ALONE, p_value, rule_name};
+use crate::words::{ALONE, ONE_SET, p_value, rule_name};
 
 /// Blocks of the ablation that are put into words; the others are in its table.
 const MOST: usize = 6;
@@ -32,9 +31,8 @@ pub(crate) fn answer(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<String
     if chosen.len() > MOST {
         sentences.push(format!("{} further comparisons are in the table of differences.", chosen.len() - MOST));
     }
-    if chosen.iter().any(|filled| evidence(from.input, &filled.block).is_single()) {
-        sentences.push(ALONE.to_owned());
-    }
+    let limits = chosen.iter().filter_map(|filled| evidence(from.input, &filled.block).limit());
+    sentences.extend(limits.min().map(|limit| limit.1.to_owned()));
     sentences.extend(from.print.unit());
     sentences
 }
@@ -72,6 +70,16 @@ impl Evidence {
         (self.draws, self.seeds) == (1, 1) && !self.only_images
     }
 
+    /// What intervals of these numbers do not know, and how much that is: the least first.
+    fn limit(&self) -> Option<(u8, &'static str)> {
+        match (self.draws, self.seeds) {
+            _ if self.only_images => None,
+            (1, 1) => Some((0, ALONE)),
+            (1, _) => Some((1, ONE_SET)),
+            _ => None,
+        }
+    }
+
     /// In words: `3 datasets, 1 draw, 3 seeds, 61 test images`.
     pub(crate) fn words(&self) -> String {
         let mut parts = Vec::new();
@@ -89,12 +97,7 @@ impl Evidence {
 
 /// What the done cells of a block rest on.
 pub(crate) fn evidence(input: &ReportInput, block: &Block<'_>) -> Evidence {
-    let of_block = |row: &&ResultRow| {
-        let datasets = block.dataset.is_empty() || (row.dataset == block.dataset && row.trained_on == block.trained_on);
-        let how = row.backend == block.backend && row.selection == block.selection && row.shots == block.shots;
-        row.status == Status::Done && datasets && how
-    };
-    let rows: Vec<&ResultRow> = input.results.iter().filter(of_block).collect();
+    let rows: Vec<&ResultRow> = rows_of(input, block).filter(|row| row.status == Status::Done).collect();
     let sets: BTreeSet<(&str, u64)> =
         rows.iter().map(|row| (row.dataset.as_str(), row.n_images.unwrap_or(0))).collect();
     Evidence {
@@ -106,6 +109,14 @@ pub(crate) fn evidence(input: &ReportInput, block: &Block<'_>) -> Evidence {
     }
 }
 
+/// The rows of a block's cells, whatever became of them.
+fn rows_of<'i>(input: &'i ReportInput, block: &'i Block<'_>) -> impl Iterator<Item = &'i ResultRow> {
+    input.results.iter().filter(|row| {
+        let datasets = block.dataset.is_empty() || (row.dataset == block.dataset && row.trained_on == block.trained_on);
+        datasets && row.backend == block.backend && row.selection == block.selection && row.shots == block.shots
+    })
+}
+
 /// A variant's difference from the base in one column.
 struct Finding<'f> {
     variant: &'f str,
@@ -115,12 +126,18 @@ struct Finding<'f> {
 }
 
 impl<'f> Finding<'f> {
-    fn of(print: &Print, column: Column, entry: &'f Entry<'_>) -> Option<Self> {
-        let row = entry.difference?;
+    fn of(from: &Material<'_>, block: &Block<'_>, column: Column, entry: &'f Entry<'_>) -> Option<Self> {
+        let (row, print) = (entry.difference?, &from.print);
+        let compared = [entry.variant, from.ablation().base];
+        let missing = |row: &ResultRow| row.status != Status::Done && compared.contains(&row.variant.as_str());
+        let over = match rows_of(from.input, block).any(missing) {
+            true => format!(" over {} alone, as cells are missing", count(row.count, "pair")),
+            false => String::new(),
+        };
         let p = p_value(row.p_holm);
         let p = if p.starts_with('<') { format!("p {p}") } else { format!("p = {p}") };
         let words = format!(
-            "`{}` {} {} [{}, {}], {p}",
+            "`{}` {} {} [{}, {}], {p}{over}",
             print.variant(entry.variant),
             column.name(),
             print.signed(row.difference),
@@ -139,7 +156,7 @@ fn sentence(from: &Material<'_>, filled: &Filled<'_>, all: &[Filled<'_>]) -> Opt
     let mut findings: Vec<Finding<'_>> = filled
         .columns
         .iter()
-        .flat_map(|(column, entries)| entries.iter().filter_map(move |entry| Finding::of(&from.print, *column, entry)))
+        .flat_map(|(column, entries)| entries.iter().filter_map(move |entry| Finding::of(from, block, *column, entry)))
         .collect();
     findings.sort_by(|a, b| b.difference.abs().total_cmp(&a.difference.abs()));
     let largest = findings.first()?;

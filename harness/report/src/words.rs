@@ -6,6 +6,10 @@ use harness_method::{Selection, Shots};
 pub(crate) const ALONE: &str =
     "One training each: the intervals are over test images alone and know no other seed or draw.";
 
+/// The same where several seeds were trained on one support set.
+pub(crate) const ONE_SET: &str =
+    "One support set: the intervals know test images and other seeds, but no other support set.";
+
 /// What tables say in place of a rule that had one state to choose from.
 pub(crate) const NO_CHOICE: &str = "no choice";
 

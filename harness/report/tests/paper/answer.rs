@@ -16,6 +16,7 @@ fn the_report_begins_with_the_answer_and_says_what_failed() {
         report.contains("\n**1 of 7 cells failed** ([list](#failed-cells)):\n\n- 1 cell of `free`: timeout: 60 s\n"),
         "{report}"
     );
+    assert!(report.split("\n\n").nth(2).unwrap().starts_with("One support set: "), "{report}");
     assert!(report.contains("\nFor research, not for diagnosis.\n"));
     // With one seed the interval knows no other.
     let mut single = ablation();
