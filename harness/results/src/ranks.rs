@@ -23,9 +23,9 @@ row! {
         variant: String,
         /// Name of the earlier one.
         other: String,
-        /// Data set that was scored; empty: the mean over the datasets of the experiment.
+        /// Dataset that was scored; empty: the mean over the datasets of the experiment.
         dataset: String,
-        /// Data set that was trained on; empty where `dataset` is.
+        /// Dataset that was trained on; empty where `dataset` is.
         trained_on: String,
         /// Support images of each class.
         shots: Shots,

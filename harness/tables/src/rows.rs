@@ -19,7 +19,7 @@ row! {
         variant: String,
         /// Target dataset.
         dataset: String,
-        /// Data set the support images came from.
+        /// Dataset the support images came from.
         trained_on: String,
         /// Support images of each class.
         shots: Shots,

@@ -10,9 +10,9 @@ row! {
     IntervalRow is "intervals" {
         /// Name of the variant.
         variant: String,
-        /// Data set that was scored; empty: the mean over the datasets of the experiment.
+        /// Dataset that was scored; empty: the mean over the datasets of the experiment.
         dataset: String,
-        /// Data set that was trained on; empty where `dataset` is.
+        /// Dataset that was trained on; empty where `dataset` is.
         trained_on: String,
         /// Support images of each class.
         shots: Shots,
@@ -47,9 +47,9 @@ row! {
         variant: String,
         /// Name of the variant it is compared with.
         base: String,
-        /// Data set that was scored; empty: the mean over the datasets of the experiment.
+        /// Dataset that was scored; empty: the mean over the datasets of the experiment.
         dataset: String,
-        /// Data set that was trained on; empty where `dataset` is.
+        /// Dataset that was trained on; empty where `dataset` is.
         trained_on: String,
         /// Support images of each class.
         shots: Shots,
@@ -87,9 +87,9 @@ row! {
         variant: String,
         /// Name of the variant it is compared with.
         base: String,
-        /// Data set that was scored.
+        /// Dataset that was scored.
         dataset: String,
-        /// Data set that was trained on.
+        /// Dataset that was trained on.
         trained_on: String,
         /// Support images of each class.
         shots: Shots,
@@ -164,7 +164,7 @@ row! {
     ControlRow is "controls" {
         /// Name of the variant.
         variant: String,
-        /// Data set that was scored.
+        /// Dataset that was scored.
         dataset: String,
         /// Backend that computed.
         backend: String,

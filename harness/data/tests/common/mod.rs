@@ -1,4 +1,4 @@
-//! A data set written to a temporary folder, and what tests say about it. The promises are in the tests.
+//! A dataset written to a temporary folder, and what tests say about it. The promises are in the tests.
 #![allow(dead_code, clippy::unwrap_used, missing_docs, unreachable_pub, reason = "tests; each file uses some of it")]
 
 use std::fs;
