@@ -6,7 +6,7 @@ mod common;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use common::Place;
+use common::{EXPERIMENT, Place, REGISTRY};
 use serde_json::Value;
 
 /// Where the documents have the schema of a kind of file.
@@ -74,49 +74,18 @@ fn shipped_files_fit_their_schema_and_name_it() {
     }
 }
 
-const EXPERIMENT: &str = r#"
-name = "all"
-datasets = ["Small"]
-shots = [2, { normal = 4, abnormal = 0 }]
-draws = [0]
-seeds = [0]
-backends = ["flex"]
-selection = ["last"]
-[encoder]
-weights = "synthetic"
-seed = 0
-image_size = 32
-taps = [1, 2]
-[encoder.arch]
-image_size = 32
-patch = 8
-width = 64
-layers = 4
-heads = 2
-embed = 32
-text_width = 32
-text_layers = 1
-text_heads = 2
-context = 77
-vocab = 49408
-[train]
-epochs = 1
+/// The experiment of all tests, with what it lacks of the file's tables.
+fn experiment() -> String {
+    EXPERIMENT.replace("shots = [2]", "shots = [2, { normal = 4, abnormal = 0 }]")
+        + r#"
 [base]
 [variants.bank]
 method = "memory-bank"
 [[exclude]]
 variants = ["base"]
 shots = [{ normal = 4, abnormal = 0 }]
-"#;
-
-const REGISTRY: &str = r#"
-[Small]
-layout = "phantom"
-object = "brain"
-modality = "MRI"
-masks = true
-phantom = { side = 32 }
-"#;
+"#
+}
 
 /// The reader of experiments, `plan`, or of registries, `datasets list`, on this text: whether it takes it, and what it
 /// says.
@@ -132,21 +101,21 @@ fn read(place: &Place, kind: &str, text: &str) -> (bool, String) {
 #[test]
 fn what_the_reader_refuses_by_its_key_or_kind_the_schema_refuses() {
     let place = Place::new();
-    place.write("datasets.toml", REGISTRY);
+    let experiment = experiment();
     type Changes<'a> = &'a [(&'a str, &'a str)];
     let cases: [(&str, &str, Changes<'_>); 2] = [
         (
             "experiment",
-            EXPERIMENT,
+            &experiment,
             &[
                 ("seeds = [0]", "seed = [0]"),
                 ("seeds = [0]", "seeds = 0"),
                 ("seeds = [0]", ""),
-                ("selection = [\"last\"]", "selection = [\"first\"]"),
+                ("selection = [\"last\", ", "selection = [\"first\", "),
                 ("normal = 4", "normals = 4"),
                 ("shots = [2, ", "shots = [\"2\", "),
-                ("epochs = 1", "epoch = 1"),
-                ("epochs = 1", "epochs = 1.5"),
+                ("epochs = 2", "epoch = 2"),
+                ("epochs = 2", "epochs = 1.5"),
                 ("[base]", "[base]\npreset = \"none\""),
                 ("[base]", "[base]\nbranches = 1"),
                 ("[base]", "[base]\nbranch = \"dual\""),
@@ -166,7 +135,7 @@ fn what_the_reader_refuses_by_its_key_or_kind_the_schema_refuses() {
                 ("\"phantom\"", "\"folders\""),
                 ("side = 32", "sides = 32"),
                 ("side = 32", "side = \"32\""),
-                ("modality = \"MRI\"", ""),
+                ("modality = \"generated\"", ""),
                 ("masks = true", "masks = true\ncounts = { tests = 3 }"),
                 ("masks = true", "masks = true\nsupport_lists = { a = 3 }"),
             ],
@@ -202,7 +171,7 @@ fn every_option_of_every_method_fits_the_schema() {
     for method in harness_experiment::Method::ALL {
         for preset in method.presets() {
             let options = toml::to_string(&method.preset(preset).unwrap()).unwrap();
-            documents.push(value(&EXPERIMENT.replace("[base]", &format!("[base]\n{options}"))));
+            documents.push(value(&experiment().replace("[base]", &format!("[base]\n{options}"))));
         }
     }
     let Some(found) = complaints("experiment", &documents) else { return };

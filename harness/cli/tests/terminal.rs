@@ -134,25 +134,12 @@ fn decimals(word: &str) -> String {
     format!("{}0.{}{rest}", before.replace(['+', '−'], "±"), "#".repeat(digits))
 }
 
-/// What stands on a terminal of 60 columns when all is done, [`masked`].
-const AT_60: &str = "\
-small: 4 cells; results go to out
-[1/4] base: Small, K 2, draw 0, seed 0, flex
-  done   <id> base, last: AC 0.###, AS 0.###
-[2/4] base: Small, K 2, draw 0, seed 100, flex
-  done   <id> base, last: AC 0.###, AS 0.###
-[3/4] contrastive: Small, K 2, draw 0, seed 0, flex
-  done   <id> contrastive, last: AC 0.###, AS 0.###
-[4/4] contrastive: Small, K 2, draw 0, seed 100, flex
-  done   <id> contrastive, last: AC 0.###, AS 0.###
-
-Small, K = 2, 1 draw, 2 seeds, 12 test images, selection
-last
-variant      AC              AS
-base         0.###≈          0.###≈
-contrastive  0.###●  ±0.###  0.###●  ±0.###
-● best; ≈ not shown to be worse than the best
-
+/// What stands on a terminal of so many columns when all is done, [`masked`]: what is short, then what is wrapped.
+fn done_at(columns: usize) -> String {
+    let (title, answer) = match columns {
+        60 => (
+            "Small, K = 2, 1 draw, 2 seeds, 12 test images, selection\nlast",
+            "\
 Against base on Small, K = 2, 1 draw, 2 seeds, 12 test
 images: contrastive was not shown to differ (AC, AC by
 detection, AS; Holm). Largest: contrastive AC ±0.###
@@ -164,26 +151,11 @@ seeds, but no other support set.
 Report: out/report.md
 The encoder is synthetic and untrained: these numbers say
 nothing about the method with real weights.
-";
-
-/// Of 80 columns.
-const AT_80: &str = "\
-small: 4 cells; results go to out
-[1/4] base: Small, K 2, draw 0, seed 0, flex
-  done   <id> base, last: AC 0.###, AS 0.###
-[2/4] base: Small, K 2, draw 0, seed 100, flex
-  done   <id> base, last: AC 0.###, AS 0.###
-[3/4] contrastive: Small, K 2, draw 0, seed 0, flex
-  done   <id> contrastive, last: AC 0.###, AS 0.###
-[4/4] contrastive: Small, K 2, draw 0, seed 100, flex
-  done   <id> contrastive, last: AC 0.###, AS 0.###
-
-Small, K = 2, 1 draw, 2 seeds, 12 test images, selection last
-variant      AC              AS
-base         0.###≈          0.###≈
-contrastive  0.###●  ±0.###  0.###●  ±0.###
-● best; ≈ not shown to be worse than the best
-
+",
+        ),
+        80 => (
+            "Small, K = 2, 1 draw, 2 seeds, 12 test images, selection last",
+            "\
 Against base on Small, K = 2, 1 draw, 2 seeds, 12 test images: contrastive was
 not shown to differ (AC, AC by detection, AS; Holm). Largest: contrastive AC
 ±0.### [±0.###, ±0.###], p = 0.###.
@@ -194,10 +166,23 @@ support set.
 Report: out/report.md
 The encoder is synthetic and untrained: these numbers say nothing about the
 method with real weights.
-";
+",
+        ),
+        _ => (
+            "Small, K = 2, 1 draw, 2 seeds, 12 test images, selection last",
+            "\
+Against base on Small, K = 2, 1 draw, 2 seeds, 12 test images: contrastive was not shown to differ (AC, AC by detection,
+AS; Holm). Largest: contrastive AC ±0.### [±0.###, ±0.###], p = 0.###.
+One support set: the intervals know test images and other seeds, but no other support set.
 
-/// Of 120 columns.
-const AT_120: &str = "\
+4 cells done in <time>.
+Report: out/report.md
+The encoder is synthetic and untrained: these numbers say nothing about the method with real weights.
+",
+        ),
+    };
+    format!(
+        "\
 small: 4 cells; results go to out
 [1/4] base: Small, K 2, draw 0, seed 0, flex
   done   <id> base, last: AC 0.###, AS 0.###
@@ -208,29 +193,24 @@ small: 4 cells; results go to out
 [4/4] contrastive: Small, K 2, draw 0, seed 100, flex
   done   <id> contrastive, last: AC 0.###, AS 0.###
 
-Small, K = 2, 1 draw, 2 seeds, 12 test images, selection last
+{title}
 variant      AC              AS
 base         0.###≈          0.###≈
 contrastive  0.###●  ±0.###  0.###●  ±0.###
 ● best; ≈ not shown to be worse than the best
 
-Against base on Small, K = 2, 1 draw, 2 seeds, 12 test images: contrastive was not shown to differ (AC, AC by detection,
-AS; Holm). Largest: contrastive AC ±0.### [±0.###, ±0.###], p = 0.###.
-One support set: the intervals know test images and other seeds, but no other support set.
-
-4 cells done in <time>.
-Report: out/report.md
-The encoder is synthetic and untrained: these numbers say nothing about the method with real weights.
-";
+{answer}"
+    )
+}
 
 #[test]
 fn a_run_leaves_few_lines_on_terminals_of_60_80_and_120_columns_and_none_wraps() {
     let place = ablation();
-    for (columns, expected) in [(60, AT_60), (80, AT_80), (120, AT_120)] {
+    for columns in [60, 80, 120] {
         let _ = std::fs::remove_dir_all(place.file("out"));
         let (code, screen) = on_terminal(&place, columns, &arguments(), |_| {});
         assert_eq!(code, Some(0), "{}", screen.text());
-        assert_eq!(masked(&screen), expected, "{columns} columns:\n{}", screen.text());
+        assert_eq!(masked(&screen), done_at(columns.into()), "{columns} columns:\n{}", screen.text());
     }
 }
 

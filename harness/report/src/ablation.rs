@@ -13,7 +13,7 @@ use crate::measure::score_name;
 use crate::numbers::{Number, Wanted, numbers};
 use crate::print::{Print, Reasons};
 use crate::sheet::{Sheet, Table};
-use crate::words::{ALONE, chosen_by, p_value, rule_name};
+use crate::words::{Limit, chosen_by, p_value, rule_name};
 
 /// One variant's measure in a block.
 pub(crate) struct Entry<'a> {
@@ -161,15 +161,15 @@ row! {
     }
 }
 
-/// The ablation table; `None` where there are no differences from the base. `single` says that an interval in it is of
-/// one training.
+/// The ablation table; `None` where there are no differences from the base. `limit` is
+/// what its intervals do not know.
 ///
 /// # Errors
 /// Polars' own.
 pub(crate) fn ablation(
     from: &Ablation<'_>,
     filled: &[Filled<'_>],
-    single: bool,
+    limit: Option<Limit>,
     print: &Print,
 ) -> Result<Option<Table>, ReportError> {
     if filled.is_empty() {
@@ -209,7 +209,7 @@ pub(crate) fn ablation(
         ],
         notes: everywhere
             .into_iter()
-            .chain(single.then(|| ALONE.to_owned()))
+            .chain(limit.map(|limit| limit.sentence().to_owned()))
             .chain([
                 format!(
                     "AC: image AUROC{by_heads}; AS: pixel AUROC. Differences from the base with {level:.0} % intervals of the paired bootstrap; {p}"

@@ -11,7 +11,7 @@ use harness_text::{all_of, count};
 use crate::ablation::{Entry, Filled};
 use crate::comparisons::{ALPHA, Block, Column};
 use crate::material::Material;
-use crate::words::{ALONE, ONE_SET, p_value, rule_name};
+use crate::words::{Limit, p_value, rule_name};
 
 /// Blocks of the ablation that are put into words; the others are in its table.
 const MOST: usize = 6;
@@ -32,7 +32,7 @@ pub(crate) fn answer(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<String
         sentences.push(format!("{} further comparisons are in the table of differences.", chosen.len() - MOST));
     }
     let limits = chosen.iter().filter_map(|filled| evidence(from.input, &filled.block).limit());
-    sentences.extend(limits.min().map(|limit| limit.1.to_owned()));
+    sentences.extend(limits.min().map(|limit| limit.sentence().to_owned()));
     sentences.extend(from.print.unit());
     sentences
 }
@@ -65,17 +65,12 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    /// Whether one training stands for each variant whose number another seed or draw would change.
-    pub(crate) fn is_single(&self) -> bool {
-        (self.draws, self.seeds) == (1, 1) && !self.only_images
-    }
-
-    /// What intervals of these numbers do not know, and how much that is: the least first.
-    fn limit(&self) -> Option<(u8, &'static str)> {
+    /// What intervals of these numbers do not know that would change them.
+    pub(crate) fn limit(&self) -> Option<Limit> {
         match (self.draws, self.seeds) {
             _ if self.only_images => None,
-            (1, 1) => Some((0, ALONE)),
-            (1, _) => Some((1, ONE_SET)),
+            (1, 1) => Some(Limit::Alone),
+            (1, _) => Some(Limit::OneSet),
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ use crate::cross_dataset::{Entry as MatrixEntry, Matrix, Shared};
 use crate::material::Material;
 use crate::measure::{Measure, asked_by, dataset_words, paper_score, rank, rule, score_name};
 use crate::print::Print;
-use crate::words::{ALONE, NO_CHOICE, range};
+use crate::words::{NO_CHOICE, range};
 use crate::{
     Bar, BarFigure, BarPlot, ForestFigure, ForestPlot, ForestRow, HeatCell, HeatFigure, ShotsFigure, ShotsPlot,
     ShotsPoint,
@@ -170,7 +170,7 @@ pub(crate) fn forests(from: &Material<'_>, compared: &[Filled<'_>]) -> Vec<Fores
                 },
                 selection.name(),
                 range(counts),
-                if evidence(from.input, block).is_single() { format!(" {ALONE}") } else { String::new() },
+                evidence(from.input, block).limit().map(|limit| format!(" {}", limit.sentence())).unwrap_or_default(),
                 chosen(from, selection, &names)
             ),
             plots,

@@ -80,3 +80,4 @@ pub use shots::{ShotsFigure, ShotsPlot, ShotsPoint, shots};
 pub use summary::{Axes, SummaryRow, summary};
 pub use training_curve::training_curve;
 pub use wide::{BEST_ON_TEST_NOTE, wide};
+pub use words::Limit;

@@ -55,13 +55,13 @@ pub(crate) fn tables(from: &Material<'_>, compared: &[Filled<'_>]) -> Result<Vec
         differences: &input.differences,
         print,
     };
-    let single = compared.iter().any(|filled| evidence(input, &filled.block).is_single());
+    let limit = compared.iter().filter_map(|filled| evidence(input, &filled.block).limit()).min();
     let found = [
         few_shot(&of_few_shots)?,
         methods(&input.of_methods, datasets, rows, &input.differences, print)?,
         controls(&input.controls, print)?,
         published_table(&ours, &known, print)?,
-        ablation(&from.ablation(), compared, single, print)?,
+        ablation(&from.ablation(), compared, limit, print)?,
         optimism(&input.optimism, datasets, &input.variants, &from.no_choice, print)?,
         cross_dataset(&from.matrices, print)?,
         backends(&input.backends, print)?,

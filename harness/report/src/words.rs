@@ -2,13 +2,28 @@
 
 use harness_method::{Selection, Shots};
 
-/// What a reader of a single training's interval has to know.
-pub(crate) const ALONE: &str =
-    "One training each: the intervals are over test images alone and know no other seed or draw.";
+/// What intervals do not know, the narrowest view first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limit {
+    /// One training stands for each variant.
+    Alone,
+    /// Several seeds were trained on one support set.
+    OneSet,
+}
 
-/// The same where several seeds were trained on one support set.
-pub(crate) const ONE_SET: &str =
-    "One support set: the intervals know test images and other seeds, but no other support set.";
+impl Limit {
+    /// What a reader of the intervals has to know.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Alone => {
+                "One training each: the intervals are over test images alone and know no other seed or draw."
+            }
+            Self::OneSet => {
+                "One support set: the intervals know test images and other seeds, but no other support set."
+            }
+        }
+    }
+}
 
 /// What tables say in place of a rule that had one state to choose from.
 pub(crate) const NO_CHOICE: &str = "no choice";

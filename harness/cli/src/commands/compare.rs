@@ -7,6 +7,7 @@ use harness_config::suggest::nearest;
 use harness_experiment::{CellStatus, Filter, Plan};
 use harness_metrics::Metric;
 use harness_records::{CellRecords, Detail, Folder, Statuses};
+use harness_report::Limit;
 use harness_results::{SideBySide, Uncompared, compare_cells, compare_variants};
 use harness_run::cell_by_id::find_cell;
 use harness_text::{count, one_of};
@@ -130,7 +131,7 @@ fn variants(plan: &Plan, folder: &Folder, arguments: &Compare, metrics: &[Metric
         ));
         print(lines(together));
     }
-    print_sentence(note(&found));
+    print_sentence(&note(&found));
     Ok(Exit::Done)
 }
 
@@ -172,7 +173,7 @@ fn cells(folders: &[PathBuf], arguments: &Compare, metrics: &[Metric]) -> Result
         ));
     }
     print(lines(&found));
-    print_sentence(note(&found));
+    print_sentence(&note(&found));
     Ok(Exit::Done)
 }
 
@@ -197,11 +198,7 @@ fn lines(rows: &[SideBySide]) -> String {
 }
 
 /// What the numbers do not say.
-fn note(rows: &[SideBySide]) -> &'static str {
-    if rows.iter().all(|row| row.count == 1) {
-        "One training each: the intervals are over test images alone and know no other seed or draw. p is not corrected \
-         for several comparisons."
-    } else {
-        "p is not corrected for several comparisons."
-    }
+fn note(rows: &[SideBySide]) -> String {
+    let alone = if rows.iter().all(|row| row.count == 1) { Limit::Alone.sentence() } else { "" };
+    format!("{alone} p is not corrected for several comparisons.").trim_start().to_owned()
 }

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use harness_experiment::{Line, Printing};
 use harness_method::Selection;
 use harness_report::{
-    CostFigure, CostPlot, CostPoint, CurveFigure, CurveSeries, MethodPanelFigure, PanelFigure, PanelImage, PanelMaps,
-    PanelRow, Pixels, RankFigure, RankPlot, RankedVariant, ReportDataset, ReportInput, RocFigure, Role, write_report,
+    CostFigure, CostPlot, CurveFigure, CurveSeries, MethodPanelFigure, PanelFigure, PanelImage, PanelMaps, PanelRow,
+    Pixels, RankFigure, RankPlot, RankedVariant, ReportDataset, ReportInput, RocFigure, Role, write_report,
 };
 use harness_tables::{CurveRow, DifferenceRow, IntervalRow};
 use resvg::usvg::fontdb::{Database, Source};
 use resvg::usvg::{Group, Node, Options, Tree};
 
-use super::{backend, banded, difference, interval, show, transfers};
+use super::{backend, banded, costs, difference, interval, show, transfers};
 
 /// So many variants, with names that are long and alike.
 fn names(count: usize) -> Vec<String> {
@@ -94,19 +94,7 @@ fn study(count: usize) -> ReportInput {
         joined: (1..count).map(|i| vec![i - 1, i]).collect(),
         left_out: Vec::new(),
     };
-    let point = |(i, label): (usize, &String)| CostPoint {
-        label: label.clone(),
-        value: 0.9 + 0.001 * i as f64,
-        interval: (0.85, 0.95),
-        trains: i != 1,
-        fit: (i != 1).then_some(1e-2 * 1.1f64.powi(i as i32)),
-        image: Some(2e-3),
-    };
-    let cost_plot = |measure: &str| CostPlot {
-        measure: measure.into(),
-        points: names.iter().enumerate().map(point).collect(),
-        remark: String::new(),
-    };
+    let cost_plot = |measure: &str| CostPlot { measure: measure.into(), points: costs(&names), remark: String::new() };
     let sets = ["Brain_AD_of_a_long_name", "Liver_AD", "Retina_RESC_AD", "OCT", "Chest"];
     ReportInput {
         variants: names.clone(),
