@@ -9,7 +9,6 @@ use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use cubecl::cuda::CudaRuntime;
 use harness_backend_abi::plugin::{Failure, Precision, SessionOptions};
 use harness_backend_burn::BurnBackend;
-use madclip::Plain;
 
 use crate::{probe, products};
 
@@ -37,8 +36,11 @@ fn configure(tf32: bool) {
 
 impl BurnBackend for Card {
     type Backend = Cuda;
-    type Kernels = Plain;
-    const NAME: &'static str = "cuda";
+    #[cfg(not(feature = "tuned"))]
+    type Kernels = harness_backend_cube::Passes;
+    #[cfg(feature = "tuned")]
+    type Kernels = madclip::Plain;
+    const NAME: &'static str = if cfg!(feature = "tuned") { "cuda-tuned" } else { "cuda" };
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     fn devices() -> Vec<String> {

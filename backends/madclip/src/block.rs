@@ -77,14 +77,14 @@ impl<B: Backend, K: Kernels<B>> Block<B, K> {
         activation: Activation,
         rows: Option<Tensor<B, 1, Int>>,
     ) -> Tensor<B, 2> {
-        let qkv = K::linear(K::layer_norm(x.clone(), &self.ln_1), &self.in_proj);
+        let qkv = K::norm_linear(x.clone(), &self.ln_1, &self.in_proj);
         let attended = K::attention(qkv, attention, mask);
         let (attended, x) = match rows {
             Some(rows) => (attended.select(0, rows.clone()), x.select(0, rows)),
             None => (attended, x),
         };
         let x = K::linear_residual(attended, &self.out_proj, x);
-        let hidden = K::linear_activation(K::layer_norm(x.clone(), &self.ln_2), &self.c_fc, activation);
+        let hidden = K::norm_linear_activation(x.clone(), &self.ln_2, &self.c_fc, activation);
         K::linear_residual(hidden, &self.c_proj, x)
     }
 }

@@ -47,6 +47,21 @@ pub trait Kernels<B: Backend>: 'static {
         residual + x
     }
 
+    /// A linear layer of what a norm leaves.
+    fn norm_linear(x: Tensor<B, 2>, norm: &Norm<B>, layer: &Self::Layer) -> Tensor<B, 2> {
+        Self::linear(Self::layer_norm(x, norm), layer)
+    }
+
+    /// A linear layer of what a norm leaves, and an activation.
+    fn norm_linear_activation(
+        x: Tensor<B, 2>,
+        norm: &Norm<B>,
+        layer: &Self::Layer,
+        kind: Activation,
+    ) -> Tensor<B, 2> {
+        Self::linear_activation(Self::layer_norm(x, norm), layer, kind)
+    }
+
     /// Images `[B, 3, S, S]` to tokens, `[B * (1 + grid * grid), W]`, class token first.
     fn embed(images: Tensor<B, 4>, embedding: &Embedding<B, Self::Layer>) -> Tensor<B, 2> {
         let Embedding { layer, class_row, positions, patch, grid } = embedding;

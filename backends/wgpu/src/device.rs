@@ -10,7 +10,6 @@ use cubecl::config::cache::CacheConfig;
 use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use harness_backend_abi::plugin::{Failure, SessionOptions};
 use harness_backend_burn::BurnBackend;
-use madclip::Plain;
 
 /// One adapter.
 #[derive(Debug)]
@@ -60,8 +59,11 @@ fn configure() {
 
 impl BurnBackend for Adapter {
     type Backend = Wgpu;
-    type Kernels = Plain;
-    const NAME: &'static str = "wgpu";
+    #[cfg(not(feature = "tuned"))]
+    type Kernels = harness_backend_cube::Passes;
+    #[cfg(feature = "tuned")]
+    type Kernels = madclip::Plain;
+    const NAME: &'static str = if cfg!(feature = "tuned") { "wgpu-tuned" } else { "wgpu" };
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     fn devices() -> Vec<String> {
