@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks a backend on a GPU and measures it: golden cases with an empty and with a warm tuning cache, in every precision;
+# Checks a backend on a GPU and measures it: golden cases with an empty and with a warm cache, in every precision;
 # encoding, training steps and scores beside PyTorch; a whole small cell beside the built-in backend. One Markdown table
 # and one JSON file come out. Nothing is installed, and nothing is written outside the folder for results and a temporary one.
 set -uo pipefail
@@ -116,8 +116,8 @@ if [ "$backend" = cuda ] && [ -z "${CUDA_PATH:-}" ]; then
   done
 fi
 
-# The tuning caches of this check are its own, so that the first of its runs finds them empty.
-export XDG_CACHE_HOME=$work/cache XDG_CONFIG_HOME=$work/config CUDA_CACHE_PATH=$work/nv
+# The caches of this check are its own, so that the first of its runs finds them empty.
+export HOME=$work/home/list XDG_CACHE_HOME=$work/home/list/cache XDG_CONFIG_HOME=$work/home/list/config
 mkdir -p "$XDG_CACHE_HOME" "$XDG_CONFIG_HOME"
 
 step machine 60 bash -c '
@@ -152,22 +152,78 @@ fi
 
 # ---- Golden cases --------------------------------------------------------------------------------------------------
 
-# golden NAME PRECISION: every quantity of every case.
+# Kernels are compiled at run time, by one core a process, and that is what takes long where the cache is empty. So each case
+# has a process of its own, with a cache of its own, and several run side by side. Cases of methods go with a case of MadCLIP.
+cases=()
+for case in "$root"/tests/golden/*/case.toml; do
+  name=$(basename "$(dirname "$case")")
+  cases+=("$name")
+  mkdir -p "$work/cases/$name"
+  ln -s "$(dirname "$case")" "$work/cases/$name/$name"
+done
+for case in "$root"/tests/golden/methods/*/case.toml; do
+  folder=$(dirname "$case")
+  name=$(basename "$folder")
+  case $name in
+    mvfa-frozen | mvfa-image-level | mvfa-single | mvfa | april-gan) group=methods-$name ;;
+    *) group=methods ;;
+  esac
+  [ -d "$work/cases/$group" ] || cases+=("$group")
+  mkdir -p "$work/cases/$group/methods"
+  ln -sfn "$root/tests/golden/siglip-scaled" "$work/cases/$group/siglip-scaled"
+  ln -s "$folder" "$work/cases/$group/methods/$name"
+done
+[ -z "$dry" ] || cases=(released siglip-scaled methods)
+
+# caches NAME: what comes after keeps its caches in a folder of that name.
+caches() {
+  export HOME=$work/home/$1 XDG_CACHE_HOME=$work/home/$1/cache XDG_CONFIG_HOME=$work/home/$1/config CUDA_CACHE_PATH=$work/home/$1/nv
+  mkdir -p "$XDG_CACHE_HOME" "$XDG_CONFIG_HOME" "$CUDA_CACHE_PATH"
+}
+
+# one_case NAME CASE PRECISION: its output goes to $out/NAME/CASE.txt, with a last line `exit N in N s`.
+one_case() {
+  caches "golden-$3-$2"
+  local from=$SECONDS code=0
+  timeout --kill-after=5 "$one_limit" "$program" backends check "$backend" --golden "$work/cases/$2" --precision "$3" \
+    >"$out/$1/$2.txt" 2>&1 || code=$?
+  echo "exit $code in $((SECONDS - from)) s" >>"$out/$1/$2.txt"
+}
+export -f caches one_case
+export work out program backend one_limit
+
+# golden NAME PRECISION CACHE LIMIT: every quantity of every case.
 golden() {
-  step "$1" 240 "$program" backends check "$backend" --golden "$root/tests/golden" --precision "$2"
-  local all failed
-  all=$(grep -cE '^(ok|FAIL) ' "$out/$1.txt") failed=$(grep -c '^FAIL ' "$out/$1.txt")
-  if [ "$ended" = 0 ]; then
-    row "golden $2, $3" "all $all quantities" "all" ok
-  elif [ "$failed" -gt 0 ]; then
-    row "golden $2, $3" "$failed of $all quantities: $(grep -m 1 '^FAIL ' "$out/$1.txt" | tr -s ' \t' ' ')" "all" FAIL
+  local name=$1 precision=$2
+  mkdir -p "$out/$name"
+  one_limit=$4
+  step "$name-all" "$4" bash -c 'printf "%s\n" "$@" | xargs -P "$(nproc)" -I{} bash -c "one_case \"\$0\" {} \"\$1\"" '"$name $precision" \
+    sh "${cases[@]}"
+  local all failed complete
+  all=$(cat "$out/$name"/*.txt | grep -cE '^(ok|FAIL) ') failed=$(cat "$out/$name"/*.txt | grep -c '^FAIL ')
+  complete=$(grep -lE '^exit [01] in' "$out/$name"/*.txt | wc -l)
+  local slowest
+  slowest=$(sed -n 's/^exit .* in \([0-9]*\) s$/\1/p' "$out/$name"/*.txt | sort -n | tail -n 1)
+  local found="$((all - failed)) of $all quantities in $complete of ${#cases[@]} runs, the slowest in ${slowest:-0} s"
+  [ "$failed" = 0 ] || found="$found; $(cat "$out/$name"/*.txt | grep '^FAIL ' | head -n 1 | tr -s ' \t' ' ')"
+  if [ "$failed" = 0 ] && [ "$all" -gt 0 ] && [ "$complete" = "${#cases[@]}" ]; then
+    row "golden $precision, $3" "$found" "all" ok
   else
-    row "golden $2, $3" "$all quantities, then $(why "$1")" "all" FAIL
+    row "golden $precision, $3" "$found" "all" FAIL
   fi
 }
 
-golden golden-cold f32 "empty tuning cache"
-golden golden-warm f32 "warm tuning cache"
+# Beside the first pass over the golden cases, what is measured below compiles its kernels, so that nothing is timed cold.
+warm=()
+ahead() {
+  local name=$1
+  shift
+  (
+    caches "$name"
+    timeout --kill-after=5 "$(left)" "$@" >"$out/$name-ahead.txt" 2>&1
+  ) &
+  warm+=($!)
+}
 
 # ---- Speed ---------------------------------------------------------------------------------------------------------
 
@@ -179,7 +235,8 @@ bench() {
   for command in "$@"; do against+=(--against "$command"); done
   step "$name" 120 "$program" bench --backends "$backend" --arch "$size" --batch "$batch" --precision "$precision" \
     --parts "$parts" --rounds "$rounds" "${against[@]}"
-  if [ "$ended" != 0 ]; then
+  # Out of time, it prints what it has measured.
+  if [ "$ended" != 0 ] && ! grep -q '^| *\(encode\|step\|score\) ' "$out/$name.txt"; then
     row "$size, $precision, batch $batch: $parts" "$(why "$name")" "" FAIL
     return
   fi
@@ -206,16 +263,28 @@ fi
 has() { case " $precisions " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
 middle=$(echo "$batches" | awk '{ print $(NF > 1 ? NF - 1 : 1) }')
+few=$([ -n "$dry" ] && echo 4 || echo 16)
+for precision in bf16 f32 tf32; do
+  has "$precision" && ahead "encode-$precision" "$program" bench --backends "$backend" --arch "$arch" --batch "$middle" \
+    --precision "$precision" --parts encode --rounds 1
+done
+ahead train "$program" bench --backends "$backend" --arch "$arch" --batch "$few" --parts step,score --rounds 1
+golden golden-cold f32 "empty cache" 180
+wait "${warm[@]}"
+golden golden-warm f32 "warm cache" 60
+
 for precision in bf16 f32 tf32; do
   has "$precision" || continue
+  caches "encode-$precision"
   bench "encode-$precision" "$arch" "$middle" "$precision" encode "${eager[@]}" "${compiled[@]}"
 done
-bench "train" "$arch" "$([ -n "$dry" ] && echo 4 || echo 16)" f32 step,score "${steps[@]}"
+caches train
+bench "train" "$arch" "$few" f32 step,score "${steps[@]}"
 
 # ---- The rest of the checks ----------------------------------------------------------------------------------------
 
 for precision in tf32 f16 bf16; do
-  has "$precision" && golden "golden-$precision" "$precision" "warm tuning cache"
+  has "$precision" && golden "golden-$precision" "$precision" "empty cache" 120
 done
 
 # ---- A whole cell --------------------------------------------------------------------------------------------------
@@ -256,18 +325,21 @@ cell() {
   ' "$work/$1/results.csv" >>"$rows"
 }
 
-if [ "$backend" = flex ]; then cell cell '"flex"' f32; else cell cell "\"flex\", \"$backend\"" f32; fi
+caches cell
+if [ "$backend" = flex ]; then cell cell '"flex"' f32; else cell cell "\"$backend\", \"flex\"" f32; fi
 if has bf16; then cell cell-bf16 "\"$backend\"" bf16; fi
 
 # ---- More sizes, where time is left --------------------------------------------------------------------------------
 
 for batch in $batches; do
   for precision in bf16 f32; do
+    caches "encode-$precision"
     has "$precision" && [ "$batch" != "$middle" ] && bench "encode-$precision-$batch" "$arch" "$batch" "$precision" encode "${eager[@]}"
   done
 done
 if [ "$second" != "$arch" ]; then
   for precision in bf16 f32; do
+    caches "encode-$precision"
     has "$precision" && bench "second-$precision" "$second" 64 "$precision" encode "${eager[@]}"
   done
 fi

@@ -1,8 +1,8 @@
 //! Products of a tower, by kernels that are chosen by rule.
 
 use burn::tensor::{DType, Tensor};
-use burn_cubecl::{BoolElement, CubeRuntime};
 use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{BoolElement, CubeRuntime};
 use cubek::matmul::components::tile::TileMatmulKind;
 use cubek::matmul::definition::{MatmulElems, MatmulGlobalElems};
 use cubek::matmul::launch::{Strategy, launch_ref};
@@ -19,7 +19,10 @@ use crate::rows::{empty, primitive, softmax, tensor};
 const MANY: usize = 256;
 
 /// `x W^T` `[rows, outputs]`, in the layer's type.
-pub(crate) fn of_layer<R: CubeRuntime, T: BoolElement>(x: Tensor<Cube<R, T>, 2>, layer: &Linear<Cube<R, T>>) -> Tensor<Cube<R, T>, 2> {
+pub(crate) fn of_layer<R: CubeRuntime, T: BoolElement>(
+    x: Tensor<Cube<R, T>, 2>,
+    layer: &Linear<Cube<R, T>>,
+) -> Tensor<Cube<R, T>, 2> {
     let dtype = layer.weight.dtype();
     let x = if x.dtype() == dtype { x } else { x.cast(dtype) };
     let ([rows, inputs], [outputs, _]) = (x.dims(), layer.weight.dims());
@@ -51,7 +54,10 @@ fn by<R: CubeRuntime>(strategies: &[Strategy], lhs: &CubeTensor<R>, rhs: &CubeTe
 }
 
 /// Attention without a mask, as [`Kernels::attention`] has it.
-pub(crate) fn attention<R: CubeRuntime, T: BoolElement>(qkv: Tensor<Cube<R, T>, 2>, sizes: Attention) -> Tensor<Cube<R, T>, 2> {
+pub(crate) fn attention<R: CubeRuntime, T: BoolElement>(
+    qkv: Tensor<Cube<R, T>, 2>,
+    sizes: Attention,
+) -> Tensor<Cube<R, T>, 2> {
     let Attention { items, tokens, heads } = sizes;
     let ([rows, width], dtype) = (qkv.dims(), qkv.dtype());
     let d = width / (3 * heads);

@@ -3,10 +3,10 @@
 #![expect(clippy::cast_possible_truncation, reason = "sizes of a kernel are u32 on every device")]
 
 use burn::tensor::{DType, Tensor, TensorPrimitive};
-use burn_cubecl::{BoolElement, CubeRuntime};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{BoolElement, CubeRuntime};
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 use harness_method::options::Activation;
@@ -18,11 +18,15 @@ use crate::{Cube, kernels};
 /// Planes in a cube; each has a row.
 const PLANES: u32 = 8;
 
-pub(crate) fn primitive<R: CubeRuntime, T: BoolElement, const D: usize>(tensor: Tensor<Cube<R, T>, D>) -> CubeTensor<R> {
+pub(crate) fn primitive<R: CubeRuntime, T: BoolElement, const D: usize>(
+    tensor: Tensor<Cube<R, T>, D>,
+) -> CubeTensor<R> {
     tensor.into_primitive().tensor()
 }
 
-pub(crate) fn tensor<R: CubeRuntime, T: BoolElement, const D: usize>(primitive: CubeTensor<R>) -> Tensor<Cube<R, T>, D> {
+pub(crate) fn tensor<R: CubeRuntime, T: BoolElement, const D: usize>(
+    primitive: CubeTensor<R>,
+) -> Tensor<Cube<R, T>, D> {
     Tensor::from_primitive(TensorPrimitive::Float(primitive))
 }
 
@@ -54,7 +58,7 @@ fn planes<R: CubeRuntime>(like: &CubeTensor<R>, rows: usize) -> Option<(CubeCoun
         && hardware.plane_size_max > 1
         && count <= hardware.max_cube_count.0
         && dim.num_elems() <= hardware.max_units_per_cube;
-    fits.then(|| (CubeCount::Static(count, 1, 1), dim))
+    fits.then_some((CubeCount::Static(count, 1, 1), dim))
 }
 
 /// Units for some vectors, a unit each.
@@ -64,7 +68,11 @@ fn units<R: CubeRuntime>(like: &CubeTensor<R>, count: usize) -> (CubeCount, Cube
 }
 
 /// Layer norm of `x` `[rows, width]`, f32, in the type that is asked for.
-pub(crate) fn normed<R: CubeRuntime, T: BoolElement>(x: Tensor<Cube<R, T>, 2>, norm: &Norm<Cube<R, T>>, dtype: DType) -> Tensor<Cube<R, T>, 2> {
+pub(crate) fn normed<R: CubeRuntime, T: BoolElement>(
+    x: Tensor<Cube<R, T>, 2>,
+    norm: &Norm<Cube<R, T>>,
+    dtype: DType,
+) -> Tensor<Cube<R, T>, 2> {
     let [rows, width] = x.dims();
     let x = contiguous(x);
     let Some((count, dim)) = planes(&x, rows) else {

@@ -37,12 +37,19 @@ fn rows_of_any_width_are_what_a_chain_of_calls_gives() {
         let x = random([rows, width], &device) * 3.0;
         let norm = Norm { weight: random([width], &device), bias: random([width], &device) };
         let what = format!("{rows} x {width}");
-        assert_close(&format!("norm of {what}"), Passes::layer_norm(x.clone(), &norm), Plain::layer_norm(x.clone(), &norm));
-        let layer = || Linear { weight: random([width, 64], &device) * 0.1, bias: random([width], &device) };
+        assert_close(
+            &format!("norm of {what}"),
+            Passes::layer_norm(x.clone(), &norm),
+            Plain::layer_norm(x.clone(), &norm),
+        );
+        let layer = Linear { weight: random([width, 64], &device) * 0.1, bias: random([width], &device) };
         let narrow = random([rows, 64], &device);
-        let layer = layer();
         let plain = <Plain as Kernels<B>>::layer(layer.clone());
-        assert_close(&format!("layer to {what}"), Passes::linear(narrow.clone(), &layer), Plain::linear(narrow.clone(), &plain));
+        assert_close(
+            &format!("layer to {what}"),
+            Passes::linear(narrow.clone(), &layer),
+            Plain::linear(narrow.clone(), &plain),
+        );
         for kind in [Activation::Gelu, Activation::QuickGelu] {
             assert_close(
                 &format!("{kind:?} of {what}"),
@@ -64,6 +71,22 @@ fn attention_of_any_number_of_tokens_is_what_a_chain_of_calls_gives() {
     for (items, tokens, heads, d) in [(1, 1, 1, 8), (2, 5, 3, 8), (1, 50, 2, 64), (3, 17, 1, 16)] {
         let qkv = random([items * tokens, 3 * heads * d], &device) * 2.0;
         let sizes = Attention { items, tokens, heads };
-        assert_close(&format!("{sizes:?}"), Passes::attention(qkv.clone(), sizes, None), Plain::attention(qkv, sizes, None));
+        assert_close(
+            &format!("{sizes:?}"),
+            Passes::attention(qkv.clone(), sizes, None),
+            Plain::attention(qkv, sizes, None),
+        );
+    }
+}
+
+#[test]
+fn products_are_right_where_a_side_is_short() {
+    // A kernel of CubeCL's that its tuner may take is wrong where the inner side is 8.
+    let Some(device) = device() else { return };
+    for (rows, inner, columns) in [(5, 8, 5), (290, 1, 3), (1, 64, 1), (7, 3, 290), (33, 20, 17), (2, 768, 2)] {
+        let (x, y): (Tensor<B, 2>, Tensor<B, 2>) = (random([rows, inner], &device), random([inner, columns], &device));
+        let by_element = x.clone().unsqueeze_dim::<3>(2) * y.clone().unsqueeze::<3>();
+        let wanted = by_element.sum_dim(1).reshape([rows, columns]);
+        assert_close(&format!("{rows} x {inner} x {columns}"), x.matmul(y), wanted);
     }
 }

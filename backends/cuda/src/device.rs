@@ -63,6 +63,7 @@ impl BurnBackend for Card {
         let device = CudaDevice::new(index);
         if !options.tf32 {
             products::keep_exact(&device)?;
+            products::check_exact(&device)?;
         }
         Ok(Self(device))
     }

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use burn_cuda::CudaDevice;
+use burn::tensor::Tensor;
+use burn_cuda::{Cuda, CudaDevice};
 use cubecl::Runtime;
 use cubecl::cuda::CudaRuntime;
 use cubecl::device::Device;
@@ -54,6 +55,25 @@ pub(crate) fn keep_exact(device: &CudaDevice) -> Result<(), Failure> {
         (*shared).properties_hash = properties.checksum();
     }
     Ok(())
+}
+
+/// Whether the device's products of f32 matrices round their factors: 1 + 2^-12 has more digits than TF32 keeps, and
+/// must come back from a product with the identity.
+///
+/// # Errors
+/// They round, though they must not.
+pub(crate) fn check_exact(device: &CudaDevice) -> Result<(), Failure> {
+    const SIDE: usize = 256;
+    let value = 1.0 + f32::powi(2.0, -12);
+    let product = Tensor::<Cuda, 2>::full([SIDE, SIDE], value, device).matmul(Tensor::eye(SIDE, device));
+    match product.into_data().as_slice::<f32>() {
+        Ok(values) if values.iter().all(|&found| found == value) => Ok(()),
+        Ok(_) => Err(Failure::internal(
+            "products of f32 matrices are rounded on this device, though TF32 was taken from it: build the plugin with the \
+             version of CubeCL that Cargo.lock names, or ask for `precision = \"tf32\"`",
+        )),
+        Err(cause) => Err(Failure::internal(format!("{cause:?}"))),
+    }
 }
 
 /// Takes the type and every tensor-core operation on it out of what a device can do.

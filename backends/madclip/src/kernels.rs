@@ -53,12 +53,7 @@ pub trait Kernels<B: Backend>: 'static {
     }
 
     /// A linear layer of what a norm leaves, and an activation.
-    fn norm_linear_activation(
-        x: Tensor<B, 2>,
-        norm: &Norm<B>,
-        layer: &Self::Layer,
-        kind: Activation,
-    ) -> Tensor<B, 2> {
+    fn norm_linear_activation(x: Tensor<B, 2>, norm: &Norm<B>, layer: &Self::Layer, kind: Activation) -> Tensor<B, 2> {
         Self::linear_activation(Self::layer_norm(x, norm), layer, kind)
     }
 

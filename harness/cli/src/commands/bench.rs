@@ -12,6 +12,7 @@ use harness_tables::{Frame, Values};
 use crate::backends::{names, worker};
 use crate::exit::{Exit, Failure};
 use crate::flags::{BackendFolders, Threads, one_of};
+use crate::interrupt;
 use crate::output::{print, say};
 use crate::progress::Rounds;
 
@@ -72,6 +73,7 @@ pub(super) fn bench(arguments: &Bench) -> Result<Exit, Failure> {
             progress.done(round.saturating_sub(1));
         }
     };
+    interrupt::listen()?;
     let benchmark = Benchmark {
         program: &program,
         backends,
@@ -81,7 +83,7 @@ pub(super) fn bench(arguments: &Bench) -> Result<Exit, Failure> {
         products: true,
         threads,
         rounds,
-        go_on: &|| true,
+        go_on: &interrupt::go_on,
         done: &done,
     };
     let measured = measure(&benchmark)?;
@@ -89,11 +91,15 @@ pub(super) fn bench(arguments: &Bench) -> Result<Exit, Failure> {
     if arguments.json {
         let result = serde_json::json!({
             "arch": arguments.arch, "precision": arguments.precision, "batch": images, "threads": threads,
-            "rounds": rounds, "measured": measured,
+            "rounds": measured.rounds, "measured": measured,
         });
         print(format!("{result}\n"));
     } else {
         print(table(&measured, &workload)?);
+    }
+    if measured.rounds < rounds {
+        say(format!("interrupted after {} of {rounds} rounds", measured.rounds));
+        return Ok(Exit::Interrupted);
     }
     Ok(Exit::Done)
 }

@@ -48,10 +48,26 @@ pub struct Benchmark<'a> {
 /// What was measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
+    /// Rounds that count: fewer than were asked for where it was interrupted.
+    #[serde(skip)]
+    pub rounds: usize,
     /// Backends in the order they were asked for, then the other programs.
     pub subjects: Vec<Subject>,
     /// Seconds for the metrics of a batch, round by round.
     pub metrics: Vec<f64>,
+}
+
+impl Measured {
+    /// Leaves out what was measured after so many rounds.
+    fn keep(&mut self, rounds: usize) {
+        self.metrics.truncate(rounds);
+        for subject in &mut self.subjects {
+            for times in [&mut subject.gemm_gflops, &mut subject.encode, &mut subject.step, &mut subject.score] {
+                times.truncate(rounds);
+            }
+        }
+        self.rounds = rounds;
+    }
 }
 
 /// One that was measured.
@@ -106,7 +122,8 @@ enum Asked {
 /// Measures.
 ///
 /// # Errors
-/// A backend that can't be loaded or fails, a program that gives no times, `Interrupted`.
+/// A backend that can't be loaded or fails, a program that gives no times, `Interrupted` before the first round that
+/// counts is done.
 pub fn bench(benchmark: &Benchmark<'_>) -> Result<Measured, Error> {
     let logs = tempfile::tempdir().map_err(Error::file("create", Path::new("a temporary folder")))?;
     let (mut asked, mut subjects) = (Vec::new(), Vec::new());
@@ -131,34 +148,52 @@ pub fn bench(benchmark: &Benchmark<'_>) -> Result<Measured, Error> {
         asked.push(Asked::Outside(Box::new(outside)));
     }
     let maps = Maps::new(&benchmark.workload)?;
-    let mut measured = Measured { subjects, metrics: Vec::new() };
+    let mut measured = Measured { rounds: benchmark.rounds, subjects, metrics: Vec::new() };
     for round in 0..=benchmark.rounds {
-        let counts = round > 0;
-        for (asked, subject) in asked.iter_mut().zip(&mut measured.subjects).filter(|_| benchmark.products) {
-            let rate = asked.ask(Ask::Gemm, benchmark.go_on)?;
-            subject.gemm_gflops.extend(rate.filter(|_| counts));
-        }
-        for &part in &benchmark.parts {
-            if part == Part::Metrics {
-                let secs = maps.time()?;
-                measured.metrics.extend(counts.then_some(secs));
-                continue;
+        match turn(benchmark, round, &mut asked, &maps, &mut measured) {
+            Err(Error::Interrupted) if round > 1 => {
+                measured.keep(round - 1);
+                break;
             }
-            for turn in 0..asked.len() {
-                let at = (turn + round) % asked.len();
-                let secs = asked[at].ask(Ask::Time(part), benchmark.go_on)?;
-                let subject = &mut measured.subjects[at];
-                let times = match part {
-                    Part::Encode => &mut subject.encode,
-                    Part::Step => &mut subject.step,
-                    Part::Score | Part::Metrics => &mut subject.score,
-                };
-                times.extend(secs.filter(|_| counts));
-            }
+            other => other?,
         }
         (benchmark.done)(round + 1);
     }
     Ok(measured)
+}
+
+/// One round; the first warms up and doesn't count.
+fn turn(
+    benchmark: &Benchmark<'_>,
+    round: usize,
+    asked: &mut [Asked],
+    maps: &Maps,
+    measured: &mut Measured,
+) -> Result<(), Error> {
+    let counts = round > 0;
+    for (asked, subject) in asked.iter_mut().zip(&mut measured.subjects).filter(|_| benchmark.products) {
+        let rate = asked.ask(Ask::Gemm, benchmark.go_on)?;
+        subject.gemm_gflops.extend(rate.filter(|_| counts));
+    }
+    for &part in &benchmark.parts {
+        if part == Part::Metrics {
+            let secs = maps.time()?;
+            measured.metrics.extend(counts.then_some(secs));
+            continue;
+        }
+        for place in 0..asked.len() {
+            let at = (place + round) % asked.len();
+            let secs = asked[at].ask(Ask::Time(part), benchmark.go_on)?;
+            let subject = &mut measured.subjects[at];
+            let times = match part {
+                Part::Encode => &mut subject.encode,
+                Part::Step => &mut subject.step,
+                Part::Score | Part::Metrics => &mut subject.score,
+            };
+            times.extend(secs.filter(|_| counts));
+        }
+    }
+    Ok(())
 }
 
 fn subject(name: String, device: String, load_secs: Option<f64>) -> Subject {
