@@ -1,4 +1,5 @@
 //! Each operation in few passes is what the chain of Burn's calls gives, on an adapter in software where there is one.
+#![allow(clippy::print_stdout, missing_docs, reason = "tests")]
 
 use burn::tensor::{DType, Distribution, Tensor};
 use burn_wgpu::graphics::{AutoGraphicsApi, GraphicsApi};
@@ -14,7 +15,7 @@ type B = Wgpu;
 /// The device, or none with a word about it.
 fn device() -> Option<WgpuDevice> {
     if WgpuRuntime::enumerate_all_devices(&AutoGraphicsApi::backend()).is_empty() {
-        eprintln!("no adapter: nothing is tested");
+        println!("no adapter: nothing is tested");
         return None;
     }
     Some(WgpuDevice::DefaultDevice)

@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p harness-backend-cuda --example kernels -- list`, then with a name of that list. Each compiles
 //! for seconds, so several may run at once; each is timed while it alone holds the lock `harness-kernels.lock`.
-#![expect(clippy::unwrap_used, reason = "an example")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "an example")]
 
 use std::fs::File;
 use std::time::Instant;
@@ -59,7 +59,9 @@ fn products() -> Vec<(&'static str, Strategy)> {
     ]
 }
 
-fn attentions() -> Vec<(&'static str, fn() -> AttentionStrategy)> {
+type Attending = fn() -> AttentionStrategy;
+
+fn attentions() -> Vec<(&'static str, Attending)> {
     fn flash(num_planes: u8) -> AttentionStrategy {
         let strategy = BlackboxAcceleratedStrategy { num_planes, seq_q: 1, seq_kv: 1 };
         AttentionStrategy::FlashBlackboxAccelerated(strategy)
@@ -78,7 +80,7 @@ fn primitive<const D: usize>(tensor: Tensor<B, D>) -> CubeTensor<CudaRuntime> {
 }
 
 fn random<const D: usize>(shape: [usize; D], dtype: DType, device: &CudaDevice) -> Tensor<B, D> {
-    Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device).cast(dtype)
+    Tensor::<B, D>::random(shape, Distribution::Uniform(-1.0, 1.0), device).cast(dtype)
 }
 
 /// Runs a kernel once, then 20 times, and prints its rate; the result of the last run where all went well.
@@ -139,7 +141,7 @@ fn product(strategy: &Strategy, name: &str, device: &CudaDevice) {
     }
 }
 
-fn attend(strategy: fn() -> AttentionStrategy, name: &str, device: &CudaDevice) {
+fn attend(strategy: Attending, name: &str, device: &CudaDevice) {
     for dtype in [DType::BF16, DType::F16] {
         let qkv = random([IMAGES * TOKENS, 3 * HEADS * HEAD], dtype, device);
         let qkv = qkv.reshape([IMAGES, TOKENS, 3 * HEADS, HEAD]).swap_dims(1, 2);
