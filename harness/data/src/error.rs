@@ -345,6 +345,18 @@ pub enum DataError {
         /// Images of both classes that are wanted.
         shots: Shots,
     },
+    /// A list that isn't there.
+    #[error(
+        "can't read the support list {}: there is no such file; {}; choose shots and draws that have a list, or write it",
+        path.display(),
+        some_of(there)
+    )]
+    MissingList {
+        /// The list.
+        path: PathBuf,
+        /// Lists of the dataset that are there.
+        there: Vec<String>,
+    },
     /// No list that the images of one class of an unbalanced pair can be taken from.
     #[error(
         "{}: there is no such support list, and of shots {} the {class} images are those of the list of {}; write that \
@@ -463,6 +475,17 @@ impl DataError {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+/// The lists that are there, as an error names them.
+fn some_of(there: &[String]) -> String {
+    const MOST: usize = 6;
+    let named = there.iter().take(MOST).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match there.len() {
+        0 => "no list fits the pattern".to_owned(),
+        1..=MOST => format!("there is {named}"),
+        all => format!("there are {all} others, such as {named}"),
     }
 }
 

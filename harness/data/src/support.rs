@@ -57,7 +57,8 @@ impl Dataset {
         let (normal, abnormal) = match (pattern, shots.k()) {
             (Some(pattern), Some(k)) => {
                 let path = self.folder().join(support_list::expand(pattern, k as usize, draw));
-                let list = support_list::read_draw(&path, pattern, draw)?;
+                let list = support_list::read_draw(&path, pattern, draw)
+                    .map_err(|error| self.with_those_there(error, &path, pattern))?;
                 self.listed((&path, &list), shots, draw, &Names::of(&normal), &Names::of(&abnormal))?
             }
             (Some(pattern), None) => (
@@ -87,6 +88,21 @@ impl Dataset {
         // A draw by name has a list.
         let order = permutation(&stream, draw.number().unwrap_or_default(), pool.len());
         Ok(order[..shots].iter().map(|&i| pool[i].clone()).collect())
+    }
+
+    /// The lists that are there beside the one that isn't.
+    fn with_those_there(&self, error: DataError, path: &Path, pattern: &str) -> DataError {
+        match error {
+            DataError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                let there = support_list::existing(self.folder(), pattern).unwrap_or_default();
+                let name = |file: support_list::ListFile| {
+                    let path = file.path.strip_prefix(self.folder()).unwrap_or(&file.path);
+                    path.display().to_string()
+                };
+                DataError::MissingList { path: path.to_owned(), there: there.into_iter().map(name).collect() }
+            }
+            error => error,
+        }
     }
 
     /// The images of one class of an unbalanced pair: those of that class in the list of so many shots.

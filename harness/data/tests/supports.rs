@@ -130,7 +130,15 @@ fn every_mistake_in_a_list_is_told_with_its_line() {
         &refusal(&set.dataset_with(LIST), 2, 0),
         &["2-shot-draw0.txt:2: ", "`n1 (2).png` is the name of an image", "columns label,image"],
     );
-    says(&refusal(&set.dataset_with(LIST), 3, 0), &["can't read the support list", "3-shot-draw0.txt"]);
+    says(
+        &refusal(&set.dataset_with(LIST), 3, 0),
+        &[
+            "can't read the support list",
+            "3-shot-draw0.txt",
+            "there is `lists/2-shot-draw0.txt`",
+            "choose shots",
+        ],
+    );
     set.write("lists/2-shot-draw0.txt", [0xFF, 0xFE, 0x00]);
     says(&refusal(&set.dataset_with(LIST), 2, 0), &["2-shot-draw0.txt", "UTF-8"]);
 }
