@@ -74,8 +74,8 @@ pub(crate) fn all_to_host<B: Backend>(tensors: Vec<Tensor<B, 1>>) -> Vec<f32> {
     to_host(Tensor::cat(tensors, 0))
 }
 
-/// The value of `images`, and for each of so many terms the sum of its values: `parts` has the terms of one tap or head,
-/// then those of the next. All are `[1]`.
+/// The value of `images`, and for each of so many terms the sum of its values: `parts` has the terms of one tap or
+/// head, then those of the next. All are `[1]`.
 pub(crate) fn losses<B: Backend>(images: Tensor<B, 1>, parts: Vec<Tensor<B, 1>>, terms: usize) -> (f32, Vec<f32>) {
     let values = all_to_host(std::iter::once(images).chain(parts).collect());
     let mut sums = vec![0.0; terms];

@@ -1,8 +1,6 @@
 //! Taps that a backend holds: what it says of their images is, byte for byte, what it says of taps that are sent.
 
-use harness_backend_abi::host::{HeldTaps, Trainer};
-
-use crate::heads::{slices, text};
+use harness_backend_abi::host::{BackendError, HeldTaps, Trainer};
 
 /// Taps of some images, on the host and held by a trainer.
 pub(crate) struct Both {
@@ -47,4 +45,13 @@ impl Both {
         let each = tap.len() / self.images;
         indices.iter().flat_map(|&image| &tap[image * each..][..each]).copied().collect()
     }
+}
+
+fn slices(taps: &[Vec<f32>]) -> Vec<&[f32]> {
+    taps.iter().map(Vec::as_slice).collect()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn text(error: BackendError) -> String {
+    error.to_string()
 }

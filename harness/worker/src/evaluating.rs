@@ -115,11 +115,11 @@ pub(crate) fn evaluate(
                 for at in range.clone().step_by(batch) {
                     let n = batch.min(range.end - at);
                     let taps = part(&tensors, &range, at, n);
-                    held.hold(lab, scorer, at, &taps, n)?;
+                    held.hold(lab, scorer.trainer(), at, &taps, n)?;
                     let called = Instant::now();
                     let found = match scorer.score(lab, training, held.of(at), &taps, n) {
                         Err(error) => {
-                            held.give_up(lab, scorer, error)?;
+                            held.give_up(lab, scorer.trainer(), error)?;
                             if tensors.is_empty() {
                                 tensors = read(lab)?;
                             }
@@ -145,7 +145,7 @@ pub(crate) fn evaluate(
                     events.progress(Phase::Score, (scored, (count * epochs.len()) as u64), lab.encoded());
                 }
                 if !stored && Some(&epoch) == group.last() {
-                    held.release(scorer)?;
+                    held.release(scorer.trainer())?;
                 }
             }
             compute_secs += begun.elapsed().as_secs_f64();
@@ -209,7 +209,7 @@ impl States<'_> {
     /// As [`Held::give_up`].
     fn give_up(&mut self, lab: &mut Lab, held: &mut Held, error: Error) -> Result<(), Error> {
         match &mut self.scorer {
-            Some((_, scorer)) => held.give_up(lab, scorer, error),
+            Some((_, scorer)) => held.give_up(lab, scorer.trainer(), error),
             None => Err(error),
         }
     }

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use harness_backend_abi::host::{BackendError, HeldTaps, Status};
+use harness_backend_abi::host::{BackendError, HeldTaps, Scores, Status, Trainer};
 
 use crate::error::Error;
 use crate::lab::Lab;
-use crate::scorer::Scorer;
 
 /// Most that is held of a device that can't tell how much room it has: little for any card of today.
 const UNKNOWN_ROOM: u64 = 1 << 30;
 
-/// Batches of images whose taps the device holds, by the first image. Sets are of one trainer, which its scorer keeps
+/// Batches of images whose taps the device holds, by the first image. Sets are of one trainer, which a scorer keeps
 /// from state to state.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
@@ -34,8 +33,8 @@ impl Held {
     }
 
     /// Whether every batch of some images is held.
-    pub(crate) fn covers(&self, mut range: Range<usize>, batch: usize) -> bool {
-        range.by_ref().step_by(batch).all(|at| self.sets.contains_key(&at))
+    pub(crate) fn covers(&self, range: Range<usize>, batch: usize) -> bool {
+        range.step_by(batch).all(|at| self.sets.contains_key(&at))
     }
 
     /// Holds the taps of the `n` images from `at`, one `[n, T, W]` a tap, where the device has room for them. Where it
@@ -43,7 +42,7 @@ impl Held {
     pub(crate) fn hold(
         &mut self,
         lab: &mut Lab,
-        scorer: &mut Scorer,
+        trainer: Option<&mut Trainer>,
         at: usize,
         taps: &[&[f32]],
         n: usize,
@@ -51,7 +50,7 @@ impl Held {
         if self.budget == Some(0) || self.sets.contains_key(&at) {
             return Ok(());
         }
-        let Some(trainer) = scorer.trainer().filter(|trainer| trainer.holds_taps()) else {
+        let Some(trainer) = trainer.filter(|trainer| trainer.holds_taps()) else {
             self.budget = Some(0);
             return Ok(());
         };
@@ -62,6 +61,10 @@ impl Held {
         };
         let bytes: u64 = taps.iter().map(|tap| size_of_val(*tap) as u64).sum();
         if self.bytes.saturating_add(bytes) > budget {
+            if budget > 0 {
+                let megabytes = budget / 1_000_000;
+                lab.log_once(&format!("{megabytes} MB of taps may stay on the device: others are sent for each state"));
+            }
             return Ok(());
         }
         match trainer.hold_taps(taps, n) {
@@ -82,24 +85,37 @@ impl Held {
 
     /// Gives the device back what it holds, where scoring found no memory there and some is held: it may then be tried
     /// again. An error that is another's is given back.
-    pub(crate) fn give_up(&mut self, lab: &mut Lab, scorer: &mut Scorer, error: Error) -> Result<(), Error> {
+    pub(crate) fn give_up(&mut self, lab: &mut Lab, trainer: Option<&mut Trainer>, error: Error) -> Result<(), Error> {
         let exhausted = matches!(&error, Error::Backend(error) if is_exhausted(error));
         if !exhausted || self.sets.is_empty() {
             return Err(error);
         }
-        self.release(scorer)?;
+        self.release(trainer)?;
         self.budget = Some(0);
         lab.log_once(&format!("{error}: the taps of all images are sent for each state"));
         Ok(())
     }
 
     /// Releases what is held.
-    pub(crate) fn release(&mut self, scorer: &mut Scorer) -> Result<(), Error> {
+    pub(crate) fn release(&mut self, trainer: Option<&mut Trainer>) -> Result<(), Error> {
         self.bytes = 0;
         let sets = std::mem::take(&mut self.sets);
-        let Some(trainer) = scorer.trainer() else { return Ok(()) };
+        let Some(trainer) = trainer else { return Ok(()) };
         Ok(sets.into_values().try_for_each(|set| trainer.release_taps(set))?)
     }
+}
+
+/// A trainer's scores of the `n` images of a set that it holds, or else of these taps.
+pub(crate) fn score(
+    trainer: &mut Trainer,
+    held: Option<&HeldTaps>,
+    taps: &[&[f32]],
+    n: usize,
+) -> Result<Scores, Error> {
+    Ok(match held {
+        Some(held) => trainer.score_held(held, &(0..held.images() as u32).collect::<Vec<_>>(), false)?,
+        None => trainer.score(taps, n, false)?,
+    })
 }
 
 fn is_exhausted(error: &BackendError) -> bool {

@@ -7,6 +7,7 @@ use harness_methods::{Computation, Prepared, Scores, Taps};
 use harness_records::StateTensor;
 
 use crate::error::{Error, failed};
+use crate::held::score;
 use crate::lab::Lab;
 use crate::{closed, stepped, tensors};
 
@@ -101,17 +102,4 @@ impl Scorer {
         }
         Err(closed::not_finite(training))
     }
-}
-
-/// A trainer's scores of `n` images that it holds, or of these taps.
-pub(crate) fn score(
-    trainer: &mut Trainer,
-    held: Option<&HeldTaps>,
-    taps: &[&[f32]],
-    n: usize,
-) -> Result<harness_backend_abi::host::Scores, Error> {
-    Ok(match held {
-        Some(held) => trainer.score_held(held, &(0..held.images() as u32).collect::<Vec<_>>(), false)?,
-        None => trainer.score(taps, n, false)?,
-    })
 }

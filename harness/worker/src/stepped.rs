@@ -10,9 +10,9 @@ use harness_records::StateTensor;
 
 use crate::closed::OfWorker;
 use crate::error::{Error, failed};
+use crate::held::score;
 use crate::holding::hold;
 use crate::lab::Lab;
-use crate::scorer::score;
 use crate::tensors;
 
 /// A state that scores: the heads on a backend, and what completes their scores.
