@@ -55,7 +55,9 @@ case $minutes in '' | *[!0-9]*) fail "--minutes needs a whole number" ;; esac
 mkdir -p "$out" || fail "can't create $out"
 out=$(cd "$out" && pwd)
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+warm=()
+trap '[ ${#warm[@]} = 0 ] || kill "${warm[@]}" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 rows=$out/rows.tsv
 : >"$rows"
 
@@ -214,13 +216,12 @@ golden() {
 }
 
 # Beside the first pass over the golden cases, what is measured below compiles its kernels, so that nothing is timed cold.
-warm=()
 ahead() {
   local name=$1
   shift
   (
     caches "$name"
-    timeout --kill-after=5 "$(left)" "$@" >"$out/$name-ahead.txt" 2>&1
+    exec timeout --kill-after=5 "$(left)" "$@" >"$out/$name-ahead.txt" 2>&1
   ) &
   warm+=($!)
 }
@@ -271,6 +272,7 @@ done
 ahead train "$program" bench --backends "$backend" --arch "$arch" --batch "$few" --parts step,score --rounds 1
 golden golden-cold f32 "empty cache" 180
 wait "${warm[@]}"
+warm=()
 golden golden-warm f32 "warm cache" 60
 
 for precision in bf16 f32 tf32; do

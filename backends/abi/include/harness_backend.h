@@ -48,7 +48,7 @@ extern "C" {
 
 #define HARNESS_MAGIC UINT64_C(0x4841524E45535342)
 #define HARNESS_MAJOR UINT32_C(2)
-#define HARNESS_MINOR UINT32_C(3)
+#define HARNESS_MINOR UINT32_C(4)
 #define HARNESS_REQUIRED_SIZE 184
 
 /* Statuses. */
@@ -194,6 +194,21 @@ typedef struct harness_backend_table {
    * with the parameters of the same moment, the next steps are those that the trainer they came from would have made. */
   int32_t (*trainer_write_moments)(harness_trainer_t *trainer, const harness_tensor_t *moments, size_t moment_count,
                                    uint64_t steps);
+
+  /* Capability "held_taps": taps of images that many states score are sent to the device once, as a set of its trainer. A set
+   * has a number that is not 0 and that no other set of this process ever had: one that is not held, because it was released
+   * or is another trainer's, is HARNESS_INVALID_ARGUMENT. Freeing the trainer releases what it holds. */
+
+  /* Sets *bytes to those of taps that the device has room for now: UINT64_MAX where it can't tell, 0 where holding saves
+   * nothing, as where the device's memory is the host's. The caller leaves a part of it for scoring. */
+  int32_t (*trainer_room)(harness_trainer_t *trainer, uint64_t *bytes);
+  /* One f32 [N, T, W] a tap. Holds them, whatever states are written, and sets *set. A failed call holds nothing. */
+  int32_t (*trainer_hold_taps)(harness_trainer_t *trainer, const harness_tensor_t *taps, size_t tap_count, uint64_t *set);
+  /* indices u32 [B] of a set's images, in any order. Writes the bytes that trainer_score writes for their taps. */
+  int32_t (*trainer_score_held)(harness_trainer_t *trainer, uint64_t set, const harness_tensor_t *indices,
+                                const harness_tensor_t *grids, const harness_tensor_t *detection,
+                                const harness_tensor_t *maps);
+  int32_t (*trainer_release_taps)(harness_trainer_t *trainer, uint64_t set);
 } harness_backend_table_t;
 
 /* Sizes and offsets, which no compiler and no option may change. */
@@ -216,7 +231,7 @@ HARNESS_ASSERT(sizeof(harness_memory_t) == 24);
 HARNESS_AT(harness_memory_t, size, 0);
 HARNESS_AT(harness_memory_t, host_peak_bytes, 8);
 HARNESS_AT(harness_memory_t, device_peak_bytes, 16);
-HARNESS_ASSERT(sizeof(harness_backend_table_t) == 224);
+HARNESS_ASSERT(sizeof(harness_backend_table_t) == 256);
 HARNESS_AT(harness_backend_table_t, size, 0);
 HARNESS_AT(harness_backend_table_t, magic, 8);
 HARNESS_AT(harness_backend_table_t, major, 16);
@@ -246,6 +261,10 @@ HARNESS_AT(harness_backend_table_t, image_tower_encode_windows, 192);
 HARNESS_AT(harness_backend_table_t, nearest, 200);
 HARNESS_AT(harness_backend_table_t, trainer_read_moments, 208);
 HARNESS_AT(harness_backend_table_t, trainer_write_moments, 216);
+HARNESS_AT(harness_backend_table_t, trainer_room, 224);
+HARNESS_AT(harness_backend_table_t, trainer_hold_taps, 232);
+HARNESS_AT(harness_backend_table_t, trainer_score_held, 240);
+HARNESS_AT(harness_backend_table_t, trainer_release_taps, 248);
 #undef HARNESS_AT
 #undef HARNESS_ASSERT
 

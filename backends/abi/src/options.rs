@@ -42,11 +42,13 @@ pub enum Capability {
     Nearest,
     /// Adam's moments of a trainer, read and written: a training goes on where it was interrupted.
     Resume,
+    /// Taps of images that stay on the device while many states score them.
+    HeldTaps,
 }
 
 impl Capability {
     /// Every group.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ImageTower,
         Self::TextTower,
         Self::Trainer,
@@ -58,6 +60,7 @@ impl Capability {
         Self::Windows,
         Self::Nearest,
         Self::Resume,
+        Self::HeldTaps,
     ];
 
     /// The name in a description.
@@ -74,6 +77,7 @@ impl Capability {
             Self::Windows => "windows",
             Self::Nearest => "nearest",
             Self::Resume => "resume",
+            Self::HeldTaps => "held_taps",
         }
     }
 
@@ -109,6 +113,12 @@ impl Capability {
             Self::Resume => &[
                 ("trainer_read_moments", table.trainer_read_moments.is_some()),
                 ("trainer_write_moments", table.trainer_write_moments.is_some()),
+            ],
+            Self::HeldTaps => &[
+                ("trainer_room", table.trainer_room.is_some()),
+                ("trainer_hold_taps", table.trainer_hold_taps.is_some()),
+                ("trainer_score_held", table.trainer_score_held.is_some()),
+                ("trainer_release_taps", table.trainer_release_taps.is_some()),
             ],
         };
         functions.iter().find(|(_, present)| !present).map(|(name, _)| *name)

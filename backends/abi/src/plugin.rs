@@ -398,6 +398,39 @@ pub trait Trainer: Send + 'static {
     /// # Errors
     /// Any.
     fn score(&mut self, taps: &[&[f32]], batch: usize, out: ScoreBuffers<'_>) -> Result<(), Failure>;
+
+    /// Bytes of taps that the device has room for now: `None` where it can't tell, 0 where holding them saves nothing.
+    fn room(&self) -> Option<u64> {
+        None
+    }
+
+    /// Holds the taps of `batch` images, one `[B, T, W]` a tap, as the set of this number, which is new, until it is
+    /// released. Lack of memory must show in this call.
+    ///
+    /// # Errors
+    /// Any, and nothing is held then; `unsupported` without an override, which goes with [`Capability::HeldTaps`].
+    fn hold_taps(&mut self, set: u64, taps: &[&[f32]], batch: usize) -> Result<(), Failure> {
+        let _ = (set, taps, batch);
+        Err(Failure::unsupported("this backend holds no taps"))
+    }
+
+    /// Scores images of a set that is held, each less than its number of images, as [`Trainer::score`] would.
+    ///
+    /// # Errors
+    /// Any; `unsupported` without an override, which goes with [`Capability::HeldTaps`].
+    fn score_held(&mut self, set: u64, indices: &[u32], out: ScoreBuffers<'_>) -> Result<(), Failure> {
+        let _ = (set, indices, out);
+        Err(Failure::unsupported("this backend holds no taps"))
+    }
+
+    /// Releases a set that is held.
+    ///
+    /// # Errors
+    /// Any; the set counts as released. `unsupported` without an override, which goes with [`Capability::HeldTaps`].
+    fn release_taps(&mut self, set: u64) -> Result<(), Failure> {
+        let _ = set;
+        Err(Failure::unsupported("this backend holds no taps"))
+    }
 }
 
 /// Stands for a tower or trainer that a backend does not have; no value of it exists.

@@ -11,7 +11,7 @@ pub const MAGIC: u64 = 0x4841_524E_4553_5342;
 /// Changes of meaning. Must be equal on both sides.
 pub const MAJOR: u32 = 2;
 /// Additions. A newer one on either side is fine.
-pub const MINOR: u32 = 3;
+pub const MINOR: u32 = 4;
 /// Name of the function that returns a plugin's table: `const harness_backend_table_t *harness_backend_table(void)`.
 pub const SYMBOL: &str = "harness_backend_table";
 
@@ -184,6 +184,22 @@ pub type TrainerScore = unsafe extern "C" fn(
     detection: *const Tensor,
     maps: *const Tensor,
 ) -> i32;
+/// `trainer_room`: writes bytes.
+pub type TrainerRoom = unsafe extern "C" fn(trainer: *mut TrainerHandle, bytes: *mut u64) -> i32;
+/// `trainer_hold_taps`: one f32 `[N, T, W]` a tap; writes the set's number.
+pub type TrainerHoldTaps =
+    unsafe extern "C" fn(trainer: *mut TrainerHandle, taps: *const Tensor, tap_count: usize, set: *mut u64) -> i32;
+/// `trainer_score_held`: indices u32 `[B]` of a set's images; writes as [`TrainerScore`].
+pub type TrainerScoreHeld = unsafe extern "C" fn(
+    trainer: *mut TrainerHandle,
+    set: u64,
+    indices: *const Tensor,
+    grids: *const Tensor,
+    detection: *const Tensor,
+    maps: *const Tensor,
+) -> i32;
+/// `trainer_release_taps`.
+pub type TrainerReleaseTaps = unsafe extern "C" fn(trainer: *mut TrainerHandle, set: u64) -> i32;
 /// `trainer_free`.
 pub type TrainerFree = unsafe extern "C" fn(trainer: *mut TrainerHandle) -> i32;
 
@@ -249,6 +265,14 @@ pub struct Table {
     pub trainer_read_moments: Option<TrainerReadMoments>,
     /// Capability `resume`.
     pub trainer_write_moments: Option<TrainerWriteMoments>,
+    /// Capability `held_taps`.
+    pub trainer_room: Option<TrainerRoom>,
+    /// Capability `held_taps`.
+    pub trainer_hold_taps: Option<TrainerHoldTaps>,
+    /// Capability `held_taps`; `maps` as for `trainer_score`.
+    pub trainer_score_held: Option<TrainerScoreHeld>,
+    /// Capability `held_taps`.
+    pub trainer_release_taps: Option<TrainerReleaseTaps>,
 }
 
 /// Bytes that a table has at least; functions beyond its end are null.
@@ -270,11 +294,12 @@ layout! {
     Tensor { size 56, size 0, name 8, name_length 16, dtype 24, rank 28, shape 32, data 40, bytes 48 }
     Memory { size 24, size 0, host_peak_bytes 8, device_peak_bytes 16 }
     Table {
-        size 224, size 0, magic 8, major 16, minor 20, describe 24, last_error 32, session_open 40, session_close 48,
+        size 256, size 0, magic 8, major 16, minor 20, describe 24, last_error 32, session_open 40, session_close 48,
         memory 56, image_tower_load 64, image_tower_encode 72, image_tower_free 80, text_tower_load 88,
         text_tower_encode 96, text_tower_free 104, trainer_create 112, trainer_append_support 120, trainer_step 128,
         trainer_gradients 136, trainer_read_state 144, trainer_write_state 152, trainer_text 160, trainer_score 168,
         trainer_free 176, gemm_rate 184, image_tower_encode_windows 192, nearest 200,
-        trainer_read_moments 208, trainer_write_moments 216
+        trainer_read_moments 208, trainer_write_moments 216, trainer_room 224, trainer_hold_taps 232,
+        trainer_score_held 240, trainer_release_taps 248
     }
 }

@@ -14,7 +14,7 @@ fn rule_1_a_table_shorter_than_its_version_is_refused_with_sizes_and_versions_na
     let error = changed(|table| table.size = 176).unwrap_err();
     assert!(matches!(error, LoadError::Size { found: 176, plugin: Version::HARNESS }));
     let text = error.to_string();
-    assert!(text.contains("176 bytes, at least 184") && text.contains("interface 2.3, the harness has 2.3"), "{text}");
+    assert!(text.contains("176 bytes, at least 184") && text.contains("interface 2.4, the harness has 2.4"), "{text}");
 }
 
 #[test]
@@ -52,6 +52,30 @@ fn rule_1_a_table_of_2_1_lacks_what_was_appended_since() {
     let error = trainer.read_moments(&[]).unwrap_err();
     assert!(error.to_string().contains("lacks the capability `resume`"), "{error}");
     assert!(trainer.write_moments(&[], 1).unwrap_err().to_string().contains("lacks the capability `resume`"));
+    assert!(!trainer.holds_taps());
+    let (a, b) = (taps(&[0.5]), taps(&[0.5]));
+    for error in [trainer.room().unwrap_err(), trainer.hold_taps(&[&a, &b], 1).unwrap_err()] {
+        assert!(error.to_string().contains("lacks the capability `held_taps`"), "{error}");
+    }
+}
+
+#[test]
+fn rule_1_a_table_of_2_3_without_the_capability_that_came_later_trains_and_scores() {
+    // SAFETY: the table of a built-in backend.
+    let mut table = unsafe { *harness_backend_abi::table_of::<First>() };
+    (table.size, table.minor) = (224, 3);
+    // SAFETY: leaked, and longer than it says.
+    let older = unsafe { Backend::from_table(Box::leak(Box::new(table))) }.unwrap();
+    assert_eq!((older.interface(), older.has(Capability::HeldTaps)), (Version { major: 2, minor: 3 }, false));
+    let mut trainer = common::trainer(&open_on(&older, "cpu"));
+    let (a, b) = (taps(&[0.5]), taps(&[0.25]));
+    trainer.append_support(&[&a, &b], &[1], None).unwrap();
+    trainer.step(&[0]).unwrap();
+    assert_eq!(trainer.score(&[&a, &b], 1, false).unwrap().grids.len(), TAPS * G * G);
+    assert!(!trainer.holds_taps());
+    // One that announces it all the same is refused.
+    let text = changed(|table| table.size = 224).unwrap_err().to_string();
+    assert!(text.contains("announces `held_taps`, but its table lacks `trainer_room`"), "{text}");
 }
 
 #[test]
@@ -80,14 +104,14 @@ fn rule_2_a_wrong_magic_is_refused_with_both_versions_named() {
     let text = error.to_string();
     assert!(matches!(error, LoadError::Magic { found: 7, .. }));
     assert!(text.contains("0x0000000000000007, expected 0x4841524e45535342"), "{text}");
-    assert!(text.contains("interface 2.3, the harness has 2.3"), "{text}");
+    assert!(text.contains("interface 2.4, the harness has 2.4"), "{text}");
 }
 
 #[test]
 fn rule_2_another_major_version_is_refused_with_both_versions_named() {
     for major in [1, 3] {
         let text = changed(|table| (table.major, table.minor) = (major, 9)).unwrap_err().to_string();
-        assert!(text.contains(&format!("interface {major}.9, the harness has 2.3")), "{text}");
+        assert!(text.contains(&format!("interface {major}.9, the harness has 2.4")), "{text}");
     }
     // Another major may have another layout: its size is not looked at.
     assert!(matches!(changed(|table| (table.major, table.size) = (3, 8)).unwrap_err(), LoadError::Major { .. }));

@@ -138,10 +138,10 @@ fn a_plugin_that_can_not_be_loaded_still_gives_its_help() {
 #[test]
 fn a_refused_table_is_named_with_its_file_and_both_versions() {
     let text = refused(&table(".magic = 7"), &[]);
-    assert!(text.contains("magic 0x0000000000000007") && text.contains("the harness has 2.3"), "{text}");
+    assert!(text.contains("magic 0x0000000000000007") && text.contains("the harness has 2.4"), "{text}");
     let text = refused(&table(".major = 3, .minor = 5"), &[]);
     assert!(
-        text.contains("built for interface 3.5, the harness has 2.3") && text.contains("build it against"),
+        text.contains("built for interface 3.5, the harness has 2.4") && text.contains("build it against"),
         "{text}"
     );
     let text = refused(&table(".size = 176"), &[]);

@@ -9,7 +9,7 @@ use std::ptr::{null, null_mut};
 
 use common::*;
 use harness_backend_abi::plugin::{DType, Status};
-use harness_backend_abi::table::{ImageTowerHandle, Memory, SessionHandle, Table, Tensor};
+use harness_backend_abi::table::{ImageTowerHandle, Memory, SessionHandle, Table, Tensor, TrainerHandle};
 
 const INVALID: i32 = Status::InvalidArgument.code();
 
@@ -269,4 +269,84 @@ fn too_few_buffers_and_tensors_without_names_are_refused() {
     }
     // SAFETY: a live session, given back.
     unsafe { functions().session_close.unwrap()(session) };
+}
+
+fn trainer(session: *mut SessionHandle) -> *mut TrainerHandle {
+    let options = serde_json::to_string(&trainer_options(false)).unwrap();
+    let (mut weight, mut bias, shapes) = (WEIGHT, BIAS, [[2_usize, 2], [2, 0]]);
+    let state = [
+        named("weight", tensor(DType::F32, &shapes[0], weight.as_mut_ptr().cast())),
+        named("bias", tensor(DType::F32, &shapes[1][..1], bias.as_mut_ptr().cast())),
+    ];
+    let mut trainer = null_mut();
+    let create = functions().trainer_create.unwrap();
+    // SAFETY: a live session; text, tensors and handle live through the call.
+    let code = unsafe {
+        let (text, length) = (options.as_ptr().cast(), options.len());
+        create(session, text, length, null_mut(), null(), 0, state.as_ptr(), state.len(), &raw mut trainer)
+    };
+    assert_eq!(code, 0, "{}", message(session));
+    trainer
+}
+
+/// A set of held taps of one image, each tap's elements being `value`.
+fn hold(trainer: *mut TrainerHandle, value: f32) -> u64 {
+    let mut tap = taps(&[value]);
+    let tensors = [tensor(DType::F32, &TAP, tap.as_mut_ptr().cast()); TAPS];
+    let mut set = 0;
+    // SAFETY: a live trainer; the tensors and the number live through the call.
+    let code =
+        unsafe { functions().trainer_hold_taps.unwrap()(trainer, tensors.as_ptr(), tensors.len(), &raw mut set) };
+    assert_eq!(code, 0);
+    set
+}
+
+/// Status and detection of an image of a set.
+fn score_held(trainer: *mut TrainerHandle, set: u64, mut index: u32) -> (i32, f32) {
+    let (mut grids, mut detection) = ([7.0_f32; TAPS * G * G], 7.0_f32);
+    let (grid_shape, one) = ([1, TAPS, G, G], [1_usize]);
+    let indices = tensor(DType::U32, &one, (&raw mut index).cast());
+    let grids = tensor(DType::F32, &grid_shape, grids.as_mut_ptr().cast());
+    let output = tensor(DType::F32, &one, (&raw mut detection).cast());
+    let score = functions().trainer_score_held.unwrap();
+    // SAFETY: a live trainer; the tensors live through the call.
+    let code = unsafe { score(trainer, set, &raw const indices, &raw const grids, &raw const output, null()) };
+    (code, detection)
+}
+
+#[test]
+fn a_number_of_another_trainer_s_set_a_released_one_s_or_no_one_s_is_refused() {
+    let (f, session) = (functions(), session());
+    let (first, second) = (trainer(session), trainer(session));
+    let sets = [hold(first, 2.0), hold(second, 3.0), hold(first, 4.0)];
+    assert!(sets[0] != 0 && sets[0] < sets[1] && sets[1] < sets[2], "{sets:?}");
+    assert_eq!(score_held(first, sets[0], 0), (0, 2.0));
+    assert_eq!(score_held(second, sets[1], 0), (0, 3.0));
+    let unknown = |set| format!("this trainer holds no set {set} of taps: it was released, or is another trainer's");
+    // SAFETY: live trainers and sessions, given back.
+    unsafe {
+        for set in [sets[1], 0, u64::MAX] {
+            assert_eq!(score_held(first, set, 0), (INVALID, 7.0), "nothing is written");
+            assert_eq!(message(session), unknown(set));
+            assert_eq!(f.trainer_release_taps.unwrap()(first, set), INVALID);
+        }
+        assert_eq!(score_held(first, sets[0], 1), (INVALID, 7.0));
+        assert_eq!(message(session), format!("image of set {} 1 of 1", sets[0]));
+        assert_eq!(f.trainer_release_taps.unwrap()(first, sets[0]), 0);
+        assert_eq!(f.trainer_release_taps.unwrap()(first, sets[0]), INVALID);
+        assert_eq!(message(session), unknown(sets[0]));
+        assert_eq!(score_held(first, sets[0], 0), (INVALID, 7.0));
+        assert_eq!(score_held(first, sets[2], 0), (0, 4.0));
+        for misplaced in [null_mut(), std::ptr::without_provenance_mut(12)] {
+            assert_eq!(f.trainer_room.unwrap()(first, misplaced), INVALID);
+            assert_eq!(f.trainer_hold_taps.unwrap()(first, null(), 0, misplaced), INVALID);
+        }
+        let mut number = 5;
+        assert_eq!(f.trainer_hold_taps.unwrap()(first, null(), 0, &raw mut number), INVALID);
+        assert_eq!((message(session).as_str(), number), ("0 tensors of taps, expected 2", 5));
+        assert_eq!(f.trainer_free.unwrap()(first), 0);
+        assert_eq!(score_held(second, sets[1], 0), (0, 3.0), "freeing one releases its own");
+        assert_eq!(f.trainer_free.unwrap()(second), 0);
+        assert_eq!(f.session_close.unwrap()(session), 0);
+    }
 }

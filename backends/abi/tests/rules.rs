@@ -232,6 +232,81 @@ fn rule_4_moments_are_read_for_parameters_and_written_whole() {
 }
 
 #[test]
+fn rule_4_held_taps_are_scored_by_index_under_every_state_until_they_are_released() {
+    let session = open();
+    let mut trainer = trainer(&session);
+    let (a, b) = (taps(&[1.0, 2.0, 3.0]), taps(&[4.0, 5.0, 6.0]));
+    assert!(trainer.holds_taps());
+    assert_eq!(trainer.room().unwrap(), Some(ROOM));
+    let held = trainer.hold_taps(&[&a, &b], 3).unwrap();
+    assert_eq!((held.images(), trainer.room().unwrap()), (3, Some(7)));
+    let one = trainer.hold_taps(&[&taps(&[9.0]), &taps(&[8.0])], 1).unwrap();
+    assert_eq!(trainer.room().unwrap(), None, "more than it knew of");
+    let sent = trainer.score(&[&a, &b], 3, true).unwrap();
+    assert_eq!(trainer.score_held(&held, &[0, 1, 2], true).unwrap(), sent);
+    let (c, d) = (taps(&[3.0, 1.0, 3.0]), taps(&[6.0, 4.0, 6.0]));
+    assert_eq!(trainer.score_held(&held, &[2, 0, 2], false).unwrap(), trainer.score(&[&c, &d], 3, false).unwrap());
+    trainer.write_state(&[NamedTensor::f32("weight", &[2, 2], &[7.0; 4]), state()[1]]).unwrap();
+    assert_eq!(trainer.score_held(&held, &[0, 1, 2], false).unwrap().detection, [7.0, 14.0, 21.0]);
+    assert_eq!(trainer.score_held(&one, &[0], false).unwrap().detection, [63.0]);
+    trainer.release_taps(held).unwrap();
+    assert_eq!(trainer.score_held(&one, &[0], false).unwrap().detection, [63.0]);
+    assert!(trainer.room().unwrap().is_some());
+}
+
+#[test]
+fn rule_4_held_taps_that_do_not_fit_are_refused_before_the_call() {
+    let session = open();
+    let (mut first, mut second) = (trainer(&session), trainer(&session));
+    let a = taps(&[1.0, 2.0]);
+    let held = first.hold_taps(&[&a, &a], 2).unwrap();
+    for (result, expected) in [
+        (first.score_held(&held, &[], false).map(drop), "no images given"),
+        (first.score_held(&held, &[0, 2], false).map(drop), "image 2 of 2 held"),
+        (second.score_held(&held, &[0], false).map(drop), "the held taps are another trainer's"),
+        (first.hold_taps(&[], 0).map(drop), "no images given"),
+        (first.hold_taps(&[&a], 2).map(drop), "1 taps given, expected 2"),
+        (first.hold_taps(&[&a, &a[1..]], 2).map(drop), "29 elements, its shape [2, 5, 3] needs 30"),
+        (second.release_taps(held), "the held taps are another trainer's"),
+    ] {
+        let error = result.unwrap_err();
+        assert_eq!(error.status, Status::InvalidArgument, "{error}");
+        assert!(error.message.contains(expected), "{error}, expected {expected}");
+    }
+    // A full device holds nothing more, and what it held.
+    let held = first.hold_taps(&[&a, &a], 2).unwrap();
+    let error = first.hold_taps(&[&taps(&[-1.0]), &taps(&[0.0])], 1).unwrap_err();
+    assert_eq!((error.status, error.call), (Status::ResourceExhausted, "trainer_hold_taps"));
+    assert_eq!(first.score_held(&held, &[1], false).unwrap().detection, [2.0]);
+    let (bad, b) = (taps(&[f32::INFINITY]), taps(&[0.0]));
+    let held = first.hold_taps(&[&bad, &b], 1).unwrap();
+    assert_eq!(first.score_held(&held, &[0], false).unwrap_err().status, Status::Numeric);
+}
+
+#[test]
+fn rule_4_a_backend_that_numbers_two_sets_alike_or_none_is_caught() {
+    unsafe extern "C" fn numbered<const N: u64>(
+        _: *mut table::TrainerHandle,
+        _: *const table::Tensor,
+        _: usize,
+        set: *mut u64,
+    ) -> i32 {
+        // SAFETY: the host lends a number.
+        unsafe { set.write(N) };
+        0
+    }
+    let hold = |function: table::TrainerHoldTaps| {
+        let session = open_on(&changed(|table| table.trainer_hold_taps = Some(function)).unwrap(), "cpu");
+        let (mut trainer, a) = (trainer(&session), taps(&[1.0]));
+        [(); 2].map(|()| trainer.hold_taps(&[&a, &a], 1).map(drop).map_err(|error| error.to_string()))
+    };
+    let [first, second] = hold(numbered::<0>);
+    assert!(first.unwrap_err().contains("gave the number 0, which is no new set's (internal)") && second.is_err());
+    let [first, second] = hold(numbered::<7>);
+    assert!(first.is_ok() && second.unwrap_err().contains("gave the number 7"));
+}
+
+#[test]
 fn rule_4_weights_of_any_float_type_at_any_address_arrive() {
     let session = open();
     let encode = |tensor: NamedTensor<'_>| {
@@ -416,7 +491,7 @@ fn rule_10_peaks_are_what_the_backend_says() {
 fn a_description_is_the_plugins_with_its_interface_and_capabilities() {
     let backend = backend().unwrap();
     let capabilities = Capability::ALL.map(|capability| capability.name().to_owned()).to_vec();
-    let expected = Description { interface: "2.3".into(), capabilities, ..Dummy::describe() };
+    let expected = Description { interface: "2.4".into(), capabilities, ..Dummy::describe() };
     assert_eq!(*backend.describe(), expected);
     assert_eq!(backend.capabilities(), Capability::ALL);
     assert_eq!(backend.interface(), Version::HARNESS);

@@ -50,6 +50,12 @@ pub trait BurnBackend: Sized + Send + Sync + 'static {
         ["out of memory", "outofmemory", "not enough memory", "can't allocate"].iter().any(|text| panic.contains(text))
     }
 
+    /// Bytes of tensors that the device has room for now: `None` where it can't tell, 0 where its memory is the host's,
+    /// so that keeping a tensor there saves nothing.
+    fn room(&self) -> Option<u64> {
+        None
+    }
+
     /// Peak memory of the device, in bytes, where it has its own; 0 is unknown.
     fn device_peak_bytes(&self) -> u64 {
         0

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use burn::tensor::backend::Backend;
 use harness_backend_abi::plugin::Failure;
 use madclip::ModelError;
 
@@ -27,6 +28,14 @@ pub(crate) fn on_device<D: BurnBackend, R: Send>(
     catch_unwind(AssertUnwindSafe(|| device.run(call))).unwrap_or_else(|payload| match text(&*payload) {
         Some(panic) if D::is_exhaustion(panic) => Err(Failure::exhausted(panic)),
         _ => resume_unwind(payload),
+    })
+}
+
+/// Waits for all that a device was asked to do.
+pub(crate) fn settled<D: BurnBackend>(device: &D) -> Result<(), Failure> {
+    D::Backend::sync(device.device()).map_err(|cause| {
+        let cause = format!("{cause:?}");
+        if D::is_exhaustion(&cause) { Failure::exhausted(cause) } else { Failure::internal(cause) }
     })
 }
 

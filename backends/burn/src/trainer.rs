@@ -11,9 +11,9 @@ use harness_method::options::{Prompts, Side};
 use harness_method::parameters::Parameter;
 use harness_method::{Arch, Options};
 use madclip::prompts::Sentences;
-use madclip::{HostTensor, heads, trainer};
+use madclip::{HeldTaps, HostTensor, heads, trainer};
 
-use crate::failure::{of_model, on_device};
+use crate::failure::{of_model, on_device, settled};
 use crate::tensors::{Weights, indices};
 use crate::{BurnBackend, BurnTextTower};
 
@@ -22,6 +22,8 @@ pub struct BurnTrainer<D: BurnBackend> {
     device: Arc<D>,
     model: Trained<D>,
     shape: TrainerShape,
+    /// Sets of taps on the device, by number.
+    held: BTreeMap<u64, HeldTaps<D::Backend>>,
 }
 
 /// What is trained.
@@ -58,7 +60,7 @@ impl<D: BurnBackend> BurnTrainer<D> {
             let asked = &given.losses;
             return Err(Failure::invalid(format!("the losses of these options are {known:?}, asked for {asked:?}")));
         }
-        Ok(Self { device, model, shape: given.shape()? })
+        Ok(Self { device, model, shape: given.shape()?, held: BTreeMap::new() })
     }
 
     fn madclip(
@@ -169,23 +171,65 @@ impl<D: BurnBackend> Trainer for BurnTrainer<D> {
     }
 
     fn score(&mut self, taps: &[&[f32]], batch: usize, out: ScoreBuffers<'_>) -> Result<(), Failure> {
-        let with_maps = out.maps.is_some();
-        match &mut self.model {
-            Trained::Madclip(trainer) => {
-                let scores = on_device(&*self.device, || trainer.score(taps, batch, with_maps).map_err(of_model))?;
-                out.grids.copy_from_slice(&scores.grids);
-                out.detection.copy_from_slice(&scores.detection);
-                if let (Some(maps), Some(found)) = (out.maps, scores.maps) {
-                    maps.copy_from_slice(&found);
-                }
-            }
-            Trained::Heads(_) if with_maps => return Err(Failure::unsupported("heads give no maps")),
-            Trained::Heads(trainer) => {
-                let grids = on_device(&*self.device, || trainer.score(taps, batch).map_err(of_model))?;
-                out.grids.copy_from_slice(&grids);
-            }
-        }
+        let (model, with_maps) = (&mut self.model, out.maps.is_some());
+        let scores = on_device(&*self.device, || match model {
+            Trained::Madclip(trainer) => trainer.score(taps, batch, with_maps).map_err(of_model),
+            Trained::Heads(_) if with_maps => Err(Failure::unsupported("heads give no maps")),
+            Trained::Heads(trainer) => trainer.score(taps, batch).map(of_heads).map_err(of_model),
+        });
+        give(scores?, out);
         Ok(())
+    }
+
+    fn room(&self) -> Option<u64> {
+        self.device.room()
+    }
+
+    fn hold_taps(&mut self, set: u64, taps: &[&[f32]], batch: usize) -> Result<(), Failure> {
+        let model = &self.model;
+        let held = on_device(&*self.device, || {
+            let held = either!(model, trainer => trainer.hold(taps, batch)).map_err(of_model)?;
+            // A device may take memory later than it is asked to; whether there is any must show here.
+            settled(&*self.device)?;
+            Ok(held)
+        })?;
+        self.held.insert(set, held);
+        Ok(())
+    }
+
+    fn score_held(&mut self, set: u64, indices: &[u32], out: ScoreBuffers<'_>) -> Result<(), Failure> {
+        let Some(held) = self.held.get(&set) else {
+            return Err(Failure::internal(format!("the taps of set {set} are gone")));
+        };
+        let (model, with_maps, indices) = (&mut self.model, out.maps.is_some(), batch(indices));
+        let scores = on_device(&*self.device, || match model {
+            Trained::Madclip(trainer) => trainer.score_held(held, &indices, with_maps).map_err(of_model),
+            Trained::Heads(_) if with_maps => Err(Failure::unsupported("heads give no maps")),
+            Trained::Heads(trainer) => trainer.score_held(held, &indices).map(of_heads).map_err(of_model),
+        });
+        give(scores?, out);
+        Ok(())
+    }
+
+    fn release_taps(&mut self, set: u64) -> Result<(), Failure> {
+        let held = self.held.remove(&set);
+        on_device(&*self.device, || {
+            drop(held);
+            Ok(())
+        })
+    }
+}
+
+/// The scores of heads: grids alone.
+fn of_heads(grids: Vec<f32>) -> trainer::Scores {
+    trainer::Scores { grids, detection: Vec::new(), maps: None }
+}
+
+fn give(scores: trainer::Scores, out: ScoreBuffers<'_>) {
+    out.grids.copy_from_slice(&scores.grids);
+    out.detection.copy_from_slice(&scores.detection);
+    if let (Some(maps), Some(found)) = (out.maps, scores.maps) {
+        maps.copy_from_slice(&found);
     }
 }
 

@@ -7,6 +7,7 @@ use cubecl::Runtime;
 use cubecl::config::cache::CacheConfig;
 use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use cubecl::cuda::CudaRuntime;
+use cudarc::driver::CudaContext;
 use harness_backend_abi::plugin::{Failure, Precision, SessionOptions};
 use harness_backend_burn::BurnBackend;
 
@@ -70,6 +71,12 @@ impl BurnBackend for Card {
 
     fn device(&self) -> &CudaDevice {
         &self.0
+    }
+
+    fn room(&self) -> Option<u64> {
+        // The same context as the runtime's: a device has one that all share.
+        let (free, _) = CudaContext::new(self.0.index).ok()?.mem_get_info().ok()?;
+        u64::try_from(free).ok()
     }
 
     fn device_peak_bytes(&self) -> u64 {

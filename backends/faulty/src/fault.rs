@@ -24,6 +24,7 @@ pub(crate) enum Garbage {
     NoTable,
     NoFunction,
     NoTrainer,
+    LostSet,
 }
 
 impl Garbage {
@@ -39,7 +40,7 @@ impl Garbage {
 }
 
 /// Faults that concern the table, whatever call is named.
-const TABLE: [(&str, Garbage); 7] = [
+const TABLE: [(&str, Garbage); 8] = [
     ("magic", Garbage::Magic),
     ("major", Garbage::Major),
     ("size-short", Garbage::SizeShort),
@@ -47,9 +48,10 @@ const TABLE: [(&str, Garbage); 7] = [
     ("no-table", Garbage::NoTable),
     ("no-function", Garbage::NoFunction),
     ("no-trainer", Garbage::NoTrainer),
+    ("lost-set", Garbage::LostSet),
 ];
 
-const CALLS: [&str; 16] = [
+const CALLS: [&str; 20] = [
     "load",
     "table",
     "describe",
@@ -65,6 +67,10 @@ const CALLS: [&str; 16] = [
     "trainer_write_state",
     "trainer_text",
     "trainer_score",
+    "trainer_room",
+    "trainer_hold_taps",
+    "trainer_score_held",
+    "trainer_release_taps",
     "trainer_free",
 ];
 

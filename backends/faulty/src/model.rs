@@ -1,5 +1,7 @@
 //! A small correct backend behind the faults: deterministic, with arbitrary numbers that are in range.
 
+use std::collections::BTreeMap;
+
 use harness_backend_abi::plugin::{
     Capability, Description, Failure, ImageTower, ImageTowerOptions, ImageTowerShape, Images, Outputs, Plugin,
     ScoreBuffers, Session, SessionOptions, Tensors, TextTower, TextTowerOptions, TextTowerShape, Trainer,
@@ -15,17 +17,18 @@ pub(crate) struct Open;
 pub(crate) struct Images2Taps(ImageTowerShape);
 pub(crate) struct Sentences2Features(TextTowerShape);
 
-/// Parameters that fall by the rate at each step, and labels of the support.
+/// Parameters that fall by the rate at each step, labels of the support, and taps that are held: tap by tap.
 pub(crate) struct Falling {
     shape: TrainerShape,
     rate: f32,
     state: Vec<OwnedTensor>,
     labels: Vec<u8>,
+    held: BTreeMap<u64, Vec<Vec<f32>>>,
 }
 
 impl Plugin for Faulty {
     const CAPABILITIES: &'static [Capability] =
-        &[Capability::ImageTower, Capability::TextTower, Capability::Trainer, Capability::Resume];
+        &[Capability::ImageTower, Capability::TextTower, Capability::Trainer, Capability::Resume, Capability::HeldTaps];
     type Session = Open;
 
     fn describe() -> Description {
@@ -74,7 +77,7 @@ impl Session for Open {
     ) -> Result<Falling, Failure> {
         strike("trainer_create", 1)?;
         let (shape, rate) = (options.shape()?, options.learning_rate as f32);
-        Ok(Falling { shape, rate, state: owned(state)?, labels: Vec::new() })
+        Ok(Falling { shape, rate, state: owned(state)?, labels: Vec::new(), held: BTreeMap::new() })
     }
 
     fn gemm_rate(&mut self) -> Result<f64, Failure> {
@@ -194,9 +197,51 @@ impl Trainer for Falling {
         Ok(())
     }
 
-    /// d of a patch is its first channel, between -1 and 1; the image's score follows its class token.
     fn score(&mut self, taps: &[&[f32]], batch: usize, out: ScoreBuffers<'_>) -> Result<(), Failure> {
         let garbage = strike("trainer_score", batch)?;
+        self.fill(taps, batch, out, garbage);
+        Ok(())
+    }
+
+    fn room(&self) -> Option<u64> {
+        drop(strike("trainer_room", 1));
+        None
+    }
+
+    fn hold_taps(&mut self, set: u64, taps: &[&[f32]], batch: usize) -> Result<(), Failure> {
+        strike("trainer_hold_taps", batch)?;
+        self.held.insert(set, taps.iter().map(|tap| tap.to_vec()).collect());
+        Ok(())
+    }
+
+    fn score_held(&mut self, set: u64, indices: &[u32], out: ScoreBuffers<'_>) -> Result<(), Failure> {
+        let garbage = strike("trainer_score_held", indices.len())?;
+        let length = self.shape.tokens * self.shape.width;
+        let held = self.held.get(&set).ok_or_else(|| Failure::internal("a set is gone"))?;
+        let some = |tap: &Vec<f32>| -> Vec<f32> {
+            indices.iter().flat_map(|&image| &tap[image as usize * length..][..length]).copied().collect()
+        };
+        let taps: Vec<Vec<f32>> = held.iter().map(some).collect();
+        self.fill(&taps.iter().map(Vec::as_slice).collect::<Vec<_>>(), indices.len(), out, garbage);
+        Ok(())
+    }
+
+    fn release_taps(&mut self, set: u64) -> Result<(), Failure> {
+        strike("trainer_release_taps", 1)?;
+        self.held.remove(&set);
+        Ok(())
+    }
+}
+
+impl Drop for Falling {
+    fn drop(&mut self) {
+        drop(strike("trainer_free", 1));
+    }
+}
+
+impl Falling {
+    /// d of a patch is its first channel, between -1 and 1; the image's score follows its class token.
+    fn fill(&self, taps: &[&[f32]], batch: usize, out: ScoreBuffers<'_>, garbage: Option<Garbage>) {
         let TrainerShape { grid, tokens, width, taps: count, .. } = self.shape;
         let before = [out.grids.last(), out.detection.last()].map(|last| last.copied().unwrap_or_default());
         for image in 0..batch {
@@ -210,17 +255,8 @@ impl Trainer for Falling {
         }
         spoil(garbage, out.grids, before[0]);
         spoil(garbage, out.detection, before[1]);
-        Ok(())
     }
-}
 
-impl Drop for Falling {
-    fn drop(&mut self) {
-        drop(strike("trainer_free", 1));
-    }
-}
-
-impl Falling {
     /// Mean absolute parameter: it falls with the steps, and so does the loss.
     fn level(&self) -> f32 {
         let (mut sum, mut n) = (0.0, 0_u32);

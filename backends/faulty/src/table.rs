@@ -1,6 +1,6 @@
 //! The exported symbol, and the ways in which its table can be wrong.
 
-use harness_backend_abi::table::{MAJOR, REQUIRED_SIZE, Table};
+use harness_backend_abi::table::{MAJOR, REQUIRED_SIZE, Table, Tensor, TrainerHandle};
 use harness_backend_abi::table_of;
 
 use crate::fault::{Garbage, strike};
@@ -27,6 +27,13 @@ struct Newer {
     appended: [usize; 8],
 }
 
+/// Holds nothing, and gives a number that is no set's.
+extern "C" fn lost_set(_: *mut TrainerHandle, _: *const Tensor, _: usize, set: *mut u64) -> i32 {
+    // SAFETY: the host lends a number for the answer.
+    unsafe { set.write(7) };
+    0
+}
+
 /// The one exported symbol.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn harness_backend_table() -> *const Table {
@@ -41,6 +48,7 @@ pub(crate) extern "C" fn harness_backend_table() -> *const Table {
         Some(Garbage::SizeLong) => (table.size, table.minor) = (size_of::<Newer>(), table.minor + 1),
         Some(Garbage::NoFunction) => table.session_open = None,
         Some(Garbage::NoTrainer) => table.trainer_step = None,
+        Some(Garbage::LostSet) => table.trainer_hold_taps = Some(lost_set),
         _ => {}
     }
     let newer: &'static Newer = Box::leak(Box::new(Newer { table, appended: [usize::MAX; 8] }));

@@ -36,6 +36,10 @@ impl BurnBackend for FlexCpu {
         &FlexDevice
     }
 
+    fn room(&self) -> Option<u64> {
+        Some(0)
+    }
+
     fn run<R: Send>(&self, call: impl FnOnce() -> R + Send) -> R {
         match &self.pool {
             Some(pool) => pool.install(call),

@@ -55,6 +55,10 @@ impl BurnBackend for Torch {
         &self.device
     }
 
+    fn room(&self) -> Option<u64> {
+        matches!(self.device, LibTorchDevice::Cpu | LibTorchDevice::Mps).then_some(0)
+    }
+
     fn run<R: Send>(&self, call: impl FnOnce() -> R + Send) -> R {
         // Set at each call: part of it belongs to the thread, and another session may have set it meanwhile.
         tch::set_num_threads(self.threads);

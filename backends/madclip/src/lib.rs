@@ -8,6 +8,7 @@ mod block;
 pub mod detection;
 mod error;
 pub mod heads;
+mod held;
 pub mod image_tower;
 pub mod kernels;
 mod operands;
@@ -27,6 +28,7 @@ pub mod text_tower;
 pub mod trainer;
 
 pub use error::ModelError;
+pub use held::HeldTaps;
 pub use image_tower::ImageTower;
 pub use kernels::{Kernels, Plain};
 pub use recorded::Recorded;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use burn::tensor::{ElementConversion, Tensor, TensorData, backend::Backend};
+use burn::tensor::{Tensor, TensorData, backend::Backend};
 
 use crate::ModelError;
 
@@ -69,9 +69,20 @@ pub(crate) fn to_host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f
     tensor.into_data().iter::<f32>().collect()
 }
 
-/// The one value of a tensor.
-pub(crate) fn scalar<B: Backend>(tensor: Tensor<B, 1>) -> f32 {
-    tensor.into_scalar().elem()
+/// The values of some tensors, one after another, by one read: each read waits for the device.
+pub(crate) fn all_to_host<B: Backend>(tensors: Vec<Tensor<B, 1>>) -> Vec<f32> {
+    to_host(Tensor::cat(tensors, 0))
+}
+
+/// The value of `images`, and for each of so many terms the sum of its values: `parts` has the terms of one tap or
+/// head, then those of the next. All are `[1]`.
+pub(crate) fn losses<B: Backend>(images: Tensor<B, 1>, parts: Vec<Tensor<B, 1>>, terms: usize) -> (f32, Vec<f32>) {
+    let values = all_to_host(std::iter::once(images).chain(parts).collect());
+    let mut sums = vec![0.0; terms];
+    for part in values[1..].chunks(terms.max(1)) {
+        sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+    }
+    (values[0], sums)
 }
 
 #[cfg(test)]
@@ -81,6 +92,14 @@ mod tests {
 
     use super::*;
     use crate::testing::{B, DEVICE};
+
+    #[test]
+    fn losses_of_several_parts_are_summed_term_by_term() {
+        let of = |values: &[f32]| values.iter().map(|&value| crate::testing::tensor(&[value], [1])).collect::<Vec<_>>();
+        let images = || of(&[0.5]).remove(0);
+        assert_eq!(losses(images(), of(&[1.0, 10.0, 2.0, 20.0]), 2), (0.5, vec![3.0, 30.0]));
+        assert_eq!(losses(images(), Vec::new(), 0), (0.5, Vec::new()));
+    }
 
     #[test]
     fn a_tensor_is_given_with_its_shape_or_refused_by_name() {

@@ -17,8 +17,8 @@ use crate::prompts::{Sentences, Text};
 use crate::segmentation::Term;
 use crate::similarity::Similarity;
 use crate::support::Support;
-use crate::tensors::{HostTensor, Tensors, scalar, to_host};
-use crate::{ModelError, Recorded, TextTower, detection, segmentation, similarity};
+use crate::tensors::{self, HostTensor, Tensors, all_to_host, to_host};
+use crate::{HeldTaps, ModelError, Recorded, TextTower, detection, segmentation, similarity};
 
 /// Scores of a batch of test images.
 #[derive(Clone, Debug)]
@@ -195,7 +195,27 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
     /// # Errors
     /// A length does not fit.
     pub fn score(&self, taps: &[&[f32]], n: usize, with_maps: bool) -> Result<Scores, ModelError> {
-        let taps = self.taps_to_device(taps, n)?;
+        Ok(self.score_taps(self.taps_to_device(taps, n)?, n, with_maps))
+    }
+
+    /// Holds the taps of a batch of images on the device, `[n, T, W]` each, class token first.
+    ///
+    /// # Errors
+    /// A length does not fit.
+    pub fn hold(&self, taps: &[&[f32]], n: usize) -> Result<HeldTaps<B>, ModelError> {
+        Ok(HeldTaps::new(self.taps_to_device(taps, n)?, n))
+    }
+
+    /// Scores of some of the images whose taps this trainer made and somebody holds.
+    ///
+    /// # Errors
+    /// No image, or one that is not held.
+    pub fn score_held(&self, held: &HeldTaps<B>, images: &[usize], with_maps: bool) -> Result<Scores, ModelError> {
+        Ok(self.score_taps(held.some::<K>(images)?, images.len(), with_maps))
+    }
+
+    /// Scores of `n` images.
+    fn score_taps(&self, taps: Vec<Tensor<B, 3>>, n: usize, with_maps: bool) -> Scores {
         let grid = self.arch.grid(self.options.image_size);
         let text = self.text_pair();
         let size = self.options.image_size;
@@ -209,7 +229,10 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
             maps = maps.map(|sum| sum + segmentation::probability(&self.upsampling, logits.clone()));
             grids.push(logits.unsqueeze_dim::<4>(1));
         }
-        Ok(Scores { grids: to_host(Tensor::cat(grids, 1)), detection: to_host(detection), maps: maps.map(to_host) })
+        let points = n * grids.len() * grid * grid;
+        let mut values = all_to_host(vec![Tensor::cat(grids, 1).reshape([points]), detection]);
+        let detection = values.split_off(points);
+        Scores { grids: values, detection, maps: maps.map(to_host) }
     }
 
     fn text_pair(&self) -> [Tensor<B, 1>; 2] {
@@ -227,7 +250,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
         let leaves = self.leaves(true);
         let text = self.text.pair(&leaves);
         let zero = || Tensor::<Autodiff<B>, 1>::zeros([1], &self.device);
-        let (mut detection, mut surrogate, mut values) = (zero(), zero(), vec![0.0; self.terms.len()]);
+        let (mut detection, mut surrogate, mut parts) = (zero(), zero(), Vec::new());
         if self.has_masks {
             let masks = self.support.masks(indices, &self.device);
             let grid = self.arch.grid(self.options.image_size);
@@ -236,7 +259,7 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
                 detection = detection + detection::loss(&self.options, &leaves, &image, labels.clone());
                 let logits = pixels.logit().reshape([indices.len(), grid, grid]);
                 let part = K::segmentation(&self.terms, &self.upsampling, logits.clone().inner(), masks.clone());
-                values.iter_mut().zip(part.values).for_each(|(sum, value)| *sum += scalar(value));
+                parts.extend(part.values);
                 // The gradient is known: a product with it as a constant hands it on to the graph.
                 surrogate = surrogate + (logits * Tensor::from_inner(part.gradient)).sum();
             }
@@ -246,7 +269,8 @@ impl<B: Backend, K: Kernels<B>> Trainer<B, K> {
                 detection = detection + detection::loss(&self.options, &leaves, &image, labels.clone());
             }
         }
-        values.insert(0, scalar(detection.clone().inner()));
+        let (images, mut values) = tensors::losses(detection.clone().inner(), parts, self.terms.len());
+        values.insert(0, images);
         if !values.iter().sum::<f32>().is_finite() {
             return Err(ModelError::NotFinite { losses: self.losses.iter().copied().zip(values).collect() });
         }

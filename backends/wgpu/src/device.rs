@@ -90,6 +90,11 @@ impl BurnBackend for Adapter {
         &self.0
     }
 
+    fn room(&self) -> Option<u64> {
+        // The graphics interface doesn't tell how much memory a card has left.
+        matches!(self.0, WgpuDevice::IntegratedGpu(_) | WgpuDevice::Cpu).then_some(0)
+    }
+
     fn device_peak_bytes(&self) -> u64 {
         // What the pool has taken from the device: it grows to the peak and stays there.
         WgpuRuntime::client(&self.0).memory_usage().map_or(0, |usage| usage.bytes_reserved)

@@ -4,11 +4,12 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Ended, Place, Row};
+use common::{Ended, Place, Row, outcome};
 
 /// Two trainings on the misbehaving backend.
 fn place() -> Place {
@@ -184,6 +185,61 @@ fn a_batch_too_large_for_memory_is_encoded_in_halves_and_the_rows_say_so() {
         assert_eq!(ended.last_event()["done"], 2);
         assert!(place.results().iter().any(|row| row.get("message").contains("8 images at once for lack of memory")));
     });
+}
+
+/// One cell whose two states score two batches of test images.
+fn place_of_two_states() -> Place {
+    let place = place();
+    place.edit("selection = [\"last\"]", "selection = [\"best-on-test\"]");
+    place.edit("seeds = [0, 1]", "seeds = [0]");
+    let registry = std::fs::read_to_string(place.file("datasets.toml")).unwrap();
+    place.write("datasets.toml", &registry.replace("test = 6", "test = 20"));
+    place
+}
+
+/// What such a cell leaves and its evaluation's log, where from the call after so many on every one goes wrong so.
+fn scored(fault: &str, call: &str, after: &str, further: &[&str]) -> (BTreeMap<String, String>, String) {
+    let place = place_of_two_states();
+    let mut command = place.command(&["run", "small.toml", "--cache", "cache", "--out", "out", "--json"]);
+    command.args(["--backend-dir", "backends"]).args(further);
+    if !fault.is_empty() {
+        command.env("HARNESS_FAULT", fault).env("HARNESS_FAULT_CALL", call).env("HARNESS_FAULT_AFTER", after);
+    }
+    assert_eq!(Ended::of(command.output().unwrap()).expect(0).last_event()["done"], 1);
+    let mut records = std::fs::read_dir(place.file("out/evaluations")).unwrap();
+    let log = records.next().unwrap().unwrap().path().join("log.txt");
+    (outcome::outcome(&place.file("out")), std::fs::read_to_string(log).unwrap())
+}
+
+#[test]
+fn test_taps_are_sent_once_and_again_for_each_state_where_the_device_has_no_memory_for_them() {
+    let (expected, log) = scored("", "", "", &[]);
+    assert_eq!(log, "");
+    // Nothing is sent to be scored.
+    let (held, _) = scored("nan", "trainer_score", "0", &[]);
+    outcome::same(&expected, &held, "held");
+    for (call, after, says) in [
+        ("trainer_hold_taps", "1", "(resource exhausted): the taps of further images are sent for each state\n"),
+        ("trainer_score_held", "1", "the taps of all images are sent for each state\n"),
+    ] {
+        let (sent, log) = scored("exhausted", call, after, &[]);
+        outcome::same(&expected, &sent, call);
+        assert!(log.contains(says) && log.lines().count() == 1, "{call}: {log}");
+    }
+    // Where the cache has no room for taps either, they are held for the batches at hand.
+    let (streamed, log) = scored("nan", "trainer_score", "0", &["--cache-budget", "0.00003"]);
+    assert_eq!(log, "");
+    outcome::same(&expected, &streamed, "streamed");
+}
+
+#[test]
+fn a_backend_that_loses_taps_it_was_to_hold_fails_its_cell() {
+    let place = place_of_two_states();
+    let mut command = place.command(&["run", "small.toml", "--cache", "cache", "--out", "out", "--json"]);
+    command.args(["--backend-dir", "backends"]).env("HARNESS_FAULT", "lost-set");
+    Ended::of(command.output().unwrap()).expect(3);
+    let message = journal(&place, "failed").remove(0)["message"].to_string();
+    assert!(message.contains("trainer_score_held: this trainer holds no set 7 of taps"), "{message}");
 }
 
 #[test]

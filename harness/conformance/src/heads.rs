@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::to_value;
 
 use crate::compare::{Tolerances, line, worst};
+use crate::held::Both;
 use crate::table::steps;
 use crate::{CaseError, Line, Outcome, Tensor};
 
@@ -171,7 +172,12 @@ impl MethodCase {
         let steps = steps(&mut trainer, &self.file.batches, &wanted)?;
         let parameters = trainer.read_state(&wanted).map_err(text)?;
         let parameters: BTreeMap<_, _> = parameters.into_iter().map(|tensor| (tensor.name, tensor.values)).collect();
-        let found = trainer.score(&slices(&of(&self.file.test)), self.file.test.len(), false).map_err(text)?;
+        let test = of(&self.file.test);
+        let found = trainer.score(&slices(&test), self.file.test.len(), false).map_err(text)?;
+        if let Some(held) = Both::of(&mut trainer, test, self.file.test.len())? {
+            held.compare(&mut trainer, false)?;
+            held.release(&mut trainer)?;
+        }
 
         let mut lines = Vec::new();
         for (tap, found) in heads.taps.iter().zip(of(&[0, 1])) {

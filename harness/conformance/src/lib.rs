@@ -5,6 +5,7 @@ mod case;
 mod check;
 mod compare;
 mod heads;
+mod held;
 mod nearest;
 mod table;
 mod windows;

@@ -8,6 +8,7 @@ use harness_backend_abi::host::{
 };
 use harness_method::options::Side;
 
+use crate::held::Both;
 use crate::{Case, Observed, Sentences, Subject};
 
 /// Images encoded in one call.
@@ -55,7 +56,10 @@ impl Subject for ThroughTable<'_> {
         let first = batches.first().ok_or("a case without batches")?;
         let gradients = by_name(trainer.gradients(first, &wanted).map_err(text_of)?);
         let losses = steps(&mut trainer, &batches, &wanted)?;
-        let scores = trainer.score(&slices(&taps_of(&case.test)), case.test.len(), true).map_err(text_of)?;
+        let test = taps_of(&case.test);
+        let scores = trainer.score(&slices(&test), case.test.len(), true).map_err(text_of)?;
+        let held = Both::of(&mut trainer, test, case.test.len())?;
+        held.iter().try_for_each(|held| held.compare(&mut trainer, true))?;
         let parameters = by_name(trainer.read_state(&wanted).map_err(text_of)?);
         // Nothing that was kept for one state may answer for another.
         trainer.write_state(&initial).map_err(text_of)?;
@@ -63,6 +67,10 @@ impl Subject for ThroughTable<'_> {
         let distance = text.iter().zip(&again).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
         if distance > SAME_STATE {
             return Err(format!("with the initial state written back its text vectors are off by {distance:.1e}"));
+        }
+        if let Some(held) = held {
+            held.compare(&mut trainer, true)?;
+            held.release(&mut trainer)?;
         }
         Ok(Observed {
             taps: taps_of(&[0, 1]),

@@ -39,6 +39,11 @@ pub trait Completes {
     /// # Errors
     /// Grids or taps of another size; those of `device`.
     fn complete(&mut self, grids: &[f32], taps: &Taps<'_>, device: &mut dyn Nearest) -> Result<Scores, Error>;
+
+    /// Whether that reads the taps' values. Where it doesn't, `taps` may have none.
+    fn reads_taps(&self) -> bool {
+        true
+    }
 }
 
 /// The tensor of normal supports in a state.

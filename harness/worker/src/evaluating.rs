@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
 
@@ -19,6 +20,7 @@ use harness_tables::{ScoreRow, write_scores};
 use crate::encoding::{Encoding, finish, writers};
 use crate::error::Error;
 use crate::events::Events;
+use crate::held::Held;
 use crate::lab::Lab;
 use crate::protocol::{Phase, Task};
 use crate::scorer::Scorer;
@@ -82,32 +84,49 @@ pub(crate) fn evaluate(
     let stored = !writers.is_empty();
     let batch = first.batch.max(1) as usize;
     // With taps in the store, state by state; else batch by batch, so that nothing is encoded twice.
-    let (groups, held): (Vec<Vec<u32>>, usize) = if stored {
+    let (groups, at_once): (Vec<Vec<u32>>, usize) = if stored {
         (epochs.iter().map(|&epoch| vec![epoch]).collect(), batch)
     } else {
         (vec![epochs.iter().copied().collect()], batch * STREAMED_BATCHES)
     };
     let layout = state::initial(training);
     let mut states = States { training, states, layout: &layout, scorer: None };
+    let mut held = Held::for_states(epochs.len());
     let mut scores: BTreeMap<u32, EpochScores> = BTreeMap::new();
     let (mut compute_secs, mut scored) = (0.0, 0);
     for group in groups {
-        for from in (0..count).step_by(held) {
-            let range = from..(from + held).min(count);
-            let tensors = test.tensors(lab, training, &encodings, range.clone(), &mut writers)?;
+        for from in (0..count).step_by(at_once) {
+            let range = from..(from + at_once).min(count);
+            let mut read = |lab: &mut Lab| test.tensors(lab, training, &encodings, range.clone(), &mut writers);
+            let mut tensors = Vec::new();
+            if states.read_taps() || !held.covers(range.clone(), batch) {
+                tensors = match read(lab) {
+                    Err(error) => {
+                        states.give_up(lab, &mut held, error)?;
+                        read(lab)?
+                    }
+                    Ok(tensors) => tensors,
+                };
+            }
             let begun = Instant::now();
             for &epoch in &group {
                 let scorer = states.at(lab, epoch, &first.object)?;
                 let into = scores.entry(epoch).or_insert_with(|| EpochScores::new(count, joined, one.is_some()));
                 for at in range.clone().step_by(batch) {
                     let n = batch.min(range.end - at);
-                    let images = |tensor: &'_ Vec<f32>| {
-                        let length = tensor.len() / range.len();
-                        (at - from) * length..(at - from + n) * length
-                    };
-                    let slices: Vec<&[f32]> = tensors.iter().map(|tensor| &tensor[images(tensor)]).collect();
+                    let taps = part(&tensors, &range, at, n);
+                    held.hold(lab, scorer.trainer(), at, &taps, n)?;
                     let called = Instant::now();
-                    let found = scorer.score(lab, training, &slices, n)?;
+                    let found = match scorer.score(lab, training, held.of(at), &taps, n) {
+                        Err(error) => {
+                            held.give_up(lab, scorer.trainer(), error)?;
+                            if tensors.is_empty() {
+                                tensors = read(lab)?;
+                            }
+                            scorer.score(lab, training, None, &part(&tensors, &range, at, n), n)?
+                        }
+                        Ok(found) => found,
+                    };
                     lab.spent.score.add(called.elapsed().as_secs_f64(), n);
                     into.detection[at..at + n].copy_from_slice(&found.detection);
                     if joined {
@@ -125,10 +144,13 @@ pub(crate) fn evaluate(
                     scored += n as u64;
                     events.progress(Phase::Score, (scored, (count * epochs.len()) as u64), lab.encoded());
                 }
+                if !stored && Some(&epoch) == group.last() {
+                    held.release(scorer.trainer())?;
+                }
             }
             compute_secs += begun.elapsed().as_secs_f64();
         }
-        // After one pass every image's taps are known; the next state reads them from the store.
+        // After one pass every image's taps are known; the next state reads them from the store, or has them held.
         stop::reached();
         finish(std::mem::take(&mut writers))?;
     }
@@ -161,6 +183,15 @@ impl EpochScores {
     }
 }
 
+/// Of tensors of the images of a range, the part that belongs to the `n` from `at`; nothing of no tensors.
+fn part<'t>(tensors: &'t [Vec<f32>], range: &Range<usize>, at: usize, n: usize) -> Vec<&'t [f32]> {
+    let of = |tensor: &'t Vec<f32>| {
+        let length = tensor.len() / range.len();
+        &tensor[(at - range.start) * length..(at - range.start + n) * length]
+    };
+    tensors.iter().map(of).collect()
+}
+
 /// A training's states, one after the other.
 struct States<'a> {
     training: &'a Training,
@@ -170,6 +201,19 @@ struct States<'a> {
 }
 
 impl States<'_> {
+    /// Whether what scores reads taps itself; unknown, as before the first state, it may.
+    fn read_taps(&self) -> bool {
+        self.scorer.as_ref().is_none_or(|(_, scorer)| scorer.reads_taps())
+    }
+
+    /// As [`Held::give_up`].
+    fn give_up(&mut self, lab: &mut Lab, held: &mut Held, error: Error) -> Result<(), Error> {
+        match &mut self.scorer {
+            Some((_, scorer)) => held.give_up(lab, scorer.trainer(), error),
+            None => Err(error),
+        }
+    }
+
     /// The state after `epoch`, ready to score.
     fn at(&mut self, lab: &mut Lab, epoch: u32, object: &str) -> Result<&mut Scorer, Error> {
         let scorer = match self.scorer.take() {

@@ -183,6 +183,14 @@ impl Lab {
         }
     }
 
+    /// Writes to the job's log what this worker has not written yet.
+    pub(crate) fn log_once(&mut self, message: &str) {
+        if self.told.insert(message.to_owned()) {
+            // A line that can't be written is not worth a job.
+            let _ = writeln!(std::io::stderr(), "{message}");
+        }
+    }
+
     /// The weights, which must be those the training was planned with.
     pub(crate) fn weights(&mut self, training: &Training) -> Result<&Weights, Error> {
         let weights = match self.weights.take() {

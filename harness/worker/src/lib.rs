@@ -1,12 +1,14 @@
 //! The worker's side of a run: a process that loads one backend, does the jobs that come as lines on its standard
 //! input, and reports on a pipe. It knows no plan, and no folder but those that its jobs name.
 
+mod ahead;
 mod closed;
 mod encoding;
 mod equipment;
 mod error;
 mod evaluating;
 mod events;
+mod held;
 mod holding;
 mod lab;
 pub mod memory;

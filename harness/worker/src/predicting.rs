@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use harness_data::{Source, load_image};
+use harness_data::Source;
 use harness_experiment::Training;
 use harness_method::SCORING_BATCH;
 use harness_records::{Cost, state};
-use rayon::prelude::*;
 
+use crate::ahead::Ahead;
 use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::events::Events;
@@ -40,10 +40,14 @@ pub(crate) fn predict(
     let mut scorer = Scorer::new(lab, training, object, &state)?;
     let (mut detection, mut few, mut grids) = (Vec::with_capacity(images.len()), Vec::new(), Vec::new());
     let mut compute_secs = 0.0;
-    for batch in images.chunks(SCORING_BATCH as usize) {
-        let size = training.options.image_size();
-        let load = |image: &PathBuf| load_image(&Source::File(image.clone()), size);
-        let pixels = Images::U8(batch.par_iter().map(load).collect::<Result<_, _>>()?);
+    let (size, mut ahead) = (training.options.image_size(), Ahead::default());
+    let sources = |batch: &[PathBuf]| batch.iter().cloned().map(Source::File).collect::<Vec<_>>();
+    let mut batches = images.chunks(SCORING_BATCH as usize).peekable();
+    while let Some(batch) = batches.next() {
+        let pixels = Images::U8(ahead.take(&sources(batch), size)?);
+        if let Some(next) = batches.peek() {
+            ahead.begin(sources(next), size);
+        }
         // Read from the store where a dataset has them there; others are not worth storing.
         let mut tensors = Vec::new();
         for encoding in &encodings {
@@ -51,7 +55,7 @@ pub(crate) fn predict(
         }
         let begun = Instant::now();
         let slices: Vec<&[f32]> = tensors.iter().map(Vec::as_slice).collect();
-        let found = scorer.score(lab, training, &slices, batch.len())?;
+        let found = scorer.score(lab, training, None, &slices, batch.len())?;
         compute_secs += begun.elapsed().as_secs_f64();
         detection.extend(found.detection);
         few.extend(found.few);

@@ -1,12 +1,13 @@
 //! A state that scores: a backend's trainer, a method that needs no steps of training, or heads that are completed
 //! here.
 
-use harness_backend_abi::host::Trainer;
+use harness_backend_abi::host::{HeldTaps, Trainer};
 use harness_experiment::Training;
 use harness_methods::{Computation, Prepared, Scores, Taps};
 use harness_records::StateTensor;
 
 use crate::error::{Error, failed};
+use crate::held::score;
 use crate::lab::Lab;
 use crate::{closed, stepped, tensors};
 
@@ -50,19 +51,38 @@ impl Scorer {
         }
     }
 
+    /// The backend's trainer, where there is one. It stays the same from state to state.
+    pub(crate) fn trainer(&mut self) -> Option<&mut Trainer> {
+        match self {
+            Self::Trainer(trainer) => Some(trainer),
+            Self::Stepped(ready) => Some(ready.trainer()),
+            Self::Closed(_) => None,
+        }
+    }
+
+    /// Whether it reads taps itself, also those that the trainer holds.
+    pub(crate) fn reads_taps(&self) -> bool {
+        match self {
+            Self::Trainer(_) => false,
+            Self::Stepped(ready) => ready.reads_taps(),
+            Self::Closed(_) => true,
+        }
+    }
+
     /// Scores `n` images by their taps, one `[n, T, W]` a tap, and, behind them, by their windows, one `[n, count, E]`
-    /// a side.
+    /// a side. Where the trainer holds these images' taps, none are needed but those that [`Scorer::reads_taps`].
     pub(crate) fn score(
         &mut self,
         lab: &Lab,
         training: &Training,
+        held: Option<&HeldTaps>,
         tensors: &[&[f32]],
         n: usize,
     ) -> Result<Scores, Error> {
         let encoding = training.options.encoding();
         let (taps, windows) = tensors.split_at(encoding.taps.len().min(tensors.len()));
         if let Self::Trainer(trainer) = self {
-            let found = trainer.score(taps, n, false)?;
+            let found = score(trainer, held, taps, n)?;
             return Ok(Scores { grids: found.grids, detection: found.detection, ..Scores::default() });
         }
         let grid = training.arch.grid(training.options.image_size());
@@ -73,7 +93,7 @@ impl Scorer {
         let mut device = lab.nearest();
         let scores = match self {
             Self::Closed(prepared) => prepared.score(&taps, device.as_mut()).map_err(failed)?,
-            Self::Stepped(ready) => ready.score(&taps, n, device.as_mut())?,
+            Self::Stepped(ready) => ready.score(held, &taps, n, device.as_mut())?,
             Self::Trainer(_) => unreachable!("scored above"),
         };
         let all = scores.grids.iter().chain(&scores.detection).chain(&scores.few);

@@ -1,6 +1,6 @@
 //! Methods whose heads a backend trains: their trainer, and a state of theirs that scores.
 
-use harness_backend_abi::host::Trainer;
+use harness_backend_abi::host::{HeldTaps, Trainer};
 use harness_data::{augment_class, jitter_factors};
 use harness_experiment::Training;
 use harness_method::options::Side;
@@ -10,6 +10,7 @@ use harness_records::StateTensor;
 
 use crate::closed::OfWorker;
 use crate::error::{Error, failed};
+use crate::held::score;
 use crate::holding::hold;
 use crate::lab::Lab;
 use crate::tensors;
@@ -78,10 +79,26 @@ impl Ready {
         Ok(self)
     }
 
-    /// Scores `n` images by their taps.
-    pub(crate) fn score(&mut self, taps: &Taps<'_>, n: usize, device: &mut dyn Nearest) -> Result<Scores, Error> {
+    /// The trainer of the heads.
+    pub(crate) fn trainer(&mut self) -> &mut Trainer {
+        &mut self.trainer
+    }
+
+    /// Whether what completes the scores reads taps.
+    pub(crate) fn reads_taps(&self) -> bool {
+        self.completing.reads_taps()
+    }
+
+    /// Scores `n` images by their taps, which the trainer may hold.
+    pub(crate) fn score(
+        &mut self,
+        held: Option<&HeldTaps>,
+        taps: &Taps<'_>,
+        n: usize,
+        device: &mut dyn Nearest,
+    ) -> Result<Scores, Error> {
         let each: Vec<&[f32]> = taps.each().collect();
-        let found = self.trainer.score(&each, n, false)?;
+        let found = score(&mut self.trainer, held, &each, n)?;
         self.completing.complete(&found.grids, taps, device).map_err(failed)
     }
 }

@@ -3,11 +3,11 @@
 
 use std::ops::Range;
 
-use harness_data::{Dataset, Item, Registry, Source, images_hash, load_image};
+use harness_data::{Dataset, Item, Registry, Source, images_hash};
 use harness_experiment::{Draw, Evaluation, Fold, Shots, Training};
 use harness_features::{EncodingKey, Key, TapSet, TapWriter};
-use rayon::prelude::*;
 
+use crate::ahead::Ahead;
 use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::lab::{Images, Lab};
@@ -19,6 +19,7 @@ pub(crate) struct TestSet {
     pub(crate) items: Vec<Item>,
     /// By encoding. Known once an image's pixels were seen; its file is not opened again while its taps are stored.
     keys: Vec<Vec<Option<Key>>>,
+    ahead: Ahead,
     /// Found to be what the evaluation was planned with.
     checked: bool,
 }
@@ -70,7 +71,7 @@ impl TestSet {
         let checked = matches!(which, Which::Fold(..));
         let keys = vec![vec![None; items.len()]; encodings.len()];
         let encodings = encodings.iter().map(|encoding| encoding.key.clone()).collect();
-        Ok(Self { which, encodings, keys, items, checked })
+        Ok(Self { which, encodings, keys, ahead: Ahead::default(), items, checked })
     }
 
     /// Whether it is an evaluation's images under these encodings.
@@ -80,7 +81,8 @@ impl TestSet {
     }
 
     /// A range of images under its encodings, which are these: one tensor `[n, T, W]` a tap, then one
-    /// `[n, count, E]` for each side of windows. There is a writer for each encoding, or none.
+    /// `[n, count, E]` for each side of windows. There is a writer for each encoding, or none. While they are encoded,
+    /// as many images behind them are read.
     pub(crate) fn tensors(
         &mut self,
         lab: &mut Lab,
@@ -100,8 +102,12 @@ impl TestSet {
             let images = match &pixels {
                 Some(images) => images,
                 None => {
-                    let images = self.items[range.clone()].par_iter().map(|item| load_image(&item.image, size));
-                    pixels.insert(Images::U8(images.collect::<Result<_, _>>()?))
+                    let images = self.ahead.take(&self.sources(range.clone()), size)?;
+                    let next = range.end..(range.end + range.len()).min(self.items.len());
+                    if self.keys.iter().any(|keys| keys[next.clone()].contains(&None)) {
+                        self.ahead.begin(self.sources(next), size);
+                    }
+                    pixels.insert(Images::U8(images))
                 }
             };
             let (keys, found) = lab.taps(training, encoding, images, writers.get_mut(number))?;
@@ -111,6 +117,10 @@ impl TestSet {
             tensors.extend(found);
         }
         Ok(tensors)
+    }
+
+    fn sources(&self, range: Range<usize>) -> Vec<Source> {
+        self.items[range].iter().map(|item| item.image.clone()).collect()
     }
 
     /// What the store has of a range of images under one of the encodings, where it has all of them.

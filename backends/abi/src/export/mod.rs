@@ -2,6 +2,8 @@
 
 mod calls;
 mod handle;
+mod held_calls;
+mod scores;
 mod trainer_calls;
 mod views;
 
@@ -27,8 +29,9 @@ impl<P: Plugin> Of<P> {
             calls::has::<P>(Capability::Trainer)
                 || !(calls::has::<P>(Capability::Gradients)
                     || calls::has::<P>(Capability::Maps)
-                    || calls::has::<P>(Capability::Resume)),
-            "the capabilities `gradients`, `maps` and `resume` need `trainer`"
+                    || calls::has::<P>(Capability::Resume)
+                    || calls::has::<P>(Capability::HeldTaps)),
+            "the capabilities `gradients`, `maps`, `resume` and `held_taps` need `trainer`"
         );
         assert!(
             calls::has::<P>(Capability::ImageTower) || !calls::has::<P>(Capability::Windows),
@@ -64,6 +67,10 @@ impl<P: Plugin> Of<P> {
             nearest: where_has!(P, Nearest, calls, nearest),
             trainer_read_moments: where_has!(P, Resume, trainer_calls, trainer_read_moments),
             trainer_write_moments: where_has!(P, Resume, trainer_calls, trainer_write_moments),
+            trainer_room: where_has!(P, HeldTaps, held_calls, trainer_room),
+            trainer_hold_taps: where_has!(P, HeldTaps, held_calls, trainer_hold_taps),
+            trainer_score_held: where_has!(P, HeldTaps, held_calls, trainer_score_held),
+            trainer_release_taps: where_has!(P, HeldTaps, held_calls, trainer_release_taps),
         }
     };
     const REFERENCE: &'static Table = &Self::TABLE;

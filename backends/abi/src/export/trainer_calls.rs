@@ -1,24 +1,30 @@
 //! The C functions of a trainer in a plugin written in Rust. As in `calls`, each relies on the caller's promises in
 //! `include/harness_backend.h`, which the SAFETY lines name "the header's promises".
 
+use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::sync::Arc;
 
 use super::calls::{TextTowerOf, expect_all, has, leading, options, within};
 use super::handle::{Held, Message, free, lend, with};
+use super::scores::Scores;
 use super::views::{View, disjoint, named_inputs, named_outputs};
 use crate::options::Capability;
-use crate::plugin::{Failure, Outputs, Plugin, ScoreBuffers, Session, Trainer, TrainerOptions, TrainerShape};
+use crate::plugin::{Failure, Outputs, Plugin, Session, Trainer, TrainerOptions};
 use crate::table::{SessionHandle, Tensor, TextTowerHandle, TrainerHandle};
 use crate::tensor::DType;
 
-type TrainerOf<P> = Support<<<P as Plugin>::Session as Session>::Trainer>;
+/// What the indices of a step are of.
+const SUPPORT: &str = "support image";
 
-/// A trainer, how many support images it holds, and the names of its losses.
+pub(super) type TrainerOf<P> = Support<<<P as Plugin>::Session as Session>::Trainer>;
+
+/// A trainer, how many support images it holds, the names of its losses, and the images of each set of taps it holds.
 pub(super) struct Support<T> {
-    trainer: T,
+    pub(super) trainer: T,
     held: usize,
     losses: Vec<String>,
+    pub(super) sets: BTreeMap<u64, usize>,
 }
 
 pub(super) unsafe extern "C" fn trainer_create<P: Plugin>(
@@ -51,7 +57,7 @@ pub(super) unsafe extern "C" fn trainer_create<P: Plugin>(
                 )
             };
             let trainer = session.create_trainer(&options, text.map(|text| &text.value), &prompts, &state)?;
-            Ok(Support { trainer, held: 0, losses: options.losses })
+            Ok(Support { trainer, held: 0, losses: options.losses, sets: BTreeMap::new() })
         };
         // SAFETY: the header's promises.
         unsafe { lend(trainer, message, make) }
@@ -109,7 +115,7 @@ pub(super) unsafe extern "C" fn trainer_step<P: Plugin>(
         losses.expect("losses", DType::F32, &[support.losses.len()])?;
         disjoint(&[indices], &[losses])?;
         // SAFETY: the header's promises; `disjoint` found no overlap.
-        let (indices, losses) = unsafe { (batch(&indices, support.held)?, losses.output("losses")?) };
+        let (indices, losses) = unsafe { (batch(SUPPORT, &indices, support.held)?, losses.output("losses")?) };
         support.trainer.step(indices, losses)?;
         if losses.iter().all(|loss| loss.is_finite()) {
             return Ok(());
@@ -133,7 +139,7 @@ pub(super) unsafe extern "C" fn trainer_gradients<P: Plugin>(
         // SAFETY: the header's promises.
         let mut outputs = unsafe { named_outputs("the gradients", gradients, gradient_count, &[indices]) }?;
         // SAFETY: the header's promises; the outputs were found apart from the indices.
-        support.trainer.gradients(unsafe { batch(&indices, support.held) }?, &mut outputs)?;
+        support.trainer.gradients(unsafe { batch(SUPPORT, &indices, support.held) }?, &mut outputs)?;
         complete(&outputs)
     };
     // SAFETY: the header's promises.
@@ -226,48 +232,18 @@ pub(super) unsafe extern "C" fn trainer_score<P: Plugin>(
 ) -> i32 {
     let call = |support: &mut TrainerOf<P>, _: &Message| {
         // SAFETY: the header's promises.
-        let (taps, grids, detection, maps) = unsafe {
-            (
-                View::many("taps", taps, tap_count)?,
-                View::one("grids", grids)?,
-                View::optional("detection", detection)?,
-                View::optional("maps", maps)?,
-            )
-        };
-        let TrainerShape { image_size, grid, taps: count, grids: each, has_detection, tokens, width, .. } =
-            support.trainer.shape();
-        let n = leading("grids", &grids)?;
-        expect_all("taps", &taps, count, &[n, tokens, width])?;
-        grids.expect("grids", DType::F32, &[n, each, grid, grid])?;
-        match detection {
-            Some(detection) if has_detection => {
-                detection.expect("detection", DType::F32, &[n])?;
-            }
-            None if !has_detection => {}
-            _ => return Err(Failure::invalid("detection must be given if and only if the model has it")),
+        let (taps, scores) = unsafe { (View::many("taps", taps, tap_count)?, Scores::of(grids, detection, maps)?) };
+        let shape = support.trainer.shape();
+        let n = scores.images()?;
+        expect_all("taps", &taps, shape.taps, &[n, shape.tokens, shape.width])?;
+        scores.expect::<P>(&shape, n)?;
+        // SAFETY: the header's promises.
+        unsafe {
+            scores.fill(&taps, |buffers| {
+                let taps = taps.iter().map(|tap| tap.input().f32()).collect::<Result<Vec<_>, _>>()?;
+                support.trainer.score(&taps, n, buffers)
+            })
         }
-        if let Some(maps) = maps {
-            if !has::<P>(Capability::Maps) {
-                return Err(Failure::unsupported("this backend gives no maps"));
-            }
-            maps.expect("maps", DType::F32, &[n, image_size, image_size])?;
-        }
-        let outputs: Vec<View<'_>> = [grids].into_iter().chain(detection).chain(maps).collect();
-        disjoint(&taps, &outputs)?;
-        // SAFETY: the header's promises; `disjoint` found no overlap.
-        let taps = taps.iter().map(|tap| unsafe { tap.input() }.f32()).collect::<Result<Vec<_>, _>>()?;
-        // SAFETY: as above.
-        let (grids, detection, maps) = unsafe {
-            let maps = maps.map(|maps| maps.output("maps")).transpose()?;
-            let detection = detection.map(|detection| detection.output("detection")).transpose()?;
-            (grids.output("grids")?, detection.unwrap_or_default(), maps)
-        };
-        let buffers = ScoreBuffers { grids: &mut *grids, detection: &mut *detection, maps };
-        support.trainer.score(&taps, n, buffers)?;
-        if grids.iter().chain(&*detection).any(|score| !score.is_finite()) {
-            return Err(Failure::numeric("a score is not finite"));
-        }
-        Ok(())
     };
     // SAFETY: the header's promises.
     unsafe { with(trainer.cast::<Held<TrainerOf<P>>>(), call) }
@@ -278,15 +254,15 @@ pub(super) unsafe extern "C" fn trainer_free<P: Plugin>(trainer: *mut TrainerHan
     unsafe { free(trainer.cast::<Held<TrainerOf<P>>>()) }
 }
 
-/// Indices of support images, none of them beyond those held.
+/// Indices of `what`, none of them beyond the `held` there are.
 ///
 /// # Safety
 /// As for [`View::input`].
-unsafe fn batch<'a>(indices: &View<'a>, held: usize) -> Result<&'a [u32], Failure> {
+pub(super) unsafe fn batch<'a>(what: &str, indices: &View<'a>, held: usize) -> Result<&'a [u32], Failure> {
     let n = leading("indices", indices)?;
     // SAFETY: the same contract.
     let indices = unsafe { indices.expect("indices", DType::U32, &[n])?.input() }.u32()?;
-    within("support image", indices, held)?;
+    within(what, indices, held)?;
     Ok(indices)
 }
 

@@ -6,6 +6,7 @@
 
 mod discover;
 mod error;
+mod held;
 mod library;
 mod open;
 mod raw;
@@ -19,6 +20,7 @@ use std::rc::Rc;
 
 pub use discover::{DiscoverError, PluginFile, PluginFolder, discover, file_name};
 pub use error::{BackendError, LoadError, Version};
+pub use held::HeldTaps;
 pub use library::{HELP_MARK, LibraryError};
 pub use session::Session;
 pub use towers::{ImageTower, TextTower};

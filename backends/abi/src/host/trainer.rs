@@ -1,5 +1,6 @@
 //! A trainer on the host's side: lengths and indices checked, then one call each.
 
+use std::collections::BTreeSet;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -36,11 +37,13 @@ pub struct Moments {
 /// A model in training, or one that scores. Freed when dropped.
 #[derive(Debug)]
 pub struct Trainer {
-    session: Rc<Open>,
-    handle: NonNull<TrainerHandle>,
-    shape: TrainerShape,
+    pub(super) session: Rc<Open>,
+    pub(super) handle: NonNull<TrainerHandle>,
+    pub(super) shape: TrainerShape,
     functions: Functions,
     held: usize,
+    /// Numbers of the sets of taps that it holds.
+    pub(super) sets: BTreeSet<u64>,
     // A backend may go on using the text tower a trainer was created with. Dropped after `drop` freed the trainer.
     _text: Option<Rc<Loaded>>,
 }
@@ -86,7 +89,8 @@ impl Trainer {
         functions: Functions,
         text: Option<&TextTower>,
     ) -> Self {
-        Self { session, handle, shape, functions, held: 0, _text: text.map(TextTower::share) }
+        let _text = text.map(TextTower::share);
+        Self { session, handle, shape, functions, held: 0, sets: BTreeSet::new(), _text }
     }
 
     /// Its sizes.
@@ -264,35 +268,46 @@ impl Trainer {
     /// the backend's.
     pub fn score(&mut self, taps: &[&[f32]], batch: usize, with_maps: bool) -> Result<Scores, BackendError> {
         const CALL: &str = "trainer_score";
+        let tap_shape = [batch, self.shape.tokens, self.shape.width];
+        let checked = items("images", batch).and_then(|()| self.check_taps(taps, &tap_shape));
+        checked.map_err(|failure| self.session.error(CALL, failure))?;
+        let taps: Vec<table::Tensor> = taps.iter().map(|tap| raw::input(&tap_shape, tap)).collect();
+        let score = self.functions.score;
+        self.scored(CALL, batch, with_maps, |trainer, grids, detection, maps| {
+            // SAFETY: the trainer is live, the tensors live through the call, and the buffers are nobody else's.
+            unsafe { score(trainer, taps.as_ptr(), taps.len(), grids, detection, maps) }
+        })
+    }
+
+    /// Buffers for the scores of `batch` images, at least one, filled by a call that gets grids, detection and maps.
+    pub(super) fn scored(
+        &mut self,
+        call: &'static str,
+        batch: usize,
+        with_maps: bool,
+        fill: impl FnOnce(*mut TrainerHandle, *const table::Tensor, *const table::Tensor, *const table::Tensor) -> i32,
+    ) -> Result<Scores, BackendError> {
         if with_maps {
-            self.session.backend.function(CALL, Capability::Maps, |table| table.trainer_score)?;
+            self.session.backend.function(call, Capability::Maps, |table| table.trainer_score)?;
         }
-        let TrainerShape { image_size, grid, grids, has_detection, tokens, width, .. } = self.shape;
-        let (tap_shape, grid_shape) = ([batch, tokens, width], [batch, grids, grid, grid]);
-        let map_shape = [batch, image_size, image_size];
+        let TrainerShape { image_size, grid, grids, has_detection, .. } = self.shape;
+        let (grid_shape, map_shape) = ([batch, grids, grid, grid], [batch, image_size, image_size]);
         let prepared = (|| {
-            items("images", batch)?;
-            self.check_taps(taps, &tap_shape)?;
             let maps = with_maps.then(|| raw::buffer("maps", &map_shape)).transpose()?;
             let detection = vec![raw::UNWRITTEN; if has_detection { batch } else { 0 }];
             Ok(Scores { grids: raw::buffer("grids", &grid_shape)?, detection, maps })
         })();
-        let mut scores = prepared.map_err(|failure| self.session.error(CALL, failure))?;
-        let taps: Vec<table::Tensor> = taps.iter().map(|tap| raw::input(&tap_shape, tap)).collect();
+        let mut scores = prepared.map_err(|failure| self.session.error(call, failure))?;
         let grids = raw::output(&grid_shape, &mut scores.grids);
-        let detection = has_detection.then(|| raw::output(&tap_shape[..1], &mut scores.detection));
+        let detection = has_detection.then(|| raw::output(&grid_shape[..1], &mut scores.detection));
         let detection = detection.as_ref().map_or(std::ptr::null(), |detection| &raw const *detection);
         let maps = scores.maps.as_mut().map(|maps| raw::output(&map_shape, maps));
         let maps = maps.as_ref().map_or(std::ptr::null(), |maps| &raw const *maps);
-        // SAFETY: the trainer is live, the tensors live through the call, and the buffers are nobody else's.
-        let code = unsafe {
-            let grids = &raw const grids;
-            (self.functions.score)(self.handle.as_ptr(), taps.as_ptr(), taps.len(), grids, detection, maps)
-        };
-        self.session.check(CALL, code)?;
+        let code = fill(self.handle.as_ptr(), &raw const grids, detection, maps);
+        self.session.check(call, code)?;
         let all = [Some(&scores.grids), Some(&scores.detection), scores.maps.as_ref()];
         let finite = all.into_iter().flatten().try_for_each(|values| raw::finite("a score", values));
-        finite.map_err(|failure| self.session.error(CALL, failure))?;
+        finite.map_err(|failure| self.session.error(call, failure))?;
         Ok(scores)
     }
 
@@ -319,7 +334,7 @@ impl Trainer {
         Ok(tensors)
     }
 
-    fn check_taps(&self, taps: &[&[f32]], shape: &[usize]) -> Result<(), Failure> {
+    pub(super) fn check_taps(&self, taps: &[&[f32]], shape: &[usize]) -> Result<(), Failure> {
         if taps.len() != self.shape.taps {
             return Err(Failure::invalid(format!("{} taps given, expected {}", taps.len(), self.shape.taps)));
         }

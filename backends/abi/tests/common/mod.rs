@@ -1,6 +1,8 @@
 //! A small backend in Rust for tests: arithmetic simple enough to predict, and faults on demand.
 #![allow(dead_code, unreachable_pub, unsafe_code, clippy::unwrap_used, reason = "each test file uses a part of it")]
 
+use std::collections::BTreeMap;
+
 use harness_backend_abi::host::{
     Backend, ImageTower as OpenedTower, LoadError, Session as Opened, Trainer as OpenedTrainer,
 };
@@ -18,6 +20,8 @@ pub const CONTEXT: usize = 5;
 pub const TAPS: usize = 2;
 pub const G: usize = 2;
 pub const T: usize = 5;
+/// Bytes of taps that a trainer's device has room for: three images', and a little.
+pub const ROOM: u64 = 3 * TAPS as u64 * 4 * (T * W) as u64 + 7;
 pub const LOSSES: [&str; 3] = ["sum", "steps", "weight"];
 
 /// Faults are asked for by device: `panic`, `oom`.
@@ -45,6 +49,7 @@ pub struct Train {
     steps: u32,
     support: Vec<f32>,
     text: f32,
+    held: BTreeMap<u64, Vec<Vec<f32>>>,
 }
 
 impl Plugin for Dummy {
@@ -113,6 +118,7 @@ impl Session for Open {
             steps: 0,
             support: vec![],
             text: text.map_or(0.0, |text| text.bias),
+            held: BTreeMap::new(),
         };
         trainer.write_state(state)?;
         Ok(trainer)
@@ -277,6 +283,32 @@ impl Trainer for Train {
         if let Some(maps) = out.maps {
             maps.fill(0.25);
         }
+        Ok(())
+    }
+
+    fn room(&self) -> Option<u64> {
+        ROOM.checked_sub(self.held.values().flatten().map(|tap| 4 * tap.len() as u64).sum())
+    }
+
+    /// Taps whose first value is negative find the device full.
+    fn hold_taps(&mut self, set: u64, taps: &[&[f32]], _: usize) -> Result<(), Failure> {
+        if taps[0][0] < 0.0 {
+            return Err(Failure::exhausted("no room for taps"));
+        }
+        self.held.insert(set, taps.iter().map(|tap| tap.to_vec()).collect());
+        Ok(())
+    }
+
+    fn score_held(&mut self, set: u64, indices: &[u32], out: ScoreBuffers<'_>) -> Result<(), Failure> {
+        let some = |tap: &Vec<f32>| -> Vec<f32> {
+            indices.iter().flat_map(|&image| &tap[image as usize * T * W..][..T * W]).copied().collect()
+        };
+        let taps: Vec<Vec<f32>> = self.held[&set].iter().map(some).collect();
+        self.score(&taps.iter().map(Vec::as_slice).collect::<Vec<_>>(), indices.len(), out)
+    }
+
+    fn release_taps(&mut self, set: u64) -> Result<(), Failure> {
+        self.held.remove(&set);
         Ok(())
     }
 }

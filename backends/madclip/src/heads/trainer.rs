@@ -17,8 +17,8 @@ use crate::optimiser::Optimiser;
 use crate::parameters::{Gradients, Parameters};
 use crate::segmentation::Term;
 use crate::support::Support;
-use crate::tensors::{HostTensor, Tensors, load, scalar, to_host};
-use crate::{ModelError, Recorded, segmentation};
+use crate::tensors::{self, HostTensor, Tensors, load, to_host};
+use crate::{HeldTaps, ModelError, Recorded, segmentation};
 
 /// Normal support images whose features are made at once for a bank.
 const BANK_BATCH: usize = 16;
@@ -180,9 +180,29 @@ impl<B: Backend, K: Kernels<B>> HeadsTrainer<B, K> {
     /// # Errors
     /// A length does not fit; with a bank, no normal support image is held.
     pub fn score(&mut self, taps: &[&[f32]], n: usize) -> Result<Vec<f32>, ModelError> {
-        let taps = self.taps_to_device(taps, n)?;
+        self.score_taps(&self.taps_to_device(taps, n)?, n)
+    }
+
+    /// Holds the taps of a batch of images on the device, `[n, T, W]` each.
+    ///
+    /// # Errors
+    /// A length does not fit.
+    pub fn hold(&self, taps: &[&[f32]], n: usize) -> Result<HeldTaps<B>, ModelError> {
+        Ok(HeldTaps::new(self.taps_to_device(taps, n)?, n))
+    }
+
+    /// Grids of some of the images whose taps this trainer made and somebody holds.
+    ///
+    /// # Errors
+    /// No image, or one that is not held; with a bank, no normal support image is held.
+    pub fn score_held(&mut self, held: &HeldTaps<B>, images: &[usize]) -> Result<Vec<f32>, ModelError> {
+        self.score_taps(&held.some::<K>(images)?, images.len())
+    }
+
+    /// Grids of `n` images.
+    fn score_taps(&mut self, taps: &[Tensor<B, 3>], n: usize) -> Result<Vec<f32>, ModelError> {
         let (grid, tokens) = (self.arch.grid(self.heads.image_size), self.between.tokens());
-        let features = self.features(&taps);
+        let features = self.features(taps);
         let count = self.heads.heads.len();
         let as_grid = |values: Tensor<B, 2>| values.reshape([n, 1, grid, grid]);
         let mut grids: Vec<Tensor<B, 4>> = Vec::with_capacity(self.heads.grids());
@@ -242,7 +262,7 @@ impl<B: Backend, K: Kernels<B>> HeadsTrainer<B, K> {
         let (items, tokens, grid) = (indices.len(), self.between.tokens(), self.arch.grid(self.heads.image_size));
         let masks = self.has_masks.then(|| self.support.masks(indices, &self.device));
         let zero = || Tensor::<Autodiff<B>, 1>::zeros([1], &self.device);
-        let (mut detection, mut surrogate, mut pixels) = (zero(), zero(), vec![0.0; self.terms.len()]);
+        let (mut detection, mut surrogate, mut parts) = (zero(), zero(), Vec::new());
         for of_tap in features {
             for (head, features) in self.heads.heads.iter().zip(of_tap) {
                 match (head.learns, &masks) {
@@ -256,7 +276,7 @@ impl<B: Backend, K: Kernels<B>> HeadsTrainer<B, K> {
                         let logits = logits(features, items, tokens, &self.direction).reshape([items, grid, grid]);
                         let inner = logits.clone().inner();
                         let part = K::segmentation(&self.terms, &self.upsampling, inner, masks.clone());
-                        pixels.iter_mut().zip(part.values).for_each(|(sum, value)| *sum += scalar(value));
+                        parts.extend(part.values);
                         // The gradient is known: a product with it as a constant hands it on to the graph.
                         surrogate = surrogate + (logits * Tensor::from_inner(part.gradient)).sum();
                     }
@@ -265,7 +285,8 @@ impl<B: Backend, K: Kernels<B>> HeadsTrainer<B, K> {
             }
         }
         let images = self.losses.len() - self.terms.len();
-        let mut values = vec![scalar(detection.clone().inner()); images];
+        let (value, pixels) = tensors::losses(detection.clone().inner(), parts, self.terms.len());
+        let mut values = vec![value; images];
         values.extend(pixels);
         if !values.iter().sum::<f32>().is_finite() {
             return Err(ModelError::NotFinite { losses: self.losses.iter().copied().zip(values).collect() });

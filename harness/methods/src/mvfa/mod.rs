@@ -146,4 +146,8 @@ impl Completes for Completing {
     fn complete(&mut self, grids: &[f32], taps: &Taps<'_>, _: &mut dyn Nearest) -> Result<Scores, Error> {
         complete(grids, self.taps, taps.grid(), self.image_size)
     }
+
+    fn reads_taps(&self) -> bool {
+        false
+    }
 }
