@@ -10,6 +10,7 @@ mod error;
 pub mod heads;
 pub mod image_tower;
 pub mod kernels;
+mod narrow;
 mod operands;
 mod optimiser;
 mod parameters;
