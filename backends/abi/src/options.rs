@@ -42,10 +42,13 @@ pub enum Capability {
     Nearest,
     /// Adam's moments of a trainer, read and written: a training goes on where it was interrupted.
     Resume,
+    /// No functions: kernels are chosen by their time when they first run, and what was found is kept for later
+    /// processes. So a result may differ from one run to the next, and the harness checks more.
+    Tunes,
 }
 
 impl Capability {
-    /// Every group.
+    /// Every group of functions.
     pub const ALL: [Self; 11] = [
         Self::ImageTower,
         Self::TextTower,
@@ -74,6 +77,7 @@ impl Capability {
             Self::Windows => "windows",
             Self::Nearest => "nearest",
             Self::Resume => "resume",
+            Self::Tunes => "tunes",
         }
     }
 
@@ -110,6 +114,7 @@ impl Capability {
                 ("trainer_read_moments", table.trainer_read_moments.is_some()),
                 ("trainer_write_moments", table.trainer_write_moments.is_some()),
             ],
+            Self::Tunes => &[],
         };
         functions.iter().find(|(_, present)| !present).map(|(name, _)| *name)
     }
