@@ -119,8 +119,8 @@ fn case((name, batches, change): Shape) -> Case {
     }
 }
 
-/// What was found under the names of a golden case, less the parameters: where a gradient is next to nothing its sign is
-/// rounding, and Adam makes a whole step of it.
+/// What was found under the names of a golden case, less the parameters: where a gradient is next to nothing its sign
+/// is rounding, and Adam makes a whole step of it.
 fn expected(case: &Case, found: Observed) -> HashMap<String, Tensor> {
     let names = losses::names(&case.options, case.has_masks);
     let column = |step: &Vec<f32>, name: &str| {
