@@ -1,5 +1,5 @@
 //! Panics on other threads than a caller's. A device's own thread catches what a task panics with, logs it and goes on,
-//! and what the task should have computed is whatever was in memory; so each is counted here as it begins.
+//! and what the task should have computed is whatever was in memory; so each is noted here as it begins.
 
 use std::any::Any;
 use std::panic::{self, PanicHookInfo};

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use harness_backend_abi::host::{BackendError, Trainer};
+use harness_backend_abi::host::{BackendError, OwnedTensor, Trainer};
 use harness_conformance::{Line, Tolerances, line};
 use harness_data::{Item, load_image};
 use harness_experiment::{Precision, StorePrecision, Training};
@@ -61,8 +61,12 @@ impl Step {
         let losses = trainer.step(indices)?;
         let layout = tensors::layout(from);
         let tensors = if gradients {
-            let moments = trainer.read_moments(&layout)?.tensors;
-            moments.into_iter().filter(|tensor| tensor.name.starts_with("first.")).collect()
+            let moments = trainer.read_moments(&layout)?.tensors.into_iter();
+            let first = |tensor: OwnedTensor| {
+                let name = tensor.name.strip_prefix("first.").map(str::to_owned)?;
+                Some(OwnedTensor { name, ..tensor })
+            };
+            moments.filter_map(first).collect()
         } else {
             trainer.read_state(&layout)?
         };
