@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use burn::tensor::{FloatDType, Tensor, TensorData};
 use burn_flex::{Flex, FlexDevice};
-use harness_conformance::{Case, Observed, Subject};
+use harness_backend_abi::host::{Precision, SessionOptions};
+use harness_conformance::{Case, Observed, Outcome, Subject, compare};
 use madclip::image_tower::Settings;
 use madclip::prompts::Sentences;
 use madclip::{HostTensor, ImageTower, ModelError, Plain, Tensors, TextTower, Trainer, trainer};
@@ -105,4 +106,18 @@ impl Subject for InProcess {
 #[test]
 fn the_model_in_plain_burn_reproduces_the_golden_cases() {
     parity::check(&mut InProcess);
+}
+
+#[test]
+fn at_shapes_that_kernels_fail_at_the_model_in_plain_burn_is_the_built_in_backend() {
+    let backend = harness_backend_flex::backend().unwrap();
+    let session = backend.open(&SessionOptions::on("cpu")).unwrap();
+    let cases = harness_conformance::shapes(&mut harness_conformance::through_table(&session, Precision::F32)).unwrap();
+    assert_eq!(cases.len(), 4);
+    for case in cases {
+        let lines = InProcess.run(&case).map(|found| compare(&case, &found, Precision::F32));
+        let outcome = Outcome { case: case.name, lines };
+        parity::print(&outcome);
+        assert!(outcome.passes(), "{}", outcome.case);
+    }
 }

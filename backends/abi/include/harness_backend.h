@@ -98,7 +98,8 @@ typedef struct harness_backend_table {
   /* Always there. */
 
   /* JSON: {"name", "version", "devices": [..], "precisions": [..], "capabilities": [..], "note" (optional)}; the first
-   * device is the default; the note is one line for people, such as why there is no device. */
+   * device is the default; the note is one line for people, such as why there is no device. The capability "compiles" has no
+   * functions: kernels are chosen by their time when they first run, and what was found is kept for later processes. */
   int32_t (*describe)(char *buffer, size_t capacity, size_t *length);
   /* The message of the last call on a session, or with null of this thread's last call without one. */
   int32_t (*last_error)(const harness_session_t *session, char *buffer, size_t capacity, size_t *length);

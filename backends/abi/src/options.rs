@@ -44,10 +44,13 @@ pub enum Capability {
     Resume,
     /// Taps of images that stay on the device while many states score them.
     HeldTaps,
+    /// No functions: kernels are compiled when they first run, some are chosen by their time, and both are kept for later
+    /// processes. So a result may differ from one machine or run to the next, and the harness checks more.
+    Compiles,
 }
 
 impl Capability {
-    /// Every group.
+    /// Every group of functions.
     pub const ALL: [Self; 12] = [
         Self::ImageTower,
         Self::TextTower,
@@ -78,6 +81,7 @@ impl Capability {
             Self::Nearest => "nearest",
             Self::Resume => "resume",
             Self::HeldTaps => "held_taps",
+            Self::Compiles => "compiles",
         }
     }
 
@@ -120,6 +124,7 @@ impl Capability {
                 ("trainer_score_held", table.trainer_score_held.is_some()),
                 ("trainer_release_taps", table.trainer_release_taps.is_some()),
             ],
+            Self::Compiles => &[],
         };
         functions.iter().find(|(_, present)| !present).map(|(name, _)| *name)
     }

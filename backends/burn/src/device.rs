@@ -15,6 +15,10 @@ pub trait BurnBackend: Sized + Send + Sync + 'static {
     /// Version of the backend.
     const VERSION: &'static str;
 
+    /// Whether kernels run on a thread of the device's own, are tuned when they first run, and what was found is kept.
+    /// Then the backend has the capability `compiles`, and a panic on another thread fails the call that it happens in.
+    const COMPILES: bool = false;
+
     /// Devices that can be opened now, the default first. Must be cheap and must not fail: leave out a device that
     /// can't be had.
     fn devices() -> Vec<String>;
@@ -47,7 +51,9 @@ pub trait BurnBackend: Sized + Send + Sync + 'static {
     /// Whether a panic with this message means that memory is exhausted. Burn reports that in no other way.
     fn is_exhaustion(panic: &str) -> bool {
         let panic = panic.to_lowercase();
-        ["out of memory", "outofmemory", "not enough memory", "can't allocate"].iter().any(|text| panic.contains(text))
+        ["out of memory", "out_of_memory", "outofmemory", "not enough memory", "can't allocate", "buffertoobig"]
+            .iter()
+            .any(|text| panic.contains(text))
     }
 
     /// Bytes of tensors that the device has room for now: `None` where it can't tell, 0 where its memory is the host's,

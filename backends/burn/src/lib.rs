@@ -5,6 +5,7 @@ mod device;
 mod failure;
 mod gemm;
 mod memory;
+mod panics;
 mod plugin;
 mod session;
 mod tensors;

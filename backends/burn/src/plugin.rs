@@ -2,15 +2,27 @@
 
 use std::marker::PhantomData;
 
-use harness_backend_abi::plugin::{Description, Failure, Plugin, Precision, SessionOptions};
+use harness_backend_abi::plugin::{Capability, Description, Failure, Plugin, Precision, SessionOptions};
 
-use crate::{BurnBackend, BurnSession};
+use crate::{BurnBackend, BurnSession, panics};
 
 /// A [`BurnBackend`] as the interface sees it: `export_backend!(BurnPlugin<MyBackend>)`.
 #[derive(Clone, Copy, Debug)]
 pub struct BurnPlugin<D>(PhantomData<fn() -> D>);
 
+/// All that the functions here do, and that kernels are tuned.
+const ALL_AND_COMPILES: [Capability; Capability::ALL.len() + 1] = {
+    let mut all = [Capability::Compiles; Capability::ALL.len() + 1];
+    let mut i = 0;
+    while i < Capability::ALL.len() {
+        all[i] = Capability::ALL[i];
+        i += 1;
+    }
+    all
+};
+
 impl<D: BurnBackend> Plugin for BurnPlugin<D> {
+    const CAPABILITIES: &'static [Capability] = if D::COMPILES { &ALL_AND_COMPILES } else { &Capability::ALL };
     type Session = BurnSession<D>;
 
     fn describe() -> Description {
@@ -35,6 +47,9 @@ impl<D: BurnBackend> Plugin for BurnPlugin<D> {
         }
         if options.tf32 && !D::precisions().contains(&Precision::Tf32) {
             return Err(Failure::unsupported(format!("`{}` has no option `tf32`", D::NAME)));
+        }
+        if D::COMPILES {
+            panics::watch();
         }
         D::open(&options).map(BurnSession::new)
     }

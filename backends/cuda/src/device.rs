@@ -43,6 +43,7 @@ impl BurnBackend for Card {
     type Kernels = madclip::Plain;
     const NAME: &'static str = if cfg!(feature = "tuned") { "cuda-tuned" } else { "cuda" };
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const COMPILES: bool = true;
 
     fn devices() -> Vec<String> {
         (0..*probe::devices().as_ref().unwrap_or(&0)).map(name).collect()

@@ -1,4 +1,4 @@
-//! The model on NVIDIA's CUDA, with kernels that CubeCL fuses, compiles and tunes at run time. The
+//! The model on NVIDIA's CUDA, with kernels that CubeCL compiles at run time. The
 //! requirements of a device are checked before anything starts.
 
 mod device;

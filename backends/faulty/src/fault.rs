@@ -74,6 +74,15 @@ const CALLS: [&str; 20] = [
     "trainer_free",
 ];
 
+/// Whether the variables ask for the backend that compiles.
+pub(crate) fn is_tuned() -> bool {
+    match text("HARNESS_FAULT_MODEL").as_deref() {
+        None => false,
+        Some("tuned") => true,
+        Some(other) => refuse("HARNESS_FAULT_MODEL", other),
+    }
+}
+
 /// Misbehaves where it is this call's turn; `batch` is the number of its items. Returns what to do to the answer.
 pub(crate) fn strike(call: &str, batch: usize) -> Result<Option<Garbage>, Failure> {
     let Some(fault) = text("HARNESS_FAULT") else { return Ok(None) };
@@ -129,16 +138,16 @@ pub(crate) fn strike(call: &str, batch: usize) -> Result<Option<Garbage>, Failur
     }
 }
 
-fn text(variable: &str) -> Option<String> {
+pub(crate) fn text(variable: &str) -> Option<String> {
     env::var_os(variable).map(OsString::into_string).map(|text| text.unwrap_or_else(|_| refuse(variable, "not UTF-8")))
 }
 
-fn number(variable: &str, otherwise: u64) -> u64 {
+pub(crate) fn number(variable: &str, otherwise: u64) -> u64 {
     text(variable).map_or(otherwise, |text| text.parse().unwrap_or_else(|_| refuse(variable, &text)))
 }
 
 /// A test that is misspelt must not pass.
-fn refuse(variable: &str, value: &str) -> ! {
+pub(crate) fn refuse(variable: &str, value: &str) -> ! {
     let _ = writeln!(std::io::stderr(), "harness-faulty: {variable} is `{value}`, which its README does not list");
     std::process::exit(64)
 }

@@ -6,6 +6,7 @@ mod fault;
 mod model;
 mod name;
 mod table;
+pub mod tuned;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -3,8 +3,9 @@
 use harness_backend_abi::table::{MAJOR, REQUIRED_SIZE, Table, Tensor, TrainerHandle};
 use harness_backend_abi::table_of;
 
-use crate::fault::{Garbage, strike};
+use crate::fault::{Garbage, is_tuned, strike};
 use crate::model::Faulty;
+use crate::tuned;
 
 /// Runs while the library is opened, before anybody can ask it anything.
 #[used]
@@ -37,6 +38,9 @@ extern "C" fn lost_set(_: *mut TrainerHandle, _: *const Tensor, _: usize, set: *
 /// The one exported symbol.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn harness_backend_table() -> *const Table {
+    if is_tuned() {
+        return table_of::<tuned::Plugin>();
+    }
     // SAFETY: the table of a backend in Rust, for the whole process.
     let mut table = unsafe { *table_of::<Faulty>() };
     let Ok(garbage) = strike("table", 1) else { return std::ptr::null() };

@@ -24,6 +24,8 @@ pub struct FlexKernels;
 impl Kernels<Flex> for FlexKernels {
     type Layer = Layer;
 
+    const MULTIPLIES_NARROW: bool = true;
+
     fn layer(linear: Linear<Flex>) -> Layer {
         Layer::new(linear)
     }

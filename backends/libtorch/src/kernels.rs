@@ -14,6 +14,8 @@ pub struct Fused;
 impl Kernels<LibTorch> for Fused {
     type Layer = Linear<LibTorch>;
 
+    const MULTIPLIES_NARROW: bool = true;
+
     fn layer(linear: Linear<LibTorch>) -> Linear<LibTorch> {
         linear
     }

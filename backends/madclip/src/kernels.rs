@@ -27,6 +27,10 @@ pub trait Kernels<B: Backend>: 'static {
     /// A frozen linear layer, laid out as this backend likes it.
     type Layer: Clone + Debug + Send + Sync + 'static;
 
+    /// Whether products with a few columns are products of matrices, too. Not where kernels are fused and tuned: a
+    /// matrix times a column vector comes out wrong there (burn #5122).
+    const MULTIPLIES_NARROW: bool = false;
+
     /// Takes a frozen layer.
     fn layer(linear: Linear<B>) -> Self::Layer;
 
@@ -149,7 +153,7 @@ pub trait Kernels<B: Backend>: 'static {
 
     /// The same, with the features kept for the gradient.
     fn cosines_with_features(x: Tensor<B, 2>, heads: &Heads<B>, directions: &Tensor<B, 2>) -> Cosines<B> {
-        plain::cosines(x, heads, directions)
+        plain::cosines(x, heads, directions, Self::MULTIPLIES_NARROW)
     }
 
     /// With respect to tokens, weight and directions; `values` and `features` are the function's results.
@@ -161,7 +165,7 @@ pub trait Kernels<B: Backend>: 'static {
         heads: &Heads<B>,
         directions: &Tensor<B, 2>,
     ) -> CosineGradients<B> {
-        plain::cosines_gradient(gradient, values, features, x, heads, directions)
+        plain::cosines_gradient(gradient, values, features, x, heads, directions, Self::MULTIPLIES_NARROW)
     }
 
     /// The largest product of each row of `x` `[N, E]` with a row of `bank` `[M, E]`, M at least 1: `[N, 1]`. Where a

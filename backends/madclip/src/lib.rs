@@ -11,6 +11,7 @@ pub mod heads;
 mod held;
 pub mod image_tower;
 pub mod kernels;
+mod narrow;
 mod operands;
 mod optimiser;
 mod parameters;

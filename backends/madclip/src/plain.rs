@@ -5,6 +5,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 use burn::tensor::{DType, Tensor, activation as functions, backend::Backend};
 use harness_method::options::Activation;
 
+use crate::narrow;
 use crate::operands::{Attention, CosineGradients, Cosines, EPSILON, Heads, Norm, SLOPE, in_precision};
 
 pub(crate) fn activation<B: Backend>(x: Tensor<B, 2>, kind: Activation) -> Tensor<B, 2> {
@@ -76,6 +77,10 @@ pub(crate) fn attention<B: Backend>(
     mask: Option<&Tensor<B, 2>>,
 ) -> Tensor<B, 2> {
     let [rows, width] = qkv.dims();
+    if attention.tokens == 1 && mask.is_none() {
+        // It attends to itself; products with one column are left to no backend (see [`narrow`]).
+        return qkv.narrow(1, 2 * width / 3, width / 3);
+    }
     let [q, k, v] = parted(qkv, attention);
     let shares = in_precision(shares(q, k, mask), v.dtype());
     shares.matmul(v).swap_dims(1, 2).reshape([rows, width / 3])
@@ -90,6 +95,9 @@ pub(crate) fn attention_gradient<B: Backend>(
     let Attention { items, tokens, heads } = attention;
     let [rows, width] = qkv.dims();
     let d = width / (3 * heads);
+    if tokens == 1 && mask.is_none() {
+        return Tensor::cat(vec![gradient.zeros_like().repeat_dim(1, 2), gradient], 1);
+    }
     let [q, k, v] = parted(qkv, attention);
     let shares = shares(q.clone(), k.clone(), mask);
     let gradient = gradient.reshape([items, tokens, heads, d]).swap_dims(1, 2);
@@ -132,11 +140,16 @@ fn leaky_gradient<B: Backend>(gradient: Tensor<B, 2>, output: Tensor<B, 2>) -> T
     gradient.clone().mask_where(falls, gradient * SLOPE)
 }
 
-pub(crate) fn cosines<B: Backend>(x: Tensor<B, 2>, heads: &Heads<B>, directions: &Tensor<B, 2>) -> Cosines<B> {
+pub(crate) fn cosines<B: Backend>(
+    x: Tensor<B, 2>,
+    heads: &Heads<B>,
+    directions: &Tensor<B, 2>,
+    as_it_is: bool,
+) -> Cosines<B> {
     let [n, embed] = [x.dims()[0] * heads.count, directions.dims()[1]];
     let features = linear_leaky(x, heads.weight.clone(), None).reshape([n, embed]);
     // The norm is divided out of the product, so that unit-length features never exist.
-    let values = features.clone().matmul(directions.clone().transpose()) / lengths(&features);
+    let values = narrow::along(&features, directions, as_it_is) / lengths(&features);
     Cosines { values, features }
 }
 
@@ -147,12 +160,13 @@ pub(crate) fn cosines_gradient<B: Backend>(
     x: Tensor<B, 2>,
     heads: &Heads<B>,
     directions: &Tensor<B, 2>,
+    as_it_is: bool,
 ) -> CosineGradients<B> {
     let lengths = lengths(&features);
     let gradient = gradient / lengths.clone();
     let along = (gradient.clone() * values).sum_dim(1) / lengths;
-    let of_features = gradient.clone().matmul(directions.clone()) - features.clone() * along;
-    let directions = gradient.transpose().matmul(features.clone());
+    let of_features = narrow::weighed(&gradient, directions, as_it_is) - features.clone() * along;
+    let directions = narrow::gathered(&gradient, &features, as_it_is);
     let outputs = heads.weight.dims()[0];
     let of_products = leaky_gradient(of_features, features).reshape([x.dims()[0], outputs]);
     CosineGradients {
@@ -170,9 +184,15 @@ fn lengths<B: Backend>(rows: &Tensor<B, 2>) -> Tensor<B, 2> {
 const AT_ONCE: usize = 4096;
 
 pub(crate) fn largest_product<B: Backend>(x: &Tensor<B, 2>, bank: &Tensor<B, 2>) -> Tensor<B, 2> {
+    let mut bank = bank.clone();
+    if bank.dims()[0] < narrow::LEAST {
+        // A row that is there twice changes no maximum.
+        bank = bank.repeat_dim(0, narrow::LEAST);
+    }
     let count = bank.dims()[0];
     let of = |from: usize| {
-        let some = bank.clone().narrow(0, from, AT_ONCE.min(count - from));
+        // The last rows may be compared twice, so that there are never few of them.
+        let some = bank.clone().narrow(0, from.min(count.saturating_sub(AT_ONCE)), AT_ONCE.min(count));
         x.clone().matmul(some.transpose()).max_dim(1)
     };
     (AT_ONCE..count).step_by(AT_ONCE).fold(of(0), |largest, from| largest.max_pair(of(from)))
@@ -181,7 +201,7 @@ pub(crate) fn largest_product<B: Backend>(x: &Tensor<B, 2>, bank: &Tensor<B, 2>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_close, host, random, tensor};
+    use crate::testing::{B, assert_close, host, random, tensor};
 
     #[test]
     fn activations_have_their_known_values() {
@@ -233,14 +253,24 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_product_is_found_in_a_bank_of_any_size() {
+        let x: Tensor<B, 2> = random("x", [3, 4]);
+        for count in [1, 7, 8, AT_ONCE, AT_ONCE + 1] {
+            let bank: Tensor<B, 2> = random("bank", [count, 4]);
+            let expected = x.clone().matmul(bank.clone().transpose()).max_dim(1);
+            assert_close(&host(largest_product(&x, &bank)), &host(expected), 1e-6);
+        }
+    }
+
+    #[test]
     fn cosines_do_not_depend_on_the_length_of_tokens_and_lie_within_one() {
         let heads = Heads { weight: random("heads", [10, 4]), count: 2 };
         let along = random("along", [1, 5]);
         let along = along.clone() / lengths(&along);
         let x = random("x", [7, 4]);
-        let found = cosines(x.clone(), &heads, &along);
+        let found = cosines(x.clone(), &heads, &along, false);
         assert_eq!((found.values.dims(), found.features.dims()), ([14, 1], [14, 5]));
-        assert_close(&host(cosines(x * 50.0, &heads, &along).values), &host(found.values.clone()), 1e-5);
+        assert_close(&host(cosines(x * 50.0, &heads, &along, false).values), &host(found.values.clone()), 1e-5);
         assert!(host(found.values).iter().all(|cosine| cosine.abs() <= 1.0 + 1e-6));
     }
 }

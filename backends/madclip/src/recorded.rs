@@ -24,6 +24,8 @@ pub struct Recorded<K>(PhantomData<fn() -> K>);
 impl<B: Backend, K: Kernels<B>> Kernels<Autodiff<B>> for Recorded<K> {
     type Layer = K::Layer;
 
+    const MULTIPLIES_NARROW: bool = K::MULTIPLIES_NARROW;
+
     fn layer(linear: Linear<Autodiff<B>>) -> K::Layer {
         K::layer(Linear { weight: linear.weight.inner(), bias: linear.bias.inner() })
     }

@@ -65,6 +65,7 @@ impl BurnBackend for Adapter {
     type Kernels = madclip::Plain;
     const NAME: &'static str = if cfg!(feature = "tuned") { "wgpu-tuned" } else { "wgpu" };
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const COMPILES: bool = true;
 
     fn devices() -> Vec<String> {
         all().iter().map(|(name, _)| name.clone()).collect()

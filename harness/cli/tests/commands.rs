@@ -109,6 +109,33 @@ fn a_backend_check_prints_a_line_a_quantity_and_fails_where_one_is_beyond_its_to
 }
 
 #[test]
+fn a_backend_that_compiles_is_checked_with_an_empty_and_with_a_warm_cache_that_are_not_the_user_s() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.file("backends")).unwrap();
+    harness_faulty::install(&place.file("backends"), "faulty").unwrap();
+    let check = |fault: Option<&str>| {
+        let arguments = ["backends", "check", "faulty", "--backend-dir", "backends", "--case", "shapes-one-column"];
+        let mut command = place.command(&arguments);
+        command.env("HARNESS_FAULT_MODEL", "tuned").env("XDG_CACHE_HOME", place.path());
+        command.envs(fault.map(|fault| ("HARNESS_FAULT", fault)));
+        common::Ended::of(command.output().unwrap())
+    };
+    let well = check(None).expect(0);
+    well.says(&["`faulty` compiles its kernels: 1 case twice", "1 of 1: shapes-one-column"]);
+    let [empty, warm] = ["(empty cache)", "(warm cache)"].map(|which| well.out.matches(which).count());
+    assert!(empty == 9 && warm == 9 && well.out.contains("with an empty and with a warm cache"), "{}", well.out);
+    // What comes out of the cache is wrong, and nothing else.
+    let ill = check(Some("cached-product")).expect(1).out;
+    let failed = |which| ill.lines().filter(|line| line.starts_with("FAIL") && line.ends_with(which)).count();
+    assert!(failed("(empty cache)") == 0 && failed("(warm cache)") > 2, "{ill}");
+    let ill = check(Some("thread")).expect(1).out;
+    assert!(ill.contains("a thread of the device panicked"), "{ill}");
+    assert!(!place.file("harness-faulty").exists(), "the user's cache was written to");
+
+    place.harness(&["backends", "check", "flex", "--case", "nothing"]).expect(2).says(&["shapes-one-column"]);
+}
+
+#[test]
 fn weights_are_inspected_with_architecture_and_hash() {
     let Some(file) = harness_tests::shared("weights/formats/openai-torchscript.pt") else { return };
     let place = Place::new();

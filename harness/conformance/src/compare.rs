@@ -30,7 +30,7 @@ impl Line {
 }
 
 /// The losses in `expected.safetensors`, one a column.
-const COLUMNS: [&str; 3] = [losses::DETECTION, losses::FOCAL, losses::DICE];
+pub(crate) const COLUMNS: [&str; 3] = [losses::DETECTION, losses::FOCAL, losses::DICE];
 
 /// Below this norm an expected tensor is zero, and the absolute norm of the difference counts.
 const ZERO_NORM: f64 = 1e-7;
@@ -39,13 +39,19 @@ const ZERO_TOLERANCE: f64 = 1e-6;
 
 /// How far a subject may be off, by what is compared.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tolerances {
-    pub(crate) taps: f64,
-    pub(crate) text: f64,
-    pub(crate) losses: f64,
-    pub(crate) gradients: f64,
-    pub(crate) parameters: f64,
-    pub(crate) scores: f64,
+pub struct Tolerances {
+    /// Taps of images.
+    pub taps: f64,
+    /// Text vectors.
+    pub text: f64,
+    /// Each loss of a step.
+    pub losses: f64,
+    /// Gradients of a step.
+    pub gradients: f64,
+    /// Parameters after some steps.
+    pub parameters: f64,
+    /// Grids, maps and detection scores.
+    pub scores: f64,
 }
 
 /// Those of docs/method.md, section 10.
@@ -57,7 +63,7 @@ impl Tolerances {
     /// under `tf32` the rest rounds, too. They are two to three times the errors of LibTorch on the processor (f16:
     /// taps 1.1e-3, gradients 0.09, scores 4e-3; bf16: 1.1e-2, 0.21, 1.2e-2): wide enough for another order of sums,
     /// far too narrow for a wrong product.
-    pub(crate) fn of(precision: Precision) -> Self {
+    pub fn of(precision: Precision) -> Self {
         match precision {
             Precision::F32 => EXACT,
             Precision::Tf32 => Self { text: 5e-3, ..Self::of(Precision::F16) },
@@ -129,7 +135,9 @@ fn without_key_bias(name: &str, expected: &[f32], found: &[f32]) -> (Vec<f32>, V
     (keep(expected), keep(found))
 }
 
-pub(crate) fn line(quantity: &str, expected: &[f32], found: &[f32], tolerance: f64) -> Line {
+/// Compares a quantity, found and expected: the norm of the difference by the norm of what is expected, or that norm
+/// itself where nothing but zeros is.
+pub fn line(quantity: &str, expected: &[f32], found: &[f32], tolerance: f64) -> Line {
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
     let size = norm(&mut expected.iter().map(|&x| f64::from(x)));
     let difference = norm(&mut expected.iter().zip(found).map(|(&a, &b)| f64::from(a) - f64::from(b)));

@@ -8,13 +8,13 @@ use harness_backend_abi::host::{
     ImageTower, ImageTowerOptions, NamedTensor, Precision, Session, TextTowerOptions, TrainerOptions,
 };
 use harness_method::prompts;
-use harness_method::{Arch, Side, losses, synthetic};
+use harness_method::{Arch, Side, synthetic};
 use harness_methods::{Computation, MethodOptions, Scores, Stepped, class_text, mvfa};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde_json::to_value;
 
-use crate::compare::{Tolerances, line, worst};
+use crate::compare::{COLUMNS, Tolerances, line, worst};
 use crate::held::Both;
 use crate::table::steps;
 use crate::{CaseError, Line, Outcome, Tensor};
@@ -25,8 +25,6 @@ const FOLDER: &str = "methods";
 pub(crate) const WINCLIP: &str = "winclip";
 /// Options of a case that are constants of the method here.
 const CONSTANTS: [&str; 1] = ["slope"];
-/// The losses in `expected.safetensors`, one a column.
-const COLUMNS: [&str; 3] = [losses::DETECTION, losses::FOCAL, losses::DICE];
 
 #[derive(Deserialize)]
 pub(crate) struct CaseFile {
@@ -65,8 +63,12 @@ pub fn check_heads<'a>(
     folder: &Path,
     precision: Precision,
 ) -> Result<impl Iterator<Item = Outcome> + 'a, CaseError> {
-    let cases = MethodCase::of(&["mvfa", "april-gan"], folder)?;
-    Ok(cases.into_iter().map(move |case| Outcome { lines: case.run(session, precision), case: case.name }))
+    Ok(cases(folder)?.into_iter().map(move |case| Outcome { lines: case.run(session, precision), case: case.name }))
+}
+
+/// The cases of heads in a folder of golden cases, by name.
+pub(crate) fn cases(folder: &Path) -> Result<Vec<MethodCase>, CaseError> {
+    MethodCase::of(&["mvfa", "april-gan"], folder)
 }
 
 impl MethodCase {
@@ -134,7 +136,7 @@ impl MethodCase {
         }))
     }
 
-    fn run(&self, session: &Session, precision: Precision) -> Result<Vec<Line>, String> {
+    pub(crate) fn run(&self, session: &Session, precision: Precision) -> Result<Vec<Line>, String> {
         let Computation::Stepped(method) = self.options.computation() else {
             return Err(format!("the method `{}` has no heads", self.file.method));
         };

@@ -7,14 +7,18 @@ mod compare;
 mod heads;
 mod held;
 mod nearest;
+mod shapes;
+mod suite;
 mod table;
 mod windows;
 
 pub use case::{Case, CaseError, Sentences, Tensor};
 pub use check::{Outcome, check};
-pub use compare::{Line, compare};
+pub use compare::{Line, Tolerances, compare, line};
 pub use heads::check_heads;
 pub use nearest::check_nearest;
+pub use shapes::shapes;
+pub use suite::Suite;
 pub use table::{ThroughTable, through_table};
 pub use windows::check_windows;
 

@@ -21,13 +21,17 @@ pub fn check_nearest<'a>(
     folder: &Path,
     precision: Precision,
 ) -> Result<impl Iterator<Item = Outcome> + 'a, CaseError> {
-    let cases = MethodCase::of(&["memory-bank"], folder)?.into_iter();
+    Ok(cases(folder)?.into_iter().map(move |case| Outcome { lines: run(&case, session, precision), case: case.name }))
+}
+
+/// The cases of a bank of each tap in a folder of golden cases, by name.
+pub(crate) fn cases(folder: &Path) -> Result<Vec<MethodCase>, CaseError> {
     // Those of both classes and of joined taps ask for the same.
     let plain = |case: &MethodCase| match &case.options {
         MethodOptions::MemoryBank(options) => options.banks == Banks::Normal && options.join == Join::Sum,
         _ => false,
     };
-    Ok(cases.filter(plain).map(move |case| Outcome { lines: run(&case, session, precision), case: case.name }))
+    Ok(MethodCase::of(&["memory-bank"], folder)?.into_iter().filter(plain).collect())
 }
 
 /// The backend behind its table.
@@ -39,7 +43,7 @@ impl Nearest for OnBackend<'_> {
     }
 }
 
-fn run(case: &MethodCase, session: &Session, precision: Precision) -> Result<Vec<Line>, String> {
+pub(crate) fn run(case: &MethodCase, session: &Session, precision: Precision) -> Result<Vec<Line>, String> {
     let options = memory_bank::Options::default();
     let taps = case.encode(session, precision)?;
     let (arch, size) = (&case.file.arch, case.options.encoding().image_size);

@@ -12,17 +12,17 @@ use crate::held::Both;
 use crate::{Case, Observed, Sentences, Subject};
 
 /// Images encoded in one call.
-const ENCODE_BATCH: usize = 6;
+const ENCODE_BATCH: [usize; 1] = [6];
 
 /// How far text vectors of the same state may lie apart.
 const SAME_STATE: f32 = 1e-6;
 
 /// A backend with an open device.
-pub struct ThroughTable<'a>(&'a Session, Precision);
+pub struct ThroughTable<'a>(&'a Session, Precision, &'static [usize]);
 
 /// A subject that runs cases on an open device, in a precision; for `tf32` the session was opened with it.
 pub fn through_table(session: &Session, precision: Precision) -> ThroughTable<'_> {
-    ThroughTable(session, precision)
+    ThroughTable(session, precision, &ENCODE_BATCH)
 }
 
 impl Subject for ThroughTable<'_> {
@@ -109,6 +109,11 @@ pub(crate) fn steps(
 }
 
 impl ThroughTable<'_> {
+    /// The same with so many images encoded in one call, and after the last of these from the first again.
+    pub(crate) fn in_batches(self, batches: &'static [usize]) -> Self {
+        Self(self.0, self.1, batches)
+    }
+
     /// Taps of all images, `[N, T, W]` each.
     fn encode(&self, case: &Case) -> Result<Vec<Vec<f32>>, String> {
         let options = ImageTowerOptions::of_model(&case.options, &case.arch, self.1.of_numbers()).map_err(text_of)?;
@@ -117,12 +122,14 @@ impl ThroughTable<'_> {
         let n = case.labels.len();
         let (per_image, per_tap) = (case.images.len() / n, tower.shape().tokens * tower.shape().width);
         let mut taps = vec![vec![0.0; n * per_tap]; tower.shape().taps];
-        for from in (0..n).step_by(ENCODE_BATCH) {
-            let to = n.min(from + ENCODE_BATCH);
+        let (mut from, mut batches) = (0, self.2.iter().cycle());
+        while from < n {
+            let to = n.min(from + batches.next().copied().unwrap_or(n));
             let mut buffers: Vec<&mut [f32]> =
                 taps.iter_mut().map(|tap| &mut tap[from * per_tap..to * per_tap]).collect();
             let images = &case.images[from * per_image..to * per_image];
             tower.encode_u8(images, to - from, &mut buffers).map_err(text_of)?;
+            from = to;
         }
         Ok(taps)
     }

@@ -19,12 +19,16 @@ pub fn check_windows<'a>(
     folder: &Path,
     precision: Precision,
 ) -> Result<impl Iterator<Item = Outcome> + 'a, CaseError> {
-    let cases = MethodCase::of(&[WINCLIP], folder)?;
-    Ok(cases.into_iter().map(move |case| Outcome { lines: run(&case, session, precision), case: case.name }))
+    Ok(cases(folder)?.into_iter().map(move |case| Outcome { lines: run(&case, session, precision), case: case.name }))
+}
+
+/// The cases of windows in a folder of golden cases, by name.
+pub(crate) fn cases(folder: &Path) -> Result<Vec<MethodCase>, CaseError> {
+    MethodCase::of(&[WINCLIP], folder)
 }
 
 /// Windows of the first image.
-fn run(case: &MethodCase, session: &Session, precision: Precision) -> Result<Vec<Line>, String> {
+pub(crate) fn run(case: &MethodCase, session: &Session, precision: Precision) -> Result<Vec<Line>, String> {
     let weight = |name: &str| {
         let tensor = case.weights.get(name).ok_or_else(|| format!("no weights `{name}`"))?;
         Ok::<_, String>(tensor.data.clone())

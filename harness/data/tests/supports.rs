@@ -132,12 +132,7 @@ fn every_mistake_in_a_list_is_told_with_its_line() {
     );
     says(
         &refusal(&set.dataset_with(LIST), 3, 0),
-        &[
-            "can't read the support list",
-            "3-shot-draw0.txt",
-            "there is `lists/2-shot-draw0.txt`",
-            "choose shots",
-        ],
+        &["can't read the support list", "3-shot-draw0.txt", "there is `lists/2-shot-draw0.txt`", "choose shots"],
     );
     set.write("lists/2-shot-draw0.txt", [0xFF, 0xFE, 0x00]);
     says(&refusal(&set.dataset_with(LIST), 2, 0), &["2-shot-draw0.txt", "UTF-8"]);

@@ -38,7 +38,7 @@ pub use ids::{RecordId, RecordKind};
 pub use journal::{Entry, Failure, Journal};
 pub use metrics::{EpochMetrics, Measured, MeasuredWith, Measurement, best_epoch};
 pub use provenance::Provenance;
-pub use records::{Cost, EvaluationRecord, SecondPart, TrainingRecord, state_file};
+pub use records::{Check, Cost, EvaluationRecord, Quantity, SecondPart, TrainingRecord, state_file};
 pub use replicates::{RESAMPLING_SEED, ReplicateFile, ReplicateIndex, ReplicateSet, Stored, TruthId};
 pub use state::StateTensor;
 pub use status::Statuses;

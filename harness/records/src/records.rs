@@ -51,6 +51,39 @@ pub struct Cost {
     /// started: by its threads on the processor, by the backend on another device; only where backends are compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gemm_gflops: Option<f64>,
+    /// Seconds in which results of a device that compiles its kernels were computed again: see [`Check`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check_secs: Option<f64>,
+}
+
+/// What of a record's numbers was computed again by another backend, and how far off it was. Of backends that don't
+/// compile their kernels nothing is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// The other backend, with its version.
+    pub by: String,
+    /// What was compared; all of it is within its tolerance.
+    pub quantities: Vec<Quantity>,
+}
+
+/// One quantity of a [`Check`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantity {
+    /// Of what it is, such as the first step.
+    pub of: String,
+    /// Its name, such as `gradients`: the worst of them.
+    pub name: String,
+    /// Norm of the difference by the norm of what was expected.
+    pub error: f64,
+    /// The most that may be.
+    pub tolerance: f64,
+}
+
+impl Check {
+    /// By a backend, of nothing yet.
+    pub fn new(by: String) -> Self {
+        Self { by, quantities: Vec::new() }
+    }
 }
 
 /// `training.toml`.
@@ -64,6 +97,9 @@ pub struct TrainingRecord {
     pub kept: EpochRange,
     /// What it took.
     pub cost: Cost,
+    /// What was computed again by another backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
     /// What was trained.
     pub training: Training,
 }
@@ -94,6 +130,9 @@ pub struct EvaluationRecord {
     pub epochs: Vec<u32>,
     /// What it took.
     pub cost: Cost,
+    /// What was computed again by another backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
     /// What was evaluated.
     pub evaluation: Evaluation,
 }
@@ -139,7 +178,8 @@ fn is_sigmoid(link: &Link) -> bool {
 impl TrainingRecord {
     /// The record of a training that is done.
     pub fn new(training: Training, kept: EpochRange, cost: Cost) -> Self {
-        Self { format: Self::FORMAT, harness: env!("CARGO_PKG_VERSION").to_owned(), kept, cost, training }
+        let harness = env!("CARGO_PKG_VERSION").to_owned();
+        Self { format: Self::FORMAT, harness, kept, cost, check: None, training }
     }
 }
 

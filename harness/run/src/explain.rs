@@ -7,7 +7,7 @@ use std::path::Path;
 use harness_data::{Dataset, FileHashes, Item, Registry};
 use harness_experiment::{Cell, CellId, ContentHash, Evaluation, Plan, Selection, Training};
 use harness_records::{
-    CellRecords, CellState, Cost, Detail, Entry, Failure, Folder, Found, RecordId, Statuses, journal,
+    CellRecords, CellState, Check, Cost, Detail, Entry, Failure, Folder, Found, Quantity, RecordId, Statuses, journal,
 };
 use harness_worker::open_weights;
 use harness_worker::test_set;
@@ -123,7 +123,7 @@ fn of_training(
     let mut section = Section::new(format!("training {id}{fold}"));
     decided(&mut section, &training.decided_by()?);
     let record = folder.read_training(id);
-    kept(&mut section, &folder.training(id), record.map(|record| record.cost));
+    kept(&mut section, &folder.training(id), record.map(|record| (record.cost, record.check)));
     attempts(&mut section, entries, id.into());
     let Some((registry, hashes)) = registry else { return Ok(section) };
     section.line("read", "");
@@ -171,7 +171,7 @@ fn of_evaluation(
         let epochs: Vec<String> = record.epochs.iter().map(ToString::to_string).collect();
         section.line("scored epochs", epochs.join(", "));
     }
-    kept(&mut section, &folder.evaluation(id), record.map(|record| record.cost));
+    kept(&mut section, &folder.evaluation(id), record.map(|record| (record.cost, record.check)));
     attempts(&mut section, entries, id.into());
     let what = if evaluation.on_fold { "held-out support images" } else { "test images" };
     let (count, dataset) = (evaluation.test_images, &evaluation.dataset);
@@ -207,9 +207,9 @@ fn flatten(section: &mut Section, prefix: &str, value: &Value) {
 }
 
 /// Where a record is and what it took.
-fn kept(section: &mut Section, path: &Path, cost: Found<Cost>) {
-    let cost = match cost {
-        Found::Whole(cost) => cost,
+fn kept(section: &mut Section, path: &Path, record: Found<(Cost, Option<Check>)>) {
+    let (cost, check) = match record {
+        Found::Whole(known) => known,
         Found::Missing => return section.line("record", "not there"),
         Found::Unreadable(why) => return section.line("record", why),
     };
@@ -230,6 +230,12 @@ fn kept(section: &mut Section, path: &Path, cost: Found<Cost>) {
             memory.unwrap_or_default()
         ),
     );
+    if let Some(Check { by, quantities }) = check {
+        section.line("checked by", format!("{by}, in {:.1} s", cost.check_secs.unwrap_or_default()));
+        for Quantity { of, name, error, tolerance } in quantities {
+            section.line(format!("  {name}"), format!("{error:.1e} off, at most {tolerance:.0e}: {of}"));
+        }
+    }
 }
 
 /// What the journal says of a record.

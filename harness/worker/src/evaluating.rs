@@ -23,6 +23,7 @@ use crate::events::Events;
 use crate::held::Held;
 use crate::lab::Lab;
 use crate::protocol::{Phase, Task};
+use crate::referee::Sample;
 use crate::scorer::Scorer;
 use crate::test_set::TestSet;
 
@@ -90,8 +91,9 @@ pub(crate) fn evaluate(
         (vec![epochs.iter().copied().collect()], batch * STREAMED_BATCHES)
     };
     let layout = state::initial(training);
-    let mut states = States { training, states, layout: &layout, scorer: None };
+    let mut scorers = States { training, states, layout: &layout, scorer: None };
     let mut held = Held::for_states(epochs.len());
+    let mut sample = Sample::new(lab, count, epochs.last().copied());
     let mut scores: BTreeMap<u32, EpochScores> = BTreeMap::new();
     let (mut compute_secs, mut scored) = (0.0, 0);
     for group in groups {
@@ -99,10 +101,10 @@ pub(crate) fn evaluate(
             let range = from..(from + at_once).min(count);
             let mut read = |lab: &mut Lab| test.tensors(lab, training, &encodings, range.clone(), &mut writers);
             let mut tensors = Vec::new();
-            if states.read_taps() || !held.covers(range.clone(), batch) {
+            if scorers.read_taps() || !held.covers(range.clone(), batch) {
                 tensors = match read(lab) {
                     Err(error) => {
-                        states.give_up(lab, &mut held, error)?;
+                        scorers.give_up(lab, &mut held, error)?;
                         read(lab)?
                     }
                     Ok(tensors) => tensors,
@@ -110,7 +112,7 @@ pub(crate) fn evaluate(
             }
             let begun = Instant::now();
             for &epoch in &group {
-                let scorer = states.at(lab, epoch, &first.object)?;
+                let scorer = scorers.at(lab, epoch, &first.object)?;
                 let into = scores.entry(epoch).or_insert_with(|| EpochScores::new(count, joined, one.is_some()));
                 for at in range.clone().step_by(batch) {
                     let n = batch.min(range.end - at);
@@ -128,6 +130,9 @@ pub(crate) fn evaluate(
                         Ok(found) => found,
                     };
                     lab.spent.score.add(called.elapsed().as_secs_f64(), n);
+                    if let Some(sample) = &mut sample {
+                        sample.take(epoch, at, n, &taps, &found);
+                    }
                     into.detection[at..at + n].copy_from_slice(&found.detection);
                     if joined {
                         into.few[at..at + n].copy_from_slice(&found.few);
@@ -155,6 +160,12 @@ pub(crate) fn evaluate(
         finish(std::mem::take(&mut writers))?;
     }
     test.check(first)?;
+    // Its trainer is free before another one scores.
+    drop(scorers);
+    let check = match sample {
+        Some(sample) => Some(sample.check(lab, training, &test.items, states, &first.object)?),
+        None => None,
+    };
     let cost = lab.cost(compute_secs, start.elapsed().as_secs_f64());
     for target in targets {
         let options = target.task.evaluation.options_of(training);
@@ -169,6 +180,7 @@ pub(crate) fn evaluate(
             grids_format: EvaluationRecord::GRIDS_FORMAT,
             epochs: target.task.epochs.clone(),
             cost,
+            check: check.clone(),
             evaluation: target.task.evaluation.clone(),
         };
         target.finish(&record, options.joins_scores(), test, &scores)?;

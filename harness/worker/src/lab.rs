@@ -90,6 +90,8 @@ pub(crate) struct Spent {
     pub(crate) step: Times,
     /// Calls that score, an image.
     pub(crate) score: Times,
+    /// Computing again what the device computed, by its referee and by itself.
+    pub(crate) check_secs: f64,
 }
 
 /// Bytes of a bank that are given to a backend at once.
@@ -119,6 +121,42 @@ pub(crate) struct Known {
     pub(crate) gemm_gflops: Option<f64>,
 }
 
+/// The backend that checks, and its equipment once something was checked.
+pub(crate) struct Referee {
+    backend: Backend,
+    threads: Option<usize>,
+    lab: Option<Box<Lab>>,
+}
+
+impl Referee {
+    /// A referee that computes on the processor.
+    pub(crate) fn new(backend: Backend, threads: Option<usize>) -> Self {
+        Self { backend, threads, lab: None }
+    }
+
+    /// Its equipment, beside that of the device that it checks.
+    pub(crate) fn lab(&mut self, beside: &Lab) -> Result<&mut Lab, Error> {
+        let lab = match self.lab.take() {
+            Some(lab) => lab,
+            None => Box::new(beside.beside(&self.backend, self.threads)?),
+        };
+        Ok(self.lab.insert(lab))
+    }
+
+    /// A training as it would be on this backend, down to the keys of its images.
+    pub(crate) fn own(&self, training: &Training) -> Training {
+        let about = self.backend.describe();
+        let device = PROCESSOR.to_owned();
+        let backend = harness_experiment::Backend { name: about.name.clone(), version: about.version.clone(), device };
+        Training { backend, precision: Precision::F32, ..training.clone() }
+    }
+
+    /// Its name and version.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.backend.describe().name, self.backend.describe().version)
+    }
+}
+
 /// A worker's equipment.
 pub(crate) struct Lab {
     session: Session,
@@ -135,6 +173,8 @@ pub(crate) struct Lab {
     pub(crate) spent: Spent,
     /// Bytes a second at which an unfinished training was last kept.
     pub(crate) keeping_rate: Option<f64>,
+    /// What checks the results of a device that compiles.
+    pub(crate) referee: Option<Referee>,
     told: BTreeSet<String>,
 }
 
@@ -146,6 +186,7 @@ impl Lab {
         setup: &WorldSetup,
         threads: Option<usize>,
         known: Known,
+        referee: Option<Referee>,
     ) -> Result<Self, Error> {
         let start = Instant::now();
         let session = open_session(&backend, &setup.device, threads, setup.precision)?;
@@ -172,6 +213,27 @@ impl Lab {
             gemm_gflops,
             spent: Spent { load_secs, ..Spent::default() },
             keeping_rate: None,
+            referee,
+            told: BTreeSet::new(),
+        })
+    }
+
+    /// Equipment of another backend for the same jobs: on the processor, in f32.
+    pub(crate) fn beside(&self, backend: &Backend, threads: Option<usize>) -> Result<Self, Error> {
+        Ok(Self {
+            session: open_session(backend, PROCESSOR, threads, Precision::F32)?,
+            compares: false,
+            registry: self.registry.clone(),
+            store: Rc::clone(&self.store),
+            source: self.source.clone(),
+            weights: None,
+            image_tower: None,
+            text_tower: None,
+            encode_batch: ENCODE_BATCH,
+            gemm_gflops: None,
+            spent: Spent::default(),
+            keeping_rate: None,
+            referee: None,
             told: BTreeSet::new(),
         })
     }
@@ -482,6 +544,7 @@ impl Lab {
             step_p95_ms: spent.step.percentile(0.95).map(milliseconds),
             score_rate: spent.score.rate(),
             gemm_gflops: self.gemm_gflops,
+            check_secs: (spent.check_secs > 0.0).then_some(spent.check_secs),
         }
     }
 }

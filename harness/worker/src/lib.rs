@@ -15,6 +15,7 @@ pub mod memory;
 mod part;
 mod predicting;
 pub mod protocol;
+mod referee;
 mod resuming;
 mod scorer;
 mod sentences;

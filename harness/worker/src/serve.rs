@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
 
-use harness_backend_abi::host::Backend;
+use harness_backend_abi::host::{Backend, Capability};
 use harness_experiment::BackendInfo;
 use harness_records::{Class, Cost};
 
@@ -15,20 +15,26 @@ use crate::equipment::Equipment;
 use crate::error::Error;
 use crate::evaluating::evaluate;
 use crate::events::Events;
-use crate::lab::{Known, Lab};
+use crate::lab::{Known, Lab, Referee};
 use crate::part::Ask;
 use crate::predicting::predict;
 use crate::protocol::{Event, Job, Setup};
+use crate::referee::ALWAYS;
 use crate::session::PROCESSOR;
 use crate::test_set::TestSet;
 use crate::training::train;
 
 /// Serves jobs until the scheduler closes its end. `open` gives a backend by name, or says why there is none; `gemm`
-/// measures the machine's rate of f32 matrix products on the threads of this process, in 10^9 operations a second.
+/// measures the machine's rate of f32 matrix products on the threads of this process, in 10^9 operations a second;
+/// `built_in` names the backend that checks those which compile their kernels.
 ///
 /// # Errors
 /// The pipes could not be set up; every other failure goes to the scheduler as an event.
-pub fn serve(open: &dyn Fn(&str) -> Result<Backend, String>, gemm: &dyn Fn() -> f64) -> Result<(), Error> {
+pub fn serve(
+    open: &dyn Fn(&str) -> Result<Backend, String>,
+    built_in: &str,
+    gemm: &dyn Fn() -> f64,
+) -> Result<(), Error> {
     harness_disk::stop::this_is_a_worker();
     // Without its scheduler a worker has nobody to work for, even in the middle of a backend's call.
     #[cfg(target_os = "linux")]
@@ -43,7 +49,7 @@ pub fn serve(open: &dyn Fn(&str) -> Result<Backend, String>, gemm: &dyn Fn() -> 
     let Some(Ok(line)) = lines.next() else { return Ok(()) };
     let prepared = serde_json::from_str(&line)
         .map_err(|error| Error::internal(format!("setup: {error}")))
-        .and_then(|setup: Setup| prepare(&setup, open, gemm, &mut events));
+        .and_then(|setup: Setup| prepare(&setup, open, built_in, gemm, &mut events));
     let mut lab = match prepared {
         Ok(Prepared::Nothing) => return Ok(()),
         Ok(Prepared::Lab(lab)) => lab,
@@ -86,9 +92,11 @@ enum Prepared {
 fn prepare(
     setup: &Setup,
     open: &dyn Fn(&str) -> Result<Backend, String>,
+    built_in: &str,
     gemm: &dyn Fn() -> f64,
     events: &mut Events,
 ) -> Result<Prepared, Error> {
+    let open = |name: &str| open(name).map_err(|message| Error::Job { class: Class::Input, message });
     if let Some(threads) = setup.threads {
         // The first to ask decides; nobody asked before.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
@@ -96,7 +104,7 @@ fn prepare(
     // Before the backend's own threads are there.
     let gemm_gflops = setup.world.as_ref().filter(|world| world.compared && world.device == PROCESSOR).map(|_| gemm());
     let start = Instant::now();
-    let backend = open(&setup.backend).map_err(|message| Error::Job { class: Class::Input, message })?;
+    let backend = open(&setup.backend)?;
     let known = Known { load_secs: start.elapsed().as_secs_f64(), gemm_gflops };
     events.send(&Event::Ready { backend: info(&setup.backend, &backend) });
     if let Some(workload) = &setup.bench {
@@ -105,7 +113,9 @@ fn prepare(
         return Ok(Prepared::Equipment(Box::new(equipment)));
     }
     let Some(world) = &setup.world else { return Ok(Prepared::Nothing) };
-    Ok(Prepared::Lab(Box::new(Lab::open(backend, world, setup.threads, known)?)))
+    let checked = backend.has(Capability::Compiles) || std::env::var_os(ALWAYS).is_some();
+    let referee = if checked { Some(Referee::new(open(built_in)?, setup.threads)) } else { None };
+    Ok(Prepared::Lab(Box::new(Lab::open(backend, world, setup.threads, known, referee)?)))
 }
 
 /// What a backend says of itself, under the name it is asked for by.

@@ -17,6 +17,7 @@ use crate::events::Events;
 use crate::holding::hold;
 use crate::lab::Lab;
 use crate::protocol::{Event, Phase};
+use crate::referee::{FirstBatch, FirstStep};
 use crate::resuming::{self, Beginning, Keeper};
 use crate::{closed, stepped, tensors};
 
@@ -61,10 +62,15 @@ pub(crate) fn train(
     let kept = kept_supports(&initial, &support);
     let SupportImages { images, masks, labels, .. } = support;
     let masks = masks.filter(|_| training.has_masks);
+    let batch = lab.referee.is_some().then(|| first_batch(training, &images, &labels, masks.as_deref()));
     hold(lab, &mut trainer, training, images, &labels, masks.as_deref(), &mut |held, encoded| {
         events.progress(Phase::Support, held, encoded);
     })?;
 
+    let check = match batch {
+        Some(batch) => FirstStep::of(lab, &mut trainer, training, &initial, batch)?,
+        None => None,
+    };
     let states = folder.join("states");
     std::fs::create_dir_all(&states).map_err(Error::file("create", &states))?;
     let steps = count.div_ceil(training.batch as usize) as u64;
@@ -118,11 +124,24 @@ pub(crate) fn train(
         events.send(&Event::Epoch { epoch, loss });
     }
     let compute_secs = before + compute.elapsed().as_secs_f64();
+    let check = check.map(|step| step.again(lab, &mut trainer, training, &initial)).transpose()?;
     write_curve(&curve, &folder.join("curve.parquet"))?;
     let cost = lab.cost(compute_secs, before + start.elapsed().as_secs_f64());
-    let record = TrainingRecord::new(training.clone(), keep, cost);
+    let record = TrainingRecord { check, ..TrainingRecord::new(training.clone(), keep, cost) };
     write_toml(&record, &folder.join("training.toml"))?;
     Ok(cost)
+}
+
+/// The images of the first step of the first epoch, whichever epoch this process begins with.
+fn first_batch(training: &Training, images: &[Vec<f32>], labels: &[u8], masks: Option<&[Vec<u8>]>) -> FirstBatch {
+    let mut first = streams::permutation(&training.shuffle_stream(0), training.seed, images.len());
+    first.truncate(training.batch as usize);
+    FirstBatch {
+        images: first.iter().map(|&image| images[image].clone()).collect(),
+        labels: first.iter().map(|&image| labels[image]).collect(),
+        masks: masks.map(|masks| first.iter().flat_map(|&image| masks[image].iter().copied()).collect()),
+        indices: first.into_iter().map(|image| image as u32).collect(),
+    }
 }
 
 /// The augmented images of what a fold does not hold out, in their order.

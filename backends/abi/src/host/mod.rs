@@ -119,7 +119,8 @@ impl Backend {
         let description = Description { interface: plugin.to_string(), ..said };
         // Capabilities of a newer minor version are ignored.
         let has = |known: &Capability| description.capabilities.iter().any(|name| name == known.name());
-        let capabilities: Vec<Capability> = Capability::ALL.into_iter().filter(has).collect();
+        let capabilities: Vec<Capability> =
+            Capability::ALL.into_iter().chain([Capability::Compiles]).filter(has).collect();
         for capability in &capabilities {
             if let Some(function) = capability.missing(&table) {
                 let (backend, capability) = (description.name, capability.name());

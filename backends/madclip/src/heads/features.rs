@@ -7,6 +7,7 @@ use harness_method::heads::Heads;
 use crate::ModelError;
 use crate::block::Block;
 use crate::kernels::Kernels;
+use crate::narrow;
 use crate::operands::Attention;
 use crate::parameters::Parameters;
 use crate::tensors::Tensors;
@@ -106,7 +107,7 @@ fn down<B: Backend, K: Kernels<B>>(
 
 /// Logits of patch tokens, `[B, L]`: 100 times the product of their unit features, `[B * T, E]` at any length, with the
 /// direction `[E, 1]`.
-pub(crate) fn logits<B: Backend>(
+pub(crate) fn logits<B: Backend, K: Kernels<B>>(
     features: Tensor<B, 2>,
     items: usize,
     tokens: usize,
@@ -115,7 +116,7 @@ pub(crate) fn logits<B: Backend>(
     let embed = features.dims()[1];
     let patches = features.reshape([items, tokens, embed]).narrow(1, 1, tokens - 1);
     let patches = patches.reshape([items * (tokens - 1), embed]);
-    let along = patches.clone().matmul(direction.clone());
+    let along = narrow::along(&patches, &direction.clone().transpose(), K::MULTIPLIES_NARROW);
     let length = (patches.clone() * patches).sum_dim(1).sqrt();
     (along / length * TEMPERATURE).reshape([items, tokens - 1])
 }

@@ -209,7 +209,7 @@ impl<B: Backend, K: Kernels<B>> HeadsTrainer<B, K> {
         for head in 0..count {
             for of_tap in &features {
                 let of_head = Tensor::from_inner(of_tap[head].clone());
-                grids.push(as_grid(logits(of_head, n, tokens, &self.direction).inner()));
+                grids.push(as_grid(logits::<_, Recorded<K>>(of_head, n, tokens, &self.direction).inner()));
             }
         }
         if self.heads.bank {
@@ -267,13 +267,14 @@ impl<B: Backend, K: Kernels<B>> HeadsTrainer<B, K> {
             for (head, features) in self.heads.heads.iter().zip(of_tap) {
                 match (head.learns, &masks) {
                     (Learns::Images, _) => {
-                        let logits = logits(features, items, tokens, &self.direction);
+                        let logits = logits::<_, Recorded<K>>(features, items, tokens, &self.direction);
                         let probability = activation::sigmoid(logits).mean_dim(1).squeeze_dims(&[1]);
                         // A probability in the place of a logit, as released.
                         detection = detection + bce_with_logits(probability, labels.clone());
                     }
                     (Learns::Pixels, Some(masks)) => {
-                        let logits = logits(features, items, tokens, &self.direction).reshape([items, grid, grid]);
+                        let logits = logits::<_, Recorded<K>>(features, items, tokens, &self.direction);
+                        let logits = logits.reshape([items, grid, grid]);
                         let inner = logits.clone().inner();
                         let part = K::segmentation(&self.terms, &self.upsampling, inner, masks.clone());
                         parts.extend(part.values);

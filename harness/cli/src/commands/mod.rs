@@ -3,6 +3,7 @@
 mod backends;
 mod bench;
 mod cache;
+mod check;
 mod clean;
 mod compare;
 mod completions;

@@ -286,6 +286,7 @@ impl Executor for Hands<'_> {
                         grids_format: EvaluationRecord::GRIDS_FORMAT,
                         epochs: task.epochs.clone(),
                         cost: Cost::default(),
+                        check: None,
                         evaluation: task.evaluation.clone(),
                     };
                     write_toml(&record, &task.folder.join("evaluation.toml")).unwrap();
