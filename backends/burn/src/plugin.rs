@@ -10,7 +10,7 @@ use crate::{BurnBackend, BurnSession, panics};
 #[derive(Clone, Copy, Debug)]
 pub struct BurnPlugin<D>(PhantomData<fn() -> D>);
 
-/// All that the functions here do, and that kernels are tuned.
+/// All that the functions here do, and that kernels are compiled at run time.
 const ALL_AND_COMPILES: [Capability; Capability::ALL.len() + 1] = {
     let mut all = [Capability::Compiles; Capability::ALL.len() + 1];
     let mut i = 0;

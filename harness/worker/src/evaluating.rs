@@ -116,9 +116,9 @@ pub(crate) fn evaluate(
                 let into = scores.entry(epoch).or_insert_with(|| EpochScores::new(count, joined, one.is_some()));
                 for at in range.clone().step_by(batch) {
                     let n = batch.min(range.end - at);
-                    let taps = part(&tensors, &range, at, n);
-                    held.hold(lab, scorer.trainer(), at, &taps, n)?;
+                    held.hold(lab, scorer.trainer(), at, &part(&tensors, &range, at, n), n)?;
                     let called = Instant::now();
+                    let taps = part(&tensors, &range, at, n);
                     let found = match scorer.score(lab, training, held.of(at), &taps, n) {
                         Err(error) => {
                             held.give_up(lab, scorer.trainer(), error)?;
@@ -131,7 +131,7 @@ pub(crate) fn evaluate(
                     };
                     lab.spent.score.add(called.elapsed().as_secs_f64(), n);
                     if let Some(sample) = &mut sample {
-                        sample.take(epoch, at, n, &taps, &found);
+                        sample.take(epoch, at, n, &part(&tensors, &range, at, n), &found);
                     }
                     into.detection[at..at + n].copy_from_slice(&found.detection);
                     if joined {

@@ -283,7 +283,8 @@ impl Sample {
         if exact || matches!(own.options.computation(), Computation::Madclip(_)) {
             let state = state::read(&state_file(states, self.epoch), &state::initial(training))?;
             let slices: Vec<&[f32]> = self.tensors.iter().map(Vec::as_slice).collect();
-            let scores = Scorer::new(other, &own, object, &state)?.score(other, &own, &slices, self.images.len())?;
+            let scores =
+                Scorer::new(other, &own, object, &state)?.score(other, &own, None, &slices, self.images.len())?;
             let within = Tolerances::of(of_trainer(training.precision)).scores;
             let found = &self.scores;
             for (name, expected, found) in [
