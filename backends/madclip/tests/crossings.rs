@@ -93,7 +93,7 @@ impl RunnerChannel for Channel {
     }
 
     fn init_client(device: &FlexDevice) -> Counting {
-        Counting(Runner::new(device.clone()))
+        Counting(Runner::new(*device))
     }
 
     fn get_tensor_handle(tensor: &TensorIr, client: &Counting) -> Handle {
