@@ -187,7 +187,7 @@ caches() {
 one_case() {
   caches "golden-$3-$2"
   local from=$SECONDS code=0
-  timeout --kill-after=5 "$one_limit" "$program" backends check "$backend" --golden "$work/cases/$2" --precision "$3" \
+  timeout --kill-after=5 "$one_limit" "$program" backends check "$backend" --once --golden "$work/cases/$2" --precision "$3" \
     >"$out/$1/$2.txt" 2>&1 || code=$?
   echo "exit $code in $((SECONDS - from)) s" >>"$out/$1/$2.txt"
 }
