@@ -155,27 +155,12 @@ fi
 # ---- Golden cases --------------------------------------------------------------------------------------------------
 
 # Kernels are compiled at run time, by one core a process, and that is what takes long where the cache is empty. So each case
-# has a process of its own, with a cache of its own, and several run side by side. Cases of methods go with a case of MadCLIP.
-cases=()
-for case in "$root"/tests/golden/*/case.toml; do
-  name=$(basename "$(dirname "$case")")
-  cases+=("$name")
-  mkdir -p "$work/cases/$name"
-  ln -s "$(dirname "$case")" "$work/cases/$name/$name"
-done
-for case in "$root"/tests/golden/methods/*/case.toml; do
-  folder=$(dirname "$case")
-  name=$(basename "$folder")
-  case $name in
-    mvfa-frozen | mvfa-image-level | mvfa-single | mvfa | april-gan) group=methods-$name ;;
-    *) group=methods ;;
-  esac
-  [ -d "$work/cases/$group" ] || cases+=("$group")
-  mkdir -p "$work/cases/$group/methods"
-  ln -sfn "$root/tests/golden/siglip-scaled" "$work/cases/$group/siglip-scaled"
-  ln -s "$folder" "$work/cases/$group/methods/$name"
-done
-[ -z "$dry" ] || cases=(released siglip-scaled methods)
+# has a process of its own, with a cache of its own, and several run side by side.
+# A case that isn't there has the program name those that are.
+mapfile -t cases < <("$program" backends check "$backend" --golden "$root/tests/golden" --case . 2>&1 |
+  sed -n 's/.*there are: //p' | tr -d ' ' | tr ',' '\n')
+[ ${#cases[@]} -gt 0 ] || fail "there are no golden cases in $root/tests/golden"
+[ -z "$dry" ] || cases=(released mvfa shapes-one-column)
 
 # caches NAME: what comes after keeps its caches in a folder of that name.
 caches() {
@@ -187,12 +172,12 @@ caches() {
 one_case() {
   caches "golden-$3-$2"
   local from=$SECONDS code=0
-  timeout --kill-after=5 "$one_limit" "$program" backends check "$backend" --once --golden "$work/cases/$2" --precision "$3" \
+  timeout --kill-after=5 "$one_limit" "$program" backends check "$backend" --once --golden "$root/tests/golden" --case "$2" --precision "$3" \
     >"$out/$1/$2.txt" 2>&1 || code=$?
   echo "exit $code in $((SECONDS - from)) s" >>"$out/$1/$2.txt"
 }
 export -f caches one_case
-export work out program backend one_limit
+export work out program backend root one_limit
 
 # golden NAME PRECISION CACHE LIMIT: every quantity of every case.
 golden() {

@@ -110,7 +110,7 @@ fn say_what_is_left_out(arguments: &Check, backend: &Backend) {
         ));
     }
     if !backend.has(Capability::Compiles) {
-        say(format!("note: `{name}` does not tune its kernels, so each case runs once"));
+        say(format!("note: `{name}` compiles no kernels when it runs, so each case runs once"));
     } else if arguments.once {
         say("note: each case runs once, with the cache of kernels as it is");
     }
