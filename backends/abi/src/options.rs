@@ -44,8 +44,8 @@ pub enum Capability {
     Resume,
     /// Taps of images that stay on the device while many states score them.
     HeldTaps,
-    /// No functions: kernels are compiled when they first run, some are chosen by their time, and both are kept for later
-    /// processes. So a result may differ from one machine or run to the next, and the harness checks more.
+    /// No functions: kernels are compiled when they first run, some are chosen by their time, and both are kept for
+    /// later processes. So a result may differ from one machine or run to the next, and the harness checks more.
     Compiles,
 }
 

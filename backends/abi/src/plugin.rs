@@ -194,8 +194,8 @@ pub struct ScoreBuffers<'a> {
 
 /// A backend.
 pub trait Plugin: 'static {
-    /// What this backend can do; the functions of other capabilities are null in its table. One that compiles its kernels
-    /// adds [`Capability::Compiles`].
+    /// What this backend can do; the functions of other capabilities are null in its table. One that compiles its
+    /// kernels adds [`Capability::Compiles`].
     const CAPABILITIES: &'static [Capability] = &Capability::ALL;
     /// An open device.
     type Session: Session;

@@ -15,8 +15,9 @@ pub trait BurnBackend: Sized + Send + Sync + 'static {
     /// Version of the backend.
     const VERSION: &'static str;
 
-    /// Whether kernels run on a thread of the device's own and are compiled, and some of them chosen, when they first run.
-    /// Then the backend has the capability `compiles`, and a panic on another thread fails the call that it happens in.
+    /// Whether kernels run on a thread of the device's own and are compiled, and some of them chosen, when they first
+    /// run. Then the backend has the capability `compiles`, and a panic on another thread fails the call that it
+    /// happens in.
     const COMPILES: bool = false;
 
     /// Devices that can be opened now, the default first. Must be cheap and must not fail: leave out a device that

@@ -1,8 +1,9 @@
-//! CubeCL's kernels for the products and the attention of a ViT-L/14 at 240 px, each by name: what it does, how fast, how
-//! far from the plain one. A kernel that is wrong or that has not the shape says so.
+//! CubeCL's kernels for the products and the attention of a ViT-L/14 at 240 px, each by name: what it does, how fast,
+//! how far from the plain one. A kernel that is wrong or that has not the shape says so.
 //!
-//! `cargo run --release -p harness-backend-cuda --example kernels -- list`, then with a name of that list. Each compiles
-//! for seconds, so several may run at once; each is timed while it alone holds the lock `harness-kernels.lock`.
+//! `cargo run --release -p harness-backend-cuda --example kernels -- list`, then with a name of that list. Each
+//! compiles for seconds, so several may run at once; each is timed while it alone holds the lock
+//! `harness-kernels.lock`.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "an example")]
 
 use std::fs::File;

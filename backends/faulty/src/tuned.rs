@@ -1,5 +1,5 @@
-//! A backend that compiles: the model in plain Burn, whose products with one direction go wrong as those of tuned kernels
-//! did, once they come out of a cache; or whose device has a thread that panics, unnoticed.
+//! A backend that compiles: the model in plain Burn, whose products with one direction go wrong as those of tuned
+//! kernels did, once they come out of a cache; or whose device has a thread that panics, unnoticed.
 
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -1,7 +1,7 @@
 //! What a device that compiles its kernels computed is computed again by the built-in backend: the first step of a
 //! training, before it and, on the device, once more after it; and some of the images that a state scored. A kernel
-//! that is wrong only at some shapes, or only once it comes out of the cache of kernels, is found by the numbers of this
-//! very training, and by nothing else.
+//! that is wrong only at some shapes, or only once it comes out of the cache of kernels, is found by the numbers of
+//! this very training, and by nothing else.
 
 use std::path::Path;
 use std::time::Instant;

@@ -20,9 +20,9 @@ pub(crate) enum Backends {
     },
     /// Compare a backend with golden cases and, at shapes that kernels fail at, with the built-in one
     ///
-    /// A line a quantity. Where the backend compiles its kernels, each case runs twice, in processes of its own: with an
-    /// empty cache, and with what is in it then; the user's cache is neither used nor changed. Exits with code 1
-    /// if a quantity is further from its reference than its tolerance.
+    /// A line a quantity. Where the backend compiles its kernels, each case runs twice, in processes of its own: with
+    /// an empty cache, and with what is in it then; the user's cache is neither used nor changed. Exits with code 1 if
+    /// a quantity is further from its reference than its tolerance.
     Check(Check),
 }
 
