@@ -141,7 +141,7 @@ fn twice(arguments: &Check, device: &str, suite: &Suite) -> Result<Exit, Failure
     };
     let names: Vec<&str> = suite.names().collect();
     let program = std::env::current_exe().map_err(system("find this program's own file"))?;
-    let caches = TempDir::with_prefix("harness-check-").map_err(system("create a folder for cache of kernelss"))?;
+    let caches = TempDir::with_prefix("harness-check-").map_err(system("create a folder for caches"))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.map_or(cores.min(MOST_AT_ONCE), |jobs| jobs as usize).min(names.len().max(1));
     say(format!(
