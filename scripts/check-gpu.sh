@@ -118,10 +118,13 @@ if [ "$backend" = cuda ] && [ -z "${CUDA_PATH:-}" ]; then
   done
 fi
 
-# The caches of this check are its own, so that the first of its runs finds them empty.
-export HOME=$work/home/list XDG_CACHE_HOME=$work/home/list/cache XDG_CONFIG_HOME=$work/home/list/config
-mkdir -p "$XDG_CACHE_HOME" "$XDG_CONFIG_HOME"
+# caches NAME: what comes after keeps its caches in a folder of that name, which is empty at first.
+caches() {
+  export HOME=$work/home/$1 XDG_CACHE_HOME=$work/home/$1/cache XDG_CONFIG_HOME=$work/home/$1/config CUDA_CACHE_PATH=$work/home/$1/nv
+  mkdir -p "$XDG_CACHE_HOME" "$XDG_CONFIG_HOME" "$CUDA_CACHE_PATH"
+}
 
+caches list
 step machine 60 bash -c '
   date -u; uname -srm; nproc; grep -m 1 "model name" /proc/cpuinfo
   nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap --format=csv,noheader
@@ -154,53 +157,25 @@ fi
 
 # ---- Golden cases --------------------------------------------------------------------------------------------------
 
-# Kernels are compiled at run time, by one core a process, and that is what takes long where the cache is empty. So each case
-# has a process of its own, with a cache of its own, and several run side by side.
-# A case that isn't there has the program name those that are.
-mapfile -t cases < <("$program" backends check "$backend" --golden "$root/tests/golden" --case . 2>&1 |
-  sed -n 's/.*there are: //p' | tr -d ' ' | tr ',' '\n')
-[ ${#cases[@]} -gt 0 ] || fail "there are no golden cases in $root/tests/golden"
-[ -z "$dry" ] || cases=(released mvfa shapes-one-column)
-
-# caches NAME: what comes after keeps its caches in a folder of that name.
-caches() {
-  export HOME=$work/home/$1 XDG_CACHE_HOME=$work/home/$1/cache XDG_CONFIG_HOME=$work/home/$1/config CUDA_CACHE_PATH=$work/home/$1/nv
-  mkdir -p "$XDG_CACHE_HOME" "$XDG_CONFIG_HOME" "$CUDA_CACHE_PATH"
-}
-
-# one_case NAME CASE PRECISION: its output goes to $out/NAME/CASE.txt, with a last line `exit N in N s`.
-one_case() {
-  caches "golden-$3-$2"
-  local from=$SECONDS code=0
-  timeout --kill-after=5 "$one_limit" "$program" backends check "$backend" --once --golden "$root/tests/golden" --case "$2" --precision "$3" \
-    >"$out/$1/$2.txt" 2>&1 || code=$?
-  echo "exit $code in $((SECONDS - from)) s" >>"$out/$1/$2.txt"
-}
-export -f caches one_case
-export work out program backend root one_limit
-
-# golden NAME PRECISION CACHE LIMIT: every quantity of every case.
+# golden PRECISION LIMIT: every quantity of every case, with an empty and with a warm cache where the backend compiles its
+# kernels; that is done by one core a case, so as many run at once as there are cores.
 golden() {
-  local name=$1 precision=$2
-  mkdir -p "$out/$name"
-  one_limit=$4
-  step "$name-all" "$4" bash -c 'printf "%s\n" "$@" | xargs -P "$(nproc)" -I{} bash -c "one_case \"\$0\" {} \"\$1\"" '"$name $precision" \
-    sh "${cases[@]}"
-  local all failed complete
-  all=$(cat "$out/$name"/*.txt | grep -cE '^(ok|FAIL) ') failed=$(cat "$out/$name"/*.txt | grep -c '^FAIL ')
-  complete=$(grep -lE '^exit [01] in' "$out/$name"/*.txt | wc -l)
-  local slowest
-  slowest=$(sed -n 's/^exit .* in \([0-9]*\) s$/\1/p' "$out/$name"/*.txt | sort -n | tail -n 1)
-  local found="$((all - failed)) of $all quantities in $complete of ${#cases[@]} runs, the slowest in ${slowest:-0} s"
-  [ "$failed" = 0 ] || found="$found; $(cat "$out/$name"/*.txt | grep '^FAIL ' | head -n 1 | tr -s ' \t' ' ')"
-  if [ "$failed" = 0 ] && [ "$all" -gt 0 ] && [ "$complete" = "${#cases[@]}" ]; then
-    row "golden $precision, $3" "$found" "all" ok
-  else
-    row "golden $precision, $3" "$found" "all" FAIL
-  fi
+  local precision=$1 name=golden-$1 cache lines all failed found verdict told=
+  step "$name" "$2" "$program" backends check "$backend" --golden "$root/tests/golden" --precision "$precision" --jobs "$(nproc)"
+  for cache in "empty cache" "warm cache" ""; do
+    lines=$(grep -E '^(ok|FAIL) ' "$out/$name.txt" | if [ -n "$cache" ]; then grep "($cache)$"; else grep -v ' cache)$'; fi)
+    [ -n "$lines" ] || continue
+    told=yes
+    all=$(wc -l <<<"$lines") failed=$(grep -c '^FAIL ' <<<"$lines")
+    found="$((all - failed)) of $all quantities" verdict=ok
+    [ "$failed" = 0 ] || found="$found; $(grep -m 1 '^FAIL ' <<<"$lines" | tr -s ' \t' ' ')" verdict=FAIL
+    [ "$ended" -le 1 ] || found="$found, then $(why "$name")" verdict=FAIL
+    row "golden $precision${cache:+, $cache}" "$found" "all" "$verdict"
+  done
+  [ -n "$told" ] || row "golden $precision" "$(why "$name")" "all" FAIL
 }
 
-# Beside the first pass over the golden cases, what is measured below compiles its kernels, so that nothing is timed cold.
+# Beside the golden cases, what is measured below compiles its kernels, so that nothing is timed cold.
 ahead() {
   local name=$1
   shift
@@ -255,10 +230,9 @@ for precision in bf16 f32 tf32; do
     --precision "$precision" --parts encode --rounds 1
 done
 ahead train "$program" bench --backends "$backend" --arch "$arch" --batch "$few" --parts step,score --rounds 1
-golden golden-cold f32 "empty cache" 180
+golden f32 240
 wait "${warm[@]}"
 warm=()
-golden golden-warm f32 "warm cache" 60
 
 for precision in bf16 f32 tf32; do
   has "$precision" || continue
@@ -271,7 +245,7 @@ bench "train" "$arch" "$few" f32 step,score "${steps[@]}"
 # ---- The rest of the checks ----------------------------------------------------------------------------------------
 
 for precision in tf32 f16 bf16; do
-  has "$precision" && golden "golden-$precision" "$precision" "empty cache" 120
+  has "$precision" && golden "$precision" 120
 done
 
 # ---- A whole cell --------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ pub(crate) fn softmax<F: Float, N: Size>(
     }
 }
 
-/// `x + bias`, then the activation: 0 is none, 1 is GELU, 2 is QuickGELU. `x` `[rows, vectors]`; `out` may be `x`.
+/// `x + bias`, then the activation: 0 is none, 1 is GELU, 2 is QuickGELU. `x` `[rows, vectors]`.
 #[cube(launch_unchecked)]
 pub(crate) fn bias_activation<F: Float, N: Size>(
     x: &Tensor<Vector<F, N>>,

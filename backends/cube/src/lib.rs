@@ -23,7 +23,7 @@ impl<R: CubeRuntime, T: BoolElement> Kernels<Cube<R, T>> for Passes {
     type Layer = Linear<Cube<R, T>>;
 
     fn layer(linear: Self::Layer) -> Self::Layer {
-        linear
+        Plain::layer(linear)
     }
 
     fn linear(x: Tensor<Cube<R, T>, 2>, layer: &Self::Layer) -> Tensor<Cube<R, T>, 2> {
@@ -31,7 +31,7 @@ impl<R: CubeRuntime, T: BoolElement> Kernels<Cube<R, T>> for Passes {
     }
 
     fn linear_gradient(gradient: Tensor<Cube<R, T>, 2>, layer: &Self::Layer) -> Tensor<Cube<R, T>, 2> {
-        gradient.matmul(layer.weight.clone())
+        Plain::linear_gradient(gradient, layer)
     }
 
     fn linear_activation(x: Tensor<Cube<R, T>, 2>, layer: &Self::Layer, kind: Activation) -> Tensor<Cube<R, T>, 2> {
@@ -68,9 +68,7 @@ impl<R: CubeRuntime, T: BoolElement> Kernels<Cube<R, T>> for Passes {
         attention: Attention,
         mask: Option<&Tensor<Cube<R, T>, 2>>,
     ) -> Tensor<Cube<R, T>, 2> {
-        match mask {
-            Some(_) => Plain::attention(qkv, attention, mask),
-            None => products::attention(qkv, attention),
-        }
+        let passes = if mask.is_none() { products::attention(&qkv, attention) } else { None };
+        passes.unwrap_or_else(|| Plain::attention(qkv, attention, mask))
     }
 }

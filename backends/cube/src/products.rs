@@ -10,7 +10,6 @@ use cubek::matmul::routines::BlueprintStrategy::Inferred;
 use cubek::matmul::routines::simple::SimpleArgs;
 use cubek::std::InputBinding;
 use madclip::kernels::{Attention, Linear};
-use madclip::{Kernels, Plain};
 
 use crate::Cube;
 use crate::rows::{empty, primitive, softmax, tensor};
@@ -33,10 +32,8 @@ pub(crate) fn of_layer<R: CubeRuntime, T: BoolElement>(
     }
     let (lhs, rhs) = (primitive(x.clone()), primitive(weight.clone()));
     let out = empty(&lhs, [rows, outputs], dtype);
-    match by(&[Strategy::SpecializedTmaMma(Inferred(().into())), simple()], &lhs, &rhs, &out) {
-        true => tensor(out),
-        false => x.matmul(weight),
-    }
+    let strategies = [Strategy::SpecializedTmaMma(Inferred(().into())), simple()];
+    if by(&strategies, &lhs, &rhs, &out) { tensor(out) } else { x.matmul(weight) }
 }
 
 fn simple() -> Strategy {
@@ -53,28 +50,27 @@ fn by<R: CubeRuntime>(strategies: &[Strategy], lhs: &CubeTensor<R>, rhs: &CubeTe
     })
 }
 
-/// Attention without a mask, as [`Kernels::attention`] has it.
+/// Attention without a mask, as [`madclip::Kernels::attention`] has it; none of a single token, whose products would have one
+/// column, and where the device lacks a kernel.
 pub(crate) fn attention<R: CubeRuntime, T: BoolElement>(
-    qkv: Tensor<Cube<R, T>, 2>,
+    qkv: &Tensor<Cube<R, T>, 2>,
     sizes: Attention,
-) -> Tensor<Cube<R, T>, 2> {
+) -> Option<Tensor<Cube<R, T>, 2>> {
     let Attention { items, tokens, heads } = sizes;
+    if tokens == 1 {
+        return None;
+    }
     let ([rows, width], dtype) = (qkv.dims(), qkv.dtype());
     let d = width / (3 * heads);
     let parts = qkv.clone().reshape([items, tokens, 3 * heads, d]).swap_dims(1, 2);
     let [q, k, v] = [0, 1, 2].map(|i| parts.clone().narrow(1, i * heads, heads));
-    let like = primitive(q.clone());
-    let logits = empty(&like, [items, heads, tokens, tokens], dtype);
+    let (q, k, v) = (primitive(q), primitive(k.transpose()), primitive(v));
     let strategies: &[Strategy] = if dtype == DType::F32 { &[Strategy::Auto] } else { &[simple(), Strategy::Auto] };
-    if !by(strategies, &like, &primitive(k.transpose()), &logits) {
-        return Plain::attention(qkv, sizes, None);
-    }
-    let Some(shares) = softmax(&logits, (d as f32).powf(-0.5)) else {
-        return Plain::attention(qkv, sizes, None);
+    let product = |lhs: &CubeTensor<R>, rhs: &CubeTensor<R>, columns: usize| {
+        let out = empty(lhs, [items, heads, tokens, columns], dtype);
+        by(strategies, lhs, rhs, &out).then_some(out)
     };
-    let out = empty(&like, [items, heads, tokens, d], dtype);
-    if !by(strategies, &shares, &primitive(v), &out) {
-        return Plain::attention(qkv, sizes, None);
-    }
-    tensor::<R, T, 4>(out).swap_dims(1, 2).reshape([rows, width / 3])
+    let shares = softmax(&product(&q, &k, tokens)?, (d as f32).powf(-0.5))?;
+    let mixed: Tensor<Cube<R, T>, 4> = tensor(product(&shares, &v, d)?);
+    Some(mixed.swap_dims(1, 2).reshape([rows, width / 3]))
 }

@@ -152,7 +152,7 @@ pub fn line(quantity: &str, expected: &[f32], found: &[f32], tolerance: f64) -> 
 }
 
 /// The line that uses most of its tolerance, under a common label.
-pub(crate) fn worst(label: &str, lines: impl Iterator<Item = Line>) -> Option<Line> {
+pub fn worst(label: &str, lines: impl Iterator<Item = Line>) -> Option<Line> {
     lines.max_by(|a, b| a.share().total_cmp(&b.share())).map(|line| Line {
         worst: Some(line.quantity),
         quantity: label.to_owned(),

@@ -14,7 +14,7 @@ mod windows;
 
 pub use case::{Case, CaseError, Sentences, Tensor};
 pub use check::{Outcome, check};
-pub use compare::{Line, Tolerances, compare, line};
+pub use compare::{Line, Tolerances, compare, line, worst};
 pub use heads::check_heads;
 pub use nearest::check_nearest;
 pub use shapes::shapes;

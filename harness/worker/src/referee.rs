@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use harness_backend_abi::host::{BackendError, OwnedTensor, Trainer};
-use harness_conformance::{Line, Tolerances, line};
+use harness_conformance::{Line, Tolerances, line, worst};
 use harness_data::{Item, load_image};
 use harness_experiment::{Precision, StorePrecision, Training};
 use harness_methods::{Computation, Scores};
@@ -90,8 +90,7 @@ impl Step {
             let comparable = self.gradients && size > 0.0;
             if comparable { Line { error: norm(&difference) / size, tolerance, ..plain } } else { plain }
         });
-        let worst = each.max_by(|a, b| a.share().total_cmp(&b.share()));
-        lines.extend(worst.map(|worst| Line { quantity: label.to_owned(), worst: Some(worst.quantity), ..worst }));
+        lines.extend(worst(label, each));
         lines
     }
 }
@@ -106,12 +105,7 @@ impl FirstStep {
         initial: &[StateTensor],
         batch: FirstBatch,
     ) -> Result<Option<Self>, Error> {
-        let Some(mut referee) = lab.referee.take() else { return Ok(None) };
-        let begun = Instant::now();
-        let made = Self::by(&mut referee, lab, trainer, training, initial, batch);
-        lab.spent.check_secs += begun.elapsed().as_secs_f64();
-        lab.referee = Some(referee);
-        made.map(Some)
+        refereed(lab, |referee, lab| Self::by(referee, lab, trainer, training, initial, batch))
     }
 
     fn by(
@@ -235,12 +229,8 @@ impl Sample {
         states: &Path,
         object: &str,
     ) -> Result<Check, Error> {
-        let Some(mut referee) = lab.referee.take() else { return Err(Error::internal("a sample without a referee")) };
-        let begun = Instant::now();
-        let checked = self.by(&mut referee, lab, training, items, states, object);
-        lab.spent.check_secs += begun.elapsed().as_secs_f64();
-        lab.referee = Some(referee);
-        checked
+        let checked = refereed(lab, |referee, lab| self.by(referee, lab, training, items, states, object))?;
+        checked.ok_or_else(|| Error::internal("a sample without a referee"))
     }
 
     fn by(
@@ -273,11 +263,7 @@ impl Sample {
         let each = each.map(|(tensor, (expected, found))| {
             line(&format!("tensor {tensor}"), expected, found, taps[0].max(taps[1]))
         });
-        let worst = each.max_by(|a, b| a.share().total_cmp(&b.share()));
-        let mut lines: Vec<Line> = worst
-            .map(|worst| Line { quantity: "taps".to_owned(), worst: Some(worst.quantity), ..worst })
-            .into_iter()
-            .collect();
+        let mut lines: Vec<Line> = worst("taps", each).into_iter().collect();
         // Distances to supports that the referee encodes in f32 tell nothing of an encoder that rounds.
         let exact = training.precision == Precision::F32 && training.store == StorePrecision::F32;
         if exact || matches!(own.options.computation(), Computation::Madclip(_)) {
@@ -300,6 +286,19 @@ impl Sample {
         judge(lines, &format!("{} images", self.images.len()), training, &mut check)?;
         Ok(check)
     }
+}
+
+/// A check by the device's referee, and what it took; `None` where there is none.
+fn refereed<T>(
+    lab: &mut Lab,
+    check: impl FnOnce(&mut Referee, &mut Lab) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    let Some(mut referee) = lab.referee.take() else { return Ok(None) };
+    let begun = Instant::now();
+    let made = check(&mut referee, lab);
+    lab.spent.check_secs += begun.elapsed().as_secs_f64();
+    lab.referee = Some(referee);
+    made.map(Some)
 }
 
 /// What a trainer computes in, in a session of this precision.
