@@ -50,8 +50,8 @@ fn by<R: CubeRuntime>(strategies: &[Strategy], lhs: &CubeTensor<R>, rhs: &CubeTe
     })
 }
 
-/// Attention without a mask, as [`madclip::Kernels::attention`] has it; none of a single token, whose products would have one
-/// column, and where the device lacks a kernel.
+/// Attention without a mask, as [`madclip::Kernels::attention`] has it; none of a single token, whose products would
+/// have one column, and where the device lacks a kernel.
 pub(crate) fn attention<R: CubeRuntime, T: BoolElement>(
     qkv: &Tensor<Cube<R, T>, 2>,
     sizes: Attention,
